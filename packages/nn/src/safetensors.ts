@@ -1,0 +1,272 @@
+/**
+ * Reading and writing safetensors: eight bytes of header length (little-endian), a JSON header, then the tensors' bytes.
+ * Format: https://github.com/huggingface/safetensors#format. Pure: works on bytes, and so in a browser too.
+ */
+
+export type SafetensorsArray =
+  | Float64Array
+  | Float32Array
+  | BigInt64Array
+  | BigUint64Array
+  | Int32Array
+  | Uint32Array
+  | Int16Array
+  | Uint16Array
+  | Int8Array
+  | Uint8Array;
+
+const arrays = {
+  float64: Float64Array,
+  float32: Float32Array,
+  int64: BigInt64Array,
+  uint64: BigUint64Array,
+  int32: Int32Array,
+  uint32: Uint32Array,
+  int16: Int16Array,
+  uint16: Uint16Array,
+  int8: Int8Array,
+  uint8: Uint8Array,
+} as const;
+
+export type SafetensorsDType = keyof typeof arrays;
+
+export interface SafetensorsEntry {
+  dtype: SafetensorsDType;
+  shape: readonly number[];
+  /** Row-major, as many values as the shape says. */
+  data: SafetensorsArray;
+}
+
+export interface SafetensorsFile {
+  tensors: Map<string, SafetensorsEntry>;
+  metadata: Record<string, string>;
+}
+
+interface Format {
+  /** What the tensor becomes in memory. */
+  dtype: SafetensorsDType;
+  /** Bytes of one element in the file. */
+  bytes: number;
+  /** Where the file's elements have no typed array: from their 16 bits to a float32. */
+  widen?: (bits: number) => number;
+}
+
+/** The file's names for element types. The half-precision formats and BOOL are read, never written. */
+const formats: Record<string, Format> = {
+  F64: { dtype: 'float64', bytes: 8 },
+  F32: { dtype: 'float32', bytes: 4 },
+  F16: { dtype: 'float32', bytes: 2, widen: float16ToFloat32 },
+  BF16: { dtype: 'float32', bytes: 2, widen: bfloat16ToFloat32 },
+  I64: { dtype: 'int64', bytes: 8 },
+  U64: { dtype: 'uint64', bytes: 8 },
+  I32: { dtype: 'int32', bytes: 4 },
+  U32: { dtype: 'uint32', bytes: 4 },
+  I16: { dtype: 'int16', bytes: 2 },
+  U16: { dtype: 'uint16', bytes: 2 },
+  I8: { dtype: 'int8', bytes: 1 },
+  U8: { dtype: 'uint8', bytes: 1 },
+  BOOL: { dtype: 'uint8', bytes: 1 },
+};
+
+const lengthBytes = 8;
+/** The limit that the reference implementation sets, so that a broken length cannot ask for all memory. */
+const longestHeader = 100_000_000;
+const metadataKey = '__metadata__';
+
+// --------------------------------------------------------------------------------------------------------- writing
+
+/**
+ * The bytes of a safetensors file. Values are converted to the entry's dtype where they are stored wider (the reference
+ * device keeps float32 tensors as float64). Order is kept, except that wider elements come first, so that every tensor
+ * starts at a multiple of its element size. The same input gives the same bytes.
+ *
+ * Throws when a shape does not fit its data, when bigints meet a dtype of numbers, and on the name `__metadata__`.
+ */
+export function encodeSafetensors(
+  tensors: ReadonlyMap<string, SafetensorsEntry>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer> {
+  const parts = [...tensors].map(([name, entry]) => ({ name, ...entry, bytes: bytesOf(name, entry) }));
+  parts.sort((a, b) => arrays[b.dtype].BYTES_PER_ELEMENT - arrays[a.dtype].BYTES_PER_ELEMENT);
+
+  const header: [string, unknown][] = [];
+  if (Object.keys(metadata).length > 0) header.push([metadataKey, metadata]);
+  let end = 0;
+  for (const { name, dtype, shape, bytes } of parts) {
+    header.push([name, { dtype: formatName(dtype), shape, data_offsets: [end, end + bytes.length] }]);
+    end += bytes.length;
+  }
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
+  const headerLength = Math.ceil(json.length / 8) * 8;
+  if (headerLength > longestHeader) {
+    throw new Error(`safetensors: a header of ${headerLength} bytes: the format allows ${longestHeader}`);
+  }
+
+  const file = new Uint8Array(lengthBytes + headerLength + end);
+  new DataView(file.buffer).setBigUint64(0, BigInt(headerLength), true);
+  file.fill(0x20, lengthBytes, lengthBytes + headerLength);
+  file.set(json, lengthBytes);
+  let position = lengthBytes + headerLength;
+  for (const { bytes } of parts) {
+    file.set(bytes, position);
+    position += bytes.length;
+  }
+  return file;
+}
+
+/** The little-endian bytes of an entry, which is what every platform with WebGPU or Node has in memory. */
+function bytesOf(name: string, { dtype, shape, data }: SafetensorsEntry): Uint8Array {
+  if (name === metadataKey) throw new Error(`safetensors: a tensor cannot be named ${metadataKey}`);
+  const array = arrays[dtype];
+  if (!array) throw new Error(`safetensors: ${name}: cannot write dtype ${dtype}`);
+  if (elements(shape) !== data.length) {
+    throw new Error(`safetensors: ${name}: ${data.length} values do not fill shape [${shape.join(', ')}]`);
+  }
+  let values = data;
+  if (!(data instanceof array)) {
+    if (isBig(array) || isBig(data.constructor)) {
+      throw new Error(`safetensors: ${name}: ${data.constructor.name} does not convert to ${dtype}`);
+    }
+    values = (array as Float32ArrayConstructor).from(data as Float64Array);
+  }
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
+const isBig = (array: unknown): boolean => array === BigInt64Array || array === BigUint64Array;
+
+const formatName = (dtype: SafetensorsDType): string =>
+  Object.keys(formats).find((name) => formats[name]!.dtype === dtype && !formats[name]!.widen)!;
+
+// --------------------------------------------------------------------------------------------------------- reading
+
+/**
+ * The tensors (in the order of their bytes) and metadata of a safetensors file. F16 and BF16 become float32, BOOL becomes
+ * uint8. The arrays are copies: the file's bytes can be let go.
+ *
+ * Throws an error of one line when the file is truncated, too long, or its header is not what the format asks for.
+ */
+export function decodeSafetensors(file: Uint8Array): SafetensorsFile {
+  const { header, body } = split(file);
+  const metadata: Record<string, string> = {};
+  const entries: { name: string; format: Format; shape: number[]; start: number; end: number }[] = [];
+  for (const [name, value] of Object.entries(header)) {
+    if (name !== metadataKey) entries.push({ name, ...readEntry(name, value) });
+    else if (isObject(value) && Object.values(value).every((text) => typeof text === 'string')) {
+      Object.assign(metadata, value);
+    } else throw new Error(`safetensors: ${metadataKey} must map strings to strings`);
+  }
+
+  entries.sort((a, b) => a.start - b.start || a.end - b.end);
+  let end = 0;
+  for (const entry of entries) {
+    if (entry.end > body.length) {
+      throw new Error(
+        `safetensors: ${entry.name} ends at byte ${entry.end} of the data, but the file has ${body.length}: truncated?`,
+      );
+    }
+    if (entry.start !== end) {
+      throw new Error(
+        `safetensors: ${entry.name} starts at byte ${entry.start} of the data, expected ${end}: tensors must follow ` +
+          'each other without overlap or gap',
+      );
+    }
+    end = entry.end;
+  }
+  if (end !== body.length) {
+    throw new Error(`safetensors: ${body.length - end} bytes after the last tensor`);
+  }
+
+  const tensors = new Map<string, SafetensorsEntry>();
+  for (const { name, format, shape, start, end } of entries) {
+    // A fresh buffer: the position in the file need not be a multiple of the element size.
+    const bytes = new Uint8Array(end - start);
+    bytes.set(body.subarray(start, end));
+    const data = format.widen
+      ? Float32Array.from(new Uint16Array(bytes.buffer), format.widen)
+      : new arrays[format.dtype](bytes.buffer);
+    tensors.set(name, { dtype: format.dtype, shape, data });
+  }
+  return { tensors, metadata };
+}
+
+function split(file: Uint8Array): { header: Record<string, unknown>; body: Uint8Array } {
+  if (file.length < lengthBytes) {
+    throw new Error(`safetensors: the file has ${file.length} bytes, too few for a header: truncated?`);
+  }
+  const length = new DataView(file.buffer, file.byteOffset).getBigUint64(0, true);
+  if (length > longestHeader) {
+    throw new Error(`safetensors: a header of ${length} bytes: not a safetensors file, or a broken one`);
+  }
+  const bodyStart = lengthBytes + Number(length);
+  if (bodyStart > file.length) {
+    throw new Error(
+      `safetensors: the header takes ${length} bytes, but ${file.length - lengthBytes} follow: truncated?`,
+    );
+  }
+  let header: unknown;
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(file.subarray(lengthBytes, bodyStart));
+    header = JSON.parse(text);
+  } catch {
+    throw new Error('safetensors: the header is not valid JSON: not a safetensors file, or a broken one');
+  }
+  if (!isObject(header)) throw new Error('safetensors: the header is not a JSON object');
+  return { header, body: file.subarray(bodyStart) };
+}
+
+function readEntry(
+  name: string,
+  value: unknown,
+): { format: Format; shape: number[]; start: number; end: number } {
+  if (!isObject(value)) throw new Error(`safetensors: ${name} is not described by an object`);
+  const { dtype, shape, data_offsets: offsets } = value;
+  const format = typeof dtype === 'string' && Object.hasOwn(formats, dtype) ? formats[dtype] : undefined;
+  if (!format) {
+    const known = Object.keys(formats).join(', ');
+    throw new Error(`safetensors: ${name} has dtype ${JSON.stringify(dtype)}; known are ${known}`);
+  }
+  if (!isCounts(shape)) {
+    throw new Error(`safetensors: ${name} has a broken shape: ${JSON.stringify(shape)}`);
+  }
+  if (!isCounts(offsets) || offsets.length !== 2 || offsets[0]! > offsets[1]!) {
+    throw new Error(`safetensors: ${name} has broken offsets: ${JSON.stringify(offsets)}`);
+  }
+  const [start, end] = offsets as [number, number];
+  const expected = elements(shape) * format.bytes;
+  if (end - start !== expected) {
+    throw new Error(
+      `safetensors: ${name}: ${dtype} of shape [${shape.join(', ')}] takes ${expected} bytes, its offsets give ` +
+        `${end - start}`,
+    );
+  }
+  return { format, shape, start, end };
+}
+
+const elements = (shape: readonly number[]): number => shape.reduce((product, extent) => product * extent, 1);
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isCounts = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.every((count) => Number.isSafeInteger(count) && count >= 0);
+
+// -------------------------------------------------------------------------------------------------- half precision
+
+/** IEEE 754 binary16: 1 sign bit, 5 of exponent (bias 15), 10 of fraction. Every value is exact in float32. */
+function float16ToFloat32(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 0x1f) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+const word = new Uint32Array(1);
+const wordAsFloat = new Float32Array(word.buffer);
+
+/** bfloat16 is the upper half of a float32. */
+function bfloat16ToFloat32(bits: number): number {
+  word[0] = bits << 16;
+  return wordAsFloat[0]!;
+}
