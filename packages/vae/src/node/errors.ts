@@ -1,0 +1,27 @@
+/**
+ * An error that the user can act on: one line that says what was asked, what was seen and what to do. The command line
+ * prints the message alone, without a stack trace.
+ */
+export class UserError extends Error {
+  override name = 'UserError';
+}
+
+const reasons: Record<string, string> = {
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'the disk is full; free some space or choose another place',
+  EDQUOT: 'the disk quota is used up; free some space or choose another place',
+  EFBIG: 'the file would be larger than the system allows',
+  ENOENT: 'no such file or folder',
+  ENOTDIR: 'a part of the path is a file, not a folder',
+  EISDIR: 'it is a folder',
+  ENAMETOOLONG: 'the name is too long',
+  EMFILE: 'too many open files',
+};
+
+/** Why a call of the system failed, in words where there are some, always in one line. */
+export function reasonOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return reasons[code ?? ''] ?? String(message ?? error).replaceAll(/\s*\n\s*/g, ' ');
+}
