@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs';
+
+const APT = 'sudo apt-get update && sudo apt-get install -y libvulkan1 mesa-vulkan-drivers';
+/** Debian 12's own Mesa 22.3 is refused by Dawn: `shaderUniform*ArrayDynamicIndexing required`. */
+const BOOKWORM =
+  "echo 'deb http://deb.debian.org/debian bookworm-backports main' | sudo tee /etc/apt/sources.list.d/backports.list && " +
+  'sudo apt-get update && sudo apt-get install -y -t bookworm-backports libvulkan1 mesa-vulkan-drivers';
+const DNF = 'sudo dnf install -y vulkan-loader mesa-vulkan-drivers';
+const MACOS = 'nothing to install: Dawn uses Metal, a part of macOS';
+const WINDOWS = "the graphics card maker's current driver: Dawn uses Direct3D 12";
+
+/** How a Vulkan loader and lavapipe are installed, for all systems: for a message that can't know better. */
+export const INSTALL_ANYWHERE = [
+  ['Debian 12', BOOKWORM],
+  ['Debian 13', APT],
+  ['Ubuntu 24.04 and later', APT],
+  ['Fedora', DNF],
+  ['macOS', MACOS],
+  ['Windows', WINDOWS],
+] as const;
+
+export interface OperatingSystem {
+  name: string;
+  /** Installs what the software adapter (or, off Linux, the GPU) needs. */
+  install: string;
+}
+
+/** This operating system, and the command that installs lavapipe on it. */
+export function operatingSystem(): OperatingSystem {
+  if (process.platform === 'darwin') return { name: 'macOS', install: MACOS };
+  if (process.platform === 'win32') return { name: 'Windows', install: WINDOWS };
+  let release = '';
+  try {
+    release = readFileSync('/etc/os-release', 'utf8');
+  } catch {
+    // not a Linux that says what it is
+  }
+  const field = (key: string) => new RegExp(`^${key}="?([^"\\n]*)"?$`, 'm').exec(release)?.[1] ?? '';
+  const name = field('PRETTY_NAME') || process.platform;
+  const family = `${field('ID')} ${field('ID_LIKE')}`.trim();
+  if (field('VERSION_CODENAME') === 'bookworm') return { name, install: BOOKWORM };
+  if (/debian|ubuntu/.test(family)) return { name, install: APT };
+  if (/fedora|rhel|centos/.test(family)) return { name, install: DNF };
+  if (/arch/.test(family)) return { name, install: 'sudo pacman -S vulkan-icd-loader vulkan-swrast' };
+  if (/suse/.test(family)) return { name, install: 'sudo zypper install libvulkan1 libvulkan_lvp' };
+  if (/alpine/.test(family)) {
+    return {
+      name,
+      install: "none: the webgpu package has no build for Alpine's C library; use a Debian image",
+    };
+  }
+  return { name, install: "your distribution's Vulkan loader and Mesa's software Vulkan driver (lavapipe)" };
+}
