@@ -79,7 +79,8 @@ async function search(dawn: Dawn, flags: string[], choice: string): Promise<Sear
     state.found = await openPacked(dawn, flags, state); // a known version before whatever the system has
     if (state.found) return state;
   }
-  // Dawn sorts hardware first: when lavapipe comes, no GPU will.
+  // Dawn sorts discrete, integrated, software, and last what calls itself virtual. So `auto` may stop at lavapipe without
+  // listing the rest; a virtual GPU beside lavapipe has to be asked for.
   const wanted = (one: Candidate) =>
     choice === 'auto'
       ? one.kind !== 'swiftshader'
