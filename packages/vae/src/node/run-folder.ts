@@ -1,0 +1,243 @@
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { reasonOf, UserError } from './errors.ts';
+import { nearestName } from './suggest.ts';
+
+/** The files of a run, by which a folder is known to hold one. */
+export const runFiles = {
+  config: 'config.json',
+  metrics: 'metrics.jsonl',
+  weights: 'weights.safetensors',
+  state: 'state.safetensors',
+} as const;
+
+/** Folders that a run fills. */
+const runFolders = ['images', 'export'];
+
+/** One line of `metrics.jsonl`. Losses that are not finite are stored as null, since JSON has no NaN. */
+export interface MetricsRecord {
+  kind: 'step' | 'epoch';
+  /** Optimizer steps since the beginning of the run. */
+  step?: number;
+  epoch?: number;
+  [key: string]: unknown;
+}
+
+/**
+ * The folder that one training run writes, and that the other commands read. Whole files are replaced atomically, and
+ * metrics are appended line by line: a crash at any moment leaves a folder that can be opened and resumed.
+ * Every method that touches the disk throws a UserError of one line when the disk refuses.
+ */
+export class RunFolder {
+  readonly path: string;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  /**
+   * Makes the folder, and its parents. One that holds a run already is refused, unless `force`: then that run's files
+   * are removed, and only those.
+   */
+  static create(path: string, { force = false }: { force?: boolean } = {}): RunFolder {
+    if (existsSync(path) && !statSync(path).isDirectory()) {
+      throw new UserError(`${path}: cannot be the run's folder: it is a file; choose another with --out`);
+    }
+    const held = Object.values(runFiles).filter((name) => existsSync(join(path, name)));
+    if (held.length > 0 && !force) {
+      throw new UserError(
+        `${path}: holds another run (${held.join(', ')}); choose another folder with --out, go on with that run with ` +
+          '--resume, or replace it with --force',
+      );
+    }
+    attempt(`${path}: cannot prepare the run's folder`, () => {
+      mkdirSync(path, { recursive: true });
+      if (held.length > 0) {
+        for (const name of [...held, ...runFolders])
+          rmSync(join(path, name), { recursive: true, force: true });
+      }
+    });
+    return new RunFolder(path);
+  }
+
+  /** Opens the folder of an earlier run, once its configuration is found to be readable. */
+  static open(path: string): RunFolder {
+    if (!existsSync(path)) {
+      const near = nearestName(basename(path), siblings(path));
+      const hint = near ? `; did you mean ${join(dirname(path), near)}?` : '';
+      throw new UserError(`${path}: no such run folder${hint}`);
+    }
+    if (!statSync(path).isDirectory()) {
+      throw new UserError(`${path}: is a file; name the run's folder`);
+    }
+    const folder = new RunFolder(path);
+    folder.readConfig();
+    return folder;
+  }
+
+  /** The path of a file of this run. */
+  file(name: string): string {
+    return join(this.path, name);
+  }
+
+  has(name: string): boolean {
+    return existsSync(this.file(name));
+  }
+
+  // ------------------------------------------------------------------------------------------------- configuration
+
+  writeConfig(config: object): void {
+    this.writeAtomically(runFiles.config, `${JSON.stringify(config, null, 2)}\n`);
+  }
+
+  /** The configuration as it was written; the caller checks what it needs of it. */
+  readConfig(): Record<string, unknown> {
+    const path = this.file(runFiles.config);
+    if (!existsSync(path)) {
+      throw new UserError(`${this.path}: not a run folder: it holds no ${runFiles.config}`);
+    }
+    const text = attempt(`${path}: cannot read it`, () => readFileSync(path, 'utf8'));
+    const config = parseObject(text);
+    if (!config)
+      throw new UserError(`${path}: broken: it is not a JSON object; the run cannot be used without it`);
+    return config;
+  }
+
+  // ------------------------------------------------------------------------------------------------------- metrics
+
+  /** Appends one line, handed to the system at once: a killed process loses nothing that was appended. */
+  appendMetrics(record: MetricsRecord): void {
+    const path = this.file(runFiles.metrics);
+    const length = existsSync(path) ? statSync(path).size : 0;
+    attempt(`${path}: cannot write it`, () => {
+      try {
+        appendFileSync(path, `${JSON.stringify(record)}\n`);
+      } catch (error) {
+        quietly(() => truncateSync(path, length)); // a full disk may have taken half of the line
+        throw error;
+      }
+    });
+  }
+
+  /** All records so far; a last line that a crash cut short is left out. */
+  readMetrics(): MetricsRecord[] {
+    return this.#metrics().map(({ record }) => record);
+  }
+
+  /**
+   * Drops what was logged after a checkpoint, so that a resumed run continues the same curves: a torn last line, and
+   * everything from the first record of a later step or epoch on.
+   *
+   * @param step optimizer steps that the checkpoint has behind it
+   * @param epoch epochs that it has completed, whose summaries stay; all epochs' when not given
+   */
+  rewindMetrics({ step, epoch = Number.POSITIVE_INFINITY }: { step: number; epoch?: number }): void {
+    const path = this.file(runFiles.metrics);
+    if (!existsSync(path)) return;
+    let end = 0;
+    for (const { record, end: recordEnd } of this.#metrics()) {
+      const later = (record.step ?? 0) > step || (record.kind === 'epoch' && (record.epoch ?? 0) > epoch);
+      if (later) break;
+      end = recordEnd;
+    }
+    attempt(`${path}: cannot shorten it`, () => truncateSync(path, end));
+  }
+
+  /** Every whole line, with the position in bytes at which it ends. */
+  #metrics(): { record: MetricsRecord; end: number }[] {
+    const path = this.file(runFiles.metrics);
+    if (!existsSync(path)) return [];
+    const lines = attempt(`${path}: cannot read it`, () => readFileSync(path, 'utf8')).split('\n');
+    lines.pop(); // what follows the last newline: nothing, or half a line
+    let end = 0;
+    return lines.map((line, i) => {
+      const record = parseObject(line);
+      if (!record)
+        throw new UserError(`${path}: line ${i + 1} is not a JSON object; remove the line to go on`);
+      end += Buffer.byteLength(line) + 1;
+      return { record: record as MetricsRecord, end };
+    });
+  }
+
+  // --------------------------------------------------------------------------------------------------- whole files
+
+  /**
+   * Writes a file under a temporary name beside its own, waits until it is on the disk, and renames it: whoever reads
+   * `name` finds the old content or the new, never a part. When it fails, the old file stays and the temporary goes.
+   *
+   * @param name may be in a subfolder, which is made when needed
+   */
+  writeAtomically(name: string, content: Uint8Array | string): void {
+    const path = this.file(name);
+    const temporary = join(dirname(path), `.${basename(path)}.tmp`);
+    attempt(`${path}: cannot write it`, () => {
+      mkdirSync(dirname(path), { recursive: true });
+      try {
+        const file = openSync(temporary, 'w');
+        try {
+          writeFileSync(file, content);
+          fsyncSync(file);
+        } finally {
+          closeSync(file);
+        }
+        renameSync(temporary, path);
+      } catch (error) {
+        quietly(() => rmSync(temporary, { force: true }));
+        throw error;
+      }
+    });
+  }
+
+  /** Writes `images/<name>`, an encoded PNG. */
+  writeImage(name: string, png: Uint8Array): void {
+    this.writeAtomically(join('images', name), png);
+  }
+}
+
+/** Runs `fn`; what the system refuses becomes one line that opens with `what`. */
+function attempt<T>(what: string, fn: () => T): T {
+  try {
+    return fn();
+  } catch (error) {
+    throw new UserError(`${what}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** For cleaning up after a failure, which must not hide the failure. */
+function quietly(fn: () => void): void {
+  try {
+    fn();
+  } catch {}
+}
+
+function siblings(path: string): string[] {
+  try {
+    return readdirSync(dirname(path));
+  } catch {
+    return [];
+  }
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      return value as Record<string, unknown>;
+    }
+  } catch {}
+  return undefined;
+}
