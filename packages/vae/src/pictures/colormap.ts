@@ -2,13 +2,12 @@
 export type Color = readonly [red: number, green: number, blue: number];
 
 export const white: Color = [255, 255, 255];
-export const black: Color = [0, 0, 0];
 export const ink: Color = [40, 44, 52];
 export const faint: Color = [226, 228, 232];
 
 /**
  * Ten colours that stay apart for colour-blind eyes, and in brightness.
- * M. A. Petroff, Accessible Color Sequences for Data Visualization, 2021, https://arxiv.org/abs/2107.02270, table 2.
+ * M. A. Petroff, Accessible Color Sequences for Data Visualization, 2021, https://arxiv.org/abs/2107.02270
  */
 export const classColors: readonly Color[] = [
   [0x3f, 0x90, 0xda],
