@@ -1,7 +1,7 @@
+import type { AdapterKind } from '../webgpu/kernels.ts';
 import type { PackedSwiftShader } from './swiftshader.ts';
 
-/** Which kind of kernels suits. `swiftshader` stands for every software adapter that is not lavapipe. */
-export type AdapterKind = 'gpu' | 'lavapipe' | 'swiftshader';
+export type { AdapterKind };
 
 export interface FoundAdapter {
   /** Keep it while the adapter is used: Dawn lives as long as this object. */

@@ -1,0 +1,375 @@
+import type { DType } from './dtype.ts';
+import { type ConvAttributes, convOutputSize } from './ops/conv.ts';
+import { effects, ops } from './ops/index.ts';
+import type { Effect } from './ops/op.ts';
+import { normalizeAxes, normalizeAxis, type Shape, sameShape, show, sizeOf } from './shape.ts';
+import { apply, deviceOf, full, scope, Tensor } from './tensor.ts';
+
+/*
+ * The functions that people call, named as PyTorch names them. Each turns convenient arguments into an op's inputs and
+ * attributes; those that are compositions of ops are differentiable because the ops are.
+ */
+
+/** Where a tensor is expected, a number stands for a scalar. */
+export type Operand = Tensor | number;
+
+// ----------------------------------------------------------------------------------------------------- elementwise
+
+export const neg = (x: Tensor): Tensor => apply(ops.neg, [x], []);
+export const abs = (x: Tensor): Tensor => apply(ops.abs, [x], []);
+export const sign = (x: Tensor): Tensor => apply(ops.sign, [x], []);
+export const exp = (x: Tensor): Tensor => apply(ops.exp, [x], []);
+export const log = (x: Tensor): Tensor => apply(ops.log, [x], []);
+export const log1p = (x: Tensor): Tensor => apply(ops.log1p, [x], []);
+export const sqrt = (x: Tensor): Tensor => apply(ops.sqrt, [x], []);
+export const square = (x: Tensor): Tensor => apply(ops.square, [x], []);
+export const reciprocal = (x: Tensor): Tensor => apply(ops.reciprocal, [x], []);
+export const sin = (x: Tensor): Tensor => apply(ops.sin, [x], []);
+export const cos = (x: Tensor): Tensor => apply(ops.cos, [x], []);
+export const floor = (x: Tensor): Tensor => apply(ops.floor, [x], []);
+export const relu = (x: Tensor): Tensor => apply(ops.relu, [x], []);
+export const leakyRelu = (x: Tensor, negativeSlope = 0.01): Tensor =>
+  apply(ops.leakyRelu, [x], [negativeSlope]);
+export const sigmoid = (x: Tensor): Tensor => apply(ops.sigmoid, [x], []);
+export const tanh = (x: Tensor): Tensor => apply(ops.tanh, [x], []);
+/** log(1 + exp(x)). */
+export const softplus = (x: Tensor): Tensor => apply(ops.softplus, [x], []);
+
+/** Bounded below and above; the gradient is 0 outside and passes at the bounds, as in PyTorch. */
+export function clamp(
+  x: Tensor,
+  { min = -3.4028234e38, max = 3.4028234e38 }: { min?: number; max?: number },
+): Tensor {
+  if (!(min <= max)) throw new Error(`clamp: min ${min} is above max ${max}`);
+  return apply(ops.clamp, [x], [min, max]);
+}
+
+/** Puts a number where a tensor is expected, as a scalar on the other operand's device. */
+function operands(op: string, ...values: Operand[]): Tensor[] {
+  const device = values.find((value) => value instanceof Tensor)?.device;
+  if (!device) throw new Error(`${op}: expects at least one tensor`);
+  return values.map((value) => (value instanceof Tensor ? value : full([], value, { device })));
+}
+
+const affine = (x: Tensor, scale: number, shift: number) => apply(ops.affine, [x], [scale, shift]);
+
+export function add(a: Operand, b: Operand): Tensor {
+  if (typeof b === 'number' && a instanceof Tensor) return affine(a, 1, b);
+  if (typeof a === 'number' && b instanceof Tensor) return affine(b, 1, a);
+  return apply(ops.add, operands('add', a, b), []);
+}
+
+export function sub(a: Operand, b: Operand): Tensor {
+  if (typeof b === 'number' && a instanceof Tensor) return affine(a, 1, -b);
+  if (typeof a === 'number' && b instanceof Tensor) return affine(b, -1, a);
+  return apply(ops.sub, operands('sub', a, b), []);
+}
+
+export function mul(a: Operand, b: Operand): Tensor {
+  if (typeof b === 'number' && a instanceof Tensor) return affine(a, b, 0);
+  if (typeof a === 'number' && b instanceof Tensor) return affine(b, a, 0);
+  return apply(ops.mul, operands('mul', a, b), []);
+}
+
+export function div(a: Operand, b: Operand): Tensor {
+  if (typeof b === 'number' && a instanceof Tensor && b !== 0) return affine(a, 1 / b, 0);
+  return apply(ops.div, operands('div', a, b), []);
+}
+
+export function pow(a: Operand, b: Operand): Tensor {
+  if (typeof b === 'number' && a instanceof Tensor) return apply(ops.powScalar, [a], [b]);
+  return apply(ops.pow, operands('pow', a, b), []);
+}
+
+export const minimum = (a: Operand, b: Operand): Tensor => apply(ops.minimum, operands('minimum', a, b), []);
+export const maximum = (a: Operand, b: Operand): Tensor => apply(ops.maximum, operands('maximum', a, b), []);
+/** Comparisons give float32: 1 where true, 0 where not. */
+export const equal = (a: Operand, b: Operand): Tensor => apply(ops.equal, operands('equal', a, b), []);
+export const notEqual = (a: Operand, b: Operand): Tensor =>
+  apply(ops.notEqual, operands('notEqual', a, b), []);
+export const less = (a: Operand, b: Operand): Tensor => apply(ops.less, operands('less', a, b), []);
+export const lessEqual = (a: Operand, b: Operand): Tensor =>
+  apply(ops.lessEqual, operands('lessEqual', a, b), []);
+export const greater = (a: Operand, b: Operand): Tensor => apply(ops.greater, operands('greater', a, b), []);
+export const greaterEqual = (a: Operand, b: Operand): Tensor =>
+  apply(ops.greaterEqual, operands('greaterEqual', a, b), []);
+/** `a` where the condition is not 0, else `b`; all three broadcast. */
+export const where = (condition: Tensor, a: Operand, b: Operand): Tensor =>
+  apply(ops.where, operands('where', condition, a, b), []);
+
+/** float32, int32 or uint32 from any type; floats are truncated. */
+export const cast = (x: Tensor, dtype: 'float32' | 'int32' | 'uint32'): Tensor =>
+  apply(ops.cast, [x], { dtype });
+
+// ------------------------------------------------------------------------------------------------------ reductions
+
+export type Axes = number | readonly number[];
+export interface ReduceOptions {
+  keepDims?: boolean;
+}
+
+/** Sum over `axes` (default: all). */
+export function sum(x: Tensor, axes?: Axes, { keepDims = false }: ReduceOptions = {}): Tensor {
+  return apply(ops.sum, [x], { axes: normalizeAxes('sum', axes, x.rank), keepDims });
+}
+
+/** Mean over `axes` (default: all); NaN over nothing, as in PyTorch. */
+export function mean(x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor {
+  const count = sizeOf(normalizeAxes('mean', axes, x.rank).map((axis) => x.shape[axis]!));
+  const total = sum(x, axes, options);
+  return count === 0 ? affine(total, Number.NaN, 0) : affine(total, 1 / count, 0);
+}
+
+/** Maximum over `axes`; where several are equal, they share the gradient. */
+export function max(x: Tensor, axes?: Axes, { keepDims = false }: ReduceOptions = {}): Tensor {
+  return apply(ops.max, [x], { axes: normalizeAxes('max', axes, x.rank), keepDims });
+}
+
+export function min(x: Tensor, axes?: Axes, { keepDims = false }: ReduceOptions = {}): Tensor {
+  return apply(ops.min, [x], { axes: normalizeAxes('min', axes, x.rank), keepDims });
+}
+
+/** Index (int32) of the first maximum along one axis. */
+export function argmax(x: Tensor, axis = -1, { keepDims = false }: ReduceOptions = {}): Tensor {
+  return apply(ops.argmax, [x], { axis: normalizeAxis('argmax', axis, x.rank), keepDims });
+}
+
+export function argmin(x: Tensor, axis = -1, { keepDims = false }: ReduceOptions = {}): Tensor {
+  return apply(ops.argmin, [x], { axis: normalizeAxis('argmin', axis, x.rank), keepDims });
+}
+
+/** log Σ exp(x) over `axes`, with the maximum subtracted first; an infinite maximum is the result, not NaN. */
+export function logSumExp(x: Tensor, axes?: Axes, { keepDims = false }: ReduceOptions = {}): Tensor {
+  const normal = normalizeAxes('logSumExp', axes, x.rank);
+  // The shift is a constant: whatever its value, the derivative of the sum is the softmax.
+  const shift = constant(clamp(max(x, normal, { keepDims: true }), {}));
+  const total = add(log(sum(exp(sub(x, shift)), normal, { keepDims: true })), shift);
+  return keepDims
+    ? total
+    : reshape(
+        total,
+        x.shape.filter((_, axis) => !normal.includes(axis)),
+      );
+}
+
+export const softmax = (x: Tensor, axis = -1): Tensor =>
+  apply(ops.softmax, [x], { axis: normalizeAxis('softmax', axis, x.rank) });
+export const logSoftmax = (x: Tensor, axis = -1): Tensor =>
+  apply(ops.logSoftmax, [x], { axis: normalizeAxis('logSoftmax', axis, x.rank) });
+
+// ---------------------------------------------------------------------------------------------------- contractions
+
+export interface MatmulOptions {
+  /** Exchange the last two axes of an operand first, at no cost. */
+  transposeA?: boolean;
+  transposeB?: boolean;
+}
+
+/** [..., M, K] x [..., K, N] → [..., M, N]; batch axes broadcast. */
+export function matmul(
+  a: Tensor,
+  b: Tensor,
+  { transposeA = false, transposeB = false }: MatmulOptions = {},
+): Tensor {
+  return apply(ops.matmul, [a, b], { transposeA, transposeB });
+}
+
+/** One number for both axes, or (height, width). */
+export type PairOption = number | readonly [number, number];
+
+export interface ConvOptions {
+  stride?: PairOption;
+  padding?: PairOption;
+  dilation?: PairOption;
+}
+
+export const pair = (value: PairOption): readonly [number, number] =>
+  typeof value === 'number' ? [value, value] : value;
+
+const convAttributes = ({ stride = 1, padding = 0, dilation = 1 }: ConvOptions): ConvAttributes => ({
+  stride: pair(stride),
+  padding: pair(padding),
+  dilation: pair(dilation),
+});
+
+/** images [N, C, H, W], weights [O, C, kh, kw] → [N, O, oh, ow]. Add a bias as `add(y, bias.reshape([O, 1, 1]))`. */
+export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Tensor {
+  return apply(ops.conv2d, [x, weight], convAttributes(options));
+}
+
+export interface ConvTransposeOptions extends ConvOptions {
+  outputPadding?: PairOption;
+}
+
+/**
+ * images [N, C, H, W], weights [C, O, kh, kw] → [N, O, oh, ow] with
+ * oh = (H − 1)·stride − 2·padding + dilation·(kh − 1) + outputPadding + 1: the gradient of a convolution.
+ */
+export function convTranspose2d(x: Tensor, weight: Tensor, options: ConvTransposeOptions = {}): Tensor {
+  const attributes = convAttributes(options);
+  const extra = pair(options.outputPadding ?? 0);
+  const { stride, padding, dilation } = attributes;
+  const along = (d: 0 | 1) =>
+    ((x.shape[2 + d] ?? 0) - 1) * stride[d] -
+    2 * padding[d] +
+    dilation[d] * ((weight.shape[2 + d] ?? 1) - 1) +
+    extra[d] +
+    1;
+  for (const d of [0, 1] as const) {
+    if (extra[d] < 0 || (extra[d] > 0 && extra[d] >= Math.max(stride[d], dilation[d]))) {
+      throw new Error(
+        `convTranspose2d: output padding ${show(extra)} has to be smaller than stride ${show(stride)} or dilation ${show(dilation)}`,
+      );
+    }
+  }
+  return apply(ops.conv2dInputGradient, [x, weight], { ...attributes, size: [along(0), along(1)] });
+}
+
+export { convOutputSize };
+
+// -------------------------------------------------------------------------------------------------------- movement
+
+/** The same elements under another shape; one extent may be −1. */
+export function reshape(x: Tensor, shape: Shape): Tensor {
+  const known = shape.reduce((product, extent) => (extent === -1 ? product : product * extent), 1);
+  const missing = shape.filter((extent) => extent === -1).length;
+  if (missing > 1 || (missing === 1 && (known === 0 || x.size % known !== 0))) {
+    throw new Error(`reshape: ${show(x.shape)} cannot become ${show(shape)}`);
+  }
+  const full = shape.map((extent) => (extent === -1 ? x.size / known : extent));
+  return apply(ops.reshape, [x], { shape: full });
+}
+
+/** All axes from `start` to `end` (inclusive) made one. */
+export function flatten(x: Tensor, start = 0, end = -1): Tensor {
+  if (x.rank === 0) return reshape(x, [1]);
+  const [from, to] = [normalizeAxis('flatten', start, x.rank), normalizeAxis('flatten', end, x.rank)];
+  const middle = sizeOf(x.shape.slice(from, to + 1));
+  return reshape(x, [...x.shape.slice(0, from), middle, ...x.shape.slice(to + 1)]);
+}
+
+export function permute(x: Tensor, axes: readonly number[]): Tensor {
+  return apply(ops.permute, [x], { axes: axes.map((axis) => normalizeAxis('permute', axis, x.rank)) });
+}
+
+/** Exchanges two axes (default: the last two). */
+export function transpose(x: Tensor, a = -2, b = -1): Tensor {
+  const axes = x.shape.map((_, axis) => axis);
+  const [i, j] = [normalizeAxis('transpose', a, x.rank), normalizeAxis('transpose', b, x.rank)];
+  [axes[i], axes[j]] = [axes[j]!, axes[i]!];
+  return apply(ops.permute, [x], { axes });
+}
+
+/** Repeats axes of extent 1 (and new leading ones) up to `shape`. */
+export const expand = (x: Tensor, shape: Shape): Tensor =>
+  sameShape(x.shape, shape) ? x : apply(ops.expand, [x], { shape });
+
+/**
+ * Elements `start … end−1` by `step` along each axis, as `[start, end, step]`, a plain index range; `null` takes the
+ * whole axis. Negative bounds count from the end; missing axes are taken whole.
+ */
+export function slice(x: Tensor, ...ranges: (readonly [number?, number?, number?] | null)[]): Tensor {
+  if (ranges.length > x.rank) throw new Error(`slice: ${ranges.length} ranges for shape ${show(x.shape)}`);
+  const [starts, sizes, steps] = [[], [], []] as [number[], number[], number[]];
+  x.shape.forEach((extent, axis) => {
+    const [start = 0, end = extent, step = 1] = ranges[axis] ?? [];
+    if (!(Number.isInteger(step) && step >= 1))
+      throw new Error(`slice: a step is a whole number from 1, got ${step}`);
+    const bound = (value: number) => Math.min(extent, Math.max(0, value < 0 ? value + extent : value));
+    starts.push(bound(start));
+    sizes.push(Math.max(0, Math.ceil((bound(end) - bound(start)) / step)));
+    steps.push(step);
+  });
+  return apply(ops.slice, [x], { starts, sizes, steps });
+}
+
+/** Surrounds with `value`: `widths[axis]` is [before, after]. */
+export function pad(x: Tensor, widths: readonly (readonly [number, number])[], value = 0): Tensor {
+  return apply(ops.pad, [x], {
+    before: widths.map(([before]) => before),
+    after: widths.map(([, after]) => after),
+    steps: x.shape.map(() => 1),
+    value,
+  });
+}
+
+export function concat(tensors: readonly Tensor[], axis = 0): Tensor {
+  if (tensors.length === 0) throw new Error('concat: expects at least one tensor');
+  return apply(ops.concat, tensors, { axis: normalizeAxis('concat', axis, tensors[0]!.rank) });
+}
+
+/** Joins tensors of one shape along a new axis. */
+export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
+  if (tensors.length === 0) throw new Error('stack: expects at least one tensor');
+  const at = normalizeAxis('stack', axis, tensors[0]!.rank + 1);
+  return concat(
+    tensors.map((x) => reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)])),
+    at,
+  );
+}
+
+/** PyTorch's gather: y[i, j] = x[index[i, j], j] for axis 0, and so on. `index` is int32 of x's rank. */
+export function gather(x: Tensor, axis: number, index: Tensor): Tensor {
+  const at = normalizeAxis('gather', axis, x.rank);
+  const smaller = index.rank === x.rank && x.shape.some((extent, k) => k !== at && index.shape[k]! < extent);
+  const ranges = x.shape.map((extent, k): [number, number] => [0, k === at ? extent : index.shape[k]!]);
+  return apply(ops.gather, [smaller ? slice(x, ...ranges) : x, index], { axis: at });
+}
+
+/** Rows (or columns …) of x in the order that a one-dimensional int32 index names: an embedding's look-up. */
+export function indexSelect(x: Tensor, axis: number, index: Tensor): Tensor {
+  const at = normalizeAxis('indexSelect', axis, x.rank);
+  if (index.rank !== 1) throw new Error(`indexSelect: the index has one axis, got ${show(index.shape)}`);
+  const shape = x.shape.map((_, k) => (k === at ? index.size : 1));
+  return apply(ops.gather, [x, reshape(index, shape)], { axis: at });
+}
+
+/** The values behind a tensor as a constant: the same memory, no history. */
+export function constant(x: Tensor): Tensor {
+  return new Tensor(x.storage, x.shape, x.offset);
+}
+
+// --------------------------------------------------------------------------------------------------------- effects
+
+/** Runs an update in place. It leaves no trace on a tape. */
+export function run<A>(effect: Effect<A>, tensors: readonly Tensor[], attributes: A): void {
+  const device = deviceOf(effect.name, tensors)!;
+  effect.check?.(tensors, attributes);
+  if (tensors[0]!.size > 0) device.effect(effect, tensors, attributes);
+}
+
+/** target ← source. */
+export const assign = (target: Tensor, source: Tensor): void => run(effects.assign, [target, source], null);
+
+/**
+ * Moves tensors side by side into one buffer, so that an optimizer updates all of them in one launch and a checkpoint
+ * reads them at once. Slots start at multiples of 64 elements (256 bytes, the alignment of a WebGPU binding).
+ * Returns the buffer as one tensor; padding is 0.
+ */
+export function flattenInto(tensors: readonly Tensor[], { copy = true } = {}): Tensor {
+  const device = deviceOf('flatten', tensors)!;
+  const slots = slotsOf(tensors);
+  const buffer = full([slots.total], 0, { device });
+  scope(() => {
+    tensors.forEach((x, i) => {
+      if (copy && x.size > 0) assign(new Tensor(buffer.storage, x.shape, slots.starts[i]!), x);
+      x.moveTo(buffer.storage, slots.starts[i]!);
+    });
+  });
+  return buffer;
+}
+
+const SLOT = 64;
+
+/** Where each tensor starts in a flat buffer, and the buffer's size. */
+export function slotsOf(tensors: readonly { size: number }[]): { starts: number[]; total: number } {
+  const starts: number[] = [];
+  let total = 0;
+  for (const { size } of tensors) {
+    starts.push(total);
+    total += Math.ceil(size / SLOT) * SLOT;
+  }
+  return { starts, total };
+}
+
+export type { DType };

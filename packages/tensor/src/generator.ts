@@ -1,0 +1,60 @@
+import { type Device, defaultDevice } from './device.ts';
+import { run } from './functions.ts';
+import { effects, ops } from './ops/index.ts';
+import { blocksOf, type Distribution } from './ops/random.ts';
+import type { Shape } from './shape.ts';
+import { apply, keep, type Tensor, tensor } from './tensor.ts';
+
+/**
+ * A stream of random numbers whose key and counter live on the device: uint32[4]. Equal seeds give equal streams, on
+ * every device the same integers; saving and restoring `state` resumes the stream exactly.
+ */
+export class Generator {
+  readonly state: Tensor;
+
+  /** `seed` is any safe integer; `stream` makes independent generators of one seed. */
+  constructor(
+    seed: number,
+    { stream = 0, device = defaultDevice() }: { stream?: number; device?: Device } = {},
+  ) {
+    if (!Number.isSafeInteger(seed)) throw new Error(`Generator: a seed is a whole number, got ${seed}`);
+    const words = Uint32Array.of(
+      seed >>> 0,
+      (Math.floor(seed / 2 ** 32) ^ Math.imul(stream, 0x9e3779b9)) >>> 0,
+      0,
+      0,
+    );
+    this.state = keep(tensor(words, { device }));
+  }
+
+  /** Uniform in [0, 1), with 24 bits. */
+  uniform(shape: Shape): Tensor {
+    return this.#draw(shape, 'uniform');
+  }
+
+  /** Normal with mean 0 and variance 1. */
+  normal(shape: Shape): Tensor {
+    return this.#draw(shape, 'normal');
+  }
+
+  /** 1 with the given probability, else 0. */
+  bernoulli(shape: Shape, probability: number | Tensor = 0.5): Tensor {
+    const draw = this.uniform(shape);
+    return apply(
+      ops.less,
+      [draw, typeof probability === 'number' ? tensor(probability, { device: draw.device }) : probability],
+      [],
+    );
+  }
+
+  /** Raw words (uint32). */
+  bits(shape: Shape): Tensor {
+    return this.#draw(shape, 'bits');
+  }
+
+  #draw(shape: Shape, distribution: Distribution): Tensor {
+    const numbers = apply(ops.random, [this.state], { shape, distribution });
+    run(effects.advance, [this.state], { index: 2, by: blocksOf(shape) });
+    return numbers;
+  }
+}

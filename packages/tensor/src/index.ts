@@ -1,0 +1,29 @@
+import './methods.ts';
+
+export { type Device, defaultDevice, setDefaultDevice } from './device.ts';
+export type { DType, NumericArray } from './dtype.ts';
+export * from './functions.ts';
+export { Generator } from './generator.ts';
+export { type Attributes, effects, type OpName, ops } from './ops/index.ts';
+export type { Effect, Op, Values } from './ops/op.ts';
+export { blocksOf, threefry } from './ops/random.ts';
+export { referenceDevice } from './reference/device.ts';
+export { broadcastShapes, type Shape, sameShape, show, sizeOf } from './shape.ts';
+export {
+  apply,
+  empty,
+  full,
+  keep,
+  type Nested,
+  type Observer,
+  observe,
+  ones,
+  scope,
+  Tensor,
+  type TensorOptions,
+  tensor,
+  unobserved,
+  zeros,
+} from './tensor.ts';
+export * from './webgpu/index.ts';
+export { float, type Kernels, type Launch } from './webgpu/kernels.ts';

@@ -1,0 +1,34 @@
+import { cast } from './cast.ts';
+import { convOps } from './conv.ts';
+import { elementwiseOps } from './elementwise.ts';
+import { gatherOps } from './gather.ts';
+import { matmul } from './matmul.ts';
+import { movementOps } from './movement.ts';
+import type { Op } from './op.ts';
+import { adam, sgd } from './optimize.ts';
+import { advance, randomOps } from './random.ts';
+import { reduceOps } from './reduce.ts';
+import { softmaxOps } from './softmax.ts';
+import { accumulate, assign, record, trainingOps } from './training.ts';
+
+/** The op table: every pure operation, by name. Its derivatives are in `packages/autograd/src/rules.ts`. */
+export const ops = {
+  ...elementwiseOps,
+  ...reduceOps,
+  ...softmaxOps,
+  matmul,
+  ...convOps,
+  ...movementOps,
+  ...gatherOps,
+  cast,
+  ...randomOps,
+  ...trainingOps,
+};
+
+export type OpName = keyof typeof ops;
+
+/** The attributes of an op. */
+export type Attributes<K extends OpName> = (typeof ops)[K] extends Op<infer A> ? A : never;
+
+/** Updates in place. */
+export const effects = { adam, sgd, advance, assign, accumulate, record };

@@ -1,0 +1,120 @@
+import { type Shape, show, sizeOf } from '../shape.ts';
+import { float } from '../webgpu/kernels.ts';
+import { copyInto } from './movement.ts';
+import type { Effect, Op } from './op.ts';
+
+const WORKGROUP = 64;
+
+export interface BatchAttributes {
+  /** [images in the batch, ...extents of one image]. */
+  readonly shape: Shape;
+  /** A byte b becomes b·scale + shift. */
+  readonly scale: number;
+  readonly shift: number;
+}
+
+/**
+ * Takes the next images of a dataset that stays on the device: (images uint8 [N, …], order uint32 [N], cursor
+ * uint32[2]) → float32, image i being images[order[cursor + i]]. The cursor is on the device too, so that a captured
+ * step needs nothing from the host; `advance` moves it.
+ */
+const batch: Op<BatchAttributes> = {
+  name: 'batch',
+  infer([images, order, cursor], { shape }) {
+    if (images!.dtype !== 'uint8' || order!.dtype !== 'uint32' || cursor!.dtype !== 'uint32') {
+      throw new Error('batch: expects uint8 images, uint32 order and uint32 cursor');
+    }
+    if (sizeOf(shape.slice(1)) !== sizeOf(images!.shape.slice(1))) {
+      throw new Error(`batch: images of ${show(images!.shape)} do not make a batch of ${show(shape)}`);
+    }
+    return { shape, dtype: 'float32' };
+  },
+  reference([images, order, cursor], { shape, scale, shift }, output) {
+    const pixels = sizeOf(shape.slice(1));
+    for (let i = 0; i < output.data.length; i++) {
+      const at = (cursor!.data[0]! + Math.floor(i / pixels)) % order!.data.length;
+      const image = order!.data[at]!;
+      output.data[i] = images!.data[image * pixels + (i % pixels)]! * scale + shift;
+    }
+  },
+  kernel(gpu, [images, order, cursor], { shape, scale, shift }, output) {
+    gpu.launch({
+      shader: 'training',
+      entry: 'batch',
+      constants: { WORKGROUP },
+      outputs: [output],
+      inputs: [images!, order!, cursor!],
+      uniforms: [output.size, sizeOf(shape.slice(1)), order!.size, 0, float(scale), float(shift), 0, 0],
+      workgroups: Math.ceil(output.size / WORKGROUP),
+    });
+  },
+};
+
+export const trainingOps = { batch };
+
+/** target ← source (the same number of elements, float32 or any 4-byte type). */
+export const assign: Effect<null> = {
+  name: 'assign',
+  writes: [0],
+  check([target, source]) {
+    if (target!.size !== source!.size || target!.dtype !== source!.dtype) {
+      throw new Error(
+        `assign: ${target!.dtype} ${show(target!.shape)} cannot take ${source!.dtype} ${show(source!.shape)}`,
+      );
+    }
+  },
+  reference([target, source]) {
+    target!.data.set(source!.data as Float64Array);
+  },
+  kernel(gpu, [target, source]) {
+    copyInto(gpu, source!, target!);
+  },
+};
+
+/** target ← target + source. */
+export const accumulate: Effect<null> = {
+  name: 'accumulate',
+  writes: [0],
+  check: assign.check!,
+  reference([target, source]) {
+    for (let i = 0; i < target!.data.length; i++) target!.data[i]! += source!.data[i]!;
+  },
+  kernel(gpu, [target, source]) {
+    gpu.launch({
+      shader: 'training',
+      entry: 'accumulate',
+      constants: { WORKGROUP },
+      outputs: [target!],
+      inputs: [source!],
+      uniforms: [target!.size, 0, 0, 0, 0, 0, 0, 0],
+      workgroups: Math.ceil(target!.size / WORKGROUP),
+    });
+  },
+};
+
+/** Writes a row of figures into a ring [rows, columns], at the row that a counter on the device names. */
+export const record: Effect<null> = {
+  name: 'record',
+  writes: [0],
+  check([ring, values]) {
+    if (ring!.rank !== 2 || ring!.shape[1] !== values!.size) {
+      throw new Error(`record: a ring of ${show(ring!.shape)} does not take rows of ${show(values!.shape)}`);
+    }
+  },
+  reference([ring, values, counter]) {
+    const [rows, columns] = ring!.shape as [number, number];
+    const start = (counter!.data[0]! % rows) * columns;
+    for (let i = 0; i < columns; i++) ring!.data[start + i] = values!.data[i]!;
+  },
+  kernel(gpu, [ring, values, counter]) {
+    gpu.launch({
+      shader: 'training',
+      entry: 'record',
+      constants: { WORKGROUP },
+      outputs: [ring!],
+      inputs: [values!, counter!],
+      uniforms: [values!.size, ring!.shape[0]!, 0, 0, 0, 0, 0, 0],
+      workgroups: Math.ceil(values!.size / WORKGROUP),
+    });
+  },
+};

@@ -1,0 +1,61 @@
+import type { Device, Storage } from '../device.ts';
+import type { DType, NumericArray } from '../dtype.ts';
+import type { Effect, Op, Values } from '../ops/op.ts';
+import type { Tensor } from '../tensor.ts';
+
+interface HostStorage extends Storage {
+  readonly data: NumericArray;
+}
+
+/**
+ * The device that is obviously right: float64 (float32 tensors too), plain loops, immediate. Kernels are compared
+ * with it, and gradients are checked on it.
+ */
+export const referenceDevice: Device = {
+  name: 'reference',
+  kind: 'reference',
+  allocate(dtype, size) {
+    const storage: HostStorage = {
+      device: referenceDevice,
+      dtype,
+      size,
+      references: 0,
+      data: arrayFor(dtype, size),
+    };
+    return storage;
+  },
+  release() {},
+  write(storage, offset, values) {
+    dataOf(storage).set(values as Float64Array, offset);
+  },
+  async read(storage, offset, size) {
+    return dataOf(storage).slice(offset, offset + size);
+  },
+  run<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, output: Tensor) {
+    op.reference(inputs.map(valuesOf), attributes, valuesOf(output));
+  },
+  effect<A>(effect: Effect<A>, tensors: readonly Tensor[], attributes: A) {
+    effect.reference(tensors.map(valuesOf), attributes);
+  },
+  async synchronize() {},
+};
+
+function arrayFor(dtype: DType, size: number): NumericArray {
+  switch (dtype) {
+    case 'float32':
+      return new Float64Array(size);
+    case 'int32':
+      return new Int32Array(size);
+    case 'uint32':
+      return new Uint32Array(size);
+    case 'uint8':
+      return new Uint8Array(size);
+  }
+}
+
+const dataOf = (storage: Storage): NumericArray => (storage as HostStorage).data;
+
+function valuesOf(tensor: Tensor): Values {
+  const data = dataOf(tensor.storage).subarray(tensor.offset, tensor.offset + tensor.size);
+  return { shape: tensor.shape, data };
+}

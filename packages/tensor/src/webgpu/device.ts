@@ -1,0 +1,364 @@
+import { loadShaders } from '@tapegrad/shaders';
+import type { Device, Storage } from '../device.ts';
+import { type DType, hostArray, type NumericArray } from '../dtype.ts';
+import type { Effect, Op } from '../ops/op.ts';
+import { Tensor } from '../tensor.ts';
+import type { AdapterKind, Kernels, Launch } from './kernels.ts';
+import { type Block, BufferPool, byteLength, type GpuStorage } from './memory.ts';
+import { type Kernel, PipelineCache, UNIFORM_SLOT } from './pipelines.ts';
+import { type DeviceStats, noStats } from './stats.ts';
+
+/** Launches that are encoded before they are submitted, unless something asks for results earlier. */
+const BATCH = 256;
+const MAX_UNIFORM_WORDS = UNIFORM_SLOT / 4;
+const MAX_GROUPS = 65_535;
+
+/** One launch with everything resolved but the buffers: what a captured program keeps. */
+export interface Dispatch {
+  readonly kernel: Kernel;
+  /** Outputs first, in the order of the bindings. */
+  readonly bindings: readonly { storage: GpuStorage; offset: number; bytes: number }[];
+  readonly outputs: number;
+  readonly uniforms: Uint32Array;
+  readonly workgroups: readonly [number, number, number];
+  /** The op that asked for it. */
+  readonly op: string;
+}
+
+/** Receives launches instead of the queue, while a step is captured. */
+export interface Recorder {
+  readonly dispatches: Dispatch[];
+  readonly storages: Set<GpuStorage>;
+}
+
+export interface WebGPUDeviceOptions {
+  readonly adapter: GPUAdapter;
+  readonly kind: AdapterKind;
+  readonly name: string;
+  /** Reads a shader's text; the default fetches it. */
+  readonly readShader?: (url: URL) => Promise<string>;
+}
+
+const FEATURES: GPUFeatureName[] = ['subgroups', 'timestamp-query', 'shader-f16'];
+
+const LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+] as const;
+
+/**
+ * Ops look eager and are not: each launch is encoded into one open compute pass, and the pass is submitted when a
+ * result is read, when enough has gathered, or when the host has to write memory that the pass uses.
+ */
+export class WebGPUDevice implements Device {
+  readonly kind = 'webgpu';
+  readonly name: string;
+  readonly adapterKind: AdapterKind;
+  readonly gpu: GPUDevice;
+  readonly stats: DeviceStats;
+  readonly subgroups: { min: number; max: number } | undefined;
+  readonly pool: BufferPool;
+  readonly pipelines: PipelineCache;
+  readonly #uniforms: GPUBuffer;
+  readonly #uniformWords = new Uint32Array((BATCH * UNIFORM_SLOT) / 4);
+  readonly #bindGroups = new Map<string, GPUBindGroup>();
+  #encoder: GPUCommandEncoder | undefined;
+  #pass: GPUComputePassEncoder | undefined;
+  #pending = 0;
+  #batch = 0;
+  #recorder: Recorder | undefined;
+  #scratch: Tensor[] = [];
+  #op = '';
+  #failure: Error | undefined;
+
+  private constructor(gpu: GPUDevice, sources: ReadonlyMap<string, string>, options: WebGPUDeviceOptions) {
+    this.gpu = gpu;
+    this.name = options.name;
+    this.adapterKind = options.kind;
+    this.stats = noStats();
+    this.pool = new BufferPool(gpu, this.stats);
+    this.pipelines = new PipelineCache(gpu, sources, this.stats);
+    const { subgroupMinSize: min, subgroupMaxSize: max } = options.adapter.info as unknown as Record<
+      string,
+      number
+    >;
+    this.subgroups = gpu.features.has('subgroups' as GPUFeatureName) ? { min: min!, max: max! } : undefined;
+    this.#uniforms = gpu.createBuffer({
+      size: BATCH * UNIFORM_SLOT,
+      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+    });
+    gpu.lost.then((info) => {
+      if (info.reason !== 'destroyed') this.#failure ??= new DeviceLostError(info.message);
+    });
+    gpu.onuncapturederror = ({ error }) => {
+      this.#failure ??= new Error(`WebGPU: ${error.message}`);
+    };
+  }
+
+  /** Opens an adapter with the limits and features that it has, rather than the least that WebGPU guarantees. */
+  static async open(options: WebGPUDeviceOptions): Promise<WebGPUDevice> {
+    const { adapter } = options;
+    const gpu = await adapter.requestDevice({
+      requiredLimits: Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]])),
+      requiredFeatures: FEATURES.filter((feature) => adapter.features.has(feature)),
+    });
+    return new WebGPUDevice(gpu, await loadShaders(options.readShader), options);
+  }
+
+  // ------------------------------------------------------------------------------------------------------- memory
+
+  allocate(dtype: DType, size: number): Storage {
+    const storage: GpuStorage = { device: this, dtype, size, references: 0, block: undefined };
+    if (this.#recorder) this.#recorder.storages.add(storage);
+    else storage.block = this.pool.take(byteLength(dtype, size));
+    return storage;
+  }
+
+  release(storage: Storage): void {
+    const gpu = storage as GpuStorage;
+    if (!gpu.block) return;
+    this.pool.give(gpu.block);
+    gpu.block = undefined;
+  }
+
+  write(storage: Storage, offset: number, values: NumericArray): void {
+    this.#check();
+    const gpu = storage as GpuStorage;
+    // Inside a capture only constants are written: they get memory of their own, once.
+    if (!gpu.block) {
+      gpu.block = this.pool.take(byteLength(storage.dtype, storage.size));
+      this.#recorder?.storages.delete(gpu);
+    } else if (gpu.block.batch === this.#batch) this.flush();
+    const words = wholeWords(storage.dtype, values);
+    this.gpu.queue.writeBuffer(gpu.block.buffer, offset * (storage.dtype === 'uint8' ? 1 : 4), words);
+    this.stats.uploads++;
+  }
+
+  async read(storage: Storage, offset: number, size: number): Promise<NumericArray> {
+    const gpu = storage as GpuStorage;
+    if (this.#recorder || !gpu.block) {
+      throw new Error(
+        'data: a value cannot be read inside a captured function, which only records what will run',
+      );
+    }
+    this.#check();
+    const bytes = byteLength(storage.dtype, size);
+    const start = offset * (storage.dtype === 'uint8' ? 1 : 4);
+    this.flush();
+    const staging = this.gpu.createBuffer({
+      size: bytes,
+      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    });
+    const encoder = this.gpu.createCommandEncoder();
+    encoder.copyBufferToBuffer(gpu.block.buffer, start, staging, 0, bytes);
+    this.gpu.queue.submit([encoder.finish()]);
+    this.stats.readbacks++;
+    try {
+      await staging.mapAsync(GPUMapMode.READ);
+    } catch (error) {
+      this.#check();
+      throw error;
+    }
+    this.#check();
+    const result = hostArray(storage.dtype, size);
+    new Uint8Array(result.buffer).set(
+      new Uint8Array(staging.getMappedRange()).subarray(0, result.byteLength),
+    );
+    staging.destroy();
+    return result;
+  }
+
+  /** Scratch memory for the kernel function that is running. */
+  scratch(dtype: DType, size: number): Tensor {
+    const tensor = new Tensor(this.allocate(dtype, size), [size]);
+    this.#scratch.push(tensor);
+    return tensor;
+  }
+
+  // ------------------------------------------------------------------------------------------------------ running
+
+  run<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, output: Tensor): void {
+    this.#kernels(op.name, () => op.kernel(this.#view, inputs, attributes, output));
+  }
+
+  effect<A>(effect: Effect<A>, tensors: readonly Tensor[], attributes: A): void {
+    this.#kernels(effect.name, () => effect.kernel(this.#view, tensors, attributes));
+  }
+
+  /** This device as kernels see it, where `kind` is the adapter's. */
+  readonly #view: Kernels = ((device: WebGPUDevice) => ({
+    get kind() {
+      return device.adapterKind;
+    },
+    get subgroups() {
+      return device.subgroups;
+    },
+    launch: (launch: Launch) => device.launch(launch),
+    scratch: (dtype: DType, size: number) => device.scratch(dtype, size),
+  }))(this);
+
+  #kernels(name: string, queue: () => void): void {
+    this.#check();
+    this.#op = name;
+    try {
+      queue();
+    } finally {
+      for (const tensor of this.#scratch.splice(0)) tensor.dispose();
+    }
+  }
+
+  launch(launch: Launch): void {
+    const bindings = [...launch.outputs, ...launch.inputs].map((tensor) => ({
+      storage: tensor.storage as GpuStorage,
+      offset: tensor.offset * 4,
+      bytes: byteLength(tensor.dtype, tensor.size),
+    }));
+    const dispatch: Dispatch = {
+      kernel: this.pipelines.find(launch),
+      bindings,
+      outputs: launch.outputs.length,
+      uniforms: packUniforms(launch),
+      workgroups: spread(launch.workgroups),
+      op: this.#op,
+    };
+    if (this.#recorder) this.#recorder.dispatches.push(dispatch);
+    else this.#encode(dispatch);
+  }
+
+  #encode({ kernel, bindings, uniforms, workgroups }: Dispatch): void {
+    const pipeline = this.pipelines.ready(kernel);
+    const group = this.bindGroup(kernel, bindings, this.#uniforms);
+    if (this.#pending === BATCH) this.flush();
+    this.#encoder ??= this.gpu.createCommandEncoder();
+    this.#pass ??= this.#encoder.beginComputePass();
+    const slot = this.#pending++ * UNIFORM_SLOT;
+    this.#uniformWords.set(uniforms, slot / 4);
+    for (const { storage } of bindings) storage.block!.batch = this.#batch;
+    this.#pass.setPipeline(pipeline);
+    this.#pass.setBindGroup(0, group, [slot]);
+    this.#pass.dispatchWorkgroups(...workgroups);
+    this.stats.launches++;
+  }
+
+  /** Finds or makes the bind group of a launch whose uniforms lie in `uniforms`. */
+  bindGroup(kernel: Kernel, bindings: Dispatch['bindings'], uniforms: GPUBuffer): GPUBindGroup {
+    let key = `${kernel.layout === undefined ? '' : kernel.id}`;
+    for (const { storage, offset, bytes } of bindings) key += `|${storage.block!.id},${offset},${bytes}`;
+    let group = uniforms === this.#uniforms ? this.#bindGroups.get(key) : undefined;
+    if (!group) {
+      group = this.gpu.createBindGroup({
+        layout: kernel.layout,
+        entries: [
+          { binding: 0, resource: { buffer: uniforms, size: UNIFORM_SLOT } },
+          ...bindings.map(({ storage, offset, bytes }, i) => ({
+            binding: i + 1,
+            resource: { buffer: storage.block!.buffer, offset, size: bytes },
+          })),
+        ],
+      });
+      this.stats.bindGroups++;
+      if (uniforms === this.#uniforms) {
+        if (this.#bindGroups.size > 4096) this.#bindGroups.clear();
+        this.#bindGroups.set(key, group);
+      }
+    }
+    return group;
+  }
+
+  /** Submits what has been encoded. */
+  flush(): void {
+    this.#batch++;
+    if (!this.#encoder) return;
+    this.#pass!.end();
+    this.gpu.queue.writeBuffer(this.#uniforms, 0, this.#uniformWords, 0, (this.#pending * UNIFORM_SLOT) / 4);
+    this.gpu.queue.submit([this.#encoder.finish()]);
+    this.stats.uploads++;
+    this.stats.submits++;
+    this.#encoder = undefined;
+    this.#pass = undefined;
+    this.#pending = 0;
+  }
+
+  async synchronize(): Promise<void> {
+    this.flush();
+    await this.gpu.queue.onSubmittedWorkDone();
+    this.#check();
+  }
+
+  /** Sends the launches of `fn` to a recorder instead of the queue. */
+  recording<T>(recorder: Recorder, fn: () => T): T {
+    if (this.#recorder) throw new Error('capture: a captured function cannot capture another');
+    this.#recorder = recorder;
+    try {
+      return fn();
+    } finally {
+      this.#recorder = undefined;
+    }
+  }
+
+  get capturing(): boolean {
+    return this.#recorder !== undefined;
+  }
+
+  /** Destroys free buffers and forgets bind groups that may refer to them. */
+  trim(): void {
+    this.flush();
+    this.#bindGroups.clear();
+    this.pool.trim();
+  }
+
+  destroy(): void {
+    this.gpu.destroy();
+  }
+
+  /** Errors reach the program at the next call, since WebGPU reports them late. */
+  #check(): void {
+    if (this.#failure) throw this.#failure;
+  }
+}
+
+/** The device is gone (driver reset, unplugged, out of memory); nothing on it can be read any more. */
+export class DeviceLostError extends Error {
+  constructor(reason: string) {
+    super(`the GPU device was lost: ${reason || 'no reason given'}`);
+    this.name = 'DeviceLostError';
+  }
+}
+
+function packUniforms(launch: Launch): Uint32Array {
+  const words = new Uint32Array(launch.uniforms.length);
+  if (words.length > MAX_UNIFORM_WORDS)
+    throw new Error(`kernel ${launch.shader}: more than ${MAX_UNIFORM_WORDS} uniforms`);
+  const view = new DataView(words.buffer);
+  launch.uniforms.forEach((value, i) => {
+    if (typeof value === 'number') words[i] = value;
+    else view.setFloat32(i * 4, value.float, true);
+  });
+  return words;
+}
+
+/** A count of workgroups as extents within the limit of one dimension. */
+function spread(workgroups: Launch['workgroups']): readonly [number, number, number] {
+  if (typeof workgroups !== 'number') {
+    if (workgroups.some((extent) => extent > MAX_GROUPS)) {
+      throw new Error(`kernel: ${workgroups.join(' x ')} workgroups exceed ${MAX_GROUPS} in one dimension`);
+    }
+    return workgroups;
+  }
+  if (workgroups <= MAX_GROUPS) return [workgroups, 1, 1];
+  const rows = Math.ceil(workgroups / MAX_GROUPS);
+  return [Math.ceil(workgroups / rows), rows, 1];
+}
+
+/** Values as the device stores them: of the right type, padded to whole words. */
+function wholeWords(dtype: DType, values: NumericArray): Uint8Array<ArrayBuffer> {
+  const typed = hostArray(dtype, dtype === 'uint8' ? Math.ceil(values.length / 4) * 4 : values.length);
+  typed.set(values as Float32Array);
+  return new Uint8Array(typed.buffer as ArrayBuffer);
+}
+
+export type { Block };

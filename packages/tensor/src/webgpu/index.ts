@@ -1,0 +1,3 @@
+export { DeviceLostError, WebGPUDevice, type WebGPUDeviceOptions } from './device.ts';
+export type { AdapterKind } from './kernels.ts';
+export type { DeviceStats } from './stats.ts';

@@ -1,0 +1,42 @@
+import type { DType } from '../dtype.ts';
+import type { Tensor } from '../tensor.ts';
+
+/**
+ * What kind of machine runs the kernels: it decides which variant of a kernel is the fast one. `swiftshader` stands
+ * for every software adapter that is not lavapipe.
+ */
+export type AdapterKind = 'gpu' | 'lavapipe' | 'swiftshader';
+
+/** A float among a launch's uniforms; plain numbers are integers. */
+export interface Float {
+  readonly float: number;
+}
+export const float = (value: number): Float => ({ float: value });
+
+/** One kernel launch, as ops describe it. */
+export interface Launch {
+  /** The WGSL file under `shaders/`. */
+  readonly shader: string;
+  readonly entry?: string;
+  /** Module-scope `const`s put before the source: tile sizes, flags. Booleans, integers (u32). */
+  readonly constants?: Readonly<Record<string, number | boolean>>;
+  /** WGSL put after the source: the expression of an elementwise op. Part of the pipeline's identity. */
+  readonly code?: string;
+  /** Bound from @binding(1) on, writable, in this order. */
+  readonly outputs: readonly Tensor[];
+  /** Bound after the outputs, read-only. */
+  readonly inputs: readonly Tensor[];
+  /** The words of the struct at @binding(0), in order; at most 64. */
+  readonly uniforms: readonly (number | Float)[];
+  /** Workgroups: a count (spread over x and y by itself; see `group_index` in the prelude) or exact extents. */
+  readonly workgroups: number | readonly [number, number, number];
+}
+
+/** What an op's kernel may ask of the WebGPU device. */
+export interface Kernels {
+  readonly kind: AdapterKind;
+  readonly subgroups: { readonly min: number; readonly max: number } | undefined;
+  launch(launch: Launch): void;
+  /** Scratch memory, valid until the op's kernel function returns. */
+  scratch(dtype: DType, size: number): Tensor;
+}

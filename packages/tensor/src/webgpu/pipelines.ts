@@ -1,0 +1,128 @@
+import type { Launch } from './kernels.ts';
+import type { DeviceStats } from './stats.ts';
+
+/** A compute pipeline with the layout of its one bind group. */
+export interface Kernel {
+  readonly label: string;
+  readonly layout: GPUBindGroupLayout;
+  readonly id: number;
+  pipeline: GPUComputePipeline | undefined;
+  /** Set while it compiles in the background. */
+  pending?: Promise<void>;
+  readonly descriptor: GPUComputePipelineDescriptor;
+}
+
+/** Bytes of a launch's uniforms: the alignment that every WebGPU device accepts for dynamic offsets. */
+export const UNIFORM_SLOT = 256;
+
+/** Compiles kernels once for each combination of shader, entry, constants and appended code. */
+export class PipelineCache {
+  readonly #device: GPUDevice;
+  readonly #sources: ReadonlyMap<string, string>;
+  readonly #stats: DeviceStats;
+  readonly #kernels = new Map<string, Kernel>();
+  readonly #layouts = new Map<string, { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout }>();
+
+  constructor(device: GPUDevice, sources: ReadonlyMap<string, string>, stats: DeviceStats) {
+    this.#device = device;
+    this.#sources = sources;
+    this.#stats = stats;
+  }
+
+  /** The kernel for a launch, described but perhaps not compiled yet. */
+  find(launch: Launch): Kernel {
+    const constants = Object.entries(launch.constants ?? {});
+    const key = `${launch.shader}|${launch.entry ?? ''}|${launch.outputs.length},${launch.inputs.length}|${constants.join()}|${launch.code ?? ''}`;
+    let kernel = this.#kernels.get(key);
+    if (!kernel) {
+      kernel = this.#describe(launch, constants);
+      this.#kernels.set(key, kernel);
+    }
+    return kernel;
+  }
+
+  /** Compiles now, blocking. */
+  ready(kernel: Kernel): GPUComputePipeline {
+    if (!kernel.pipeline) {
+      kernel.pipeline = this.#device.createComputePipeline(kernel.descriptor);
+      this.#stats.pipelines++;
+    }
+    return kernel.pipeline;
+  }
+
+  /** Compiles several kernels in parallel. */
+  async compile(kernels: Iterable<Kernel>): Promise<void> {
+    await Promise.all(
+      [...new Set(kernels)].map((kernel) => {
+        if (kernel.pipeline) return undefined;
+        kernel.pending ??= this.#device.createComputePipelineAsync(kernel.descriptor).then((pipeline) => {
+          kernel.pipeline ??= pipeline;
+          this.#stats.pipelines++;
+        });
+        return kernel.pending;
+      }),
+    );
+  }
+
+  #describe(launch: Launch, constants: [string, number | boolean][]): Kernel {
+    const { shader, entry = 'main' } = launch;
+    const body = this.#sources.get(shader);
+    if (body === undefined) throw new Error(`kernel: no shader is named '${shader}'`);
+    const code = [
+      // Directives have to come first.
+      ...(body.match(/^enable .*;$/gm) ?? []),
+      ...constants.map(
+        ([name, value]) => `const ${name} = ${typeof value === 'number' ? `${value}u` : value};`,
+      ),
+      this.#sources.get('prelude')!,
+      body.replace(/^enable .*;$/gm, ''),
+      launch.code ?? '',
+    ].join('\n');
+    const label = `${shader}.${entry}`;
+    const module = this.#device.createShaderModule({ code, label });
+    void reportErrors(module, code, label);
+    const layout = this.#layout(launch.outputs.length, launch.inputs.length);
+    return {
+      label,
+      id: this.#kernels.size,
+      layout: layout.group,
+      pipeline: undefined,
+      descriptor: { label, layout: layout.pipeline, compute: { module, entryPoint: entry } },
+    };
+  }
+
+  /** Every kernel binds its uniforms at 0, then its outputs, then its inputs. */
+  #layout(outputs: number, inputs: number) {
+    const key = `${outputs},${inputs}`;
+    let layout = this.#layouts.get(key);
+    if (!layout) {
+      const entry = (binding: number, type: GPUBufferBindingType, hasDynamicOffset = false) => ({
+        binding,
+        visibility: GPUShaderStage.COMPUTE,
+        buffer: { type, hasDynamicOffset },
+      });
+      const group = this.#device.createBindGroupLayout({
+        entries: [
+          entry(0, 'uniform', true),
+          ...Array.from({ length: outputs }, (_, i) => entry(1 + i, 'storage')),
+          ...Array.from({ length: inputs }, (_, i) => entry(1 + outputs + i, 'read-only-storage')),
+        ],
+      });
+      layout = { group, pipeline: this.#device.createPipelineLayout({ bindGroupLayouts: [group] }) };
+      this.#layouts.set(key, layout);
+    }
+    return layout;
+  }
+}
+
+/** Prints a kernel that does not compile with the place of the error: WebGPU itself reports it late and far away. */
+async function reportErrors(module: GPUShaderModule, code: string, label: string): Promise<void> {
+  const { messages } = await module.getCompilationInfo();
+  for (const { type, lineNum, linePos, message } of messages) {
+    if (type !== 'error') continue;
+    const lines = code
+      .split('\n')
+      .map((line, i) => `${i + 1 === lineNum ? '>' : ' '}${String(i + 1).padStart(4)} ${line}`);
+    console.error(`kernel ${label}, ${lineNum}:${linePos}: ${message}\n${lines.join('\n')}`);
+  }
+}

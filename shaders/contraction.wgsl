@@ -1,0 +1,55 @@
+// C[z, m, n] = sum over i of A(z, m, i) * B(z, n, i), all addresses affine: matmul and every convolution.
+// The formulas are in packages/tensor/src/webgpu/contraction.ts. Host constants: WORKGROUP, PADDED.
+
+struct Params {
+  rows: u32,
+  columns: u32,
+  columns1: u32,
+  columns2: u32,
+  sums: vec4u,
+  a: vec4u, // offset, batch, row
+  a_sums: vec4u,
+  b: vec4u, // offset, batch, d0, i0
+  h: vec4i, // start, column, sum, extent
+  w: vec4i,
+  hw_stride: vec4i,
+  c: vec4u, // offset, batch, row
+  c_columns: vec4u,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> c: array<f32>;
+@group(0) @binding(2) var<storage, read> a: array<f32>;
+@group(0) @binding(3) var<storage, read> b: array<f32>;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  let n = id.x;
+  let m = id.y;
+  let z = id.z;
+  if n >= params.columns { return; }
+  let n01 = n / params.columns2;
+  let d2 = n - n01 * params.columns2;
+  let d0 = n01 / params.columns1;
+  let d1 = n01 - d0 * params.columns1;
+  let a_base = params.a.x + z * params.a.y + m * params.a.z;
+  let b_base = params.b.x + z * params.b.y + d0 * params.b.z;
+  let h_first = params.h.x + i32(d1) * params.h.y;
+  let w_first = params.w.x + i32(d2) * params.w.y;
+  var sum = 0.0;
+  for (var i0 = 0u; i0 < params.sums.x; i0++) {
+    for (var i1 = 0u; i1 < params.sums.y; i1++) {
+      let h = h_first + i32(i1) * params.h.z;
+      if PADDED && (h < 0 || h >= params.h.w) { continue; }
+      let a_row = a_base + i0 * params.a_sums.x + i1 * params.a_sums.y;
+      let b_row = i32(b_base + i0 * params.b.w) + h * params.hw_stride.x;
+      for (var i2 = 0u; i2 < params.sums.z; i2++) {
+        let w = w_first + i32(i2) * params.w.z;
+        if PADDED && (w < 0 || w >= params.w.w) { continue; }
+        sum += a[a_row + i2 * params.a_sums.z] * b[b_row + w * params.hw_stride.y];
+      }
+    }
+  }
+  let columns = vec3u(d0, d1, d2) * params.c_columns.xyz;
+  c[params.c.x + z * params.c.y + m * params.c.z + columns.x + columns.y + columns.z] = sum;
+}

@@ -1,0 +1,46 @@
+// Copies elements from one strided walk to another: permute, slice, pad, concat, expand. Words are moved as they are,
+// so one kernel serves every 4-byte type. Host constant: WORKGROUP.
+
+const MAX_DIGITS = 8u;
+
+struct Params {
+  size: u32,
+  rank: u32, // for fill: the value's bits
+  source_offset: u32,
+  target_offset: u32,
+  shape: array<vec4u, 2>,
+  source_strides: array<vec4u, 2>,
+  target_strides: array<vec4u, 2>,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> target_words: array<u32>;
+@group(0) @binding(2) var<storage, read> source_words: array<u32>;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+  let id = group_index(wid, groups) * WORKGROUP + local;
+  if id >= params.size { return; }
+  var rest = id;
+  var source = params.source_offset;
+  var destination = params.target_offset;
+  for (var axis = i32(params.rank) - 1; axis >= 0; axis--) {
+    let word = axis / 4;
+    let lane = axis % 4;
+    let extent = params.shape[word][lane];
+    let next = select(rest / extent, 0u, axis == 0);
+    let digit = rest - next * extent;
+    rest = next;
+    source += digit * params.source_strides[word][lane];
+    destination += digit * params.target_strides[word][lane];
+  }
+  target_words[destination] = source_words[source];
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn fill(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+  let id = group_index(wid, groups) * WORKGROUP + local;
+  if id < params.size {
+    target_words[id] = params.rank;
+  }
+}

@@ -1,0 +1,131 @@
+// Elementwise ops with broadcasting. The host appends `fn f(a, b, c, p) -> f32`, the op's own expression.
+// Host constants: WORKGROUP, ITEMS (elements a thread does), LINEAR (inputs are read straight, or are one value).
+
+const MAX_DIGITS = 8u;
+
+struct Params {
+  size: u32,
+  rank: u32,
+  unused0: u32,
+  unused1: u32,
+  p: vec4f,
+  // Digits of the output index, outermost first, right-aligned; then the strides of a, b and c along them.
+  shape: array<vec4u, 2>,
+  strides: array<vec4u, 6>,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+@group(0) @binding(2) var<storage, read> in_a: array<f32>;
+@group(0) @binding(3) var<storage, read> in_b: array<f32>;
+@group(0) @binding(4) var<storage, read> in_c: array<f32>;
+
+// Where each input has the element for output index i.
+fn positions(i: u32) -> vec3u {
+  if LINEAR {
+    return i * vec3u(params.strides[1].w, params.strides[3].w, params.strides[5].w);
+  }
+  var rest = i;
+  var at = vec3u(0u);
+  for (var k = 0u; k < params.rank; k++) {
+    let axis = MAX_DIGITS - 1u - k;
+    let word = axis / 4u;
+    let lane = axis % 4u;
+    let extent = params.shape[word][lane];
+    let next = rest / extent;
+    let digit = rest - next * extent;
+    rest = next;
+    at += digit * vec3u(params.strides[word][lane], params.strides[2u + word][lane], params.strides[4u + word][lane]);
+  }
+  return at;
+}
+
+// A workgroup covers WORKGROUP * ITEMS neighbouring elements, each thread every WORKGROUP-th of them.
+fn first_element(group: u32, local: u32) -> u32 {
+  return group * WORKGROUP * ITEMS + local;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn unary(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+  var i = first_element(group_index(wid, groups), local);
+  for (var item = 0u; item < ITEMS; item++) {
+    if i < params.size {
+      out[i] = f(in_a[positions(i).x], 0.0, 0.0, params.p);
+    }
+    i += WORKGROUP;
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn binary(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+  var i = first_element(group_index(wid, groups), local);
+  for (var item = 0u; item < ITEMS; item++) {
+    if i < params.size {
+      let at = positions(i);
+      out[i] = f(in_a[at.x], in_b[at.y], 0.0, params.p);
+    }
+    i += WORKGROUP;
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn ternary(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+  var i = first_element(group_index(wid, groups), local);
+  for (var item = 0u; item < ITEMS; item++) {
+    if i < params.size {
+      let at = positions(i);
+      out[i] = f(in_a[at.x], in_b[at.y], in_c[at.z], params.p);
+    }
+    i += WORKGROUP;
+  }
+}
+
+// Helpers of the ops' expressions ---------------------------------------------------------------------------------
+
+fn sigmoid(a: f32) -> f32 {
+  let e = exp(-abs(a));
+  return select(e, 1.0, a >= 0.0) / (1.0 + e);
+}
+
+// Through exp(-2|a|), which cannot overflow: a driver's own tanh may return NaN for large arguments.
+fn safe_tanh(a: f32) -> f32 {
+  let x = abs(a);
+  if x < 0.05 {
+    // 1 - e would cancel here; the odd series is exact to rounding.
+    let q = a * a;
+    return a * (1.0 - q * (0.33333333 - q * (0.13333333 - q * 0.053968254)));
+  }
+  let e = exp(-2.0 * x);
+  return sign(a) * (1.0 - e) / (1.0 + e);
+}
+
+fn softplus(a: f32) -> f32 {
+  return max(a, 0.0) + log1p_accurate(exp(-abs(a)));
+}
+
+// log(1 + a) for small a too: Kahan's correction of the rounded 1 + a (HP-15C Advanced Functions Handbook).
+fn log1p_accurate(a: f32) -> f32 {
+  let u = 1.0 + a;
+  let d = u - 1.0;
+  return select(log(u) * (a / d), a, d == 0.0);
+}
+
+// WGSL's pow is undefined for a negative base; mathematics is not, for a whole exponent.
+fn signed_pow(a: f32, b: f32) -> f32 {
+  if b == 0.0 { return 1.0; }
+  if b == 1.0 { return a; }
+  if b == 2.0 { return a * a; }
+  let magnitude = pow(abs(a), b);
+  let odd = abs(b) % 2.0 == 1.0;
+  let whole = floor(b) == b;
+  if a < 0.0 && !whole { return nan(); }
+  return select(magnitude, -magnitude, a < 0.0 && odd);
+}
+
+fn lesser(a: f32, b: f32) -> f32 {
+  return select(select(b, a, a <= b), a, is_nan(a));
+}
+
+fn greater(a: f32, b: f32) -> f32 {
+  return select(select(b, a, a >= b), a, is_nan(a));
+}

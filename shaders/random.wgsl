@@ -1,0 +1,84 @@
+// Threefry2x32-20 (Salmon et al. 2011): two words per block, a block a thread. Host constant: WORKGROUP.
+// Rotations and the key parity constant are those of Random123, against whose known answers the tests check.
+
+struct Params {
+  size: u32, // advance: which word
+  by: u32,
+  unused0: u32,
+  unused1: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> words: array<u32>;
+@group(0) @binding(1) var<storage, read_write> floats: array<f32>;
+@group(0) @binding(2) var<storage, read> state: array<u32>; // key (2), counter (low, high)
+
+fn four_rounds(x: vec2u, r: vec4u) -> vec2u {
+  var v = x;
+  for (var i = 0u; i < 4u; i++) {
+    v.x += v.y;
+    v.y = ((v.y << r[i]) | (v.y >> (32u - r[i]))) ^ v.x;
+  }
+  return v;
+}
+
+fn threefry(key: vec2u, counter: vec2u) -> vec2u {
+  let parity = 0x1bd11bdau ^ key.x ^ key.y;
+  let even = vec4u(13u, 15u, 26u, 6u);
+  let odd = vec4u(17u, 29u, 16u, 24u);
+  var x = four_rounds(counter + key, even) + vec2u(key.y, parity + 1u);
+  x = four_rounds(x, odd) + vec2u(parity, key.x + 2u);
+  x = four_rounds(x, even) + vec2u(key.x, key.y + 3u);
+  x = four_rounds(x, odd) + vec2u(key.y, parity + 4u);
+  return four_rounds(x, even) + vec2u(parity, key.x + 5u);
+}
+
+fn block(index: u32) -> vec2u {
+  let low = state[2] + index;
+  let carry = select(0u, 1u, low < index);
+  return threefry(vec2u(state[0], state[1]), vec2u(low, state[3] + carry));
+}
+
+// The upper 24 bits as a number in [0, 1).
+fn unit(bits: u32) -> f32 {
+  return f32(bits >> 8u) * 0x1p-24;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn bits(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+  let id = group_index(wid, groups) * WORKGROUP + local;
+  if 2u * id >= params.size { return; }
+  let pair = block(id);
+  words[2u * id] = pair.x;
+  if 2u * id + 1u < params.size { words[2u * id + 1u] = pair.y; }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn uniform_numbers(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+  let id = group_index(wid, groups) * WORKGROUP + local;
+  if 2u * id >= params.size { return; }
+  let pair = block(id);
+  floats[2u * id] = unit(pair.x);
+  if 2u * id + 1u < params.size { floats[2u * id + 1u] = unit(pair.y); }
+}
+
+// Box and Muller's transform: two words make two independent normal numbers.
+@compute @workgroup_size(WORKGROUP)
+fn normal(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+  let id = group_index(wid, groups) * WORKGROUP + local;
+  if 2u * id >= params.size { return; }
+  let pair = block(id);
+  let radius = sqrt(-2.0 * log(1.0 - unit(pair.x)));
+  let angle = 6.2831853 * unit(pair.y);
+  floats[2u * id] = radius * cos(angle);
+  if 2u * id + 1u < params.size { floats[2u * id + 1u] = radius * sin(angle); }
+}
+
+@compute @workgroup_size(1)
+fn advance() {
+  let before = words[params.size];
+  words[params.size] = before + params.by;
+  if before + params.by < before {
+    words[params.size + 1u] += 1u;
+  }
+}

@@ -1,0 +1,48 @@
+// What a training step needs besides arithmetic, all of it on the device: the next batch of a resident uint8 dataset,
+// accumulation, a ring of figures. Host constant: WORKGROUP.
+
+struct Params {
+  size: u32,
+  extent: u32, // batch: pixels an image; record: rows of the ring
+  images: u32,
+  unused0: u32,
+  scale: f32,
+  shift: f32,
+  unused1: u32,
+  unused2: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+@group(0) @binding(2) var<storage, read> bytes: array<u32>; // batch: four pixels a word
+@group(0) @binding(3) var<storage, read> order: array<u32>;
+@group(0) @binding(4) var<storage, read> cursor: array<u32>;
+
+@compute @workgroup_size(WORKGROUP)
+fn batch(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+  let id = group_index(wid, groups) * WORKGROUP + local;
+  if id >= params.size { return; }
+  let row = id / params.extent;
+  let image = order[(cursor[0] + row) % params.images];
+  let at = image * params.extent + (id - row * params.extent);
+  let pixel = (bytes[at / 4u] >> (8u * (at % 4u))) & 0xffu;
+  out[id] = f32(pixel) * params.scale + params.shift;
+}
+
+@group(0) @binding(2) var<storage, read> values: array<f32>;
+@group(0) @binding(3) var<storage, read> counter: array<u32>;
+
+@compute @workgroup_size(WORKGROUP)
+fn accumulate(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+  let id = group_index(wid, groups) * WORKGROUP + local;
+  if id < params.size {
+    out[id] += values[id];
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn record(@builtin(global_invocation_id) id: vec3u) {
+  if id.x < params.size {
+    out[(counter[0] % params.extent) * params.size + id.x] = values[id.x];
+  }
+}
