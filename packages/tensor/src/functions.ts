@@ -341,6 +341,9 @@ export function run<A>(effect: Effect<A>, tensors: readonly Tensor[], attributes
 /** target ← source. */
 export const assign = (target: Tensor, source: Tensor): void => run(effects.assign, [target, source], null);
 
+/** target ← target + source. */
+export const accumulate = (target: Tensor, source: Tensor): void => run(effects.accumulate, [target, source], null);
+
 /**
  * Moves tensors side by side into one buffer, so that an optimizer updates all of them in one launch and a checkpoint
  * reads them at once. Slots start at multiples of 64 elements (256 bytes, the alignment of a WebGPU binding).

@@ -10,9 +10,11 @@ export { blocksOf, threefry } from './ops/random.ts';
 export { referenceDevice } from './reference/device.ts';
 export { broadcastShapes, type Shape, sameShape, show, sizeOf } from './shape.ts';
 export {
+  addObserver,
   apply,
   empty,
   full,
+  isKept,
   keep,
   type Nested,
   type Observer,

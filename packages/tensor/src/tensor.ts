@@ -15,6 +15,8 @@ export class Tensor {
   /** First element within the storage. */
   offset: number;
   #hold: Hold;
+  #owned = true;
+  #retained = 0;
 
   /** Wraps a storage, taking a reference to it. Not for users: see `tensor`, `zeros` and the ops. */
   constructor(storage: Storage, shape: Shape, offset = 0) {
@@ -41,8 +43,26 @@ export class Tensor {
     return this.#hold.storage === undefined;
   }
 
-  /** Gives the memory back. Scopes and the tape call this; a program seldom needs to. Calling it twice is harmless. */
+  /**
+   * Gives the memory back, unless somebody still retains the tensor. Scopes and the tape call this; a program seldom
+   * needs to. Calling it twice is harmless.
+   */
   dispose(): void {
+    if (!this.#owned) return;
+    this.#owned = false;
+    if (this.#retained === 0) this.#free();
+  }
+
+  /** Keeps the tensor usable past its disposal, until as many calls of `release`. The tape retains what it records. */
+  retain(): void {
+    this.#retained++;
+  }
+
+  release(): void {
+    if (--this.#retained === 0 && !this.#owned) this.#free();
+  }
+
+  #free(): void {
     collected.unregister(this);
     letGo(this.#hold);
   }
@@ -122,11 +142,16 @@ export function scope<T>(fn: () => T): T {
   }
 }
 
-/** Takes a tensor out of every open scope: it lives until `dispose`, or until nothing refers to it. */
+const kept = new WeakSet<Tensor>();
+
+/** Saves a tensor from scopes and tapes: it lives until `dispose`, or until nothing refers to it. */
 export function keep<T extends Tensor>(tensor: T): T {
   for (const made of scopes) made.delete(tensor);
+  kept.add(tensor);
   return tensor;
 }
+
+export const isKept = (tensor: Tensor): boolean => kept.has(tensor);
 
 function collect(value: unknown, into: Set<Tensor>): void {
   if (value instanceof Tensor) into.add(value);
@@ -224,6 +249,11 @@ export function observe<T>(observer: Observer, fn: () => T): T {
   } finally {
     observers.splice(observers.lastIndexOf(observer), 1);
   }
+}
+
+/** Announces every op from now on. The implicit tape observes so; `observe` is for a function's duration. */
+export function addObserver(observer: Observer): void {
+  observers.unshift(observer);
 }
 
 /** Runs `fn` with nobody observing: what happens in it leaves no trace on any tape. */

@@ -145,6 +145,8 @@ export const elementwiseOps = {
   pow: binary('pow', (a, b) => a ** b, 'signed_pow(a, b)'),
   minimum: binary('minimum', Math.min, 'lesser(a, b)'),
   maximum: binary('maximum', Math.max, 'greater(a, b)'),
+  /** a where b is positive, else 0: the gradient of relu. */
+  maskPositive: binary('maskPositive', (a, b) => (b > 0 ? a : 0), 'select(0.0, a, b > 0.0)'),
   equal: binary('equal', (a, b) => bool(a === b), 'f32(a == b)'),
   notEqual: binary('notEqual', (a, b) => bool(a !== b), 'f32(a != b)'),
   less: binary('less', (a, b) => bool(a < b), 'f32(a < b)'),

@@ -1,0 +1,265 @@
+import {
+  type Attributes,
+  add,
+  apply,
+  cos,
+  div,
+  equal,
+  exp,
+  greater,
+  greaterEqual,
+  less,
+  lessEqual,
+  log,
+  matmul,
+  mul,
+  neg,
+  type Op,
+  type OpName,
+  ops,
+  permute,
+  pow,
+  reshape,
+  sign,
+  sin,
+  slice,
+  sub,
+  sum,
+  type Tensor,
+  where,
+} from '@tapegrad/tensor';
+
+/** What a rule may use: an entry of the tape, and the gradient of its output. */
+export interface Context<A> {
+  readonly gradient: Tensor;
+  readonly inputs: readonly Tensor[];
+  readonly output: Tensor;
+  readonly attributes: A;
+}
+
+/**
+ * The vector-Jacobian product of an op: for each input a function that gives its gradient, called only where it is
+ * needed, or null where there is none. Parts may have the output's shape even where the input was broadcast; the tape
+ * sums. Rules compute with recorded ops, so that a gradient can be differentiated again.
+ */
+export type Vjp<A> = (context: Context<A>) => readonly ((() => Tensor) | null)[];
+
+/** An op without a derivative says so: nothing flows back through it. */
+const none = null;
+
+type Binary = { g: Tensor; a: Tensor; b: Tensor; y: Tensor };
+
+const unary =
+  (part: (g: Tensor, x: Tensor, y: Tensor, p: readonly number[]) => Tensor): Vjp<readonly number[]> =>
+  ({ gradient, inputs, output, attributes }) => [() => part(gradient, inputs[0]!, output, attributes)];
+
+const binary =
+  (forA: (c: Binary) => Tensor, forB: (c: Binary) => Tensor): Vjp<readonly number[]> =>
+  ({ gradient, inputs, output }) => {
+    const c = { g: gradient, a: inputs[0]!, b: inputs[1]!, y: output };
+    return [() => forA(c), () => forB(c)];
+  };
+
+const positive = (g: Tensor, x: Tensor) => apply(ops.maskPositive, [g, x], []);
+const oneMinus = (x: Tensor) => sub(1, x);
+
+/** Where reduced axes were dropped, puts them back with extent 1. */
+function keptDims(t: Tensor, x: Tensor, axes: readonly number[]): Tensor {
+  return reshape(
+    t,
+    x.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent)),
+  );
+}
+
+/** Equal extremes share the gradient evenly. */
+const extreme: Vjp<Attributes<'max'>> = ({ gradient, inputs: [x], output, attributes: { axes } }) => [
+  () => {
+    const mask = equal(x!, keptDims(output, x!, axes));
+    return mul(mask, div(keptDims(gradient, x!, axes), sum(mask, axes, { keepDims: true })));
+  },
+];
+
+/** All derivatives, one line or a few for each op of the table. A missing one does not compile. */
+export const rules: { readonly [K in OpName]: Vjp<Attributes<K>> | null } = {
+  // Elementwise: g is the gradient, x (or a, b) the inputs, y the output, p the op's parameters.
+  neg: unary((g) => neg(g)),
+  abs: unary((g, x) => mul(g, sign(x))),
+  sign: none,
+  exp: unary((g, _x, y) => mul(g, y)),
+  log: unary((g, x) => div(g, x)),
+  log1p: unary((g, x) => div(g, add(x, 1))),
+  sqrt: unary((g, _x, y) => div(mul(g, 0.5), y)),
+  square: unary((g, x) => mul(mul(g, 2), x)),
+  reciprocal: unary((g, _x, y) => neg(mul(g, mul(y, y)))),
+  sin: unary((g, x) => mul(g, cos(x))),
+  cos: unary((g, x) => neg(mul(g, sin(x)))),
+  floor: none,
+  relu: unary((g, _x, y) => positive(g, y)),
+  leakyRelu: unary((g, x, _y, [slope]) => add(mul(g, slope!), mul(positive(g, x), 1 - slope!))),
+  sigmoid: unary((g, _x, y) => mul(g, mul(y, oneMinus(y)))),
+  tanh: unary((g, _x, y) => mul(g, oneMinus(mul(y, y)))),
+  softplus: unary((g, x) => mul(g, apply(ops.sigmoid, [x], []))),
+  clamp: unary((g, x, _y, [low, high]) => mul(g, mul(greaterEqual(x, low!), lessEqual(x, high!)))),
+  affine: unary((g, _x, _y, [scale]) => mul(g, scale!)),
+  powScalar: unary((g, x, _y, [p]) => mul(g, mul(pow(x, p! - 1), p!))),
+  add: binary(
+    ({ g }) => g,
+    ({ g }) => g,
+  ),
+  sub: binary(
+    ({ g }) => g,
+    ({ g }) => neg(g),
+  ),
+  mul: binary(
+    ({ g, b }) => mul(g, b),
+    ({ g, a }) => mul(g, a),
+  ),
+  div: binary(
+    ({ g, b }) => div(g, b),
+    ({ g, b, y }) => neg(mul(g, div(y, b))),
+  ),
+  pow: binary(
+    ({ g, a, b }) => mul(g, mul(b, pow(a, sub(b, 1)))),
+    // 0ᵇ is 0 around any positive b.
+    ({ g, a, y }) => mul(g, where(equal(a, 0), 0, mul(y, log(where(equal(a, 0), 1, a))))),
+  ),
+  // Equal operands share the gradient, as in PyTorch.
+  minimum: binary(
+    ({ g, a, b }) => mul(g, add(less(a, b), mul(equal(a, b), 0.5))),
+    ({ g, a, b }) => mul(g, add(less(b, a), mul(equal(a, b), 0.5))),
+  ),
+  maximum: binary(
+    ({ g, a, b }) => mul(g, add(greater(a, b), mul(equal(a, b), 0.5))),
+    ({ g, a, b }) => mul(g, add(greater(b, a), mul(equal(a, b), 0.5))),
+  ),
+  maskPositive: ({ gradient, inputs: [, b] }) => [() => positive(gradient, b!), null],
+  equal: none,
+  notEqual: none,
+  less: none,
+  lessEqual: none,
+  greater: none,
+  greaterEqual: none,
+  where: ({ gradient, inputs: [condition] }) => [
+    null,
+    () => where(condition!, gradient, 0),
+    () => where(condition!, 0, gradient),
+  ],
+
+  // Reductions: the gradient with the reduced axes put back broadcasts to the input.
+  sum: ({ gradient, inputs: [x], attributes: { axes } }) => [() => keptDims(gradient, x!, axes)],
+  max: extreme,
+  min: extreme,
+  argmax: none,
+  argmin: none,
+  softmax: ({ gradient: g, output: y, attributes: { axis } }) => [
+    () => mul(y, sub(g, sum(mul(g, y), axis, { keepDims: true }))),
+  ],
+  logSoftmax: ({ gradient: g, output: y, attributes: { axis } }) => [
+    () => sub(g, mul(exp(y), sum(g, axis, { keepDims: true }))),
+  ],
+
+  // Contractions: each is bilinear, and their gradients are again contractions of the same three kinds.
+  matmul: ({ gradient: g, inputs: [a, b], attributes: { transposeA, transposeB } }) => [
+    () =>
+      transposeA
+        ? matmul(b!, g, { transposeA: transposeB, transposeB: true })
+        : matmul(g, b!, { transposeB: !transposeB }),
+    () =>
+      transposeB
+        ? matmul(g, a!, { transposeA: true, transposeB: transposeA })
+        : matmul(a!, g, { transposeA: !transposeA }),
+  ],
+  conv2d: ({ gradient: g, inputs: [x, w], attributes }) => [
+    () => apply(ops.conv2dInputGradient, [g, w!], { ...attributes, size: imageSize(x!) }),
+    () => apply(ops.conv2dWeightGradient, [x!, g], { ...attributes, size: imageSize(w!) }),
+  ],
+  conv2dInputGradient: ({ gradient: g, inputs: [y, w], attributes }) => [
+    () => apply(ops.conv2d, [g, w!], attributes),
+    () => apply(ops.conv2dWeightGradient, [g, y!], { ...attributes, size: imageSize(w!) }),
+  ],
+  conv2dWeightGradient: ({ gradient: g, inputs: [x, y], attributes }) => [
+    () => apply(ops.conv2dInputGradient, [y!, g], { ...attributes, size: imageSize(x!) }),
+    () => apply(ops.conv2d, [x!, g], attributes),
+  ],
+
+  // Movement: the gradient moves back.
+  reshape: ({ gradient, inputs: [x] }) => [() => reshape(gradient, x!.shape)],
+  permute: ({ gradient, attributes: { axes } }) => [
+    () => {
+      const inverse = new Array<number>(axes.length);
+      axes.forEach((axis, k) => {
+        inverse[axis] = k;
+      });
+      return permute(gradient, inverse);
+    },
+  ],
+  expand: ({ gradient }) => [() => gradient],
+  slice: ({ gradient, inputs: [x], attributes: { starts, sizes, steps } }) => [
+    () => {
+      const after = x!.shape.map((extent, k) =>
+        sizes[k] === 0 ? extent - starts[k]! : extent - starts[k]! - ((sizes[k]! - 1) * steps[k]! + 1),
+      );
+      return apply(ops.pad, [gradient], { before: starts, after, steps, value: 0 });
+    },
+  ],
+  pad: ({ gradient, inputs: [x], attributes: { before, steps } }) => [
+    () => apply(ops.slice, [gradient], { starts: before, sizes: x!.shape, steps }),
+  ],
+  concat: ({ gradient, inputs, attributes: { axis } }) => {
+    let start = 0;
+    return inputs.map((input) => {
+      const range: [number, number] = [start, start + input.shape[axis]!];
+      start = range[1];
+      return () => slice(gradient, ...gradient.shape.map((_, k) => (k === axis ? range : null)));
+    });
+  },
+  gather: ({ gradient, inputs: [x, index], attributes: { axis } }) => [
+    () => apply(ops.scatterAdd, [gradient, index!], { axis, extent: x!.shape[axis]! }),
+    null,
+  ],
+  scatterAdd: ({ gradient, inputs: [, index], attributes: { axis } }) => [
+    () => apply(ops.gather, [gradient, index!], { axis }),
+    null,
+  ],
+  cast: none,
+  random: none,
+  batch: none,
+};
+
+const imageSize = (t: Tensor): [number, number] => [t.shape[2]!, t.shape[3]!];
+
+/** A rule as the tape uses it. */
+export interface Rule {
+  readonly vjp: Vjp<any>;
+  /** Whether the gradient may be smaller than the output as long as it broadcasts to it. */
+  readonly elementwise: boolean;
+}
+
+const elementwiseNames = new Set<string>(
+  'neg abs exp log log1p sqrt square reciprocal sin cos relu leakyRelu sigmoid tanh softplus clamp affine powScalar add sub mul div pow minimum maximum maskPositive where'.split(
+    ' ',
+  ),
+);
+
+const table = new Map<Op<any>, Rule | null>(
+  (Object.keys(ops) as OpName[]).map((name) => {
+    const vjp = rules[name] as Vjp<any> | null;
+    return [ops[name] as Op<any>, vjp && { vjp, elementwise: elementwiseNames.has(name) }];
+  }),
+);
+
+/** Gives an op of the user's own its derivative (null: none). */
+export function defineRule<A>(op: Op<A>, vjp: Vjp<A> | null): void {
+  table.set(op, vjp && { vjp, elementwise: false });
+}
+
+/** The rule of an op; null where it has no derivative. */
+export function ruleFor(op: Op<any>): Rule | null {
+  const rule = table.get(op);
+  if (rule === undefined) {
+    throw new Error(
+      `backward: op '${op.name}' has no rule: give it one with defineRule(op, vjp), or null for none`,
+    );
+  }
+  return rule;
+}
