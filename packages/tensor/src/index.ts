@@ -1,5 +1,6 @@
 import './methods.ts';
 
+export { type CapturedFunction, type CaptureOptions, capture } from './capture.ts';
 export { type Device, defaultDevice, setDefaultDevice } from './device.ts';
 export type { DType, NumericArray } from './dtype.ts';
 export * from './functions.ts';

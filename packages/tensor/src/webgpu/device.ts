@@ -2,6 +2,7 @@ import { loadShaders } from '@tapegrad/shaders';
 import type { Device, Storage } from '../device.ts';
 import { type DType, hostArray, type NumericArray } from '../dtype.ts';
 import type { Effect, Op } from '../ops/op.ts';
+import type { Shape } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
 import type { AdapterKind, Kernels, Launch } from './kernels.ts';
 import { type Block, BufferPool, byteLength, type GpuStorage } from './memory.ts';
@@ -13,11 +14,19 @@ const BATCH = 256;
 const MAX_UNIFORM_WORDS = UNIFORM_SLOT / 4;
 const MAX_GROUPS = 65_535;
 
+/** The memory of one tensor in a launch, in bytes. */
+export interface Binding {
+  readonly storage: GpuStorage;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly shape: Shape;
+}
+
 /** One launch with everything resolved but the buffers: what a captured program keeps. */
 export interface Dispatch {
   readonly kernel: Kernel;
   /** Outputs first, in the order of the bindings. */
-  readonly bindings: readonly { storage: GpuStorage; offset: number; bytes: number }[];
+  readonly bindings: readonly Binding[];
   readonly outputs: number;
   readonly uniforms: Uint32Array;
   readonly workgroups: readonly [number, number, number];
@@ -27,8 +36,13 @@ export interface Dispatch {
 
 /** Receives launches instead of the queue, while a step is captured. */
 export interface Recorder {
-  readonly dispatches: Dispatch[];
-  readonly storages: Set<GpuStorage>;
+  launched(dispatch: Dispatch): void;
+  /** Memory was asked for; it has no buffer yet. */
+  allocated(storage: GpuStorage): void;
+  /** The host is about to write. Throws where that could not be replayed. */
+  written(storage: GpuStorage): void;
+  /** Something was asked for that a recording cannot do. */
+  refused(error: Error): void;
 }
 
 export interface WebGPUDeviceOptions {
@@ -113,7 +127,7 @@ export class WebGPUDevice implements Device {
 
   allocate(dtype: DType, size: number): Storage {
     const storage: GpuStorage = { device: this, dtype, size, references: 0, block: undefined };
-    if (this.#recorder) this.#recorder.storages.add(storage);
+    if (this.#recorder) this.#recorder.allocated(storage);
     else storage.block = this.pool.take(byteLength(dtype, size));
     return storage;
   }
@@ -128,11 +142,10 @@ export class WebGPUDevice implements Device {
   write(storage: Storage, offset: number, values: NumericArray): void {
     this.#check();
     const gpu = storage as GpuStorage;
+    this.#recorder?.written(gpu);
     // Inside a capture only constants are written: they get memory of their own, once.
-    if (!gpu.block) {
-      gpu.block = this.pool.take(byteLength(storage.dtype, storage.size));
-      this.#recorder?.storages.delete(gpu);
-    } else if (gpu.block.batch === this.#batch) this.flush();
+    if (!gpu.block) gpu.block = this.pool.take(byteLength(storage.dtype, storage.size));
+    else if (gpu.block.batch === this.#batch) this.flush();
     const words = wholeWords(storage.dtype, values);
     this.gpu.queue.writeBuffer(gpu.block.buffer, offset * (storage.dtype === 'uint8' ? 1 : 4), words);
     this.stats.uploads++;
@@ -140,11 +153,15 @@ export class WebGPUDevice implements Device {
 
   async read(storage: Storage, offset: number, size: number): Promise<NumericArray> {
     const gpu = storage as GpuStorage;
-    if (this.#recorder || !gpu.block) {
-      throw new Error(
-        'data: a value cannot be read inside a captured function, which only records what will run',
+    if (this.#recorder) {
+      const error = new Error(
+        'data: a value cannot be read inside a captured function, which only records what will run: return the tensor ' +
+          'and read it outside',
       );
+      this.#recorder.refused(error);
+      throw error;
     }
+    if (!gpu.block) throw new Error('data: the captured program that this tensor belonged to is gone');
     this.#check();
     const bytes = byteLength(storage.dtype, size);
     const start = offset * (storage.dtype === 'uint8' ? 1 : 4);
@@ -216,6 +233,7 @@ export class WebGPUDevice implements Device {
       storage: tensor.storage as GpuStorage,
       offset: tensor.offset * 4,
       bytes: byteLength(tensor.dtype, tensor.size),
+      shape: tensor.shape,
     }));
     const dispatch: Dispatch = {
       kernel: this.pipelines.find(launch),
@@ -225,13 +243,13 @@ export class WebGPUDevice implements Device {
       workgroups: spread(launch.workgroups),
       op: this.#op,
     };
-    if (this.#recorder) this.#recorder.dispatches.push(dispatch);
+    if (this.#recorder) this.#recorder.launched(dispatch);
     else this.#encode(dispatch);
   }
 
   #encode({ kernel, bindings, uniforms, workgroups }: Dispatch): void {
     const pipeline = this.pipelines.ready(kernel);
-    const group = this.bindGroup(kernel, bindings, this.#uniforms);
+    const group = this.#bindGroup(kernel, bindings);
     if (this.#pending === BATCH) this.flush();
     this.#encoder ??= this.gpu.createCommandEncoder();
     this.#pass ??= this.#encoder.beginComputePass();
@@ -244,29 +262,33 @@ export class WebGPUDevice implements Device {
     this.stats.launches++;
   }
 
-  /** Finds or makes the bind group of a launch whose uniforms lie in `uniforms`. */
-  bindGroup(kernel: Kernel, bindings: Dispatch['bindings'], uniforms: GPUBuffer): GPUBindGroup {
-    let key = `${kernel.layout === undefined ? '' : kernel.id}`;
+  #bindGroup(kernel: Kernel, bindings: readonly Binding[]): GPUBindGroup {
+    let key = `${kernel.id}`;
     for (const { storage, offset, bytes } of bindings) key += `|${storage.block!.id},${offset},${bytes}`;
-    let group = uniforms === this.#uniforms ? this.#bindGroups.get(key) : undefined;
+    let group = this.#bindGroups.get(key);
     if (!group) {
-      group = this.gpu.createBindGroup({
-        layout: kernel.layout,
-        entries: [
-          { binding: 0, resource: { buffer: uniforms, size: UNIFORM_SLOT } },
-          ...bindings.map(({ storage, offset, bytes }, i) => ({
-            binding: i + 1,
-            resource: { buffer: storage.block!.buffer, offset, size: bytes },
-          })),
-        ],
-      });
-      this.stats.bindGroups++;
-      if (uniforms === this.#uniforms) {
-        if (this.#bindGroups.size > 4096) this.#bindGroups.clear();
-        this.#bindGroups.set(key, group);
-      }
+      if (this.#bindGroups.size > 4096) this.#bindGroups.clear();
+      const ranges = bindings.map(({ storage, offset, bytes }) => ({
+        buffer: storage.block!.buffer,
+        offset,
+        size: bytes,
+      }));
+      group = this.createBindGroup(kernel, this.#uniforms, ranges);
+      this.#bindGroups.set(key, group);
     }
     return group;
+  }
+
+  /** Binds one slot of `uniforms`, found by a dynamic offset, and a kernel's outputs and inputs. */
+  createBindGroup(kernel: Kernel, uniforms: GPUBuffer, ranges: readonly GPUBufferBinding[]): GPUBindGroup {
+    this.stats.bindGroups++;
+    return this.gpu.createBindGroup({
+      layout: kernel.layout,
+      entries: [{ buffer: uniforms, size: UNIFORM_SLOT }, ...ranges].map((resource, binding) => ({
+        binding,
+        resource,
+      })),
+    });
   }
 
   /** Submits what has been encoded. */
@@ -289,9 +311,21 @@ export class WebGPUDevice implements Device {
     this.#check();
   }
 
+  /** Submits the commands that `encode` adds, after all that was queued before. */
+  submit(encode: (encoder: GPUCommandEncoder) => void): void {
+    this.#check();
+    this.flush();
+    const encoder = this.gpu.createCommandEncoder();
+    encode(encoder);
+    this.gpu.queue.submit([encoder.finish()]);
+    this.stats.submits++;
+  }
+
   /** Sends the launches of `fn` to a recorder instead of the queue. */
   recording<T>(recorder: Recorder, fn: () => T): T {
-    if (this.#recorder) throw new Error('capture: a captured function cannot capture another');
+    if (this.#recorder) throw new Error('capture: a recording is under way already');
+    this.#check();
+    this.flush();
     this.#recorder = recorder;
     try {
       return fn();

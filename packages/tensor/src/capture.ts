@@ -1,0 +1,114 @@
+import { type Device, defaultDevice } from './device.ts';
+import { show } from './shape.ts';
+import { deviceOf, scope, Tensor } from './tensor.ts';
+import { WebGPUDevice } from './webgpu/device.ts';
+import { mapTensors, Program } from './webgpu/program.ts';
+
+export interface CaptureOptions {
+  /** Where the function computes, if not on the device of its tensor arguments or on the default device. */
+  device?: Device;
+  /** Programs that may be recorded before a new set of arguments is an error. Default 32. */
+  limit?: number;
+}
+
+/** A function that is recorded at its first call and replayed afterwards. */
+export interface CapturedFunction<A extends unknown[], R> {
+  (...args: A): R;
+  /** Records for these arguments and compiles all kernels in parallel; runs nothing. */
+  prepare(...args: A): Promise<void>;
+  /** What was recorded so far: one for each set of shapes and plain arguments. Empty on the reference device. */
+  readonly programs: readonly Program<R>[];
+  /** Gives back the memory of all programs, and with it the tensors that calls returned. */
+  dispose(): void;
+}
+
+/**
+ * Records what `fn` does on the device, once, and replays it at every later call: one submit, with no tape, no
+ * allocation and no upload. `fn` runs in a scope and must be a function of the device's memory alone:
+ *
+ * - Arguments are tensors and plain JSON-like values, also nested. A new shape, type or plain value records anew, so
+ *   numbers that change from call to call (a learning rate) have to be in tensors. Tensor arguments are copied in at
+ *   every call; tensors that `fn` refers to from outside are used where they are, and may be updated in place.
+ * - Numbers and tensors made inside from host values are constants. State (moments, generators) is made before.
+ * - Nothing can be read back inside, and gradients are taken inside, since no tape sees what a replay does.
+ * - The tensors returned are the same objects at every call and hold their values until the next one.
+ *
+ * A captured function called inside another becomes part of it. On the reference device `fn` just runs.
+ */
+export function capture<A extends unknown[], R>(
+  fn: (...args: A) => R,
+  { device: chosen, limit = 32 }: CaptureOptions = {},
+): CapturedFunction<A, R> {
+  const programs = new Map<string, Program<R>>();
+  const devices: Device[] = [];
+
+  /** The program for these arguments and the tensors among them, or nothing if `fn` has to run as it is. */
+  function find(args: A): { program: Program<R>; tensors: Tensor[] } | undefined {
+    const { key, tensors } = describe(args);
+    const device = deviceOf('capture', tensors) ?? chosen ?? defaultDevice();
+    if (!(device instanceof WebGPUDevice) || device.capturing) return undefined;
+    if (!devices.includes(device)) devices.push(device);
+    const id = `${devices.indexOf(device)} ${key}`;
+    let program = programs.get(id);
+    if (!program) {
+      if (programs.size >= limit) {
+        throw new Error(
+          `capture: ${limit} programs were recorded already, one for each set of shapes and plain arguments; now ${key}. ` +
+            'Pass numbers that change in tensors, or raise the limit',
+        );
+      }
+      program = Program.record(device, tensors, (stands) => {
+        let next = 0;
+        return fn(...mapTensors(args, () => stands[next++]!));
+      });
+      programs.set(id, program);
+    }
+    return { program, tensors };
+  }
+
+  const call = (...args: A): R => {
+    const found = find(args);
+    return found ? found.program.run(found.tensors) : scope(() => fn(...args));
+  };
+  return Object.defineProperty(
+    Object.assign(call, {
+      async prepare(...args: A) {
+        await find(args)?.program.compile();
+      },
+      dispose() {
+        for (const program of programs.values()) program.dispose();
+        programs.clear();
+      },
+    }),
+    'programs',
+    { get: () => [...programs.values()] },
+  ) as CapturedFunction<A, R>;
+}
+
+/** What distinguishes one set of arguments from another, and the tensors among them in order. */
+function describe(args: readonly unknown[]): { key: string; tensors: Tensor[] } {
+  const tensors: Tensor[] = [];
+  const text = (value: unknown, place: string): string => {
+    if (value instanceof Tensor) {
+      tensors.push(value);
+      return `${value.dtype}${show(value.shape)}`;
+    }
+    if (Array.isArray(value)) return `[${value.map((item, i) => text(item, `${place}[${i}]`)).join()}]`;
+    if (value && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
+      const entries = Object.entries(value).map(
+        ([name, item]) => `${JSON.stringify(name)}:${text(item, `${place}.${name}`)}`,
+      );
+      return `{${entries.join()}}`;
+    }
+    if (typeof value === 'string') return JSON.stringify(value);
+    if (value === null || ['number', 'boolean', 'undefined'].includes(typeof value)) {
+      return Object.is(value, -0) ? '-0' : String(value);
+    }
+    const kind = typeof value === 'object' ? value.constructor?.name : typeof value;
+    throw new Error(
+      `capture: ${place} is of type ${kind}; arguments are tensors, plain values, arrays and plain objects of them`,
+    );
+  };
+  const key = args.map((arg, i) => text(arg, `argument ${i + 1}`)).join(', ');
+  return { key: `(${key})`, tensors };
+}
