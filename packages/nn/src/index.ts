@@ -1,0 +1,13 @@
+export { defaultGenerator, fanInBound, type InitOptions, manualSeed } from './init.ts';
+export * from './layers/activations.ts';
+export * from './layers/conv.ts';
+export * from './layers/dropout.ts';
+export * from './layers/linear.ts';
+export * from './layers/normalization.ts';
+export * from './layers/structure.ts';
+export * from './losses.ts';
+export { buffer, callable, Module, parameter } from './module.ts';
+export { Adam, type AdamOptions, AdamW, Optimizer, SGD, type SGDOptions } from './optim.ts';
+export * from './safetensors.ts';
+export { type LoadOptions, type LoadReport, loadTensors, type TensorSource } from './state.ts';
+export { loadStateDict, readTensors, saveStateDict, saveTensors } from './weights.ts';

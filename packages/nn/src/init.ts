@@ -1,0 +1,60 @@
+import {
+  type Device,
+  defaultDevice,
+  Generator,
+  type Shape,
+  scope,
+  sizeOf,
+  type Tensor,
+} from '@tapegrad/tensor';
+import { parameter } from './module.ts';
+
+/** Where a layer's initial numbers come from. */
+export interface InitOptions {
+  /** Layers made in the same order from generators of the same seed start equal. Default: `defaultGenerator()`. */
+  generator?: Generator;
+}
+
+const defaults = new WeakMap<Device, Generator>();
+
+/** The generator of layers that are given none: one for each device, of seed 0 until `manualSeed`. */
+export function defaultGenerator(device: Device = defaultDevice()): Generator {
+  let generator = defaults.get(device);
+  if (!generator) {
+    generator = new Generator(0, { device });
+    defaults.set(device, generator);
+  }
+  return generator;
+}
+
+/** Starts the default generator of a device anew. */
+export function manualSeed(seed: number, device: Device = defaultDevice()): void {
+  defaults.set(device, new Generator(seed, { device }));
+}
+
+/** A parameter drawn uniformly from [−bound, bound). */
+export function uniformParameter(shape: Shape, bound: number, generator: Generator): Tensor {
+  return parameter(
+    scope(() =>
+      generator
+        .uniform(shape)
+        .mul(2 * bound)
+        .sub(bound),
+    ),
+  );
+}
+
+/** A parameter drawn from N(0, 1). */
+export function normalParameter(shape: Shape, generator: Generator): Tensor {
+  return parameter(generator.normal(shape));
+}
+
+/**
+ * 1/√fan_in, PyTorch's bound for weights and biases of Linear, Conv2d and ConvTranspose2d, where fan_in is the weight's
+ * extents but the first: [out, in], [out, in, kh, kw], and for ConvTranspose2d [in, out, kh, kw], whose fan_in therefore
+ * counts the output channels. It is He et al.'s uniform initialization with a = √5.
+ */
+export function fanInBound(weight: Shape): number {
+  const fanIn = sizeOf(weight.slice(1));
+  return fanIn > 0 ? 1 / Math.sqrt(fanIn) : 0;
+}

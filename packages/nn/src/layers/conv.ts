@@ -1,0 +1,90 @@
+import {
+  add,
+  type ConvOptions,
+  type ConvTransposeOptions,
+  conv2d,
+  convTranspose2d,
+  expand,
+  type PairOption,
+  pair,
+  reshape,
+  show,
+  type Tensor,
+} from '@tapegrad/tensor';
+import { defaultGenerator, fanInBound, type InitOptions, uniformParameter } from '../init.ts';
+import { Module } from '../module.ts';
+
+export interface Conv2dOptions extends InitOptions, ConvOptions {
+  bias?: boolean;
+}
+
+/** Images [N, in, H, W] → [N, out, oh, ow], with weight [out, in, kh, kw] and bias [out]. */
+export class Conv2d extends Module {
+  readonly weight: Tensor;
+  readonly bias: Tensor | null;
+  readonly options: ConvOptions;
+
+  constructor(inputs: number, outputs: number, kernelSize: PairOption, options: Conv2dOptions = {}) {
+    super();
+    const { bias = true, generator = defaultGenerator(), ...convolution } = options;
+    const shape = [outputs, inputs, ...pair(kernelSize)];
+    this.weight = uniformParameter(shape, fanInBound(shape), generator);
+    this.bias = bias ? uniformParameter([outputs], fanInBound(shape), generator) : null;
+    this.options = convolution;
+  }
+
+  forward(x: Tensor): Tensor {
+    return addToChannels(conv2d(x, this.weight, this.options), this.bias);
+  }
+}
+
+export interface ConvTranspose2dOptions extends InitOptions, ConvTransposeOptions {
+  bias?: boolean;
+}
+
+/**
+ * Images [N, in, H, W] → [N, out, oh, ow], with weight [in, out, kh, kw] and bias [out];
+ * oh = (H − 1)·stride − 2·padding + dilation·(kh − 1) + outputPadding + 1.
+ */
+export class ConvTranspose2d extends Module {
+  readonly weight: Tensor;
+  readonly bias: Tensor | null;
+  readonly options: ConvTransposeOptions;
+
+  constructor(inputs: number, outputs: number, kernelSize: PairOption, options: ConvTranspose2dOptions = {}) {
+    super();
+    const { bias = true, generator = defaultGenerator(), ...convolution } = options;
+    const shape = [inputs, outputs, ...pair(kernelSize)];
+    this.weight = uniformParameter(shape, fanInBound(shape), generator);
+    this.bias = bias ? uniformParameter([outputs], fanInBound(shape), generator) : null;
+    this.options = convolution;
+  }
+
+  forward(x: Tensor): Tensor {
+    return addToChannels(convTranspose2d(x, this.weight, this.options), this.bias);
+  }
+}
+
+const addToChannels = (images: Tensor, bias: Tensor | null): Tensor =>
+  bias ? add(images, reshape(bias, [bias.size, 1, 1])) : images;
+
+/** Repeats every pixel (nearest neighbour): [N, C, H, W] → [N, C, H·sh, W·sw] for whole scale factors. */
+export class Upsample extends Module {
+  readonly scale: readonly [number, number];
+
+  constructor({ scaleFactor }: { scaleFactor: PairOption }) {
+    super();
+    this.scale = pair(scaleFactor);
+    if (!this.scale.every((factor) => Number.isInteger(factor) && factor >= 1)) {
+      throw new Error(`Upsample: scale factors are whole numbers from 1, got ${show(this.scale)}`);
+    }
+  }
+
+  forward(x: Tensor): Tensor {
+    if (x.rank !== 4) throw new Error(`Upsample: expects [N, C, H, W], got ${show(x.shape)}`);
+    const [n, c, h, w] = x.shape as [number, number, number, number];
+    const [sh, sw] = this.scale;
+    const repeated = expand(reshape(x, [n, c, h, 1, w, 1]), [n, c, h, sh, w, sw]);
+    return reshape(repeated, [n, c, h * sh, w * sw]);
+  }
+}

@@ -1,0 +1,27 @@
+import { type Generator, keep, mul, scope, type Tensor, tensor } from '@tapegrad/tensor';
+import { defaultGenerator, type InitOptions } from '../init.ts';
+import { Module } from '../module.ts';
+
+/** In training sets each element to 0 with probability p and scales the rest by 1/(1 − p); else the identity. */
+export class Dropout extends Module {
+  readonly p: number;
+  readonly generator: Generator;
+  readonly #survival: Tensor;
+
+  constructor(p = 0.5, { generator = defaultGenerator() }: InitOptions = {}) {
+    super();
+    if (!(p >= 0 && p <= 1)) throw new Error(`Dropout: p is a probability, got ${p}`);
+    this.p = p;
+    this.generator = generator;
+    // On the device already, so that a training step uploads nothing.
+    this.#survival = keep(tensor(1 - p, { device: generator.state.device }));
+  }
+
+  forward(x: Tensor): Tensor {
+    if (!this.training || this.p === 0) return x;
+    return scope(() => {
+      const mask = this.generator.bernoulli(x.shape, this.#survival);
+      return mul(x, mul(mask, this.p === 1 ? 0 : 1 / (1 - this.p)));
+    });
+  }
+}

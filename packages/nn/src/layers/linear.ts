@@ -1,0 +1,53 @@
+import { add, indexSelect, matmul, reshape, show, type Tensor } from '@tapegrad/tensor';
+import {
+  defaultGenerator,
+  fanInBound,
+  type InitOptions,
+  normalParameter,
+  uniformParameter,
+} from '../init.ts';
+import { Module } from '../module.ts';
+
+export interface LinearOptions extends InitOptions {
+  bias?: boolean;
+}
+
+/** y = x·Wᵀ + b: [..., in] → [..., out], with weight [out, in] and bias [out]. */
+export class Linear extends Module {
+  readonly weight: Tensor;
+  readonly bias: Tensor | null;
+
+  constructor(inputs: number, outputs: number, options: LinearOptions = {}) {
+    super();
+    const { bias = true, generator = defaultGenerator() } = options;
+    const shape = [outputs, inputs];
+    this.weight = uniformParameter(shape, fanInBound(shape), generator);
+    this.bias = bias ? uniformParameter([outputs], fanInBound(shape), generator) : null;
+  }
+
+  forward(x: Tensor): Tensor {
+    const inputs = this.weight.shape[1]!;
+    if (x.shape.at(-1) !== inputs) {
+      throw new Error(`Linear: expects [..., ${inputs}], got ${show(x.shape)}`);
+    }
+    const rows = x.rank === 2 ? x : reshape(x, [x.size / Math.max(inputs, 1), inputs]);
+    const product = matmul(rows, this.weight, { transposeB: true });
+    const y = this.bias ? add(product, this.bias) : product;
+    return x.rank === 2 ? y : reshape(y, [...x.shape.slice(0, -1), this.weight.shape[0]!]);
+  }
+}
+
+/** A table of vectors: int32 indices of any shape [...] → [..., size], with weight [count, size] from N(0, 1). */
+export class Embedding extends Module {
+  readonly weight: Tensor;
+
+  constructor(count: number, size: number, options: InitOptions = {}) {
+    super();
+    this.weight = normalParameter([count, size], options.generator ?? defaultGenerator());
+  }
+
+  forward(indices: Tensor): Tensor {
+    const rows = indexSelect(this.weight, 0, reshape(indices, [indices.size]));
+    return reshape(rows, [...indices.shape, this.weight.shape[1]!]);
+  }
+}

@@ -1,0 +1,149 @@
+import { noGrad } from '@tapegrad/autograd';
+import {
+  add,
+  assign,
+  cast,
+  type Device,
+  defaultDevice,
+  div,
+  effects,
+  mean,
+  mul,
+  ones,
+  reciprocal,
+  reshape,
+  run,
+  type Shape,
+  sameShape,
+  scope,
+  show,
+  sizeOf,
+  sqrt,
+  square,
+  sub,
+  type Tensor,
+  tensor,
+  zeros,
+} from '@tapegrad/tensor';
+import { buffer, Module, parameter } from '../module.ts';
+
+/** (x − μ) / √(σ² + ε). */
+const standardize = (x: Tensor, mu: Tensor, variance: Tensor, eps: number): Tensor =>
+  div(sub(x, mu), sqrt(add(variance, eps)));
+
+/** Mean and biased variance over axes that stay with extent 1. */
+function moments(x: Tensor, axes: readonly number[]): [mu: Tensor, variance: Tensor] {
+  const mu = mean(x, axes, { keepDims: true });
+  return [mu, mean(square(sub(x, mu)), axes, { keepDims: true })];
+}
+
+export interface BatchNorm2dOptions {
+  eps?: number;
+  /** Share of a batch in the running statistics; null: their plain average over all batches. */
+  momentum?: number | null;
+  /** Learned weight and bias for each channel. */
+  affine?: boolean;
+  /** Without them, evaluation uses the statistics of its own batch too. */
+  trackRunningStats?: boolean;
+  device?: Device;
+}
+
+/**
+ * Batch normalization (Ioffe and Szegedy 2015): [N, C, H, W] → the same, y = (x − μ)/√(σ² + ε)·weight + bias for each
+ * channel. In training μ and σ² are the batch's (σ² biased), and the running statistics move towards them (σ² unbiased):
+ * r ← r + momentum·(batch − r). In evaluation they are the running ones.
+ */
+export class BatchNorm2d extends Module {
+  readonly weight: Tensor | null;
+  readonly bias: Tensor | null;
+  readonly runningMean: Tensor | null;
+  readonly runningVar: Tensor | null;
+  readonly numBatchesTracked: Tensor | null;
+  readonly eps: number;
+  readonly momentum: number | null;
+
+  constructor(channels: number, options: BatchNorm2dOptions = {}) {
+    super();
+    const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true } = options;
+    const { device = defaultDevice() } = options;
+    this.weight = affine ? parameter(ones([channels], { device })) : null;
+    this.bias = affine ? parameter(zeros([channels], { device })) : null;
+    this.runningMean = trackRunningStats ? buffer(zeros([channels], { device })) : null;
+    this.runningVar = trackRunningStats ? buffer(ones([channels], { device })) : null;
+    this.numBatchesTracked = trackRunningStats ? buffer(tensor(0, { dtype: 'int32', device })) : null;
+    this.eps = eps;
+    this.momentum = momentum;
+  }
+
+  forward(x: Tensor): Tensor {
+    if (x.rank !== 4) throw new Error(`BatchNorm2d: expects [N, C, H, W], got ${show(x.shape)}`);
+    const perChannel = (t: Tensor) => reshape(t, [t.size, 1, 1]);
+    const [mu, variance] =
+      this.training || !this.runningMean
+        ? this.#ofBatch(x)
+        : [perChannel(this.runningMean), perChannel(this.runningVar!)];
+    const y = standardize(x, mu, variance, this.eps);
+    return this.weight ? add(mul(y, perChannel(this.weight)), perChannel(this.bias!)) : y;
+  }
+
+  #ofBatch(x: Tensor): [Tensor, Tensor] {
+    const count = x.size / x.shape[1]!;
+    if (this.training && count === 1) {
+      throw new Error(
+        `BatchNorm2d: training needs more than one value for each channel, got ${show(x.shape)}`,
+      );
+    }
+    const [mu, variance] = moments(x, [0, 2, 3]);
+    if (this.training && this.runningMean) noGrad(() => this.#track(mu, mul(variance, count / (count - 1))));
+    return [mu, variance];
+  }
+
+  #track(mu: Tensor, variance: Tensor): void {
+    scope(() => {
+      run(effects.advance, [this.numBatchesTracked!], { index: 0, by: 1 });
+      const share = this.momentum ?? reciprocal(cast(this.numBatchesTracked!, 'float32'));
+      const follow = (running: Tensor, batch: Tensor) =>
+        assign(running, add(running, mul(sub(reshape(batch, running.shape), running), share)));
+      follow(this.runningMean!, mu);
+      follow(this.runningVar!, variance);
+    });
+  }
+}
+
+export interface LayerNormOptions {
+  eps?: number;
+  /** Learned weight and bias of the normalized shape. */
+  elementwiseAffine?: boolean;
+  bias?: boolean;
+  device?: Device;
+}
+
+/** Layer normalization (Ba et al. 2016) over the last axes: y = (x − μ)/√(σ² + ε)·weight + bias, the same always. */
+export class LayerNorm extends Module {
+  readonly weight: Tensor | null;
+  readonly bias: Tensor | null;
+  readonly normalizedShape: Shape;
+  readonly eps: number;
+
+  constructor(normalizedShape: number | Shape, options: LayerNormOptions = {}) {
+    super();
+    const { eps = 1e-5, elementwiseAffine = true, bias = true, device = defaultDevice() } = options;
+    const shape = typeof normalizedShape === 'number' ? [normalizedShape] : [...normalizedShape];
+    if (sizeOf(shape) === 0) throw new Error(`LayerNorm: nothing to normalize in shape ${show(shape)}`);
+    this.normalizedShape = shape;
+    this.weight = elementwiseAffine ? parameter(ones(shape, { device })) : null;
+    this.bias = elementwiseAffine && bias ? parameter(zeros(shape, { device })) : null;
+    this.eps = eps;
+  }
+
+  forward(x: Tensor): Tensor {
+    const rank = this.normalizedShape.length;
+    if (x.rank < rank || !sameShape(x.shape.slice(x.rank - rank), this.normalizedShape)) {
+      throw new Error(`LayerNorm: expects [..., ${this.normalizedShape.join(', ')}], got ${show(x.shape)}`);
+    }
+    const axes = this.normalizedShape.map((_, i) => i - rank);
+    const y = standardize(x, ...moments(x, axes), this.eps);
+    const scaled = this.weight ? mul(y, this.weight) : y;
+    return this.bias ? add(scaled, this.bias) : scaled;
+  }
+}

@@ -1,0 +1,62 @@
+import { flatten, reshape, type Shape, scope, show, sizeOf, type Tensor } from '@tapegrad/tensor';
+import { Module } from '../module.ts';
+
+/** A module from one tensor to one. */
+export type Layer = Module & { forward(x: Tensor): Tensor };
+
+/** Layers one after the other; parameters are named by position: `0.weight`, `2.bias`. */
+export class Sequential extends Module {
+  readonly layers: readonly Layer[];
+
+  constructor(...layers: readonly Layer[]) {
+    super();
+    this.layers = layers;
+  }
+
+  forward(x: Tensor): Tensor {
+    // The scope gives intermediates back at once where no tape holds them: in evaluation.
+    return scope(() => this.layers.reduce((y, layer) => layer.forward(y), x));
+  }
+
+  protected override properties(): Iterable<[number, unknown]> {
+    return this.layers.entries();
+  }
+}
+
+/** Makes the axes from `start` to `end` (inclusive) one: by default [N, C, H, W] → [N, C·H·W]. */
+export class Flatten extends Module {
+  readonly start: number;
+  readonly end: number;
+
+  constructor(start = 1, end = -1) {
+    super();
+    this.start = start;
+    this.end = end;
+  }
+
+  forward(x: Tensor): Tensor {
+    return flatten(x, this.start, this.end);
+  }
+}
+
+/** Splits one axis into several: by default [N, c·h·w, ...] → [N, c, h, w, ...]. */
+export class Unflatten extends Module {
+  readonly sizes: Shape;
+  readonly axis: number;
+
+  constructor(sizes: Shape, axis = 1) {
+    super();
+    this.sizes = [...sizes];
+    this.axis = axis;
+  }
+
+  forward(x: Tensor): Tensor {
+    const axis = this.axis < 0 ? this.axis + x.rank : this.axis;
+    if (x.shape[axis] !== sizeOf(this.sizes)) {
+      throw new Error(
+        `Unflatten: axis ${this.axis} of ${show(x.shape)} does not split into ${show(this.sizes)}`,
+      );
+    }
+    return reshape(x, [...x.shape.slice(0, axis), ...this.sizes, ...x.shape.slice(axis + 1)]);
+  }
+}

@@ -1,0 +1,76 @@
+import {
+  abs,
+  cast,
+  gather,
+  logSoftmax,
+  mean,
+  mul,
+  neg,
+  reshape,
+  sameShape,
+  show,
+  softplus,
+  square,
+  sub,
+  sum,
+  type Tensor,
+} from '@tapegrad/tensor';
+
+export interface LossOptions {
+  /** What becomes of the losses of all elements: their mean (the default), their sum, or nothing. */
+  reduction?: 'mean' | 'sum' | 'none';
+}
+
+function reduce(losses: Tensor, { reduction = 'mean' }: LossOptions): Tensor {
+  if (reduction === 'none') return losses;
+  return reduction === 'sum' ? sum(losses) : mean(losses);
+}
+
+/** A loss that broadcasts hides a mistake: [32] against [32, 1] would compare every pair. */
+function assertSameShape(loss: string, input: Tensor, target: Tensor): void {
+  if (!sameShape(input.shape, target.shape)) {
+    throw new Error(`${loss}: shapes differ: ${show(input.shape)} and target ${show(target.shape)}`);
+  }
+}
+
+/** (input − target)². */
+export function mseLoss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  assertSameShape('mseLoss', input, target);
+  return reduce(square(sub(input, target)), options);
+}
+
+/** |input − target|. */
+export function l1Loss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  assertSameShape('l1Loss', input, target);
+  return reduce(abs(sub(input, target)), options);
+}
+
+/**
+ * Binary cross-entropy from logits x, for targets y in [0, 1]: −y·log σ(x) − (1 − y)·log(1 − σ(x)), computed as
+ * softplus(x) − x·y, which no logit makes overflow.
+ */
+export function bceWithLogitsLoss(logits: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  assertSameShape('bceWithLogitsLoss', logits, target);
+  return reduce(sub(softplus(logits), mul(logits, target)), options);
+}
+
+/** −logProbabilities[n, labels[n], ...] for log-probabilities [N, C, ...] and integer labels [N, ...]. */
+export function nllLoss(logProbabilities: Tensor, labels: Tensor, options: LossOptions = {}): Tensor {
+  const [batch, , ...rest] = logProbabilities.shape;
+  if (logProbabilities.rank < 2 || !sameShape(labels.shape, [batch!, ...rest])) {
+    throw new Error(
+      `nllLoss: expects [N, C, ...] and labels [N, ...], got ${show(logProbabilities.shape)} and ${show(labels.shape)}`,
+    );
+  }
+  if (labels.dtype === 'float32') throw new Error('nllLoss: labels have to be integers, got float32');
+  const index = labels.dtype === 'int32' ? labels : cast(labels, 'int32');
+  const picked = gather(logProbabilities, 1, reshape(index, [batch!, 1, ...rest]));
+  return reduce(neg(reshape(picked, labels.shape)), options);
+}
+
+/** −log softmax(logits)[label] along the classes: logits [N, C, ...], integer labels [N, ...]. */
+export function crossEntropyLoss(logits: Tensor, labels: Tensor, options: LossOptions = {}): Tensor {
+  if (logits.rank < 2)
+    throw new Error(`crossEntropyLoss: expects logits [N, C, ...], got ${show(logits.shape)}`);
+  return nllLoss(logSoftmax(logits, 1), labels, options);
+}

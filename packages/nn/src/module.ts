@@ -1,0 +1,113 @@
+import { requiresGrad } from '@tapegrad/autograd';
+import { keep, Tensor } from '@tapegrad/tensor';
+import { type LoadOptions, type LoadReport, loadTensors, type TensorSource } from './state.ts';
+
+const parameters = new WeakSet<Tensor>();
+const buffers = new WeakSet<Tensor>();
+
+/** Marks a tensor as a parameter of the module that has it as a property: it is learned, saved and loaded. */
+export function parameter(tensor: Tensor): Tensor {
+  parameters.add(tensor);
+  return requiresGrad(keep(tensor));
+}
+
+/** Marks a tensor as part of the module's state that is saved and loaded, but not learned: running statistics. */
+export function buffer(tensor: Tensor): Tensor {
+  buffers.add(tensor);
+  return keep(tensor);
+}
+
+/**
+ * Part of a network: assign layers, parameters, buffers, or arrays of them to properties, and write `forward`.
+ *
+ * Tensors are named by the path of properties that leads to them, as in PyTorch's `state_dict`, with the spelling of
+ * PyTorch too: `encoder.layers[0].runningMean` is `encoder.layers.0.running_mean`. Private `#fields` are not seen.
+ */
+export abstract class Module {
+  /** Whether layers that act otherwise while training (Dropout, BatchNorm2d) do so; see `train` and `eval`. */
+  training = true;
+
+  /** Computes the output. PyTorch's `module(x)` is `module.forward(x)`; `callable` makes a function of it. */
+  abstract forward(...inputs: any[]): any;
+
+  /** The properties that may hold parameters and modules, by name; a container may name them otherwise. */
+  protected properties(): Iterable<[string | number, unknown]> {
+    return Object.entries(this);
+  }
+
+  /** Modules directly inside this one, in the order of definition. */
+  *namedChildren(): Iterable<[string, Module]> {
+    for (const [name, member] of this.#members()) if (member instanceof Module) yield [name, member];
+  }
+
+  /** This module and all inside it, each once. */
+  modules(): Module[] {
+    const all = new Set<Module>([this]);
+    for (const module of all) for (const [, child] of module.namedChildren()) all.add(child);
+    return [...all];
+  }
+
+  /** All parameters, each once, under its first name. */
+  namedParameters(): Map<string, Tensor> {
+    const names = new Map<Tensor, string>();
+    for (const [name, tensor] of this.#tensors()) {
+      if (parameters.has(tensor) && !names.has(tensor)) names.set(tensor, name);
+    }
+    return new Map([...names].map(([tensor, name]) => [name, tensor]));
+  }
+
+  parameters(): Tensor[] {
+    return [...this.namedParameters().values()];
+  }
+
+  /** Parameters and buffers by name: the tensors themselves, not copies. */
+  stateDict(): Map<string, Tensor> {
+    return new Map(this.#tensors());
+  }
+
+  /**
+   * Writes values into the parameters and buffers of the same names.
+   * @throws one report of all that is missing, unexpected or of another shape; nothing is loaded then. With
+   *   `{ strict: false }` only another shape is an error, and the rest is returned.
+   */
+  loadStateDict(state: ReadonlyMap<string, TensorSource>, options?: LoadOptions): LoadReport {
+    return loadTensors('loadStateDict', this.stateDict(), state, options);
+  }
+
+  /** Switches this module and all inside it to training, or with `false` to evaluation. */
+  train(on = true): this {
+    for (const module of this.modules()) module.training = on;
+    return this;
+  }
+
+  eval(): this {
+    return this.train(false);
+  }
+
+  *#tensors(prefix = ''): Iterable<[string, Tensor]> {
+    for (const [name, member] of this.#members()) {
+      if (member instanceof Module) yield* member.#tensors(`${prefix}${name}.`);
+      else yield [prefix + name, member];
+    }
+  }
+
+  *#members(): Iterable<[string, Tensor | Module]> {
+    for (const [name, value] of this.properties()) yield* members(snakeCase(`${name}`), value);
+  }
+}
+
+function* members(name: string, value: unknown): Iterable<[string, Tensor | Module]> {
+  if (value instanceof Module) yield [name, value];
+  else if (value instanceof Tensor && (parameters.has(value) || buffers.has(value))) yield [name, value];
+  else if (Array.isArray(value))
+    for (const [i, item] of value.entries()) yield* members(`${name}.${i}`, item);
+}
+
+/** `runningMean` as PyTorch spells it: `running_mean`. */
+const snakeCase = (name: string): string =>
+  name.replace(/(?<=[a-z0-9])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+/** A module as a function: `callable(layer)(x)`, for whatever takes functions, such as `gradcheck`. */
+export function callable<M extends Module>(module: M): M['forward'] {
+  return (...inputs) => module.forward(...inputs);
+}

@@ -1,0 +1,224 @@
+import { clearGradient, setGradientSlot } from '@tapegrad/autograd';
+import { assign, effects, flattenInto, keep, run, slotsOf, Tensor, tensor, zeros } from '@tapegrad/tensor';
+import { loadTensors, type TensorSource } from './state.ts';
+
+/** Neighbouring parameters that have taken part in the same steps so far. */
+interface Segment {
+  /** The first parameter, and the one after the last. */
+  readonly first: number;
+  readonly end: number;
+  /** This segment's part of the flat buffers: parameters, gradients, moments. */
+  readonly parts: readonly Tensor[];
+  readonly clock: Tensor | null;
+}
+
+/**
+ * What the optimizers share: where things lie. Making one moves all parameters into one buffer, gives their gradients
+ * slots in a second (gradients they had are cleared), and keeps each moment in one more, so that a step is one launch
+ * and a checkpoint few readbacks. Nothing is uploaded in `step`.
+ *
+ * As in PyTorch, a parameter without a gradient since `zeroGrad` is left alone, with its moments and its count of steps.
+ * The buffers are cut where that is so, and each piece is updated by itself from then on. Take one step before a step
+ * is captured if parameters that have been updated together part there.
+ */
+export abstract class Optimizer {
+  readonly parameters: readonly Tensor[];
+  readonly #name: string;
+  readonly #settings: Tensor;
+  readonly #slots: { starts: number[]; total: number };
+  readonly #gradients: readonly Tensor[];
+  readonly #flat: ReadonlyMap<string, Tensor>;
+  #segments: Segment[];
+  /** Whether a step has been asked for: until then all clocks stand at 0. */
+  #started = false;
+  #lr: number;
+
+  /** `settings` are the effect's, the learning rate first; `moments` name its buffers; `clock` is its clock's size. */
+  protected constructor(
+    name: string,
+    parameters: Iterable<Tensor>,
+    settings: readonly number[],
+    { moments, clock }: { moments: readonly string[]; clock: number },
+  ) {
+    this.parameters = [...new Set(parameters)];
+    if (this.parameters.length === 0) throw new Error(`${name}: expects at least one parameter`);
+    this.#name = name;
+    this.#lr = settings[0]!;
+    assertNotNegative(name, 'lr', this.#lr);
+    const { device } = this.parameters[0]!;
+    this.#settings = keep(tensor(Float64Array.from(settings), { device }));
+
+    const values = keep(flattenInto(this.parameters));
+    this.#slots = slotsOf(this.parameters);
+    const { starts, total } = this.#slots;
+    const flat = [values, ...['gradients', ...moments].map(() => keep(zeros([total], { device })))];
+    this.#flat = new Map(['parameters', 'gradients', ...moments].map((key, i) => [key, flat[i]!]));
+    this.#gradients = this.parameters.map((parameter, i) => {
+      const slot = keep(new Tensor(flat[1]!.storage, parameter.shape, starts[i]!));
+      clearGradient(parameter);
+      setGradientSlot(parameter, slot);
+      return slot;
+    });
+    const start = clock > 0 ? keep(zeros([clock], { device })) : null;
+    this.#segments = [this.#segment(0, this.parameters.length, start)];
+  }
+
+  /** Updates (parameters, gradients, ...moments), in place. */
+  protected abstract update(parts: readonly Tensor[], clock: Tensor | null, settings: Tensor): void;
+
+  get lr(): number {
+    return this.#lr;
+  }
+
+  /** Takes effect at the next step, of a captured one too; written to the device only if it is another. */
+  set lr(value: number) {
+    if (value === this.#lr) return;
+    assertNotNegative(this.#name, 'lr', value);
+    this.#settings.device.write(this.#settings.storage, 0, Float64Array.of(value));
+    this.#lr = value;
+  }
+
+  /** Updates every parameter that has a gradient. */
+  step(): void {
+    const { storage } = this.#flat.get('parameters')!;
+    const used = this.parameters.map((parameter, i) => {
+      if (parameter.storage !== storage) {
+        throw new Error(`${this.#name}: another optimizer took over the parameters; keep one for each`);
+      }
+      const { grad } = parameter;
+      // A gradient that can itself be differentiated is not in its slot.
+      if (grad && grad !== this.#gradients[i]) assign(this.#gradients[i]!, grad);
+      return grad !== null;
+    });
+    this.parameters.forEach((_, i) => {
+      if (used[i] !== used[i - 1]) this.#cut(i);
+    });
+    for (const { first, parts, clock } of this.#segments) {
+      if (used[first]) this.update(parts, clock, this.#settings);
+    }
+    this.#started = true;
+  }
+
+  /** Forgets all gradients. The next `backward` writes over them. */
+  zeroGrad(): void {
+    for (const parameter of this.parameters) clearGradient(parameter);
+  }
+
+  /**
+   * Everything that `step` changes, apart from the parameters: the moments, and the clock; where some parameters have
+   * been stepped less often than others, `clock.I` is that of the I-th parameter and those after it.
+   */
+  state(): Map<string, Tensor> {
+    const moments = [...this.#flat].slice(2);
+    const clocks = this.#segments.flatMap(({ first, clock }): [string, Tensor][] =>
+      clock ? [[first === 0 ? 'clock' : `clock.${first}`, clock]] : [],
+    );
+    return new Map([...moments, ...clocks]);
+  }
+
+  /**
+   * Goes on from a state saved by the same optimizer over the same parameters.
+   * @throws one report of all that is missing, unexpected or of another shape; nothing is loaded then.
+   */
+  loadState(state: ReadonlyMap<string, TensorSource>): void {
+    for (const key of state.keys()) {
+      const first = Number(/^clock\.(\d+)$/.exec(key)?.[1] ?? 0);
+      if (first < this.parameters.length) this.#cut(first);
+    }
+    // Where the saved state has fewer pieces, those of here start alike.
+    const saved = new Map(state);
+    let before: TensorSource | undefined;
+    for (const [key] of this.state()) {
+      if (!key.startsWith('clock')) continue;
+      before = saved.get(key) ?? before;
+      if (before) saved.set(key, before);
+    }
+    loadTensors(`${this.#name}.loadState`, this.state(), saved);
+    this.#started = true;
+  }
+
+  /** Makes parameter `at` the first of a segment. */
+  #cut(at: number): void {
+    this.#segments = this.#segments.flatMap((segment) => {
+      const { first, end, clock } = segment;
+      if (at <= first || at >= end) return [segment];
+      const second = clock && keep(zeros(clock.shape, { device: clock.device }));
+      if (second && this.#started) assign(second, clock);
+      return [this.#segment(first, at, clock), this.#segment(at, end, second)];
+    });
+  }
+
+  #segment(first: number, end: number, clock: Tensor | null): Segment {
+    const { starts, total } = this.#slots;
+    const [start, stop] = [starts[first]!, starts[end] ?? total];
+    const parts = [...this.#flat.values()].map((t) => keep(new Tensor(t.storage, [stop - start], start)));
+    return { first, end, parts, clock };
+  }
+}
+
+function assertNotNegative(optimizer: string, name: string, value: number): void {
+  if (!(value >= 0 && Number.isFinite(value))) {
+    throw new Error(`${optimizer}: ${name} has to be a number from 0, got ${value}`);
+  }
+}
+
+export interface SGDOptions {
+  lr?: number;
+  momentum?: number;
+  weightDecay?: number;
+  nesterov?: boolean;
+}
+
+/** Gradient descent: v ← momentum·v + g, p ← p − lr·v, or with Nesterov's look-ahead p ← p − lr·(g + momentum·v). */
+export class SGD extends Optimizer {
+  constructor(parameters: Iterable<Tensor>, options: SGDOptions = {}) {
+    const { lr = 1e-3, momentum = 0, weightDecay = 0, nesterov = false } = options;
+    assertNotNegative('SGD', 'momentum', momentum);
+    assertNotNegative('SGD', 'weightDecay', weightDecay);
+    if (nesterov && momentum === 0) throw new Error('SGD: nesterov needs a momentum');
+    const settings = [lr, momentum, weightDecay, nesterov ? 1 : 0];
+    super('SGD', parameters, settings, { moments: ['velocity'], clock: 0 });
+  }
+
+  protected override update(parts: readonly Tensor[], _clock: null, settings: Tensor): void {
+    run(effects.sgd, [...parts, settings], null);
+  }
+}
+
+export interface AdamOptions {
+  lr?: number;
+  /** Decay of the running means of the gradient and of its square. */
+  betas?: readonly [number, number];
+  eps?: number;
+  weightDecay?: number;
+  /** Whether weights decay apart from the gradient, p ← p − lr·weightDecay·p, rather than through it. */
+  decoupledWeightDecay?: boolean;
+}
+
+/** Kingma and Ba 2015. The equations are at `effects.adam`. */
+export class Adam extends Optimizer {
+  constructor(parameters: Iterable<Tensor>, options: AdamOptions = {}) {
+    const { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0 } = options;
+    const { decoupledWeightDecay: decoupled = false } = options;
+    const name = decoupled ? 'AdamW' : 'Adam';
+    assertNotNegative(name, 'eps', eps);
+    assertNotNegative(name, 'weightDecay', weightDecay);
+    const [beta1, beta2] = betas;
+    if (!betas.every((beta) => beta >= 0 && beta < 1)) {
+      throw new Error(`${name}: betas are from 0 to below 1, got ${betas.join(', ')}`);
+    }
+    const settings = [lr, beta1, beta2, eps, weightDecay, 1 - beta1, 1 - beta2, decoupled ? 1 : 0];
+    super(name, parameters, settings, { moments: ['m', 'v'], clock: 3 });
+  }
+
+  protected override update(parts: readonly Tensor[], clock: Tensor, settings: Tensor): void {
+    run(effects.adam, [...parts, clock, settings], null);
+  }
+}
+
+/** Adam with decoupled weight decay: Loshchilov and Hutter 2019. */
+export class AdamW extends Adam {
+  constructor(parameters: Iterable<Tensor>, options: AdamOptions = {}) {
+    super(parameters, { weightDecay: 1e-2, decoupledWeightDecay: true, ...options });
+  }
+}

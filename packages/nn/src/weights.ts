@@ -1,0 +1,60 @@
+import type { NumericArray, Tensor } from '@tapegrad/tensor';
+import type { Module } from './module.ts';
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  type SafetensorsEntry,
+  type SafetensorsFile,
+} from './safetensors.ts';
+import type { LoadOptions, LoadReport } from './state.ts';
+
+type Storage = Tensor['storage'];
+
+/** The values of tensors as a safetensors file takes them. Those that share a buffer are read back at once. */
+export async function readTensors(
+  tensors: ReadonlyMap<string, Tensor>,
+): Promise<Map<string, SafetensorsEntry>> {
+  const spans = new Map<Storage, { start: number; end: number }>();
+  for (const { storage, offset, size } of tensors.values()) {
+    if (size === 0) continue;
+    const { start, end } = spans.get(storage) ?? { start: offset, end: offset };
+    spans.set(storage, { start: Math.min(start, offset), end: Math.max(end, offset + size) });
+  }
+  const read = new Map<Storage, NumericArray>();
+  for (const [storage, { start, end }] of spans) {
+    read.set(storage, await storage.device.read(storage, start, end - start));
+  }
+  return new Map(
+    [...tensors].map(([name, { dtype, shape, storage, offset, size }]) => {
+      const from = offset - (spans.get(storage)?.start ?? offset);
+      const data = read.get(storage)?.slice(from, from + size) ?? new Float32Array(0);
+      return [name, { dtype, shape, data }];
+    }),
+  );
+}
+
+/** The bytes of a safetensors file with these tensors. */
+export async function saveTensors(
+  tensors: ReadonlyMap<string, Tensor>,
+  metadata?: Readonly<Record<string, string>>,
+): Promise<Uint8Array<ArrayBuffer>> {
+  return encodeSafetensors(await readTensors(tensors), metadata);
+}
+
+/** The bytes of a safetensors file with a module's weights, which PyTorch's `load_state_dict` takes. */
+export async function saveStateDict(
+  module: Module,
+  metadata?: Readonly<Record<string, string>>,
+): Promise<Uint8Array<ArrayBuffer>> {
+  return saveTensors(module.stateDict(), metadata);
+}
+
+/** Loads a safetensors file, ours or PyTorch's, into a module: see `Module.loadStateDict`. */
+export function loadStateDict(
+  module: Module,
+  file: Uint8Array,
+  options?: LoadOptions,
+): LoadReport & Pick<SafetensorsFile, 'metadata'> {
+  const { tensors, metadata } = decodeSafetensors(file);
+  return { ...module.loadStateDict(tensors, options), metadata };
+}
