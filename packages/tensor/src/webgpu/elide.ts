@@ -1,6 +1,5 @@
 import type { Binding, Dispatch } from './device.ts';
 import type { GpuStorage } from './memory.ts';
-import { ALIGNMENT } from './plan.ts';
 
 /**
  * Drops copies of a whole temporary into a region of other memory, by letting whoever writes the temporary write that
@@ -46,8 +45,7 @@ function wholeCopy({ kernel, bindings, uniforms }: Dispatch): Copy | undefined {
     target.bytes === bytes &&
     sourceOffset === 0 &&
     targetOffset === 0;
-  const apart = source.storage !== target.storage && target.offset % ALIGNMENT === 0;
-  return inOrder && whole && apart ? { source, target } : undefined;
+  return inOrder && whole ? { source, target } : undefined;
 }
 
 /** The launches that write the source of the copy at `at`, or undefined if they may not write its target instead. */

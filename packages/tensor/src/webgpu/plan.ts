@@ -1,5 +1,5 @@
 /** Where bindings of a WebGPU buffer may start, on every device. */
-export const ALIGNMENT = 256;
+const ALIGNMENT = 256;
 
 /** A piece of memory that a list of launches needs for a while. */
 export interface Lifetime {

@@ -1,7 +1,7 @@
 import type { Storage } from '../device.ts';
 import type { DType } from '../dtype.ts';
 import { type Shape, show } from '../shape.ts';
-import { keep, scope, Tensor, unobserved } from '../tensor.ts';
+import { keep, scope, Tensor } from '../tensor.ts';
 import type { Binding, Dispatch, Recorder, WebGPUDevice } from './device.ts';
 import { elideCopies } from './elide.ts';
 import { type Block, byteLength, type GpuStorage } from './memory.ts';
@@ -120,7 +120,7 @@ export class Program<R = unknown> {
     try {
       const result = device.recording(recording, () => {
         try {
-          return unobserved(() => scope(() => refusePromise(recording, fn(stands))));
+          return scope(() => refusePromise(recording, fn(stands)));
         } catch (error) {
           throw recording.failure ?? error;
         }
