@@ -100,26 +100,38 @@ fn safe_tanh(a: f32) -> f32 {
 }
 
 fn softplus(a: f32) -> f32 {
-  return max(a, 0.0) + log1p_accurate(exp(-abs(a)));
+  return max(a, 0.0) + log1p_accurate(safe_exp(-abs(a)));
 }
 
-// log(1 + a) for small a too: Kahan's correction of the rounded 1 + a (HP-15C Advanced Functions Handbook).
+// log(1 + a) for small a too, where log itself is only good to 2^-21 absolute: 2 atanh(a / (2 + a)) as a series.
 fn log1p_accurate(a: f32) -> f32 {
-  let u = 1.0 + a;
-  let d = u - 1.0;
-  return select(log(u) * (a / d), a, d == 0.0);
+  if abs(a) > 0.4 || is_nan(a) { return safe_log(1.0 + a); }
+  let s = a / (2.0 + a);
+  let q = s * s;
+  return s * (2.0 + q * (0.6666667 + q * (0.4 + q * (0.2857143 + q * (0.22222222 + q * 0.18181819)))));
 }
 
-// WGSL's pow is undefined for a negative base; mathematics is not, for a whole exponent.
+// WGSL's pow is undefined for a negative base; mathematics is not, for a whole exponent. Drivers differ at 0, at
+// infinity and for NaN, so those are told by their bits. As JavaScript has it, an infinite power of 1 is NaN.
 fn signed_pow(a: f32, b: f32) -> f32 {
   if b == 0.0 { return 1.0; }
   if b == 1.0 { return a; }
   if b == 2.0 { return a * a; }
-  let magnitude = pow(abs(a), b);
+  if is_nan(a) || is_nan(b) { return nan(); }
+  let x = abs(a);
+  let infinite = bitcast<u32>(x) == 0x7f800000u;
+  if abs(b) > 3.4028234e38 {
+    if x == 1.0 { return nan(); }
+    return select(0.0, infinity(), (x > 1.0) == (b > 0.0));
+  }
+  let negative = bitcast<u32>(a) >= 0x80000000u;
   let odd = abs(b) % 2.0 == 1.0;
-  let whole = floor(b) == b;
-  if a < 0.0 && !whole { return nan(); }
-  return select(magnitude, -magnitude, a < 0.0 && odd);
+  if a < 0.0 && !infinite && floor(b) != b { return nan(); }
+  var magnitude = pow(x, b);
+  if x == 0.0 || infinite {
+    magnitude = select(0.0, infinity(), infinite == (b > 0.0));
+  }
+  return select(magnitude, -magnitude, negative && odd);
 }
 
 fn lesser(a: f32, b: f32) -> f32 {

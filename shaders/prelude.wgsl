@@ -20,3 +20,16 @@ var<private> infinity_bits: u32 = 0x7f800000u;
 fn infinity() -> f32 {
   return bitcast<f32>(infinity_bits);
 }
+
+// WGSL leaves exp and log of NaN, and log of 0 and below, to the driver: SwiftShader has exp(NaN) = inf, log(0) = -88
+// and log(NaN) = 89, which would hide that a loss has become NaN.
+fn safe_exp(x: f32) -> f32 {
+  return select(exp(x), x, is_nan(x));
+}
+
+fn safe_log(x: f32) -> f32 {
+  let bits = bitcast<u32>(x);
+  if bits - 1u < 0x7f7fffffu { return log(x); } // positive and finite
+  if x == 0.0 { return -infinity(); }
+  return select(x, nan(), x < 0.0); // infinity and NaN as they are
+}

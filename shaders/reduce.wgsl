@@ -11,8 +11,8 @@ struct Params {
   stride0: u32,
   stride1: u32,
   unused: u32,
-  kept_shape: vec4u,
-  kept_strides: vec4u,
+  kept_shape: array<vec4u, 2>,
+  kept_strides: array<vec4u, 2>,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -22,12 +22,11 @@ struct Params {
 fn kept_position(index: u32) -> u32 {
   var rest = index;
   var at = 0u;
-  for (var k = 0u; k < 4u; k++) {
-    let axis = 3u - k;
-    let extent = params.kept_shape[axis];
+  for (var axis = 7; axis >= 0 && rest > 0u; axis--) {
+    let extent = params.kept_shape[axis / 4][axis % 4];
     if extent > 1u {
       let next = rest / extent;
-      at += (rest - next * extent) * params.kept_strides[axis];
+      at += (rest - next * extent) * params.kept_strides[axis / 4][axis % 4];
       rest = next;
     }
   }

@@ -24,12 +24,13 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3
   }
   var total = 0.0;
   for (var i = 0u; i < params.extent; i++) {
-    total += exp(x[base + i * params.stride] - greatest);
+    total += safe_exp(x[base + i * params.stride] - greatest);
   }
+  let log_total = safe_log(total);
   for (var i = 0u; i < params.extent; i++) {
     let at = base + i * params.stride;
     if LOG {
-      out[at] = (x[at] - greatest) - log(total);
+      out[at] = (x[at] - greatest) - log_total;
     } else {
       out[at] = exp(x[at] - greatest) / total;
     }

@@ -35,10 +35,10 @@ export const tanh = (x: Tensor): Tensor => apply(ops.tanh, [x], []);
 /** log(1 + exp(x)). */
 export const softplus = (x: Tensor): Tensor => apply(ops.softplus, [x], []);
 
-/** Bounded below and above; the gradient is 0 outside and passes at the bounds, as in PyTorch. */
+/** Bounded below, above or both; the gradient is 0 outside and passes at the bounds, as in PyTorch. */
 export function clamp(
   x: Tensor,
-  { min = -3.4028234e38, max = 3.4028234e38 }: { min?: number; max?: number },
+  { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY }: { min?: number; max?: number },
 ): Tensor {
   if (!(min <= max)) throw new Error(`clamp: min ${min} is above max ${max}`);
   return apply(ops.clamp, [x], [min, max]);
@@ -138,11 +138,20 @@ export function argmin(x: Tensor, axis = -1, { keepDims = false }: ReduceOptions
   return apply(ops.argmin, [x], { axis: normalizeAxis('argmin', axis, x.rank), keepDims });
 }
 
-/** log Σ exp(x) over `axes`, with the maximum subtracted first; an infinite maximum is the result, not NaN. */
+/** The greatest float32. */
+const GREATEST = 3.4028234663852886e38;
+
+/**
+ * log Σ exp(x) over `axes`, with the maximum subtracted first; an infinite maximum is the result, not NaN, and so is −∞
+ * over nothing.
+ */
 export function logSumExp(x: Tensor, axes?: Axes, { keepDims = false }: ReduceOptions = {}): Tensor {
   const normal = normalizeAxes('logSumExp', axes, x.rank);
+  const nothing = normal.some((axis) => x.shape[axis] === 0);
   // The shift is a constant: whatever its value, the derivative of the sum is the softmax.
-  const shift = constant(clamp(max(x, normal, { keepDims: true }), {}));
+  const shift = nothing
+    ? full([], 0, { device: x.device })
+    : constant(clamp(max(x, normal, { keepDims: true }), { min: -GREATEST, max: GREATEST }));
   const total = add(log(sum(exp(sub(x, shift)), normal, { keepDims: true })), shift);
   return keepDims
     ? total
@@ -260,9 +269,12 @@ export function transpose(x: Tensor, a = -2, b = -1): Tensor {
   return apply(ops.permute, [x], { axes });
 }
 
-/** Repeats axes of extent 1 (and new leading ones) up to `shape`. */
-export const expand = (x: Tensor, shape: Shape): Tensor =>
-  sameShape(x.shape, shape) ? x : apply(ops.expand, [x], { shape });
+/** Repeats axes of extent 1 (and new leading ones) up to `shape`; −1 keeps an axis as it is. */
+export function expand(x: Tensor, shape: Shape): Tensor {
+  const missing = shape.length - x.rank;
+  const full = shape.map((extent, axis) => (extent === -1 ? (x.shape[axis - missing] ?? -1) : extent));
+  return sameShape(x.shape, full) ? x : apply(ops.expand, [x], { shape: full });
+}
 
 /**
  * Elements `start … end−1` by `step` along each axis, as `[start, end, step]`, a plain index range; `null` takes the
@@ -324,6 +336,14 @@ export function indexSelect(x: Tensor, axis: number, index: Tensor): Tensor {
   return apply(ops.gather, [x, reshape(index, shape)], { axis: at });
 }
 
+/**
+ * The transpose of gather: y's values added up where the int32 index names, in a result of `extent` along the axis.
+ * The index has y's shape; axes other than the indexed one may be 1, for all of y's lines alike.
+ */
+export function scatterAdd(y: Tensor, axis: number, index: Tensor, extent: number): Tensor {
+  return apply(ops.scatterAdd, [y, index], { axis: normalizeAxis('scatterAdd', axis, y.rank), extent });
+}
+
 /** The values behind a tensor as a constant: the same memory, no history. */
 export function constant(x: Tensor): Tensor {
   return new Tensor(x.storage, x.shape, x.offset);
@@ -342,7 +362,8 @@ export function run<A>(effect: Effect<A>, tensors: readonly Tensor[], attributes
 export const assign = (target: Tensor, source: Tensor): void => run(effects.assign, [target, source], null);
 
 /** target ← target + source. */
-export const accumulate = (target: Tensor, source: Tensor): void => run(effects.accumulate, [target, source], null);
+export const accumulate = (target: Tensor, source: Tensor): void =>
+  run(effects.accumulate, [target, source], null);
 
 /**
  * Moves tensors side by side into one buffer, so that an optimizer updates all of them in one launch and a checkpoint

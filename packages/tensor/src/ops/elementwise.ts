@@ -109,14 +109,15 @@ const sigmoid = (a: number) => (a >= 0 ? 1 / (1 + Math.exp(-a)) : Math.exp(a) / 
 
 /**
  * The elementwise ops: each line is the definition in JavaScript and the expression in WGSL. Helper functions that
- * the expressions call (`safe_tanh`, `signed_pow`, …) are in `shaders/elementwise.wgsl`.
+ * the expressions call (`safe_tanh`, `signed_pow`, …) are in `shaders/elementwise.wgsl` and `prelude.wgsl`. Some drivers take `!=` for
+ * false where an operand is NaN, so the expressions only ask `==`.
  */
 export const elementwiseOps = {
   neg: unary('neg', (a) => -a, '-a'),
   abs: unary('abs', Math.abs, 'abs(a)'),
-  sign: unary('sign', sign, 'sign(a)'),
-  exp: unary('exp', Math.exp, 'exp(a)'),
-  log: unary('log', Math.log, 'log(a)'),
+  sign: unary('sign', sign, 'select(sign(a), a, is_nan(a))'),
+  exp: unary('exp', Math.exp, 'safe_exp(a)'),
+  log: unary('log', Math.log, 'safe_log(a)'),
   log1p: unary('log1p', Math.log1p, 'log1p_accurate(a)'),
   sqrt: unary('sqrt', Math.sqrt, 'sqrt(a)'),
   square: unary('square', (a) => a * a, 'a * a'),
@@ -148,12 +149,12 @@ export const elementwiseOps = {
   /** a where b is positive, else 0: the gradient of relu. */
   maskPositive: binary('maskPositive', (a, b) => (b > 0 ? a : 0), 'select(0.0, a, b > 0.0)'),
   equal: binary('equal', (a, b) => bool(a === b), 'f32(a == b)'),
-  notEqual: binary('notEqual', (a, b) => bool(a !== b), 'f32(a != b)'),
+  notEqual: binary('notEqual', (a, b) => bool(a !== b), 'select(1.0, 0.0, a == b)'),
   less: binary('less', (a, b) => bool(a < b), 'f32(a < b)'),
   lessEqual: binary('lessEqual', (a, b) => bool(a <= b), 'f32(a <= b)'),
   greater: binary('greater', (a, b) => bool(a > b), 'f32(a > b)'),
   greaterEqual: binary('greaterEqual', (a, b) => bool(a >= b), 'f32(a >= b)'),
 
   /** b where a is not 0, else c. */
-  where: ternary('where', (a, b, c) => (a !== 0 ? b : c), 'select(c, b, a != 0.0)'),
+  where: ternary('where', (a, b, c) => (a !== 0 ? b : c), 'select(b, c, a == 0.0)'),
 };

@@ -41,7 +41,10 @@ function digitsOf(index: number, shape: Shape): number[] {
   return stridesOf(shape).map((stride, axis) => Math.floor(index / stride) % shape[axis]!);
 }
 
-const pad = (list: readonly number[]) => [...list, ...new Array(MAX_DIGITS - list.length).fill(0)];
+function pad(list: readonly number[]): number[] {
+  if (list.length > MAX_DIGITS) throw new Error(`gather: more than ${MAX_DIGITS} interleaved axes`);
+  return [...list, ...new Array(MAX_DIGITS - list.length).fill(0)];
+}
 
 /**
  * y[…, j, …] = x[…, index[…, j, …], …] along the axis. Other axes of the index match x or are 1 and broadcast.

@@ -64,6 +64,9 @@ function refuseBytes(op: string, inputs: readonly Tensor[]): void {
   }
 }
 
+/** Whole, non-negative numbers. */
+const isShape = (list: readonly number[]) => list.every((n) => Number.isInteger(n) && n >= 0);
+
 export interface ReshapeAttributes {
   readonly shape: Shape;
 }
@@ -73,9 +76,9 @@ const reshape: Op<ReshapeAttributes> = {
   name: 'reshape',
   alias: true,
   infer([x], { shape }) {
-    if (sizeOf(shape) !== x!.size) {
+    if (!isShape(shape) || sizeOf(shape) !== x!.size) {
       throw new Error(
-        `reshape: ${show(x!.shape)} has ${x!.size} elements, ${show(shape)} has ${sizeOf(shape)}`,
+        `reshape: ${show(x!.shape)} has ${x!.size} elements, ${show(shape)} does not hold as many`,
       );
     }
     return { shape, dtype: x!.dtype };
@@ -122,7 +125,8 @@ const expand: Op<ExpandAttributes> = {
     refuseBytes('expand', [x!]);
     const missing = shape.length - x!.rank;
     const fits = missing >= 0 && x!.shape.every((extent, i) => extent === 1 || extent === shape[missing + i]);
-    if (!fits) throw new Error(`expand: ${show(x!.shape)} does not expand to ${show(shape)}`);
+    if (!fits || !isShape(shape))
+      throw new Error(`expand: ${show(x!.shape)} does not expand to ${show(shape)}`);
     return { shape, dtype: x!.dtype };
   },
   reference([x], _, output) {
@@ -165,9 +169,9 @@ function sliced(shape: Shape, { starts, steps }: Pick<SliceAttributes, 'starts' 
 function checkSlice(op: string, shape: Shape, { starts, sizes, steps }: SliceAttributes): void {
   const fits = shape.every((extent, axis) => {
     const [start, size, step] = [starts[axis]!, sizes[axis]!, steps[axis]!];
-    return start >= 0 && size >= 0 && step >= 1 && (size === 0 || start + (size - 1) * step < extent);
+    return step >= 1 && (size === 0 || start + (size - 1) * step < extent);
   });
-  if (!fits || starts.length !== shape.length) {
+  if (!fits || ![starts, sizes, steps].every((list) => list.length === shape.length && isShape(list))) {
     throw new Error(
       `${op}: starts ${show(starts)}, sizes ${show(sizes)}, steps ${show(steps)} leave ${show(shape)}`,
     );
@@ -202,11 +206,7 @@ const pad: Op<PadAttributes> = {
   name: 'pad',
   infer([x], { before, after, steps }) {
     if (x!.dtype !== 'float32') throw new Error(`pad: expects float32, got ${x!.dtype}`);
-    if (
-      ![before, after, steps].every(
-        (list) => list.length === x!.rank && list.every((n) => Number.isInteger(n) && n >= 0),
-      )
-    ) {
+    if (![before, after, steps].every((list) => list.length === x!.rank && isShape(list))) {
       throw new Error(`pad: before ${show(before)} and after ${show(after)} do not fit ${show(x!.shape)}`);
     }
     return {

@@ -10,6 +10,8 @@ export interface ReduceAttributes {
 }
 
 const WORKGROUP = 64;
+/** Digits of the kept axes that the kernel decodes. */
+const MAX_KEPT = 8;
 
 /** A run of neighbouring axes that are all kept or all reduced: the kernels' digits. */
 interface Run {
@@ -112,12 +114,15 @@ function reduceInPasses(gpu: Kernels, code: string, x: Tensor, digits: Run[], ou
   const wanted = Math.ceil((gpu.kind === 'gpu' ? 65_536 : 512) / outputs);
   const useful = Math.ceil((extent0 * extent1) / 32);
   const chunks = Math.max(1, Math.min(wanted, useful, 1024));
-  const chunks0 = extent0 >= extent1 ? Math.min(chunks, extent0) : 1;
+  // At least one: a sum over nothing is made by a thread, too.
+  const chunks0 = extent0 >= extent1 ? Math.max(1, Math.min(chunks, extent0)) : 1;
   const chunks1 = extent0 >= extent1 ? 1 : Math.min(chunks, extent1);
   const split = chunks0 * chunks1 > 1;
   const target = split ? gpu.scratch('float32', outputs * chunks0 * chunks1) : output;
-  if (kept.length > 4) throw new Error(`reduce: more than 4 interleaved runs of kept axes: ${show(x.shape)}`);
-  const pad = (list: number[], value: number) => [...new Array(4 - list.length).fill(value), ...list];
+  if (kept.length > MAX_KEPT) {
+    throw new Error(`reduce: more than ${MAX_KEPT} interleaved runs of kept axes: ${show(x.shape)}`);
+  }
+  const pad = (list: number[], value: number) => [...new Array(MAX_KEPT - list.length).fill(value), ...list];
   gpu.launch({
     shader: 'reduce',
     constants: { WORKGROUP },

@@ -20,7 +20,7 @@ function softmaxLike(name: 'softmax' | 'logSoftmax'): Op<SoftmaxAttributes> {
       for (let line = 0; line < x!.data.length / extent; line++) {
         const start = Math.floor(line / stride) * stride * extent + (line % stride);
         const at = Array.from({ length: extent }, (_, i) => start + i * stride);
-        const greatest = Math.max(...at.map((i) => x!.data[i]!));
+        const greatest = at.reduce((best, i) => Math.max(best, x!.data[i]!), Number.NEGATIVE_INFINITY);
         const total = at.reduce((sum, i) => sum + Math.exp(x!.data[i]! - greatest), 0);
         for (const i of at) {
           const shifted = x!.data[i]! - greatest;

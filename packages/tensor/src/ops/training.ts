@@ -1,5 +1,6 @@
 import { type Shape, show, sizeOf } from '../shape.ts';
-import { float } from '../webgpu/kernels.ts';
+import type { Tensor } from '../tensor.ts';
+import { float, type Kernels } from '../webgpu/kernels.ts';
 import { copyInto } from './movement.ts';
 import type { Effect, Op } from './op.ts';
 
@@ -24,7 +25,7 @@ const batch: Op<BatchAttributes> = {
     if (images!.dtype !== 'uint8' || order!.dtype !== 'uint32' || cursor!.dtype !== 'uint32') {
       throw new Error('batch: expects uint8 images, uint32 order and uint32 cursor');
     }
-    if (sizeOf(shape.slice(1)) !== sizeOf(images!.shape.slice(1))) {
+    if (order!.size === 0 || sizeOf(shape.slice(1)) !== sizeOf(images!.shape.slice(1))) {
       throw new Error(`batch: images of ${show(images!.shape)} do not make a batch of ${show(shape)}`);
     }
     return { shape, dtype: 'float32' };
@@ -52,30 +53,46 @@ const batch: Op<BatchAttributes> = {
 
 export const trainingOps = { batch };
 
+/** The source, or a copy where it lies in the target's buffer: a launch may not write a buffer that it reads. */
+function apart(gpu: Kernels, source: Tensor, target: Tensor): Tensor {
+  if (source.storage !== target.storage) return source;
+  const copy = gpu.scratch(source.dtype, source.size);
+  copyInto(gpu, source, copy);
+  return copy;
+}
+
 /** target ← source (the same number of elements, float32 or any 4-byte type). */
 export const assign: Effect<null> = {
   name: 'assign',
   writes: [0],
   check([target, source]) {
-    if (target!.size !== source!.size || target!.dtype !== source!.dtype) {
-      throw new Error(
-        `assign: ${target!.dtype} ${show(target!.shape)} cannot take ${source!.dtype} ${show(source!.shape)}`,
-      );
-    }
+    checkPair('assign', target!, source!);
+    if (target!.dtype === 'uint8') throw new Error('assign: uint8 tensors only store; cast to float32 first');
   },
   reference([target, source]) {
     target!.data.set(source!.data as Float64Array);
   },
   kernel(gpu, [target, source]) {
-    copyInto(gpu, source!, target!);
+    copyInto(gpu, apart(gpu, source!, target!), target!);
   },
 };
+
+function checkPair(op: string, target: Tensor, source: Tensor): void {
+  if (target.size !== source.size || target.dtype !== source.dtype) {
+    throw new Error(
+      `${op}: ${target.dtype} ${show(target.shape)} cannot take ${source.dtype} ${show(source.shape)}`,
+    );
+  }
+}
 
 /** target ← target + source. */
 export const accumulate: Effect<null> = {
   name: 'accumulate',
   writes: [0],
-  check: assign.check!,
+  check([target, source]) {
+    checkPair('accumulate', target!, source!);
+    if (target!.dtype !== 'float32') throw new Error(`accumulate: expects float32, got ${target!.dtype}`);
+  },
   reference([target, source]) {
     for (let i = 0; i < target!.data.length; i++) target!.data[i]! += source!.data[i]!;
   },
@@ -85,7 +102,7 @@ export const accumulate: Effect<null> = {
       entry: 'accumulate',
       constants: { WORKGROUP },
       outputs: [target!],
-      inputs: [source!],
+      inputs: [apart(gpu, source!, target!)],
       uniforms: [target!.size, 0, 0, 0, 0, 0, 0, 0],
       workgroups: Math.ceil(target!.size / WORKGROUP),
     });
@@ -96,9 +113,12 @@ export const accumulate: Effect<null> = {
 export const record: Effect<null> = {
   name: 'record',
   writes: [0],
-  check([ring, values]) {
+  check([ring, values, counter]) {
     if (ring!.rank !== 2 || ring!.shape[1] !== values!.size) {
       throw new Error(`record: a ring of ${show(ring!.shape)} does not take rows of ${show(values!.shape)}`);
+    }
+    if (ring!.dtype !== 'float32' || values!.dtype !== 'float32' || counter!.dtype !== 'uint32') {
+      throw new Error('record: expects a float32 ring and row, and a uint32 counter');
     }
   },
   reference([ring, values, counter]) {
