@@ -62,14 +62,15 @@ fn uniform_numbers(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) g
   if 2u * id + 1u < params.size { floats[2u * id + 1u] = unit(pair.y); }
 }
 
-// Box and Muller's transform: two words make two independent normal numbers.
+// Box and Muller's transform: two words make two independent normal numbers. The angle is turned back by pi and the
+// signs changed, since WGSL promises cos and sin within [-pi, pi] only; log(1) may come out a little above 0.
 @compute @workgroup_size(WORKGROUP)
 fn normal(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
   let id = group_index(wid, groups) * WORKGROUP + local;
   if 2u * id >= params.size { return; }
   let pair = block(id);
-  let radius = sqrt(-2.0 * log(1.0 - unit(pair.x)));
-  let angle = 6.2831853 * unit(pair.y);
+  let radius = -sqrt(max(-2.0 * log(1.0 - unit(pair.x)), 0.0));
+  let angle = 6.2831853 * (unit(pair.y) - 0.5);
   floats[2u * id] = radius * cos(angle);
   if 2u * id + 1u < params.size { floats[2u * id + 1u] = radius * sin(angle); }
 }
