@@ -66,6 +66,11 @@ export abstract class Optimizer {
   /** Updates (parameters, gradients, ...moments), in place. */
   protected abstract update(parts: readonly Tensor[], clock: Tensor | null, settings: Tensor): void;
 
+  /** All parameters in their one buffer. */
+  get values(): Tensor {
+    return this.#flat.get('parameters')!;
+  }
+
   get lr(): number {
     return this.#lr;
   }

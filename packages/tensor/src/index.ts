@@ -25,6 +25,7 @@ export {
   Tensor,
   type TensorOptions,
   tensor,
+  traced,
   unobserved,
   zeros,
 } from './tensor.ts';

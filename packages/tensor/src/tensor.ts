@@ -266,6 +266,18 @@ export function unobserved<T>(fn: () => T): T {
   }
 }
 
+let tracer: ((op: string, output: Tensor) => void) | undefined;
+
+/** Shows `seen` the output of every op that `fn` runs, whoever observes and even within `unobserved`: for diagnosis. */
+export function traced<T>(seen: (op: string, output: Tensor) => void, fn: () => T): T {
+  tracer = seen;
+  try {
+    return fn();
+  } finally {
+    tracer = undefined;
+  }
+}
+
 /**
  * Runs one op: checks the inputs, infers the output's shape, computes on the inputs' device, tells the observers.
  * Everything in `functions.ts` ends here, and users' own ops (`defineOp`) enter here.
@@ -277,6 +289,7 @@ export function apply<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): T
     ? new Tensor(inputs[0]!.storage, shape, inputs[0]!.offset)
     : new Tensor(device.allocate(dtype, sizeOf(shape)), shape);
   if (!op.alias && output.size > 0) device.run(op, inputs, attributes, output);
+  tracer?.(op.name, output);
   for (const observer of [...observers]) observer(op, inputs, attributes, output);
   return output;
 }

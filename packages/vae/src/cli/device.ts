@@ -1,0 +1,17 @@
+import { setDefaultDevice } from '@tapegrad/tensor';
+import { openDevice } from '@tapegrad/tensor/node';
+import { UserError } from '../node/errors.ts';
+
+export const ADAPTER_HELP = 'auto, gpu, lavapipe, swiftshader, or part of a name';
+
+/** Opens the adapter, says on stderr which one it is, and makes it the default. */
+export async function openAdapter(choice: string) {
+  try {
+    const device = await openDevice(choice);
+    process.stderr.write(`${device.found.announcement}\n`);
+    setDefaultDevice(device);
+    return device;
+  } catch (error) {
+    throw new UserError((error as Error).message);
+  }
+}

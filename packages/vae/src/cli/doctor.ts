@@ -1,0 +1,48 @@
+import { diagnose } from '@tapegrad/tensor/node';
+import { Command } from 'commander';
+import { datasetNames, loadDataset } from '../node/data/datasets.ts';
+import { ADAPTER_HELP } from './device.ts';
+
+export function doctorCommand(): Command {
+  return new Command('doctor')
+    .description('say which adapter runs the kernels and why, what would be faster, and which data is here')
+    .option('--adapter <which>', ADAPTER_HELP, 'auto')
+    .option('--json', 'as one JSON object')
+    .action(doctor);
+}
+
+async function doctor({ adapter, json }: { adapter: string; json?: boolean }): Promise<void> {
+  const diagnosis = await diagnose(adapter);
+  const data = datasetNames.map((name) => {
+    try {
+      const { train, test, shape } = loadDataset(name);
+      return { name, found: true, detail: `${train.count} + ${test.count} images of ${shape.join('x')}` };
+    } catch (error) {
+      return { name, found: false, detail: (error as Error).message };
+    }
+  });
+  if (json) process.stdout.write(`${JSON.stringify({ ...diagnosis, data }, null, 2)}\n`);
+  else process.stdout.write(`${report(diagnosis, data)}\n`);
+  if (!diagnosis.chosen) process.exitCode = 1;
+}
+
+type Data = { name: string; found: boolean; detail: string }[];
+
+function report(d: Awaited<ReturnType<typeof diagnose>>, data: Data): string {
+  const rows: [string, string][] = [
+    ['node', `${d.node} on ${d.platform}`],
+    ['cpu', `${d.cpu.model}, ${d.cpu.cores} cores`],
+  ];
+  if (d.chosen) {
+    rows.push(
+      ['adapter', `${d.chosen.name} (${d.chosen.kind})`],
+      ['driver', d.chosen.driver],
+      ['subgroups', `${d.chosen.subgroupMinSize} to ${d.chosen.subgroupMaxSize} lanes`],
+      ['features', d.chosen.features.join(', ')],
+    );
+  } else rows.push(['adapter', `none: ${d.error ?? 'nothing suits'}`]);
+  for (const c of d.candidates) rows.push(['looked at', `${c.name}: ${c.reason}`]);
+  for (const { name, found, detail } of data) rows.push(['data', `${found ? '' : 'no '}${name}: ${detail}`]);
+  for (const line of d.advice) rows.push(['advice', line]);
+  return rows.map(([key, value]) => `${key.padEnd(10)} ${value}`).join('\n');
+}

@@ -1,0 +1,5 @@
+export * from './evaluation.ts';
+export * from './models/index.ts';
+export * from './objectives.ts';
+export * from './pass.ts';
+export * from './trainer.ts';
