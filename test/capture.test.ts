@@ -427,6 +427,8 @@ test(named('what a recording cannot do is an error that says why'), async () => 
     }, on);
     f();
   }, /accumulate updates a tensor of shape \[3\] that was made and kept inside/);
+  const elsewhere = keep(tensor([1], { device: referenceDevice }));
+  await refuses(() => capture(() => void add(elsewhere, 1), on)(), /computed nothing on .*name their device/);
   const gone = made([2]);
   gone.dispose();
   await refuses(() => capture((y: Tensor) => add(y, 1))(gone), /disposed already/);

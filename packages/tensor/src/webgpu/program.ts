@@ -117,8 +117,9 @@ export class Program<R = unknown> {
       recording.hold(storage);
       return keep(new Tensor(storage, shape));
     });
+    let result: R | undefined;
     try {
-      const result = device.recording(recording, () => {
+      result = device.recording(recording, () => {
         try {
           return scope(() => refusePromise(recording, fn(stands)));
         } catch (error) {
@@ -126,12 +127,16 @@ export class Program<R = unknown> {
         }
       });
       if (recording.failure) throw recording.failure;
+      refuseNothing(device, recording, stands, result);
       mapTensors(result, (tensor) => {
         const storage = tensor.storage as GpuStorage;
         return recording.made.has(storage) || stands.includes(tensor) ? keep(tensor) : tensor;
       });
       return new Program(device, recording, stands, result);
     } catch (error) {
+      for (const tensor of tensorsIn(result)) {
+        if (recording.made.has(tensor.storage as GpuStorage)) tensor.dispose();
+      }
       for (const stand of stands) stand.dispose();
       recording.letGo();
       throw error;
@@ -156,7 +161,7 @@ export class Program<R = unknown> {
     const lifetimes = lifetimesOf(dispatches, isTemporary);
     const largest = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
     const plan = planMemory([...lifetimes.values()], largest);
-    this.#blocks = plan.buffers.map((bytes) => device.pool.create(Math.ceil(bytes / 4) * 4));
+    this.#blocks = createAll(device, plan.buffers);
     const places = new Map([...lifetimes.keys()].map((storage, i) => [storage, plan.placements[i]!]));
     const rangeOf = ({ storage, offset, bytes }: Binding): Range => {
       const place = places.get(storage);
@@ -300,7 +305,10 @@ export class Program<R = unknown> {
         if (pipeline !== current) pass.setPipeline(pipeline);
         current = pipeline;
         pass.setBindGroup(0, group, slot);
-        pass.dispatchWorkgroups(...dispatch.workgroups);
+        // Every argument that Dawn has to convert costs 0.1 µs.
+        const [x, y, z] = dispatch.workgroups;
+        if (y === 1 && z === 1) pass.dispatchWorkgroups(x);
+        else pass.dispatchWorkgroups(x, y, z);
       }
       pass.end();
     });
@@ -407,6 +415,31 @@ function refusePromise<R>(recording: Recording, result: R): R {
     recording.failure ??
     new Error('capture: the function must not be async: what runs after an await cannot be recorded')
   );
+}
+
+/** Without arguments the device is a guess: one on which nothing happened is the wrong one. */
+function refuseNothing(
+  device: WebGPUDevice,
+  { dispatches, made }: Recording,
+  inputs: readonly Tensor[],
+  result: unknown,
+): void {
+  const onDevice = tensorsIn(result).some((tensor) => tensor.device === device);
+  if (dispatches.length > 0 || made.size > 0 || inputs.length > 0 || onDevice) return;
+  throw new Error(
+    `capture: the function computed nothing on ${device.name}; if its tensors are elsewhere, name their device in the options`,
+  );
+}
+
+function createAll(device: WebGPUDevice, sizes: readonly number[]): Block[] {
+  const blocks: Block[] = [];
+  try {
+    for (const bytes of sizes) blocks.push(device.pool.create(bytes));
+  } catch (error) {
+    for (const block of blocks) device.pool.destroy(block);
+    throw error;
+  }
+  return blocks;
 }
 
 function lifetimesOf(
