@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { gradcheck, noGrad } from '@tapegrad/autograd';
 import * as nn from '@tapegrad/nn';
 import {
+  capture,
   Generator,
   keep,
   referenceDevice,
@@ -543,6 +544,55 @@ onEachDevice('an interrupted training goes on to the same bits', async () => {
     () => second.optimizer.loadState(state),
     /Adam\.loadState: .*1 missing\n {2}missing:\n {4}v \[/,
   );
+});
+
+/** A step with everything that has state of its own, and a layer without a gradient in the middle. */
+function stateful() {
+  const generator = new Generator(2);
+  const model = new nn.Sequential(
+    new nn.Conv2d(1, 3, 3, { generator }),
+    new nn.BatchNorm2d(3, { momentum: null }),
+    new nn.LeakyReLU(),
+    new nn.Flatten(),
+    new nn.Dropout(0.3, { generator }),
+  );
+  const head = new nn.Linear(12, 2, { generator });
+  const unused = new nn.Linear(2, 2, { generator });
+  const parameters = [model, unused, head].flatMap((module) => module.parameters());
+  const optimizer = new nn.Adam(parameters, { lr: 0.05 });
+  const step = (x: Tensor) => {
+    optimizer.zeroGrad();
+    const loss = nn.mseLoss(head.forward(model.forward(x)), zeros([x.shape[0]!, 2]));
+    loss.backward();
+    optimizer.step();
+    return loss;
+  };
+  const state = () =>
+    nn.readTensors(new Map([...model.stateDict(), ['values', optimizer.values], ...optimizer.state()]));
+  return { step, optimizer, state };
+}
+
+test(`a captured step with every kind of layer is the eager one (${adapter})`, async () => {
+  setDefaultDevice(device);
+  const batches = [5, 5, 3, 5, 3].map((n, i) => keep(new Generator(i).normal([n, 1, 4, 4])));
+  const [eager, captured] = [stateful(), stateful()];
+  const program = capture(captured.step);
+  for (const [i, x] of batches.entries()) {
+    for (const { optimizer } of [eager, captured]) if (i === 3) optimizer.lr = 0.01;
+    const expected = await scope(() => eager.step(x)).item();
+    assert.is(await program(x).item(), expected, `loss ${i}`);
+  }
+  const state = await captured.state();
+  assert.equal(state, await eager.state());
+  assert.equal(
+    [...state].filter(([name]) => /clock/.test(name)).map(([name, { data }]) => [name, data[0]]),
+    [
+      ['clock', 5],
+      ['clock.4', 0],
+      ['clock.6', 5],
+    ],
+  );
+  program.dispose();
 });
 
 onEachDevice('gradients of several backward passes add up in their slots', async () => {

@@ -9,7 +9,8 @@ interface Segment {
   readonly end: number;
   /** This segment's part of the flat buffers: parameters, gradients, moments. */
   readonly parts: readonly Tensor[];
-  readonly clock: Tensor | null;
+  /** Counts the steps; empty where the effect needs none. */
+  readonly clock: Tensor;
 }
 
 /**
@@ -18,8 +19,8 @@ interface Segment {
  * and a checkpoint few readbacks. Nothing is uploaded in `step`.
  *
  * As in PyTorch, a parameter without a gradient since `zeroGrad` is left alone, with its moments and its count of steps.
- * The buffers are cut where that is so, and each piece is updated by itself from then on. Take one step before a step
- * is captured if parameters that have been updated together part there.
+ * The buffers are cut where that is so, and each piece is updated by itself from then on. A cut between parameters that
+ * were stepped together before copies their clock: let that step run before it is captured, or every call copies it.
  */
 export abstract class Optimizer {
   readonly parameters: readonly Tensor[];
@@ -28,6 +29,8 @@ export abstract class Optimizer {
   readonly #slots: { starts: number[]; total: number };
   readonly #gradients: readonly Tensor[];
   readonly #flat: ReadonlyMap<string, Tensor>;
+  /** A clock for each parameter, were it the first of a segment. */
+  readonly #clocks: readonly Tensor[];
   #segments: Segment[];
   /** Whether a step has been asked for: until then all clocks stand at 0. */
   #started = false;
@@ -59,12 +62,15 @@ export abstract class Optimizer {
       setGradientSlot(parameter, slot);
       return slot;
     });
-    const start = clock > 0 ? keep(zeros([clock], { device })) : null;
-    this.#segments = [this.#segment(0, this.parameters.length, start)];
+    // All clocks lie on the device from the start: what a captured step allocates begins anew in every call.
+    const clocks = slotsOf(this.parameters.map(() => ({ size: clock })));
+    const ticking = keep(zeros([clocks.total], { device }));
+    this.#clocks = clocks.starts.map((start) => keep(new Tensor(ticking.storage, [clock], start)));
+    this.#segments = [this.#segment(0, this.parameters.length)];
   }
 
   /** Updates (parameters, gradients, ...moments), in place. */
-  protected abstract update(parts: readonly Tensor[], clock: Tensor | null, settings: Tensor): void;
+  protected abstract update(parts: readonly Tensor[], clock: Tensor, settings: Tensor): void;
 
   /** All parameters in their one buffer. */
   get values(): Tensor {
@@ -85,7 +91,7 @@ export abstract class Optimizer {
 
   /** Updates every parameter that has a gradient. */
   step(): void {
-    const { storage } = this.#flat.get('parameters')!;
+    const { storage } = this.values;
     const used = this.parameters.map((parameter, i) => {
       if (parameter.storage !== storage) {
         throw new Error(`${this.#name}: another optimizer took over the parameters; keep one for each`);
@@ -116,7 +122,7 @@ export abstract class Optimizer {
   state(): Map<string, Tensor> {
     const moments = [...this.#flat].slice(2);
     const clocks = this.#segments.flatMap(({ first, clock }): [string, Tensor][] =>
-      clock ? [[first === 0 ? 'clock' : `clock.${first}`, clock]] : [],
+      clock.size > 0 ? [[first === 0 ? 'clock' : `clock.${first}`, clock]] : [],
     );
     return new Map([...moments, ...clocks]);
   }
@@ -147,17 +153,16 @@ export abstract class Optimizer {
     this.#segments = this.#segments.flatMap((segment) => {
       const { first, end, clock } = segment;
       if (at <= first || at >= end) return [segment];
-      const second = clock && keep(zeros(clock.shape, { device: clock.device }));
-      if (second && this.#started) assign(second, clock);
-      return [this.#segment(first, at, clock), this.#segment(at, end, second)];
+      if (this.#started) assign(this.#clocks[at]!, clock);
+      return [this.#segment(first, at), this.#segment(at, end)];
     });
   }
 
-  #segment(first: number, end: number, clock: Tensor | null): Segment {
+  #segment(first: number, end: number): Segment {
     const { starts, total } = this.#slots;
     const [start, stop] = [starts[first]!, starts[end] ?? total];
     const parts = [...this.#flat.values()].map((t) => keep(new Tensor(t.storage, [stop - start], start)));
-    return { first, end, parts, clock };
+    return { first, end, parts, clock: this.#clocks[first]! };
   }
 }
 
@@ -185,7 +190,7 @@ export class SGD extends Optimizer {
     super('SGD', parameters, settings, { moments: ['velocity'], clock: 0 });
   }
 
-  protected override update(parts: readonly Tensor[], _clock: null, settings: Tensor): void {
+  protected override update(parts: readonly Tensor[], _clock: Tensor, settings: Tensor): void {
     run(effects.sgd, [...parts, settings], null);
   }
 }
