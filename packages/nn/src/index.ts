@@ -1,4 +1,11 @@
-export { defaultGenerator, fanInBound, type InitOptions, manualSeed } from './init.ts';
+export {
+  defaultGenerator,
+  fanInBound,
+  type InitOptions,
+  manualSeed,
+  normalParameter,
+  uniformParameter,
+} from './init.ts';
 export * from './layers/activations.ts';
 export * from './layers/conv.ts';
 export * from './layers/dropout.ts';
