@@ -4,6 +4,7 @@ import {
   apply,
   cos,
   div,
+  elementwiseOps,
   equal,
   exp,
   greater,
@@ -235,16 +236,10 @@ export interface Rule {
   readonly elementwise: boolean;
 }
 
-const elementwiseNames = new Set<string>(
-  'neg abs exp log log1p sqrt square reciprocal sin cos relu leakyRelu sigmoid tanh softplus clamp affine powScalar add sub mul div pow minimum maximum maskPositive where'.split(
-    ' ',
-  ),
-);
-
 const table = new Map<Op<any>, Rule | null>(
   (Object.keys(ops) as OpName[]).map((name) => {
     const vjp = rules[name] as Vjp<any> | null;
-    return [ops[name] as Op<any>, vjp && { vjp, elementwise: elementwiseNames.has(name) }];
+    return [ops[name] as Op<any>, vjp && { vjp, elementwise: name in elementwiseOps }];
   }),
 );
 

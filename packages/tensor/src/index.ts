@@ -5,6 +5,7 @@ export { type Device, defaultDevice, setDefaultDevice } from './device.ts';
 export type { DType, NumericArray } from './dtype.ts';
 export * from './functions.ts';
 export { Generator } from './generator.ts';
+export { elementwiseOps } from './ops/elementwise.ts';
 export { type Attributes, effects, type OpName, ops } from './ops/index.ts';
 export type { Effect, Op, Values } from './ops/op.ts';
 export { blocksOf, threefry } from './ops/random.ts';
