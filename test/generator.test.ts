@@ -1,4 +1,4 @@
-import { type Device, effects, Generator, run, scope, tensor, threefry } from '@tapegrad/tensor';
+import { type Device, effects, Generator, run, scope, type Tensor, tensor, threefry } from '@tapegrad/tensor';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { adapter, agree, close, device, type Tolerance } from './helpers/device.ts';
@@ -151,20 +151,20 @@ test(`uniform: mean, variance and tenths of 100,000 ${adapter}`, async () => {
 
 test(`bernoulli: the share of ones, by number and by tensor ${adapter}`, async () => {
   const n = 100_000;
-  const [fixed, each] = scope(() => {
+  const [fixed, each] = scope((): [Tensor, Tensor] => {
     const generator = new Generator(1, { device });
     return [
       generator.bernoulli([n], 0.3),
       generator.bernoulli([n / 4, 4], tensor([0, 0.25, 0.75, 1], { device })),
     ];
-  }) as [ReturnType<typeof tensor>, ReturnType<typeof tensor>];
+  });
   const ones = Array.from(await fixed.data());
   assert.ok(ones.every((v) => v === 0 || v === 1));
-  const share = ones.reduce((sum, v) => sum + v, 0) / n;
+  const share = ones.reduce<number>((sum, v) => sum + v, 0) / n;
   assert.ok(Math.abs(share - 0.3) < 4 * Math.sqrt(0.21 / n), `${share}`);
   const columns = Array.from(await each.data());
   const shares = [0, 1, 2, 3].map(
-    (k) => columns.reduce((sum, v, i) => sum + (i % 4 === k ? v : 0), 0) / (n / 4),
+    (k) => columns.reduce((sum, v, i) => (i % 4 === k ? sum + v : sum), 0) / (n / 4),
   );
   close(shares, [0, 0.25, 0.75, 1], { absolute: 4 * Math.sqrt(0.1875 / (n / 4)) }, 'shares');
   assert.is(shares[0], 0);

@@ -51,33 +51,43 @@ function operands(op: string, ...values: Operand[]): Tensor[] {
   return values.map((value) => (value instanceof Tensor ? value : full([], value, { device })));
 }
 
-const affine = (x: Tensor, scale: number, shift: number) => apply(ops.affine, [x], [scale, shift]);
+/** Where a function runs as another op, so that the error names what was called. */
+function float32(op: string, x: Tensor): Tensor {
+  deviceOf(op, [x]);
+  if (x.dtype !== 'float32') throw new Error(`${op}: expects float32, got ${x.dtype}; cast it first`);
+  return x;
+}
+
+const affine = (op: string, x: Tensor, scale: number, shift: number) =>
+  apply(ops.affine, [float32(op, x)], [scale, shift]);
 
 export function add(a: Operand, b: Operand): Tensor {
-  if (typeof b === 'number' && a instanceof Tensor) return affine(a, 1, b);
-  if (typeof a === 'number' && b instanceof Tensor) return affine(b, 1, a);
+  if (typeof b === 'number' && a instanceof Tensor) return affine('add', a, 1, b);
+  if (typeof a === 'number' && b instanceof Tensor) return affine('add', b, 1, a);
   return apply(ops.add, operands('add', a, b), []);
 }
 
 export function sub(a: Operand, b: Operand): Tensor {
-  if (typeof b === 'number' && a instanceof Tensor) return affine(a, 1, -b);
-  if (typeof a === 'number' && b instanceof Tensor) return affine(b, -1, a);
+  if (typeof b === 'number' && a instanceof Tensor) return affine('sub', a, 1, -b);
+  if (typeof a === 'number' && b instanceof Tensor) return affine('sub', b, -1, a);
   return apply(ops.sub, operands('sub', a, b), []);
 }
 
 export function mul(a: Operand, b: Operand): Tensor {
-  if (typeof b === 'number' && a instanceof Tensor) return affine(a, b, 0);
-  if (typeof a === 'number' && b instanceof Tensor) return affine(b, a, 0);
+  if (typeof b === 'number' && a instanceof Tensor) return affine('mul', a, b, 0);
+  if (typeof a === 'number' && b instanceof Tensor) return affine('mul', b, a, 0);
   return apply(ops.mul, operands('mul', a, b), []);
 }
 
 export function div(a: Operand, b: Operand): Tensor {
-  if (typeof b === 'number' && a instanceof Tensor && b !== 0) return affine(a, 1 / b, 0);
+  // As long as the inverse neither overflows nor loses bits below the normal numbers.
+  const invertible = typeof b === 'number' && Math.abs(b) > 1e-37 && Math.abs(b) < 1e37;
+  if (invertible && a instanceof Tensor) return affine('div', a, 1 / b, 0);
   return apply(ops.div, operands('div', a, b), []);
 }
 
 export function pow(a: Operand, b: Operand): Tensor {
-  if (typeof b === 'number' && a instanceof Tensor) return apply(ops.powScalar, [a], [b]);
+  if (typeof b === 'number' && a instanceof Tensor) return apply(ops.powScalar, [float32('pow', a)], [b]);
   return apply(ops.pow, operands('pow', a, b), []);
 }
 
@@ -116,8 +126,8 @@ export function sum(x: Tensor, axes?: Axes, { keepDims = false }: ReduceOptions 
 /** Mean over `axes` (default: all); NaN over nothing, as in PyTorch. */
 export function mean(x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor {
   const count = sizeOf(normalizeAxes('mean', axes, x.rank).map((axis) => x.shape[axis]!));
-  const total = sum(x, axes, options);
-  return count === 0 ? affine(total, Number.NaN, 0) : affine(total, 1 / count, 0);
+  const total = sum(float32('mean', x), axes, options);
+  return affine('mean', total, count === 0 ? Number.NaN : 1 / count, 0);
 }
 
 /** Maximum over `axes`; where several are equal, they share the gradient. */
@@ -147,6 +157,7 @@ const GREATEST = 3.4028234663852886e38;
  */
 export function logSumExp(x: Tensor, axes?: Axes, { keepDims = false }: ReduceOptions = {}): Tensor {
   const normal = normalizeAxes('logSumExp', axes, x.rank);
+  float32('logSumExp', x);
   const nothing = normal.some((axis) => x.shape[axis] === 0);
   // The shift is a constant: whatever its value, the derivative of the sum is the softmax.
   const shift = nothing
@@ -253,6 +264,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
 export function flatten(x: Tensor, start = 0, end = -1): Tensor {
   if (x.rank === 0) return reshape(x, [1]);
   const [from, to] = [normalizeAxis('flatten', start, x.rank), normalizeAxis('flatten', end, x.rank)];
+  if (from > to) throw new Error(`flatten: axis ${start} comes after axis ${end} in ${show(x.shape)}`);
   const middle = sizeOf(x.shape.slice(from, to + 1));
   return reshape(x, [...x.shape.slice(0, from), middle, ...x.shape.slice(to + 1)]);
 }
@@ -313,6 +325,9 @@ export function concat(tensors: readonly Tensor[], axis = 0): Tensor {
 /** Joins tensors of one shape along a new axis. */
 export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
   if (tensors.length === 0) throw new Error('stack: expects at least one tensor');
+  if (!tensors.every((x) => sameShape(x.shape, tensors[0]!.shape))) {
+    throw new Error(`stack: shapes differ: ${tensors.map((x) => show(x.shape)).join(', ')}`);
+  }
   const at = normalizeAxis('stack', axis, tensors[0]!.rank + 1);
   return concat(
     tensors.map((x) => reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)])),
@@ -331,7 +346,9 @@ export function gather(x: Tensor, axis: number, index: Tensor): Tensor {
 /** Rows (or columns …) of x in the order that a one-dimensional int32 index names: an embedding's look-up. */
 export function indexSelect(x: Tensor, axis: number, index: Tensor): Tensor {
   const at = normalizeAxis('indexSelect', axis, x.rank);
-  if (index.rank !== 1) throw new Error(`indexSelect: the index has one axis, got ${show(index.shape)}`);
+  if (index.rank !== 1 || index.dtype !== 'int32') {
+    throw new Error(`indexSelect: the index is int32 with one axis, got ${index.dtype} ${show(index.shape)}`);
+  }
   const shape = x.shape.map((_, k) => (k === at ? index.size : 1));
   return apply(ops.gather, [x, reshape(index, shape)], { axis: at });
 }
@@ -346,6 +363,7 @@ export function scatterAdd(y: Tensor, axis: number, index: Tensor, extent: numbe
 
 /** The values behind a tensor as a constant: the same memory, no history. */
 export function constant(x: Tensor): Tensor {
+  deviceOf('constant', [x]);
   return new Tensor(x.storage, x.shape, x.offset);
 }
 
@@ -371,7 +389,10 @@ export const accumulate = (target: Tensor, source: Tensor): void =>
  * Returns the buffer as one tensor; padding is 0.
  */
 export function flattenInto(tensors: readonly Tensor[], { copy = true } = {}): Tensor {
-  const device = deviceOf('flatten', tensors)!;
+  const device = deviceOf('flattenInto', tensors);
+  if (!device) throw new Error('flattenInto: expects at least one tensor');
+  for (const x of tensors) float32('flattenInto', x);
+  if (new Set(tensors).size < tensors.length) throw new Error('flattenInto: a tensor is named twice');
   const slots = slotsOf(tensors);
   const buffer = full([slots.total], 0, { device });
   scope(() => {

@@ -128,7 +128,10 @@ export function scope<T>(fn: () => T): T {
   let result: T | undefined;
   try {
     result = fn();
-    if (result instanceof Promise) throw new Error('scope: the function must not be async');
+    if (result instanceof Promise) {
+      result.catch(() => {}); // it will meet disposed tensors: the error that counts is this one
+      throw new Error('scope: the function must not be async');
+    }
     return result;
   } finally {
     scopes.pop();
@@ -198,8 +201,11 @@ export function empty(
 
 export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
   const result = empty(shape, options);
-  if (result.size > 0)
-    result.device.write(result.storage, 0, hostArray(result.dtype, result.size).fill(value));
+  if (result.size === 0) return result;
+  // The reference keeps float64, so a value that float32 would round is passed on whole.
+  const whole = result.dtype === 'float32' && Math.fround(value) !== value;
+  const values = whole ? new Float64Array(result.size) : hostArray(result.dtype, result.size);
+  result.device.write(result.storage, 0, values.fill(value));
   return result;
 }
 

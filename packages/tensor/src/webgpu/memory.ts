@@ -30,17 +30,22 @@ export function byteLength(dtype: DType, size: number): number {
 export class BufferPool {
   readonly #device: GPUDevice;
   readonly #stats: DeviceStats;
+  /** Bytes of the largest buffer that a kernel can bind. */
+  readonly #limit: number;
   readonly #free = new Map<number, Block[]>();
   #nextId = 1;
 
   constructor(device: GPUDevice, stats: DeviceStats) {
     this.#device = device;
     this.#stats = stats;
+    const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
+    this.#limit = Math.floor(Math.min(maxBufferSize, maxStorageBufferBindingSize) / 4) * 4;
   }
 
   /** A buffer of at least `bytes`; its content is unspecified. */
   take(bytes: number): Block {
-    const size = sizeClass(bytes);
+    // The class may lie beyond what the adapter binds where the tensor itself does not.
+    const size = bytes <= this.#limit ? Math.min(sizeClass(bytes), this.#limit) : bytes;
     return this.#free.get(size)?.pop() ?? this.create(size);
   }
 
@@ -52,13 +57,9 @@ export class BufferPool {
 
   /** A buffer of exactly `bytes`, outside the size classes unless it is given back. */
   create(bytes: number): Block {
-    const limit = Math.min(
-      this.#device.limits.maxBufferSize,
-      this.#device.limits.maxStorageBufferBindingSize,
-    );
-    if (bytes > limit) {
+    if (bytes > this.#limit) {
       throw new Error(
-        `a tensor of ${bytes} bytes is more than this adapter binds at once (${limit} bytes): split it`,
+        `a tensor of ${bytes} bytes is more than this adapter binds at once (${this.#limit} bytes): split it`,
       );
     }
     this.#stats.buffers++;
