@@ -532,6 +532,23 @@ const elisions: Record<string, Elision> = {
       run(effects.accumulate, [row(target, 2), made], null);
     },
   },
+  'not when the source is read before the copy': {
+    elided: 0,
+    step(target, x) {
+      const made = mul(x, 2);
+      const other = add(made, 1);
+      assign(row(target, 1), made);
+      return other;
+    },
+  },
+  'not when the source is updated after the copy': {
+    elided: 0,
+    step(target, x) {
+      const made = mul(x, 2);
+      assign(row(target, 1), made);
+      run(effects.accumulate, [made, x], null);
+    },
+  },
   'not when the source is returned': {
     elided: 0,
     step(target, x) {
@@ -543,8 +560,10 @@ const elisions: Record<string, Elision> = {
   'not a copy of a part': {
     elided: 0,
     step(target, x) {
-      const made = add(x.reshape([1, 64]), tensor([[1], [2]], { device }));
-      assign(row(target, 1), new Tensor(made.storage, [64], 64));
+      for (const start of [0, 64]) {
+        const made = add(x.reshape([1, 64]), tensor([[1], [2]], { device }));
+        assign(row(target, 1 + start / 64), new Tensor(made.storage, [64], start));
+      }
     },
   },
 };

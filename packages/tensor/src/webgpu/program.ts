@@ -194,11 +194,7 @@ export class Program<R = unknown> {
   #lastingStorages(): Set<GpuStorage> {
     const { made, constants, held } = this.#recording;
     const lasting = new Set<GpuStorage>();
-    for (const tensor of this.#results) {
-      const storage = tensor.storage as GpuStorage;
-      this.#recording.hold(storage);
-      if (made.has(storage)) lasting.add(storage);
-    }
+    for (const { storage } of this.#results) this.#recording.hold(storage as GpuStorage);
     for (const storage of made) {
       if (constants.has(storage) ? held.has(storage) : isReferenced(storage, held)) lasting.add(storage);
     }
