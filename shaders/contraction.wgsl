@@ -1,4 +1,5 @@
-// C[z, m, n] = sum over i of A(z, m, i) * B(z, n, i), all addresses affine: matmul and every convolution.
+// C[z, m, n] = sum over i of A(z, m, i) * B(z, n, i), all addresses affine: matmul and every convolution. This is the
+// plain kernel, an output a thread, for small tasks and to compare the others with.
 // The formulas are in packages/tensor/src/webgpu/contraction.ts. Host constants: WORKGROUP, PADDED.
 
 struct Params {
@@ -15,6 +16,8 @@ struct Params {
   hw_stride: vec4i,
   c: vec4u, // offset, batch, row
   c_columns: vec4u,
+  outputs: u32, // elements of C
+  parts: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -23,11 +26,13 @@ struct Params {
 @group(0) @binding(3) var<storage, read> b: array<f32>;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  let n = id.x;
-  let m = id.y;
-  let z = id.z;
-  if n >= params.columns { return; }
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+  let index = group_index(id, groups) * WORKGROUP + local;
+  if index >= params.outputs { return; }
+  let zm = index / params.columns;
+  let n = index - zm * params.columns;
+  let z = zm / params.rows;
+  let m = zm - z * params.rows;
   let n01 = n / params.columns2;
   let d2 = n - n01 * params.columns2;
   let d0 = n01 / params.columns1;
@@ -52,4 +57,16 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   }
   let columns = vec3u(d0, d1, d2) * params.c_columns.xyz;
   c[params.c.x + z * params.c.y + m * params.c.z + columns.x + columns.y + columns.z] = sum;
+}
+
+// Adds up partial sums that lie one after the other in `a`, always in the same order.
+@compute @workgroup_size(WORKGROUP)
+fn add_parts(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+  let index = group_index(id, groups) * WORKGROUP + local;
+  if index >= params.outputs { return; }
+  var sum = 0.0;
+  for (var part = 0u; part < params.parts; part++) {
+    sum += a[part * params.outputs + index];
+  }
+  c[index] = sum;
 }

@@ -3,6 +3,7 @@ export const shaderNames = [
   'prelude',
   'cast',
   'contraction',
+  'contraction_lanes',
   'copy',
   'elementwise',
   'gather',

@@ -39,29 +39,243 @@ export interface Coordinate {
 
 export const constantCoordinate: Coordinate = { start: 0, column: 0, sum: 0, extent: 1, stride: 0 };
 
-const WORKGROUP = 64;
+/** How a contraction runs. The choice is `chooseVariant`'s; tests and benchmarks name one. */
+export interface ContractionVariant {
+  readonly shader: 'naive' | 'lanes' | 'tiles';
+  /** Rows of C in a workgroup's tile (lanes). */
+  readonly rows: 4 | 8 | 16 | 32;
+  /** Whether lanes exchange what they load (lanes). */
+  readonly subgroups: boolean;
+  /** Workgroups that share the sum of one tile; their partial sums are added afterwards, in a fixed order. */
+  readonly parts: number;
+}
+
+/** What the choice depends on besides the task. */
+export type Adapter = Pick<Kernels, 'kind' | 'subgroups'>;
+
+const naive: ContractionVariant = { shader: 'naive', rows: 4, subgroups: false, parts: 1 };
+const lanes = (rows: 4 | 8 | 16 | 32, subgroups: boolean): ContractionVariant => ({
+  shader: 'lanes',
+  rows,
+  subgroups,
+  parts: 1,
+});
+
+/** Every variant by name, splits of K aside. */
+export const contractionVariants = {
+  naive,
+  lanes4: lanes(4, true),
+  lanes8: lanes(8, true),
+  lanes16: lanes(16, true),
+  lanes32: lanes(32, true),
+  alone4: lanes(4, false),
+  alone8: lanes(8, false),
+} satisfies Record<string, ContractionVariant>;
+
+/** Whether an adapter can run a variant: lanes exchange values only in subgroups of one known size. */
+export function runsOn({ subgroups }: Adapter, variant: ContractionVariant): boolean {
+  return (
+    !variant.subgroups || (subgroups?.min === subgroups?.max && [4, 8, 16, 32].includes(subgroups?.min ?? 0))
+  );
+}
+
+let forced: Partial<ContractionVariant> | undefined;
+
+/** Runs every contraction that `queue` asks for by a given variant, or with a part of the choice changed. */
+export function withContractionVariant<T>(variant: Partial<ContractionVariant>, queue: () => T): T {
+  forced = variant;
+  try {
+    return queue();
+  } finally {
+    forced = undefined;
+  }
+}
+
+const product = (digits: readonly number[]) => digits.reduce((all, extent) => all * extent, 1);
+const fours = (...values: number[]) => values.every((value) => value % 4 === 0);
 
 /** Queues `task`, reading `a` and `b` and writing `c`. */
 export function contract(gpu: Kernels, task: Contraction, a: Tensor, b: Tensor, c: Tensor): void {
-  const columns = task.columns[0] * task.columns[1] * task.columns[2];
+  const columns = product(task.columns);
+  const sums = product(task.sums);
   if (columns * task.rows * task.batch === 0) return;
+  const whole = columns * task.rows * task.batch === c.size;
+  const variant = { ...chooseVariant(gpu, task, whole), ...forced };
+  if (variant.shader === 'naive' || sums === 0) runNaive(gpu, task, a, b, c);
+  else {
+    const parts = whole ? Math.min(variant.parts, Math.ceil(sums / 4)) : 1;
+    const partial = parts > 1 ? gpu.scratch('float32', parts * c.size) : c;
+    // Few columns leave most lanes idle: if there are more rows, the two change places, and C is made transposed.
+    if (isProduct(task) && columns < 16 && task.rows > columns) {
+      runLanes(gpu, exchanged(task), b, a, partial, variant, parts, c.size);
+    } else runLanes(gpu, task, a, b, partial, variant, parts, c.size);
+    if (parts > 1) addParts(gpu, partial, c);
+  }
+}
+
+/** Chooses by what was measured: see docs/performance.md. `splittable` tells whether the task writes all of C. */
+export function chooseVariant(adapter: Adapter, task: Contraction, splittable: boolean): ContractionVariant {
+  let [rows, columns, sums] = [task.rows, product(task.columns), product(task.sums)];
+  // Not worth compiling a kernel for.
+  if (rows * columns * sums * task.batch < 2 ** 15) return naive;
+  if (isProduct(task) && columns < 16 && rows > columns) [rows, columns] = [columns, rows];
+  const subgroups = runsOn(adapter, contractionVariants.lanes8);
+  const most = adapter.kind === 'lavapipe' && subgroups ? 32 : 8;
+  const tall = rows >= 24 ? 32 : rows > 8 ? 16 : rows > 4 ? 8 : 4;
+  const variant = lanes(Math.min(tall, most) as 4 | 8 | 16 | 32, subgroups);
+  const tiles =
+    Math.ceil(rows / variant.rows) * Math.ceil(columns / (4 * lanesOf(adapter, variant))) * task.batch;
+  let parts = 1;
+  while (splittable && tiles * parts < 64 && sums / (2 * parts) >= 512) parts *= 2;
+  return { ...variant, parts };
+}
+
+/** Lanes of a workgroup of the lanes variant: a subgroup's, or as many as fill the widest register several times. */
+function lanesOf({ subgroups }: Adapter, variant: ContractionVariant): number {
+  return variant.subgroups ? subgroups!.min : 32;
+}
+
+/** Whether columns and sums have one digit each: a product of matrices. */
+function isProduct({ sums, columns, padded, b }: Contraction): boolean {
+  const still = b.h.start * b.h.stride === 0 && b.w.start * b.w.stride === 0;
+  return sums[0] * sums[1] * columns[0] * columns[1] === 1 && !padded && still;
+}
+
+function exchanged(task: Contraction): Contraction {
+  const { a, b, c } = task;
+  return {
+    ...task,
+    rows: task.columns[2],
+    columns: [1, 1, task.rows],
+    a: {
+      offset: b.offset,
+      batch: b.batch,
+      row: b.w.column * b.w.stride,
+      sums: [0, 0, b.w.sum * b.w.stride],
+    },
+    b: {
+      offset: a.offset,
+      batch: a.batch,
+      d0: 0,
+      i0: 0,
+      h: constantCoordinate,
+      w: { start: 0, column: a.row, sum: a.sums[2], extent: 0x7fffffff, stride: 1 },
+    },
+    c: { offset: c.offset, batch: c.batch, row: c.columns[2], columns: [0, 0, c.row] },
+  };
+}
+
+/** The words that all variants' uniforms begin with. */
+function addresses(task: Contraction): number[] {
+  return [
+    ...[task.rows, product(task.columns), task.columns[1], task.columns[2]],
+    ...[...task.sums, product(task.sums)],
+    ...[task.a.offset, task.a.batch, task.a.row, 0],
+    ...[...task.a.sums, 0],
+    ...[task.b.offset, task.b.batch, task.b.d0, task.b.i0],
+    ...[task.b.h.start, task.b.h.column, task.b.h.sum, task.b.h.extent],
+    ...[task.b.w.start, task.b.w.column, task.b.w.sum, task.b.w.extent],
+    ...[task.b.h.stride, task.b.w.stride, 0, 0],
+    ...[task.c.offset, task.c.batch, task.c.row, 0],
+    ...[...task.c.columns, 0],
+  ];
+}
+
+const WORKGROUP = 64;
+
+function runNaive(gpu: Kernels, task: Contraction, a: Tensor, b: Tensor, c: Tensor): void {
+  const outputs = product(task.columns) * task.rows * task.batch;
   gpu.launch({
     shader: 'contraction',
     constants: { WORKGROUP, PADDED: task.padded },
     outputs: [c],
     inputs: [a, b],
-    uniforms: [
-      ...[task.rows, columns, task.columns[1], task.columns[2]],
-      ...[...task.sums, 0],
-      ...[task.a.offset, task.a.batch, task.a.row, 0],
-      ...[...task.a.sums, 0],
-      ...[task.b.offset, task.b.batch, task.b.d0, task.b.i0],
-      ...[task.b.h.start, task.b.h.column, task.b.h.sum, task.b.h.extent],
-      ...[task.b.w.start, task.b.w.column, task.b.w.sum, task.b.w.extent],
-      ...[task.b.h.stride, task.b.w.stride, 0, 0],
-      ...[task.c.offset, task.c.batch, task.c.row, 0],
-      ...[...task.c.columns, 0],
-    ],
-    workgroups: [Math.ceil(columns / WORKGROUP), task.rows, task.batch],
+    uniforms: [...addresses(task), outputs],
+    workgroups: Math.ceil(outputs / WORKGROUP),
   });
+}
+
+/** c = the sum of the parts, which lie one after the other. */
+function addParts(gpu: Kernels, parts: Tensor, c: Tensor): void {
+  gpu.launch({
+    shader: 'contraction',
+    entry: 'add_parts',
+    constants: { WORKGROUP, PADDED: false },
+    outputs: [c],
+    inputs: [parts],
+    uniforms: [...new Array(40).fill(0), c.size, parts.size / c.size],
+    workgroups: Math.ceil(c.size / WORKGROUP),
+  });
+}
+
+function runLanes(
+  gpu: Kernels,
+  task: Contraction,
+  a: Tensor,
+  b: Tensor,
+  c: Tensor,
+  variant: ContractionVariant,
+  parts: number,
+  partSize: number,
+): void {
+  const LANES = lanesOf(gpu, variant);
+  const columns = product(task.columns);
+  const sums = product(task.sums);
+  const tiles = [Math.ceil(columns / (4 * LANES)), Math.ceil(task.rows / variant.rows)] as const;
+  const groups = tiles[0] * tiles[1] * task.batch * parts;
+  const length = Math.ceil(sums / parts / 4) * 4;
+  gpu.launch({
+    shader: 'contraction_lanes',
+    constants: {
+      ROWS: variant.rows,
+      LANES,
+      SUBGROUPS: variant.subgroups,
+      VECTORS: variant.subgroups ? Math.ceil(variant.rows / LANES) : variant.rows,
+      CHECKED: task.padded,
+      TAIL: sums % 4 !== 0,
+      ...vectorModes(task),
+      C_N4: fours(partSize) || parts === 1 ? storesVectors(task) : false,
+    },
+    outputs: [c],
+    inputs: [a, b],
+    uniforms: [...addresses(task), ...[...tiles, groups, 0], ...[parts, length, partSize, 0]],
+    workgroups: groups,
+  });
+}
+
+/** Which loads can be vec4s: the axis is contiguous, and whatever else moves the address moves it by fours. */
+function vectorModes(task: Contraction) {
+  const { batch, rows, columns, sums, a, b } = task;
+  const [, K1, K2] = sums;
+  const K = product(sums);
+  const [a0, a1, a2] = a.sums;
+  const A_FLAT = (K1 === 1 || a1 === K2 * a2) && (sums[0] === 1 || a0 === K1 * K2 * a2);
+  const FLAT = isProduct(task);
+  const batches = (stride: number) => batch === 1 || fours(stride);
+  const aByFours = fours(a.offset) && batches(a.batch);
+  const runs = A_FLAT ? fours(K) : (K1 === 1 || a1 === K2) && fours(K1 * K2, a0);
+  const A_K4 = a2 === 1 && runs && aByFours && (rows === 1 || fours(a.row));
+  const A_M4 = !A_K4 && A_FLAT && a.row === 1 && fours(rows) && aByFours && (K === 1 || fours(a2));
+  const [column, step] = [b.w.column * b.w.stride, b.w.sum * b.w.stride];
+  const bByFours = FLAT && fours(b.offset) && batches(b.batch);
+  const N = product(columns);
+  const B_N4 = bByFours && column === 1 && fours(N) && (K === 1 || fours(step));
+  const B_K4 = !B_N4 && bByFours && step === 1 && fours(K) && (N === 1 || fours(column));
+  return { FLAT, A_FLAT, A_K4, A_M4, B_N4, B_K4 };
+}
+
+/** Whether any four columns from a multiple of four on are neighbours in C, at a multiple of four. */
+function storesVectors({ batch, rows, columns, c }: Contraction): boolean {
+  const [N0, N1, N2] = columns;
+  const [c0, c1, c2] = c.columns;
+  const inRow = fours(N2) && (N1 === 1 || fours(c1));
+  const inPlane = fours(N1 * N2) && c1 === N2;
+  return (
+    c2 === 1 &&
+    (inRow || inPlane) &&
+    (N0 === 1 || fours(c0)) &&
+    (rows === 1 || fours(c.row)) &&
+    (batch === 1 || fours(c.batch)) &&
+    fours(c.offset)
+  );
 }

@@ -1,5 +1,6 @@
 import type { Launch } from './kernels.ts';
 import type { DeviceStats } from './stats.ts';
+import { expandTemplate } from './template.ts';
 
 /** A compute pipeline with the layout of its one bind group. */
 export interface Kernel {
@@ -66,8 +67,9 @@ export class PipelineCache {
 
   #describe(launch: Launch, constants: [string, number | boolean][]): Kernel {
     const { shader, entry = 'main' } = launch;
-    const body = this.#sources.get(shader);
-    if (body === undefined) throw new Error(`kernel: no shader is named '${shader}'`);
+    const source = this.#sources.get(shader);
+    if (source === undefined) throw new Error(`kernel: no shader is named '${shader}'`);
+    const body = source.includes('//%') ? expandTemplate(source, launch.constants ?? {}) : source;
     const code = [
       // Directives have to come first.
       ...(body.match(/^enable .*;$/gm) ?? []),

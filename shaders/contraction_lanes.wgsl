@@ -1,0 +1,225 @@
+//% if SUBGROUPS
+enable subgroups;
+//% end
+// C[z, m, n] = sum over i of A(z, m, i) * B(z, n, i), as in contraction.wgsl, where "lanes" are those of a CPU's SIMD
+// registers: no shared memory and no barriers, which cost a software adapter more than they save.
+//
+// A workgroup is one subgroup. It makes a tile of ROWS rows x 4 * LANES columns; each lane owns four columns, and keeps
+// their sums in ROWS vec4s. It eats K four at a time: the lanes fetch the ROWS x 4 block of A together, a vec4 or two
+// each, and broadcast its elements from register to register (without subgroups each lane fetches all of it).
+//
+// On lavapipe a load costs per lane and per load, hardly per byte: whichever axis is contiguous is read by vec4s.
+//   A_K4: by k;   A_M4: by row;   otherwise scalars          B_K4: by k;   B_N4: by column;   otherwise scalars
+//   A_FLAT: A's summed digits are one arithmetic sequence    FLAT: so are B's, and its columns, as in a matrix product
+//   C_N4: the four columns are neighbours in C               TAIL: K is no multiple of 4      CHECKED: B is padded
+// The lines with //% are expanded by packages/tensor/src/webgpu/template.ts: sums in an array would live in memory.
+
+struct Params {
+  rows: i32,
+  columns: i32,
+  columns1: i32,
+  columns2: i32,
+  sums: vec4i, // extents of i0, i1, i2; K, their product
+  a: vec4i, // offset, batch, row
+  a_sums: vec4i,
+  b: vec4i, // offset, batch, d0, i0
+  h: vec4i, // start, column, sum, extent
+  w: vec4i,
+  hw_stride: vec4i,
+  c: vec4i, // offset, batch, row
+  c_columns: vec4i,
+  tiles: vec4i, // along the columns, along the rows; workgroups in all
+  parts: vec4i, // of K: their number, the length of each, elements of C in each
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+//% if C_N4
+@group(0) @binding(1) var<storage, read_write> c: array<vec4f>;
+//% else
+@group(0) @binding(1) var<storage, read_write> c: array<f32>;
+//% end
+//% if A_K4 || A_M4
+@group(0) @binding(2) var<storage, read> a: array<vec4f>;
+//% else
+@group(0) @binding(2) var<storage, read> a: array<f32>;
+//% end
+//% if B_K4 || B_N4
+@group(0) @binding(3) var<storage, read> b: array<vec4f>;
+//% else
+@group(0) @binding(3) var<storage, read> b: array<f32>;
+//% end
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+  let group = i32(group_index(id, groups));
+  if group >= params.tiles.z { return; }
+  let lane = i32(local);
+  let above = group / params.tiles.x;
+  let n_first = ((group - above * params.tiles.x) * i32(LANES) + lane) * 4;
+  let batch_part = above / params.tiles.y;
+  let m_first = (above - batch_part * params.tiles.y) * i32(ROWS);
+  let z = batch_part / params.parts.x;
+  let part = batch_part - z * params.parts.x;
+  let k_first = part * params.parts.y;
+  let k_end = min(k_first + params.parts.y, params.sums.w);
+
+  // The lane's columns: where B and C have them. Those past the end read the last column and are not stored.
+  let b_base = params.b.x + z * params.b.y;
+  //% for q in 0..4
+  let n${q} = min(n_first + ${q}, params.columns - 1);
+  //% if FLAT
+  let b_at${q} = b_base + n${q} * params.w.y * params.hw_stride.y;
+  let c_at${q} = n${q} * params.c_columns.z;
+  //% else
+  let n01_${q} = n${q} / params.columns2;
+  let d2_${q} = n${q} - n01_${q} * params.columns2;
+  let d0_${q} = n01_${q} / params.columns1;
+  let d1_${q} = n01_${q} - d0_${q} * params.columns1;
+  let h${q} = params.h.x + d1_${q} * params.h.y;
+  let w${q} = params.w.x + d2_${q} * params.w.y;
+  let b_at${q} = b_base + d0_${q} * params.b.z + h${q} * params.hw_stride.x + w${q} * params.hw_stride.y;
+  let c_at${q} = d0_${q} * params.c_columns.x + d1_${q} * params.c_columns.y + d2_${q} * params.c_columns.z;
+  //% end
+  //% end
+  let b_step = params.w.z * params.hw_stride.y;
+
+  // The vectors of A's block that the lane fetches: vector v is row v, or by rows (A_M4) rows 4 * (v / 4) … at k = v % 4.
+  let a_base = params.a.x + z * params.a.y;
+  //% for v in 0..VECTORS
+  //% if SUBGROUPS
+  let v${v} = lane + ${v * LANES};
+  //% else
+  let v${v} = ${v};
+  //% end
+  //% if A_M4
+  let a_at${v} = a_base + min(m_first + v${v} / 4 * 4, params.rows - 4) + v${v} % 4 * params.a_sums.z;
+  //% else
+  let a_at${v} = a_base + min(m_first + v${v}, params.rows - 1) * params.a.z;
+  //% end
+  //% end
+
+  //% if !FLAT
+  // The summed digits of k, and with them A's and B's offsets and the coordinates' share, walk with k. A step of i2 is
+  // the plain one; where i2 starts again at 0, i1 steps, and where that does too, i0.
+  let i01 = k_first / params.sums.z;
+  let i0 = i01 / params.sums.y;
+  var i1 = i01 - i0 * params.sums.y;
+  var i2 = k_first - i01 * params.sums.z;
+  let back = params.sums.xyz - 1;
+  let b_sums = vec3i(params.b.w, params.h.z * params.hw_stride.x, b_step);
+  var a_walk = i0 * params.a_sums.x + i1 * params.a_sums.y + i2 * params.a_sums.z;
+  var b_walk = i0 * b_sums.x + i1 * b_sums.y + i2 * b_sums.z;
+  var h_walk = i1 * params.h.z;
+  var w_walk = i2 * params.w.z;
+  let a_step1 = params.a_sums.y - back.z * params.a_sums.z;
+  let a_step0 = params.a_sums.x - back.y * params.a_sums.y - back.z * params.a_sums.z;
+  let b_step1 = b_sums.y - back.z * b_sums.z;
+  let b_step0 = b_sums.x - back.y * b_sums.y - back.z * b_sums.z;
+  //% end
+
+  //% for r in 0..ROWS
+  var sum${r} = vec4f();
+  //% end
+
+  for (var k = k_first; k < k_end; k += 4) {
+    //% for j in 0..4
+    let live${j} = !TAIL || k + ${j} < k_end;
+    //% if !FLAT
+    let a_walk${j} = a_walk;
+    let b_walk${j} = b_walk;
+    let h_walk${j} = h_walk;
+    let w_walk${j} = w_walk;
+    let end2_${j} = i2 == back.z;
+    let end1_${j} = end2_${j} && i1 == back.y;
+    a_walk += select(params.a_sums.z, select(a_step1, a_step0, end1_${j}), end2_${j});
+    b_walk += select(b_step, select(b_step1, b_step0, end1_${j}), end2_${j});
+    h_walk = select(h_walk + select(0, params.h.z, end2_${j}), 0, end1_${j});
+    w_walk = select(w_walk + params.w.z, 0, end2_${j});
+    i1 = select(select(i1, i1 + 1, end2_${j}), 0, end1_${j});
+    i2 = select(i2 + 1, 0, end2_${j});
+    //% end
+    //% end
+
+    //% for v in 0..VECTORS
+    //% if A_K4 && A_FLAT
+    let a${v} = a[u32(a_at${v} + k) / 4u];
+    //% end
+    //% if A_K4 && !A_FLAT
+    let a${v} = a[u32(a_at${v} + a_walk0) / 4u];
+    //% end
+    //% if A_M4
+    let a_live${v} = !TAIL || k + v${v} % 4 < k_end;
+    let a${v} = select(vec4f(), a[select(0u, u32(a_at${v} + k * params.a_sums.z) / 4u, a_live${v})], a_live${v});
+    //% end
+    //% if !A_K4 && !A_M4
+    var a${v} = vec4f();
+    //% for j in 0..4
+    //% if A_FLAT
+    a${v}[${j}] = select(0.0, a[select(0, a_at${v} + (k + ${j}) * params.a_sums.z, live${j})], live${j});
+    //% else
+    a${v}[${j}] = select(0.0, a[select(0, a_at${v} + a_walk${j}, live${j})], live${j});
+    //% end
+    //% end
+    //% end
+    //% end
+
+    //% if B_K4
+    //% for q in 0..4
+    let column${q} = b[u32(b_at${q} + k) / 4u];
+    //% end
+    //% end
+    //% for j in 0..4
+    //% if B_K4
+    let b${j} = vec4f(column0[${j}], column1[${j}], column2[${j}], column3[${j}]);
+    //% end
+    //% if B_N4
+    let b${j} = select(vec4f(), b[select(0u, u32(b_base + min(n_first, params.columns - 4) + (k + ${j}) * b_step) / 4u, live${j})], live${j});
+    //% end
+    //% if !B_K4 && !B_N4
+    var b${j} = vec4f();
+    //% for q in 0..4
+    //% if FLAT
+    b${j}[${q}] = select(0.0, b[select(0, b_at${q} + (k + ${j}) * b_step, live${j})], live${j});
+    //% else
+    let inside${j}${q} = live${j} && (!CHECKED || (u32(h${q} + h_walk${j}) < u32(params.h.w) && u32(w${q} + w_walk${j}) < u32(params.w.w)));
+    b${j}[${q}] = select(0.0, b[select(0, b_at${q} + b_walk${j}, inside${j}${q})], inside${j}${q});
+    //% end
+    //% end
+    //% end
+    //% end
+
+    // Row by row, all four k: so each sum is read and written once a turn.
+    //% for r in 0..ROWS
+    //% for j in 0..4
+    //% if SUBGROUPS && A_M4
+    sum${r} += subgroupBroadcast(a${r / LANES}[${r % 4}], ${r % LANES / 4 * 4 + j}u) * b${j};
+    //% end
+    //% if SUBGROUPS && !A_M4
+    sum${r} += subgroupBroadcast(a${r / LANES}[${j}], ${r % LANES}u) * b${j};
+    //% end
+    //% if !SUBGROUPS && A_M4
+    sum${r} += a${r / 4 * 4 + j}[${r % 4}] * b${j};
+    //% end
+    //% if !SUBGROUPS && !A_M4
+    sum${r} += a${r}[${j}] * b${j};
+    //% end
+    //% end
+    //% end
+  }
+
+  if n_first >= params.columns { return; }
+  let c_base = params.c.x + part * params.parts.z + z * params.c.y + m_first * params.c.z;
+  //% for r in 0..ROWS
+  if m_first + ${r} < params.rows {
+    let c_row = c_base + ${r} * params.c.z;
+    //% if C_N4
+    c[u32(c_row + c_at0) / 4u] = sum${r};
+    //% else
+    c[c_row + c_at0] = sum${r}.x;
+    if n_first + 1 < params.columns { c[c_row + c_at1] = sum${r}.y; }
+    if n_first + 2 < params.columns { c[c_row + c_at2] = sum${r}.z; }
+    if n_first + 3 < params.columns { c[c_row + c_at3] = sum${r}.w; }
+    //% end
+  }
+  //% end
+}
