@@ -33,7 +33,7 @@ function elementwise(name: string, arity: 1 | 2 | 3, reference: Scalar, wgsl: st
     },
     kernel(gpu, inputs, parameters, output) {
       const entry = (['unary', 'binary', 'ternary'] as const)[arity - 1]!;
-      gpu.launch(elementwiseLaunch(entry, wgsl, inputs, parameters, output));
+      gpu.launch(elementwiseLaunch(name, entry, wgsl, inputs, parameters, output));
     },
   };
 }
@@ -53,6 +53,7 @@ export function indexer(shape: Shape, target: Shape): (index: number) => number 
 }
 
 function elementwiseLaunch(
+  name: string,
   entry: string,
   expression: string,
   inputs: readonly Tensor[],
@@ -68,7 +69,7 @@ function elementwiseLaunch(
   const rank = collapsed.shape.length;
   if (rank > MAX_DIGITS) {
     throw new Error(
-      `${entry}: more than ${MAX_DIGITS} interleaved broadcast axes: [${output.shape.join(', ')}]`,
+      `${name}: more than ${MAX_DIGITS} interleaved broadcast axes: [${output.shape.join(', ')}]`,
     );
   }
   // With at most one digit left, every input is read straight or is a single value.

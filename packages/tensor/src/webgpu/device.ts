@@ -177,8 +177,12 @@ export class WebGPUDevice implements Device {
     try {
       await staging.mapAsync(GPUMapMode.READ);
     } catch (error) {
+      // The rejection may come before the news that the device is lost, and often without a reason of its own.
+      await Promise.race([this.gpu.lost, new Promise((resolve) => setTimeout(resolve, 200))]);
       this.#check();
-      throw error;
+      throw new Error(
+        `data: the GPU did not return the values: ${(error as Error).message || 'no reason given'}`,
+      );
     }
     this.#check();
     const result = hostArray(storage.dtype, size);
@@ -346,6 +350,7 @@ export class WebGPUDevice implements Device {
   }
 
   destroy(): void {
+    this.#failure ??= new DeviceLostError('the program destroyed it');
     this.gpu.destroy();
   }
 
