@@ -4,12 +4,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 export type Dawn = typeof import('webgpu');
 
 /**
- * SIMD width in bits that lavapipe is asked for where the CPU has AVX-512; it is also the subgroup size times 32.
- * Mesa takes 256 of its own accord. Set to undefined to leave Mesa's choice.
+ * What LLVM's 512-bit code for lavapipe needs. Mesa uses 256 bits unless LP_NATIVE_VECTOR_WIDTH says otherwise, and is
+ * left to: contractions measured no faster with 512, compiled two to three times longer, and a texture read wrong values.
  */
-const LAVAPIPE_VECTOR_WIDTH: string | undefined = '512';
-
-/** What LLVM's 512-bit code for lavapipe needs. */
 const AVX512 = ['avx512f', 'avx512bw', 'avx512dq', 'avx512vl'];
 
 export function cpuHasAvx512(): boolean {
@@ -19,13 +16,6 @@ export function cpuHasAvx512(): boolean {
     return AVX512.every((flag) => flags.has(flag));
   } catch {
     return false; // not Linux
-  }
-}
-
-/** lavapipe reads the variable once a process, when its first instance is created: call this before that. */
-function widenLavapipe(): void {
-  if (LAVAPIPE_VECTOR_WIDTH && process.env.LP_NATIVE_VECTOR_WIDTH === undefined && cpuHasAvx512()) {
-    process.env.LP_NATIVE_VECTOR_WIDTH = LAVAPIPE_VECTOR_WIDTH;
   }
 }
 
@@ -53,7 +43,6 @@ function libNames(): string[] {
  * @throws Error that says which systems the add-on is built for
  */
 export async function loadDawn(): Promise<Dawn> {
-  widenLavapipe();
   try {
     const dawn = await import('webgpu');
     Object.assign(globalThis, dawn.globals);

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { WebGPUDevice } from '../webgpu/device.ts';
 import { type FindOptions, findAdapter } from './adapter.ts';
 import type { FoundAdapter } from './kinds.ts';
+import { waitIdly } from './wait.ts';
 
 export { type FindOptions, findAdapter } from './adapter.ts';
 export { type ChosenAdapter, type DiagnosedCandidate, type Diagnosis, diagnose } from './diagnose.ts';
@@ -21,6 +22,7 @@ export async function openDevice(
     kind: found.kind,
     name: found.name,
     readShader: (url) => readFile(url, 'utf8'),
+    ...(found.kind === 'gpu' ? {} : { wait: waitIdly }),
   });
   // The instance has to outlive the device: Dawn's adapters do not keep it.
   return Object.assign(device, { found });

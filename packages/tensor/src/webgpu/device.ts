@@ -51,6 +51,8 @@ export interface WebGPUDeviceOptions {
   readonly name: string;
   /** Reads a shader's text; the default fetches it. */
   readonly readShader?: (url: URL) => Promise<string>;
+  /** Awaits a promise of WebGPU's that computing stands behind; see `waitIdly`. The default just awaits it. */
+  readonly wait?: <T>(promise: Promise<T>) => Promise<T>;
 }
 
 const FEATURES: GPUFeatureName[] = ['subgroups', 'timestamp-query', 'shader-f16'];
@@ -77,6 +79,7 @@ export class WebGPUDevice implements Device {
   readonly subgroups: { min: number; max: number } | undefined;
   readonly pool: BufferPool;
   readonly pipelines: PipelineCache;
+  readonly wait: <T>(promise: Promise<T>) => Promise<T>;
   readonly #uniforms: GPUBuffer;
   readonly #uniformWords = new Uint32Array((BATCH * UNIFORM_SLOT) / 4);
   readonly #bindGroups = new Map<string, GPUBindGroup>();
@@ -94,6 +97,7 @@ export class WebGPUDevice implements Device {
     this.name = options.name;
     this.adapterKind = options.kind;
     this.stats = noStats();
+    this.wait = options.wait ?? ((promise) => promise);
     this.pool = new BufferPool(gpu, this.stats);
     this.pipelines = new PipelineCache(gpu, sources, this.stats);
     const { subgroupMinSize: min, subgroupMaxSize: max } = options.adapter.info as unknown as Record<
@@ -175,7 +179,7 @@ export class WebGPUDevice implements Device {
     this.gpu.queue.submit([encoder.finish()]);
     this.stats.readbacks++;
     try {
-      await staging.mapAsync(GPUMapMode.READ);
+      await this.wait(staging.mapAsync(GPUMapMode.READ));
     } catch (error) {
       // The rejection may come before the news that the device is lost, and often without a reason of its own.
       await Promise.race([this.gpu.lost, new Promise((resolve) => setTimeout(resolve, 200))]);
@@ -311,7 +315,7 @@ export class WebGPUDevice implements Device {
 
   async synchronize(): Promise<void> {
     this.flush();
-    await this.gpu.queue.onSubmittedWorkDone();
+    await this.wait(this.gpu.queue.onSubmittedWorkDone());
     this.#check();
   }
 
