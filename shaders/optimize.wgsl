@@ -1,7 +1,7 @@
 // Optimizer steps over flat buffers: one launch updates every parameter. Host constant: WORKGROUP.
 
 struct Params {
-  size: u32,
+  size: u32, // in vectors of four
   unused0: u32,
   unused1: u32,
   unused2: u32,
@@ -20,10 +20,11 @@ fn tick() {
   clock[2] = tick_settings[2] * clock[2] + tick_settings[6];
 }
 
-@group(0) @binding(1) var<storage, read_write> parameters: array<f32>;
-@group(0) @binding(2) var<storage, read_write> m: array<f32>;
-@group(0) @binding(3) var<storage, read_write> v: array<f32>;
-@group(0) @binding(4) var<storage, read> gradients: array<f32>;
+// Flat buffers are padded to whole vectors.
+@group(0) @binding(1) var<storage, read_write> parameters: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> m: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> v: array<vec4f>;
+@group(0) @binding(4) var<storage, read> gradients: array<vec4f>;
 @group(0) @binding(5) var<storage, read> ticked: array<f32>;
 // lr, beta1, beta2, epsilon, weight decay, 1 - beta1, 1 - beta2, decoupled
 @group(0) @binding(6) var<storage, read> settings: array<f32>;
@@ -48,8 +49,8 @@ fn adam(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3
   parameters[i] = p - lr / ticked[1] * m_now / (sqrt(v_now) / sqrt(ticked[2]) + settings[3]);
 }
 
-@group(0) @binding(2) var<storage, read_write> velocity: array<f32>;
-@group(0) @binding(3) var<storage, read> sgd_gradients: array<f32>;
+@group(0) @binding(2) var<storage, read_write> velocity: array<vec4f>;
+@group(0) @binding(3) var<storage, read> sgd_gradients: array<vec4f>;
 // lr, momentum, weight decay, nesterov
 @group(0) @binding(4) var<storage, read> sgd_settings: array<f32>;
 

@@ -2,7 +2,7 @@
 // accumulation, a ring of figures. Host constant: WORKGROUP.
 
 struct Params {
-  size: u32,
+  size: u32, // batch: images
   extent: u32, // batch: pixels an image; record: rows of the ring
   images: u32,
   unused0: u32,
@@ -18,15 +18,15 @@ struct Params {
 @group(0) @binding(3) var<storage, read> order: array<u32>;
 @group(0) @binding(4) var<storage, read> cursor: array<u32>;
 
+// A row of workgroups an image, so that no thread has to divide.
 @compute @workgroup_size(WORKGROUP)
 fn batch(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-  let id = group_index(wid, groups) * WORKGROUP + local;
-  if id >= params.size { return; }
-  let row = id / params.extent;
-  let image = order[(cursor[0] + row) % params.images];
-  let at = image * params.extent + (id - row * params.extent);
-  let pixel = (bytes[at / 4u] >> (8u * (at % 4u))) & 0xffu;
-  out[id] = f32(pixel) * params.scale + params.shift;
+  let pixel = wid.x * WORKGROUP + local;
+  let row = wid.z * groups.y + wid.y;
+  if pixel >= params.extent || row >= params.size { return; }
+  let at = order[(cursor[0] + row) % params.images] * params.extent + pixel;
+  let byte = (bytes[at / 4u] >> (8u * (at % 4u))) & 0xffu;
+  out[row * params.extent + pixel] = f32(byte) * params.scale + params.shift;
 }
 
 @group(0) @binding(2) var<storage, read> values: array<f32>;

@@ -29,8 +29,6 @@ const leaves = new WeakMap<Tensor, Leaf>();
 /** Records everything that depends on a leaf, from the first op until `backward`. */
 const implicit = new Tape();
 addObserver(implicit.note);
-/** Leaves that take part in what the implicit tape holds. */
-const active = new Set<Tensor>();
 
 function leafOf(tensor: Tensor): Leaf {
   let leaf = leaves.get(tensor);
@@ -45,13 +43,8 @@ function leafOf(tensor: Tensor): Leaf {
 export function requiresGrad<T extends Tensor>(tensor: T, on = true): T {
   if (tensor.dtype !== 'float32') throw new Error(`requiresGrad: expects float32, got ${tensor.dtype}`);
   leafOf(tensor).required = on;
-  if (on) {
-    implicit.watch(tensor);
-    active.add(tensor);
-  } else {
-    implicit.unwatch(tensor);
-    active.delete(tensor);
-  }
+  if (on) implicit.watch(tensor);
+  else implicit.unwatch(tensor);
   return tensor;
 }
 
@@ -87,10 +80,13 @@ export function backward(root: Tensor, options: BackwardOptions = {}): void {
       `backward: the tensor of shape ${show(root.shape)} depends on no tensor that requires grad, or its tape was freed by an earlier backward() (retainGraph keeps it)`,
     );
   }
-  const seed = seedFor('backward', root, options.gradient);
-  const targets = [...active];
+  checkSeed('backward', root, options.gradient);
+  const targets = [...implicit.inputs].filter(isLeafRequiringGrad);
   const walk = () =>
-    scope(() => accumulateInto(targets, implicit.gradients(root, targets, seed), createGraph));
+    scope(() => {
+      const seed = options.gradient ?? ones(root.shape, { device: root.device });
+      accumulateInto(targets, implicit.gradients(root, targets, seed), createGraph);
+    });
   if (createGraph) walk();
   else unobserved(walk);
   if (!retainGraph) clearTape(root);
@@ -129,7 +125,7 @@ function clearTape(root?: Tensor): void {
   }
 }
 
-function seedFor(op: string, root: Tensor, gradient: Tensor | undefined): Tensor {
+function checkSeed(op: string, root: Tensor, gradient?: Tensor): void {
   if (!gradient && root.size !== 1) {
     throw new Error(
       `${op}: a tensor of shape ${show(root.shape)} is no scalar: pass the weights of its elements as { gradient }`,
@@ -140,7 +136,6 @@ function seedFor(op: string, root: Tensor, gradient: Tensor | undefined): Tensor
       `${op}: gradient of shape ${show(gradient.shape)} for a tensor of shape ${show(root.shape)}`,
     );
   }
-  return gradient ?? unobserved(() => ones(root.shape, { device: root.device }));
 }
 
 /** The same values with no history. */
@@ -172,7 +167,8 @@ export function valueAndGrad<A extends Tensors>(
       tape.watch(...inputs);
       try {
         const value = tape.record(() => fn(...inputs));
-        const seed = seedFor('grad', value, undefined);
+        checkSeed('grad', value);
+        const seed = ones(value.shape, { device: value.device });
         const gradients = tape.gradients(value, inputs, seed);
         return {
           value,

@@ -90,6 +90,11 @@ export class Tape {
     return this.#entries.map((entry) => entry.output);
   }
 
+  /** Tensors that ops on the tape read. */
+  get inputs(): Set<Tensor> {
+    return new Set(this.#entries.flatMap((entry) => entry.inputs));
+  }
+
   get length(): number {
     return this.#entries.length;
   }

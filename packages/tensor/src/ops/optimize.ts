@@ -48,8 +48,8 @@ export const adam: Effect<null> = {
       constants: { WORKGROUP },
       outputs: [parameters!, m!, v!],
       inputs: [gradients!, clock!, settings!],
-      uniforms: [parameters!.size, 0, 0, 0],
-      workgroups: Math.ceil(parameters!.size / WORKGROUP),
+      uniforms: [parameters!.size / 4, 0, 0, 0],
+      workgroups: Math.ceil(parameters!.size / 4 / WORKGROUP),
     });
   },
 };
@@ -80,13 +80,18 @@ export const sgd: Effect<null> = {
       constants: { WORKGROUP },
       outputs: [parameters!, velocity!],
       inputs: [gradients!, settings!],
-      uniforms: [parameters!.size, 0, 0, 0],
-      workgroups: Math.ceil(parameters!.size / WORKGROUP),
+      uniforms: [parameters!.size / 4, 0, 0, 0],
+      workgroups: Math.ceil(parameters!.size / 4 / WORKGROUP),
     });
   },
 };
 
 function checkFlat(op: string, tensors: readonly Tensor[]): void {
+  if (tensors[0]!.size % 4 !== 0) {
+    throw new Error(
+      `${op}: flat buffers hold a multiple of 4 elements (flattenInto pads them), got ${tensors[0]!.size}`,
+    );
+  }
   if (tensors.some((t) => t.size !== tensors[0]!.size || t.dtype !== 'float32')) {
     throw new Error(
       `${op}: parameters, gradients and moments differ: ${tensors.map((t) => show(t.shape)).join(', ')}`,

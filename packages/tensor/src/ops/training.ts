@@ -5,6 +5,8 @@ import { copyInto } from './movement.ts';
 import type { Effect, Op } from './op.ts';
 
 const WORKGROUP = 64;
+/** Workgroups that WebGPU allows in one dimension. */
+const MAX_ROWS = 65_535;
 
 export interface BatchAttributes {
   /** [images in the batch, ...extents of one image]. */
@@ -39,14 +41,16 @@ const batch: Op<BatchAttributes> = {
     }
   },
   kernel(gpu, [images, order, cursor], { shape, scale, shift }, output) {
+    const [count, pixels] = [shape[0]!, sizeOf(shape.slice(1))];
+    const layers = Math.ceil(count / MAX_ROWS);
     gpu.launch({
       shader: 'training',
       entry: 'batch',
       constants: { WORKGROUP },
       outputs: [output],
       inputs: [images!, order!, cursor!],
-      uniforms: [output.size, sizeOf(shape.slice(1)), order!.size, 0, float(scale), float(shift), 0, 0],
-      workgroups: Math.ceil(output.size / WORKGROUP),
+      uniforms: [count, pixels, order!.size, 0, float(scale), float(shift), 0, 0],
+      workgroups: [Math.ceil(pixels / WORKGROUP), Math.ceil(count / layers), layers],
     });
   },
 };

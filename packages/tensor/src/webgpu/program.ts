@@ -313,6 +313,52 @@ export class Program<R = unknown> {
     return this.#result;
   }
 
+  /**
+   * Replays once with a pass for each launch, and returns what each took on the device, in nanoseconds. Dawn rounds
+   * timestamps to 0.1 ms unless the device was opened with the toggle `timestamp_quantization` disabled.
+   * @throws if the adapter has no timestamps
+   */
+  async profile(inputs: readonly Tensor[] = []): Promise<number[]> {
+    const { device } = this;
+    const { gpu } = device;
+    if (!gpu.features.has('timestamp-query')) throw new Error(`profile: ${device.name} has no timestamps`);
+    const count = 2 * this.#steps.length;
+    const querySet = gpu.createQuerySet({ type: 'timestamp', count });
+    const resolved = gpu.createBuffer({
+      size: 8 * count,
+      usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
+    });
+    const staging = gpu.createBuffer({
+      size: 8 * count,
+      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    });
+    device.submit((encoder) => {
+      this.#copyInputs(encoder, inputs);
+      for (const { from, to, bytes } of this.#restores) {
+        encoder.copyBufferToBuffer(from.buffer, 0, to.buffer, 0, bytes);
+      }
+      this.#steps.forEach(({ dispatch, group, slot }, i) => {
+        const timestampWrites = {
+          querySet,
+          beginningOfPassWriteIndex: 2 * i,
+          endOfPassWriteIndex: 2 * i + 1,
+        };
+        const pass = encoder.beginComputePass({ timestampWrites });
+        pass.setPipeline(device.pipelines.ready(dispatch.kernel));
+        pass.setBindGroup(0, group, slot);
+        pass.dispatchWorkgroups(...dispatch.workgroups);
+        pass.end();
+      });
+      encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
+      encoder.copyBufferToBuffer(resolved, 0, staging, 0, 8 * count);
+    });
+    await device.synchronize();
+    await staging.mapAsync(GPUMapMode.READ);
+    const times = new BigInt64Array(staging.getMappedRange().slice(0));
+    for (const resource of [staging, resolved, querySet]) resource.destroy();
+    return this.#steps.map((_, i) => Number(times[2 * i + 1]! - times[2 * i]!));
+  }
+
   #copyInputs(encoder: GPUCommandEncoder, inputs: readonly Tensor[]): void {
     inputs.forEach((input, i) => {
       const from = input.storage as GpuStorage;
