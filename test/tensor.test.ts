@@ -328,8 +328,8 @@ const BAD: [string, () => unknown, RegExp][] = [
   ],
   [
     'sgd',
-    () => tg.run(tg.effects.sgd, [zeros(2), zeros(3), zeros(2), zeros(4)], null),
-    /^sgd: .*\[2\], \[3\], \[2\]/,
+    () => tg.run(tg.effects.sgd, [zeros(4), zeros(8), zeros(4), zeros(4)], null),
+    /^sgd: .*\[4\], \[8\], \[4\]/,
   ],
   ['flattenInto none', () => tg.flattenInto([]), /^flattenInto: expects at least one tensor/],
   ['flattenInto int32', () => tg.flattenInto([ints(1)]), /^flattenInto: expects float32, got int32/],
