@@ -15,10 +15,11 @@ import { adapter, device, on } from './helpers/device.ts';
 
 /*
  * Weights travel to PyTorch and back: golden/torch_models.py has the models as a PyTorch user would write them, and takes
- * weights strictly by name. Needs Debian's python3-torch; without it golden.test.ts alone compares with PyTorch.
+ * weights strictly by name. Needs Debian's python3-torch, or TAPEGRAD_PYTHON naming a Python that has torch; without it,
+ * golden.test.ts alone compares with PyTorch.
  */
 
-const PYTHON = '/usr/bin/python3';
+const PYTHON = process.env.TAPEGRAD_PYTHON ?? '/usr/bin/python3';
 const COUNT = 16;
 const run = promisify(execFile);
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));

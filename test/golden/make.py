@@ -107,6 +107,7 @@ TRANSPOSED = [
     transposed([1, 5, 5, 2], 3, (3, 3), stride=(3, 3), padding=(1, 1), dilation=(3, 1), output_padding=(2, 0)),
     # Output padding beyond the stride, which the dilation allows.
     transposed([2, 3, 3, 4], 5, (2, 2), dilation=(3, 2), output_padding=(2, 1)),
+    transposed([1, 3, 3, 2], 5, (3, 2), padding=(1, 2), dilation=(3, 3), output_padding=(2, 1)),
     transposed([2, 5, 3, 7], 7, (1, 7), stride=(1, 2), padding=(0, 3), output_padding=(0, 1)),
 ]
 
