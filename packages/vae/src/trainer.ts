@@ -45,6 +45,8 @@ const STREAM = { init: 1, training: 2, order: 4 } as const;
 
 /** Rows of the ring of losses; two windows of steps have to fit. */
 const RING = 256;
+/** Of the window that runs, of the one whose losses are being looked at, and of the one before. */
+const SNAPSHOTS = 3;
 const LONGEST_WINDOW = 64;
 /** Steps are gathered into windows of about this many milliseconds between two looks at the losses. */
 const WINDOW_TIME = 500;
@@ -60,23 +62,28 @@ export function shuffledOrder(count: number, seed: number, epoch: number): Uint3
   return order;
 }
 
-/** A loss that is no number any more: where, and which tensor was the first. */
+/** What was to be learned from, or to be kept, is no number any more; which tensor was the first. */
 export class NotFiniteError extends Error {
-  constructor(step: number, figures: Figures, origin: string) {
-    const seen = Object.entries(figures).map(([name, value]) => `${name} ${value}`);
-    super(
-      `the loss is not finite at step ${step} (${seen.join(', ')}); the first tensor that is not: ${origin}`,
-    );
-    this.name = 'NotFiniteError';
+  override name = 'NotFiniteError';
+
+  constructor(what: string, origin: string) {
+    super(`${what}; the first tensor that is not finite: ${origin}`);
   }
 }
 
+const allFinite = (figures: Figures) => Object.values(figures).every(Number.isFinite);
+const list = (figures: Figures) =>
+  Object.entries(figures)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(', ');
+
 /** Steps whose losses are read together. */
 interface Window {
+  /** Steps done before it. */
   readonly first: number;
   readonly sizes: number[];
   readonly snapshot: Snapshot;
-  rows: Promise<NumericArray>;
+  readonly rows: Promise<NumericArray>;
 }
 
 /** What changes from step to step, as it was before a window: values on the device, and the host's counts. */
@@ -102,7 +109,6 @@ export class Trainer {
   readonly #options: TrainerOptions;
   readonly #train: Pass;
   readonly #evaluation: Evaluation;
-  /** Two, for the window that runs and the one whose losses are being looked at. */
   readonly #snapshots: Snapshot[];
   #windows = 0;
   readonly #trainingStep = capture((count: number) => this.#runTrainingStep(count));
@@ -129,7 +135,7 @@ export class Trainer {
       device,
     });
     this.#evaluation = new Evaluation(this.model, spec, data.test, options.seed, device);
-    this.#snapshots = [0, 1].map(() => ({
+    this.#snapshots = Array.from({ length: SNAPSHOTS }, () => ({
       tensors: this.#changing.map((t) => keep(empty(t.shape, { dtype: t.dtype, device }))),
       step: 0,
       position: 0,
@@ -152,20 +158,23 @@ export class Trainer {
   /**
    * Goes on to the end of the epoch, or until `stop` says so after some step. `onStep` is told of every step in order,
    * somewhat later. Returns whether the epoch is complete.
-   * @throws NotFiniteError, after going back to the last state that was good
+   * @throws NotFiniteError at the first step whose figures are not all finite; the trainer is of no use afterwards
    */
   async trainEpoch(
     onStep: (figures: StepFigures) => void,
     stop: () => boolean = () => false,
   ): Promise<boolean> {
     let length = 1;
-    let before: Window | undefined;
+    let [running, reported]: (Window | undefined)[] = [];
+    const report = async () => {
+      if (running) await this.#report(running, reported, onStep);
+      else await this.device.synchronize();
+    };
     while (this.position < this.imagesPerEpoch && !stop()) {
       const started = performance.now();
       const window = this.#startWindow(length);
-      if (before) await this.#report(before, onStep);
-      else await this.device.synchronize();
-      before = window;
+      await report();
+      [running, reported] = [window, running];
       // The device has had this long for a window, give or take one.
       const perStep = (performance.now() - started) / window.sizes.length;
       length = Math.max(
@@ -173,7 +182,7 @@ export class Trainer {
         Math.min(LONGEST_WINDOW, 2 * length, Math.round(WINDOW_TIME / Math.max(perStep, 1))),
       );
     }
-    if (before) await this.#report(before, onStep);
+    await report();
     if (this.position < this.imagesPerEpoch) return false;
     this.epoch++;
     this.position = 0;
@@ -198,13 +207,20 @@ export class Trainer {
     return { first, sizes, snapshot, rows };
   }
 
-  async #report(window: Window, onStep: (figures: StepFigures) => void): Promise<void> {
+  async #report(
+    window: Window,
+    before: Window | undefined,
+    onStep: (figures: StepFigures) => void,
+  ): Promise<void> {
     const values = await window.rows;
     for (const [i, images] of window.sizes.entries()) {
       const figures = this.#train.figures(values, (window.first + i) % RING);
       const step = window.first + i + 1;
-      if (!Object.values(figures).every(Number.isFinite)) {
-        throw new NotFiniteError(step, figures, await this.#findOrigin(window, i));
+      if (!allFinite(figures)) {
+        const { snapshot } = before ?? window;
+        const sizes = [...(before?.sizes ?? []), ...window.sizes.slice(0, i + 1)];
+        const origin = await this.#findOrigin(snapshot, sizes);
+        throw new NotFiniteError(`the loss is not finite at step ${step} (${list(figures)})`, origin);
       }
       onStep({ step, images, figures });
     }
@@ -220,9 +236,18 @@ export class Trainer {
     this.optimizer.step();
   }
 
-  /** Averages over the whole test set. */
-  evaluate(): Promise<Figures> {
-    return this.#evaluation.run();
+  /**
+   * Averages over the whole test set.
+   * @throws NotFiniteError if the last update has left parameters with which they are no numbers
+   */
+  async evaluate(): Promise<Figures> {
+    const figures = await this.#evaluation.run();
+    if (allFinite(figures)) return figures;
+    const origin = (await this.#badParameter()) ?? 'computed from parameters that are';
+    throw new NotFiniteError(
+      `the test loss is not finite after step ${this.step} (${list(figures)})`,
+      origin,
+    );
   }
 
   #startEpoch(): void {
@@ -251,10 +276,15 @@ export class Trainer {
     return [...this.#state.values()];
   }
 
-  /** Everything that `restore` needs to go on bit for bit. */
+  /**
+   * Everything that `restore` needs to go on bit for bit.
+   * @throws NotFiniteError if the last update has spoilt a parameter
+   */
   async checkpoint(): Promise<{ tensors: Map<string, SafetensorsEntry>; metadata: Record<string, string> }> {
     const tensors = await readTensors(new Map([...this.#state, ['order', this.#train.order]]));
     const { step, epoch, position } = this;
+    const bad = await this.#badParameter();
+    if (bad) throw new NotFiniteError(`the parameters are not finite after step ${step}`, bad);
     return { tensors, metadata: { step: `${step}`, epoch: `${epoch}`, position: `${position}` } };
   }
 
@@ -278,7 +308,7 @@ export class Trainer {
   }
 
   #takeSnapshot(): Snapshot {
-    const snapshot = this.#snapshots[this.#windows++ % 2]!;
+    const snapshot = this.#snapshots[this.#windows++ % SNAPSHOTS]!;
     this.#changing.forEach((t, i) => {
       assign(snapshot.tensors[i]!, t);
     });
@@ -296,45 +326,51 @@ export class Trainer {
   }
 
   /**
-   * Which tensor of a step was the first that is not finite. Steps are deterministic: going back to the snapshot and
-   * over the same steps again, the last one op by op, finds it. Leaves the trainer at the snapshot.
+   * Which tensor was the first that is not finite, in the last of these steps after a snapshot or the one before it.
+   * Steps are deterministic: going over them again, the suspected one op by op, finds it.
    */
-  async #findOrigin(window: Window, index: number): Promise<string> {
-    this.#goBack(window.snapshot);
-    for (const size of window.sizes.slice(0, index)) this.#trainingStep(size);
+  async #findOrigin(snapshot: Snapshot, sizes: readonly number[]): Promise<string> {
+    this.#replay(snapshot, sizes.slice(0, -1));
+    const parameter = await this.#badParameter();
+    // What spoilt a parameter happened in the backward pass or the update of the step before.
+    const suspect = sizes.length - (parameter ? 2 : 1);
+    if (suspect < 0) return parameter!;
+    if (parameter) this.#replay(snapshot, sizes.slice(0, suspect));
     const seen: { op: string; output: Tensor }[] = [];
-    const bad = await firstNotFinite(
-      [...this.model.namedParameters()].map(([name, output]) => ({ op: `parameter ${name}`, output })),
-    );
-    if (bad) {
-      this.#goBack(window.snapshot);
-      return `${bad}, after the update of step ${window.first + index}`;
-    }
     scope(() =>
       traced(
         (op, output) => {
           output.retain();
           seen.push({ op, output });
         },
-        () => this.#runTrainingStep(window.sizes[index]!),
+        () => this.#runTrainingStep(sizes[suspect]!),
       ),
     );
-    const origin = await firstNotFinite(seen);
-    for (const { output } of seen) output.release();
-    this.#goBack(window.snapshot);
-    return origin ?? 'none when the step ran again';
+    const step = snapshot.step + suspect + 1;
+    for (const [i, { op, output }] of seen.entries()) {
+      const where = await placeNotFinite(output);
+      if (where) return `output of ${op} (op ${i + 1} of step ${step}), ${where}`;
+    }
+    return parameter ? `${parameter}, after the update of step ${step}` : 'none when the step ran again';
+  }
+
+  #replay(snapshot: Snapshot, sizes: readonly number[]): void {
+    this.#goBack(snapshot);
+    for (const size of sizes) this.#trainingStep(size);
+  }
+
+  async #badParameter(): Promise<string | undefined> {
+    for (const [name, parameter] of this.model.namedParameters()) {
+      const where = await placeNotFinite(parameter);
+      if (where) return `parameter ${name}, ${where}`;
+    }
+    return undefined;
   }
 }
 
-async function firstNotFinite(list: readonly { op: string; output: Tensor }[]): Promise<string | undefined> {
-  for (const [i, { op, output }] of list.entries()) {
-    if (output.dtype !== 'float32') continue;
-    const values = await output.data();
-    const at = values.findIndex((value) => !Number.isFinite(value));
-    if (at >= 0) {
-      const which = op.startsWith('parameter') ? op : `output of ${op} (op ${i + 1} of the step)`;
-      return `${which}, shape ${show(output.shape)}, value ${values[at]} at element ${at}`;
-    }
-  }
-  return undefined;
+async function placeNotFinite(t: Tensor): Promise<string | undefined> {
+  if (t.dtype !== 'float32') return undefined;
+  const values = await t.data();
+  const at = values.findIndex((value) => !Number.isFinite(value));
+  return at < 0 ? undefined : `shape ${show(t.shape)}, value ${values[at]} at element ${at}`;
 }

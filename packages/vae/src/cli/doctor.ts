@@ -38,11 +38,32 @@ function report(d: Awaited<ReturnType<typeof diagnose>>, data: Data): string {
       ['adapter', `${d.chosen.name} (${d.chosen.kind})`],
       ['driver', d.chosen.driver],
       ['subgroups', `${d.chosen.subgroupMinSize} to ${d.chosen.subgroupMaxSize} lanes`],
-      ['features', d.chosen.features.join(', ')],
+      ['features', features(d.chosen.features)],
     );
   } else rows.push(['adapter', `none: ${d.error ?? 'nothing suits'}`]);
   for (const c of d.candidates) rows.push(['looked at', `${c.name}: ${c.reason}`]);
   for (const { name, found, detail } of data) rows.push(['data', `${found ? '' : 'no '}${name}: ${detail}`]);
   for (const line of d.advice) rows.push(['advice', line]);
-  return rows.map(([key, value]) => `${key.padEnd(10)} ${value}`).join('\n');
+  return rows.flatMap(([key, value]) => wrapped(key, value)).join('\n');
+}
+
+/** Those that the kernels can use; `--json` has them all. */
+const USED = ['subgroups', 'shader-f16', 'timestamp-query'];
+
+const features = (there: readonly string[]) =>
+  USED.map((name) => (there.includes(name) ? name : `no ${name}`)).join(', ');
+
+const WIDTH = 100;
+const INDENT = 11;
+
+/** The key, then the value in lines of at most `WIDTH` characters, as far as its words allow. */
+function wrapped(key: string, value: string): string[] {
+  const lines: string[] = [];
+  for (const word of value.split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= WIDTH - INDENT)
+      lines.push(`${lines.pop()} ${word}`);
+    else lines.push(word);
+  }
+  return lines.map((line, i) => `${(i === 0 ? key : '').padEnd(INDENT)}${line}`);
 }

@@ -1,7 +1,6 @@
 import { Command } from 'commander';
 import { Evaluation } from '../evaluation.ts';
-import { loadData, openRun } from '../node/run.ts';
-import { RunFolder } from '../node/run-folder.ts';
+import { dataForRun, openRun, readRun } from '../node/run.ts';
 import { ADAPTER_HELP, openAdapter } from './device.ts';
 
 export function evaluateCommand(): Command {
@@ -18,15 +17,16 @@ async function evaluate(
   path: string,
   options: { data?: string; adapter: string; json?: boolean },
 ): Promise<void> {
-  RunFolder.open(path);
+  const stored = readRun(path);
+  const data = dataForRun(stored, options.data);
   const device = await openAdapter(options.adapter);
-  const { config, spec, model } = openRun(path, device);
-  const data = loadData(options.data ?? config.data, null);
+  const { config, spec, model } = openRun(stored, device);
   const test = await new Evaluation(model, spec, data.test, config.seed, device).run();
   const nats = model.nats(test);
   const result = {
     run: path,
     model: config.model,
+    data: data.name,
     images: data.test.count,
     units: spec.units,
     test,

@@ -1,7 +1,6 @@
 import { Command } from 'commander';
 import { latentGrid, reconstructions, samples } from '../gallery.ts';
-import { heldOut, loadData, type OpenRun, openRun } from '../node/run.ts';
-import { RunFolder } from '../node/run-folder.ts';
+import { dataForRun, heldOut, type OpenRun, openRun, readRun } from '../node/run.ts';
 import { writePicture } from '../node/train-run.ts';
 import type { Raster } from '../pictures/raster.ts';
 import { ADAPTER_HELP, openAdapter } from './device.ts';
@@ -19,8 +18,9 @@ export function pictureCommands(): Command[] {
         ),
       ),
     picture('reconstruct', 'the held-out digits and what the model makes of them', 'reconstructions').action(
-      draws('reconstructions', async ({ model, spec, config }) => {
-        const { bytes, labels } = heldOut(loadData(config.data, null));
+      draws('reconstructions', async (run) => {
+        const { model, spec } = run;
+        const { bytes, labels } = heldOut(dataForRun(run));
         return reconstructions(model, bytes, spec.normalization, { columnLabels: labels });
       }),
     ),
@@ -41,8 +41,8 @@ function picture(name: string, description: string, file: string): Command {
 
 function draws(file: string, draw: (run: OpenRun, options: any) => Promise<Raster>) {
   return async (path: string, options: { adapter: string }): Promise<void> => {
-    RunFolder.open(path);
-    const run = openRun(path, await openAdapter(options.adapter));
+    const stored = readRun(path);
+    const run = openRun(stored, await openAdapter(options.adapter));
     process.stdout.write(`${writePicture(run.folder, file, await draw(run, options))}\n`);
   };
 }

@@ -1,5 +1,4 @@
 import cliProgress from 'cli-progress';
-import type { RunConfig } from '../node/run.ts';
 import type { Listener } from '../node/train-run.ts';
 import type { Figures } from '../pass.ts';
 
@@ -16,86 +15,106 @@ function duration(seconds: number): string {
     : `${m}:${String(s).padStart(2, '0')}`;
 }
 
-/** A bar on a terminal; a line an epoch elsewhere. */
-export function progressListener({ epochs, model, parameters }: RunConfig): Listener {
-  const terminal = process.stderr.isTTY === true;
-  const bar = new cliProgress.SingleBar({
-    format: 'epoch {epoch}/{epochs} {bar} {percentage}% | {figures} | {rate} images/s | {left} left',
+/** Tells a person or a program how a training run goes. */
+export interface Report extends Listener {
+  note(message: string): void;
+  /** The run is complete, or was interrupted. */
+  end(path: string, complete: boolean): void;
+  /** Leaves the terminal as it was, also after an error. */
+  close(): void;
+}
+
+/** On stderr: a bar on a terminal; a line an epoch elsewhere. */
+export function progressReport({ epochs }: { readonly epochs: number }): Report {
+  const say = (line: string) => process.stderr.write(`${line}\n`);
+  const bar = process.stderr.isTTY ? new ProgressBar(epochs) : undefined;
+  const note = (message: string) => {
+    bar?.clear();
+    say(message);
+  };
+  return {
+    preparing: ({ model, parameters }) =>
+      say(`${model}: ${parameters.toLocaleString('en')} parameters; compiling its kernels`),
+    step: (row, progress) => bar?.show(row, progress),
+    epoch: ({ epoch, seconds, train, test }) =>
+      note(`epoch ${epoch}/${epochs}: ${duration(seconds)}, train ${short(train)}; test ${short(test)}`),
+    note,
+    end: (path, complete) =>
+      note(complete ? `done: ${path}` : `stopped; go on with \`tapegrad train --resume ${path}\``),
+    close: () => bar?.clear(),
+  };
+}
+
+/** What `--json` prints on stdout: every step, the records of the epochs, and how it ended. */
+export function jsonReport(): Report {
+  const print = (record: object) => process.stdout.write(`${JSON.stringify(record)}\n`);
+  return {
+    preparing: ({ model, parameters }) => print({ kind: 'preparing', model, parameters }),
+    step: ({ step, figures }, { epoch, images }) => print({ kind: 'step', step, epoch, images, ...figures }),
+    epoch: print,
+    note: (message) => print({ kind: 'note', message }),
+    end: (run, complete) => print({ kind: 'end', run, complete }),
+    close() {},
+  };
+}
+
+/** One line at the foot of the terminal. */
+class ProgressBar {
+  readonly #epochs: number;
+  readonly #bar = new cliProgress.SingleBar({
+    format: 'epoch {epoch} {bar} {percentage}% | loss {loss} | {rate} images/s | {left} left',
+    barCompleteChar: '█',
+    barIncompleteChar: '░',
     barsize: 24,
     hideCursor: true,
     clearOnComplete: true,
     stream: process.stderr,
   });
-  const rates = new RateMeter();
-  let running = 0;
-  const say = (line: string) => process.stderr.write(`${line}\n`);
-  return {
-    preparing() {
-      say(`${model}: ${parameters.toLocaleString('en')} parameters; compiling its kernels`);
-    },
-    step({ images: batch, figures }, { epoch, images, imagesPerEpoch }) {
-      rates.add(batch);
-      if (!terminal) return;
-      const rate = rates.perSecond();
-      const left = (imagesPerEpoch - images + (epochs - epoch) * imagesPerEpoch) / rate;
-      const payload = {
-        epoch,
-        epochs,
-        figures: `loss ${figures.loss!.toPrecision(4)}`,
-        rate: Math.round(rate).toLocaleString('en'),
-        left: Number.isFinite(left) ? duration(left) : '–',
-      };
-      if (running !== epoch) {
-        bar.start(imagesPerEpoch, images, payload);
-        running = epoch;
-      } else bar.update(images, payload);
-    },
-    epoch(record) {
-      if (terminal) bar.stop();
-      running = 0;
-      const { epoch, seconds, train, test } = record as {
-        epoch: number;
-        seconds: number;
-        train: Figures;
-        test: Figures;
-      };
-      say(`epoch ${epoch}/${epochs}: ${duration(seconds)}, train ${short(train)}; test ${short(test)}`);
-    },
-    note(message) {
-      if (terminal) bar.stop();
-      say(message);
-    },
-  };
+  #rates = new RateMeter();
+  #epoch = 0;
+
+  constructor(epochs: number) {
+    this.#epochs = epochs;
+    process.on('exit', () => this.clear());
+  }
+
+  show(
+    { images: batch, figures }: Parameters<Listener['step']>[0],
+    { epoch, images, imagesPerEpoch }: Parameters<Listener['step']>[1],
+  ): void {
+    const rate = this.#rates.add(batch);
+    const left = (imagesPerEpoch - images + (this.#epochs - epoch) * imagesPerEpoch) / (rate ?? 0);
+    const payload = {
+      epoch: `${epoch}/${this.#epochs}`,
+      loss: figures.loss!.toPrecision(4),
+      rate: rate ? Math.round(rate).toLocaleString('en') : '–',
+      left: rate ? duration(left) : '–',
+    };
+    if (this.#epoch === epoch) this.#bar.update(images, payload);
+    else this.#bar.start(imagesPerEpoch, images, payload);
+    this.#epoch = epoch;
+  }
+
+  /** Makes room for a line; the next step draws the bar anew. */
+  clear(): void {
+    if (this.#epoch > 0) this.#bar.stop();
+    this.#epoch = 0;
+    this.#rates = new RateMeter();
+  }
 }
 
-/** Images a second over the last seconds. */
+/** Images a second over the last ten. */
 class RateMeter {
   #marks: { time: number; images: number }[] = [];
   #total = 0;
 
-  add(images: number): void {
+  /** Undefined until there is something to measure. */
+  add(images: number): number | undefined {
     const time = performance.now();
-    this.#marks.push({ time, images: this.#total });
     this.#total += images;
+    this.#marks.push({ time, images: this.#total });
     while (this.#marks.length > 2 && time - this.#marks[0]!.time > 10_000) this.#marks.shift();
+    const { time: since, images: before } = this.#marks[0]!;
+    return time - since > 100 ? ((this.#total - before) / (time - since)) * 1000 : undefined;
   }
-
-  perSecond(): number {
-    const first = this.#marks[0]!;
-    const last = this.#marks.at(-1)!;
-    return last.time > first.time
-      ? ((last.images - first.images) / (last.time - first.time)) * 1000
-      : Number.NaN;
-  }
-}
-
-/** What `--json` prints: the records of metrics.jsonl, every step, and notes. */
-export function jsonListener(): Listener {
-  const print = (record: object) => process.stdout.write(`${JSON.stringify(record)}\n`);
-  return {
-    preparing: () => print({ kind: 'preparing' }),
-    step: ({ step, figures }, { epoch, images }) => print({ kind: 'step', step, epoch, images, ...figures }),
-    epoch: print,
-    note: (message) => print({ kind: 'note', message }),
-  };
 }

@@ -1,18 +1,14 @@
 import { createRequire } from 'node:module';
-import { basename } from 'node:path';
-import { Generator } from '@tapegrad/tensor';
+import { constants } from 'node:os';
 import { Argument, Command } from 'commander';
-import { models } from '../models/index.ts';
+import { models, type TrainingDefaults } from '../models/index.ts';
 import { UserError } from '../node/errors.ts';
 import { loadData, type RunConfig, readRunConfig, specOf } from '../node/run.ts';
 import { RunFolder } from '../node/run-folder.ts';
-import { trainRun } from '../node/train-run.ts';
+import { type RunState, readRunState, trainRun } from '../node/train-run.ts';
 import { ADAPTER_HELP, openAdapter } from './device.ts';
 import { real, whole } from './options.ts';
-import { jsonListener, progressListener } from './progress.ts';
-
-/** Exit code of a run that Ctrl-C ended, by the shells' convention. */
-const INTERRUPTED = 130;
+import { jsonReport, progressReport } from './progress.ts';
 
 interface TrainOptions extends Partial<Omit<RunConfig, 'adapter'>> {
   resume?: string;
@@ -23,11 +19,11 @@ interface TrainOptions extends Partial<Omit<RunConfig, 'adapter'>> {
 }
 
 export function trainCommand(): Command {
-  const names = [...models.values()].map(({ name, summary }) => `  ${name.padEnd(9)} ${summary}`).join('\n');
+  const names = [...models.values()].map(({ name, summary }) => `  ${name.padEnd(7)}  ${summary}`);
   return new Command('train')
     .description('train a model and write a run folder')
     .addArgument(new Argument('[model]', 'what to train (see below); may be left out with --resume'))
-    .option('--data <name>', 'mnist, fashion-mnist, or a folder with IDX files', undefined)
+    .option('--data <name>', 'mnist, fashion-mnist, or a folder with IDX files (default: mnist)')
     .option('--epochs <n>', 'passes over the training set, in all', whole(1))
     .option('--batch-size <n>', 'images a step', whole(1))
     .option('--lr <x>', "Adam's learning rate", real({ above: 0 }))
@@ -37,144 +33,165 @@ export function trainCommand(): Command {
     .option('--hidden <n>', 'units of the hidden layers', whole(1))
     .option('--beta <x>', 'weight of the KL divergence', real({ least: 0 }))
     .option('--seed <n>', 'fixes weights, noise and the order of the data (default: 0)', whole(0))
-    .option('--limit <n>', 'use the first N training images', whole(1))
+    .option('--limit <n>', 'use the first N training images (default: all)', whole(1))
     .option('--log-every <n>', 'steps between two lines of metrics.jsonl (default: 10)', whole(1))
     .option('--out <dir>', 'the run folder (default: runs/MODEL-DATE)')
     .option('--force', 'replace a run that is in the folder')
     .option('--resume <run>', 'go on with a run; --epochs N trains until N epochs are done')
     .option('--adapter <which>', ADAPTER_HELP, 'auto')
     .option('--json', 'a JSON object a line on stdout instead of the progress bar')
-    .addHelpText('after', `\nModels:\n${names}\n`)
+    .addHelpText('after', () => `\nModels:\n${names.join('\n')}\n\nDefaults by model:\n${defaultsTable()}\n`)
     .action(train);
 }
 
-async function train(name: string | undefined, options: TrainOptions): Promise<void> {
-  const prepared = options.resume ? prepareResume(name, options) : prepareNew(name, options);
-  const data = loadData(prepared.config.data, prepared.config.limit);
-  prepared.checkData?.(data.checksums);
-  const device = await openAdapter(options.adapter);
-  const folder = prepared.folder();
-  const spec = specOf(prepared.config.model);
-  const { found } = device;
-  const config: RunConfig = {
-    ...prepared.config,
-    imageShape: data.shape,
-    checksums: data.checksums,
-    adapter: { name: found.name, driver: found.driver, kind: found.kind },
-    versions: versions(),
-    parameters: parametersOf(spec, data.shape, prepared.config),
-  };
-  folder.writeConfig(config);
+function defaultsTable(): string {
+  const specs = [...models.values()];
+  const columns = Object.keys(specs[0]!.defaults).map((key) => ({
+    key: key as keyof TrainingDefaults,
+    title: `  --${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+  }));
+  const row = (name: string, cell: (column: (typeof columns)[number]) => string) =>
+    `  ${name.padEnd(7)}${columns.map((column) => cell(column).padStart(column.title.length)).join('')}`;
+  return [
+    row('', ({ title }) => title),
+    ...specs.map(({ name, defaults }) => row(name, ({ key }) => `  ${defaults[key]}`)),
+  ].join('\n');
+}
 
-  let interrupted = false;
-  const onInterrupt = () => {
-    if (interrupted) process.exit(INTERRUPTED);
-    interrupted = true;
-    process.stderr.write('\nstopping after this step; once more stops at once\n');
-  };
-  process.on('SIGINT', onInterrupt);
-  process.on('SIGTERM', onInterrupt);
-  const listener = options.json ? jsonListener() : progressListener(config);
-  const complete = await trainRun({
-    folder,
-    config,
-    spec,
-    data,
-    resume: options.resume !== undefined,
-    listener,
-    stop: () => interrupted,
-  });
-  if (complete) listener.note(`done: ${folder.path}`);
-  else {
-    listener.note(`stopped; go on with \`tapegrad train --resume ${folder.path}\``);
-    process.exitCode = INTERRUPTED;
+async function train(name: string | undefined, options: TrainOptions): Promise<void> {
+  const plan = options.resume ? planResumed(name, options) : planNew(name, options);
+  const { model, data: dataset, limit } = plan.config;
+  const data = loadData(dataset, limit);
+  plan.checkData?.(data.checksums);
+  const device = await openAdapter(options.adapter);
+  const { name: adapter, driver, kind } = device.found;
+  const report = options.json ? jsonReport() : progressReport(plan.config);
+  const interruption = catchInterrupts(report.note);
+  try {
+    const complete = await trainRun({
+      folder: plan.folder,
+      config: {
+        ...plan.config,
+        imageShape: data.shape,
+        checksums: data.checksums,
+        adapter: { name: adapter, driver, kind },
+        versions: versions(),
+      },
+      spec: specOf(model),
+      data,
+      resume: plan.state,
+      listener: report,
+      stop: () => interruption.signal !== undefined,
+      device,
+    });
+    report.end(plan.path, complete);
+    if (!complete) process.exitCode = exitCodeOf(interruption.signal!);
+  } finally {
+    report.close();
   }
 }
 
-interface Prepared {
-  config: Omit<RunConfig, 'imageShape' | 'checksums' | 'adapter' | 'versions' | 'parameters'>;
-  /** Makes or opens the folder: last, when nothing else can refuse. */
-  folder: () => RunFolder;
-  checkData?: (checksums: Readonly<Record<string, string>>) => void;
+/** The first signal ends the run after the steps that are under way, the second one at once. */
+function catchInterrupts(note: (message: string) => void): { signal?: NodeJS.Signals } {
+  const interruption: { signal?: NodeJS.Signals } = {};
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (interruption.signal) process.exit(exitCodeOf(signal));
+      interruption.signal = signal;
+      note('stopping after this step; once more stops at once');
+    });
+  }
+  return interruption;
 }
 
-function prepareNew(name: string | undefined, options: TrainOptions): Prepared {
-  if (!name)
-    throw new UserError(`train: name a model (${[...models.keys()].join(', ')}) or a run with --resume`);
+/** By the shells' convention: 130 after Ctrl-C. */
+const exitCodeOf = (signal: NodeJS.Signals) => 128 + constants.signals[signal];
+
+/** A run to begin or to go on with, as far as it can be checked before the data are read and the device is opened. */
+interface Plan {
+  readonly config: Omit<RunConfig, 'imageShape' | 'checksums' | 'adapter' | 'versions' | 'parameters'>;
+  readonly path: string;
+  /** Makes or opens the folder. */
+  readonly folder: () => RunFolder;
+  readonly state?: RunState;
+  readonly checkData?: (checksums: Readonly<Record<string, string>>) => void;
+}
+
+function planNew(name: string | undefined, options: TrainOptions): Plan {
+  if (!name) throw new UserError(`name a model (${[...models.keys()].join(', ')}) or a run with --resume`);
   const { defaults } = specOf(name);
-  const own = Object.fromEntries(
-    Object.keys(defaults).flatMap((key) => {
-      const value = options[key as keyof TrainOptions];
-      return value === undefined ? [] : [[key, value]];
-    }),
-  );
-  const out = options.out ?? `runs/${name}-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`;
+  const chosen = Object.keys(defaults).flatMap((key) => {
+    const value = options[key as keyof TrainOptions];
+    return value === undefined ? [] : [[key, value]];
+  });
+  const path = options.out ?? `runs/${name}-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`;
+  const force = options.force ?? false;
+  RunFolder.assertFree(path, { force });
   return {
     config: {
       model: name,
       data: options.data ?? 'mnist',
       ...defaults,
-      ...own,
+      ...Object.fromEntries(chosen),
       seed: options.seed ?? 0,
       limit: options.limit ?? null,
       logEvery: options.logEvery ?? 10,
     },
-    folder: () => RunFolder.create(out, { force: options.force ?? false }),
+    path,
+    folder: () => RunFolder.create(path, { force }),
   };
 }
 
+/** What has to stay as it was when the run began. */
+const FIXED = [
+  'data',
+  'batchSize',
+  'lr',
+  'beta1',
+  'beta2',
+  'latent',
+  'hidden',
+  'beta',
+  'seed',
+  'limit',
+] as const;
+
 /** Of a resumed run only the number of epochs (and how often it logs) may change. */
-function prepareResume(name: string | undefined, options: TrainOptions): Prepared {
+function planResumed(name: string | undefined, options: TrainOptions): Plan {
   const folder = RunFolder.open(options.resume!);
+  const { path } = folder;
   const { config } = readRunConfig(folder);
-  if (name && name !== config.model) {
-    throw new UserError(`${folder.path} holds a run of '${config.model}', not of '${name}'`);
-  }
-  const fixed = [
-    'data',
-    'batchSize',
-    'lr',
-    'beta1',
-    'beta2',
-    'latent',
-    'hidden',
-    'beta',
-    'seed',
-    'limit',
-  ] as const;
-  for (const key of fixed) {
+  if (options.out !== undefined || options.force)
+    throw new UserError('--resume writes into the run itself: leave --out and --force out');
+  if (name && specOf(name).name !== config.model)
+    throw new UserError(`${path}: a run of '${config.model}', not of '${name}'`);
+  for (const key of FIXED) {
     if (options[key] !== undefined && options[key] !== config[key]) {
       throw new UserError(
-        `--resume goes on as the run began: ${key} is ${config[key]} there, not ${options[key]}`,
+        `${path}: a run goes on as it began: ${key} is ${config[key]} there, not ${options[key]}`,
       );
     }
   }
-  if (options.out !== undefined || options.force)
-    throw new UserError('--resume writes into the run itself: leave --out and --force out');
+  const state = readRunState(folder);
+  const done = Number(state.metadata.epoch);
+  const epochs = options.epochs ?? config.epochs;
+  if (epochs < done)
+    throw new UserError(`${path}: ${done} epochs are done already, more than --epochs ${epochs}`);
   return {
-    config: {
-      ...config,
-      epochs: options.epochs ?? config.epochs,
-      logEvery: options.logEvery ?? config.logEvery,
-    },
+    config: { ...config, epochs, logEvery: options.logEvery ?? config.logEvery },
+    path,
     folder: () => folder,
+    state,
     checkData(checksums) {
-      if (JSON.stringify(checksums) !== JSON.stringify(config.checksums)) {
+      const differs = Object.keys(config.checksums).find(
+        (file) => checksums[file] !== config.checksums[file],
+      );
+      if (differs)
         throw new UserError(
-          `${basename(folder.path)} was trained on other data: the checksums of '${config.data}' differ`,
+          `${path}: was trained on other data: the checksum of ${differs} differs from that in config.json`,
         );
-      }
     },
   };
-}
-
-function parametersOf(
-  spec: ReturnType<typeof specOf>,
-  shape: RunConfig['imageShape'],
-  config: Prepared['config'],
-): number {
-  const model = spec.build(shape, config, new Generator(config.seed));
-  return model.parameters().reduce((sum, parameter) => sum + parameter.size, 0);
 }
 
 function versions(): Record<string, string> {

@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
   statSync,
   truncateSync,
@@ -44,34 +45,42 @@ export interface MetricsRecord {
  */
 export class RunFolder {
   readonly path: string;
+  /** Whether this object made the folder, and nothing is in it yet. */
+  #fresh: boolean;
 
-  private constructor(path: string) {
+  private constructor(path: string, fresh = false) {
     this.path = path;
+    this.#fresh = fresh;
   }
 
-  /**
-   * Makes the folder, and its parents. One that holds a run already is refused, unless `force`: then that run's files
-   * are removed, and only those.
-   */
-  static create(path: string, { force = false }: { force?: boolean } = {}): RunFolder {
+  /** Refuses a path where `create` could not make a run's folder, touching nothing. */
+  static assertFree(path: string, { force = false }: { force?: boolean } = {}): void {
     if (existsSync(path) && !statSync(path).isDirectory()) {
       throw new UserError(`${path}: cannot be the run's folder: it is a file; choose another with --out`);
     }
-    const held = Object.values(runFiles).filter((name) => existsSync(join(path, name)));
+    const held = filesHeld(path);
     if (held.length > 0 && !force) {
       throw new UserError(
         `${path}: holds another run (${held.join(', ')}); choose another folder with --out, go on with that run with ` +
           '--resume, or replace it with --force',
       );
     }
-    attempt(`${path}: cannot prepare the run's folder`, () => {
-      mkdirSync(path, { recursive: true });
-      if (held.length > 0) {
-        for (const name of [...held, ...runFolders])
-          rmSync(join(path, name), { recursive: true, force: true });
-      }
+  }
+
+  /**
+   * Makes the folder, and its parents. One that holds a run already is refused, unless `force`: then that run's files
+   * are removed, and only those.
+   */
+  static create(path: string, options: { force?: boolean } = {}): RunFolder {
+    RunFolder.assertFree(path, options);
+    const made = attempt(`${path}: cannot prepare the run's folder`, () => {
+      const first = mkdirSync(path, { recursive: true });
+      const held = filesHeld(path);
+      for (const name of held.length > 0 ? [...held, ...runFolders] : [])
+        rmSync(join(path, name), { recursive: true, force: true });
+      return first !== undefined;
     });
-    return new RunFolder(path);
+    return new RunFolder(path, made);
   }
 
   /** Opens the folder of an earlier run, once its configuration is found to be readable. */
@@ -100,8 +109,15 @@ export class RunFolder {
 
   // ------------------------------------------------------------------------------------------------- configuration
 
+  /** Where this is the first file of a new folder and the disk refuses it, the folder goes too. */
   writeConfig(config: object): void {
-    this.writeAtomically(runFiles.config, `${JSON.stringify(config, null, 2)}\n`);
+    try {
+      this.writeAtomically(runFiles.config, `${JSON.stringify(config, null, 2)}\n`);
+    } catch (error) {
+      if (this.#fresh) quietly(() => rmdirSync(this.path));
+      throw error;
+    }
+    this.#fresh = false;
   }
 
   /** The configuration as it was written; the caller checks what it needs of it. */
@@ -207,6 +223,10 @@ export class RunFolder {
     this.writeAtomically(join('images', name), png);
   }
 }
+
+/** The files of a run that a folder holds. */
+const filesHeld = (path: string): string[] =>
+  Object.values(runFiles).filter((name) => existsSync(join(path, name)));
 
 /** Runs `fn`; what the system refuses becomes one line that opens with `what`. */
 function attempt<T>(what: string, fn: () => T): T {

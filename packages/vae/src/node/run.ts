@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { loadStateDict, saveStateDict } from '@tapegrad/nn';
+import { decodeSafetensors, type SafetensorsEntry, saveStateDict } from '@tapegrad/nn';
 import type { Device } from '@tapegrad/tensor';
 import { Generator } from '@tapegrad/tensor';
 import { type Autoencoder, type ModelSpec, models, type TrainingDefaults } from '../models/index.ts';
 import { type Dataset, heldOutDigits, loadDataset } from './data/datasets.ts';
-import { UserError } from './errors.ts';
+import { reasonOf, UserError } from './errors.ts';
 import { RunFolder, runFiles } from './run-folder.ts';
 import { nearestName } from './suggest.ts';
 
@@ -28,7 +28,7 @@ export function specOf(name: string): ModelSpec {
   if (spec) return spec;
   const near = nearestName(name, [...models.keys()]);
   throw new UserError(
-    `no model is named '${name}'${near ? `; did you mean '${near}'?` : ''} There are ${[...models.keys()].join(', ')}`,
+    `no model is named '${name}'${near ? `; did you mean '${near}'?` : ''} (known: ${[...models.keys()].join(', ')})`,
   );
 }
 
@@ -47,30 +47,83 @@ export interface OpenRun {
   readonly model: Autoencoder;
 }
 
+const numbers = [
+  'latent',
+  'hidden',
+  'beta',
+  'batchSize',
+  'epochs',
+  'lr',
+  'beta1',
+  'beta2',
+  'seed',
+  'logEvery',
+];
+
 export function readRunConfig(folder: RunFolder): { config: RunConfig; spec: ModelSpec } {
-  const config = folder.readConfig() as unknown as RunConfig;
-  const spec = models.get(config.model);
-  if (!spec || !Array.isArray(config.imageShape) || !(config.latent >= 1)) {
-    throw new UserError(`${folder.path}: its config.json does not describe a model that this version knows`);
-  }
-  return { config, spec };
+  const config = folder.readConfig();
+  const refuse = (what: string) => {
+    throw new UserError(
+      `${folder.file(runFiles.config)}: broken: ${what}; the run cannot be used without it`,
+    );
+  };
+  const spec = models.get(config.model as string);
+  if (!spec)
+    throw refuse(
+      `no model is named ${JSON.stringify(config.model)} (known: ${[...models.keys()].join(', ')})`,
+    );
+  const odd = numbers.find((key) => !Number.isFinite(config[key]));
+  if (odd) refuse(`${odd} is ${JSON.stringify(config[odd])}, not a number`);
+  const { imageShape, data } = config;
+  if (!Array.isArray(imageShape) || imageShape.length !== 3)
+    refuse('imageShape is not [channels, height, width]');
+  if (typeof data !== 'string') refuse('data is not a name');
+  return { config: config as unknown as RunConfig, spec };
 }
 
-/** Opens a run folder and loads its weights. */
-export function openRun(path: string, device: Device): OpenRun {
+/** What a run folder holds, as far as it can be checked without a device. */
+export interface StoredRun {
+  readonly folder: RunFolder;
+  readonly config: RunConfig;
+  readonly spec: ModelSpec;
+  readonly weights: ReadonlyMap<string, SafetensorsEntry>;
+}
+
+export function readRun(path: string): StoredRun {
   const folder = RunFolder.open(path);
   const { config, spec } = readRunConfig(folder);
   if (!folder.has(runFiles.weights)) {
     throw new UserError(`${path}: the run has no weights yet: it stopped before its first checkpoint`);
   }
-  const model = spec.build(config.imageShape, config, new Generator(config.seed, { device }));
   const file = folder.file(runFiles.weights);
-  try {
-    loadStateDict(model, readFileSync(file));
-  } catch (error) {
-    throw new UserError(`${file}: ${(error as Error).message}`);
-  }
+  const { tensors: weights } = attempt(`${file}: broken`, () => decodeSafetensors(readFileSync(file)));
+  return { folder, config, spec, weights };
+}
+
+/** Opens a run: builds its model and loads the weights. */
+export function openRun(run: string | StoredRun, device: Device): OpenRun {
+  const { folder, config, spec, weights } = typeof run === 'string' ? readRun(run) : run;
+  const model = spec.build(config.imageShape, config, new Generator(config.seed, { device }));
+  const what = `${folder.file(runFiles.weights)}: weights of another architecture`;
+  attempt(what, () => model.loadStateDict(weights));
   return { folder, config, spec, model };
+}
+
+/** Images for a run: its own dataset's, or another's, of the same size. */
+export function dataForRun({ config }: Pick<OpenRun, 'config'>, name = config.data): Dataset {
+  const data = loadData(name, null);
+  const [wanted, found] = [config.imageShape, data.shape].map((shape) => shape.join('x'));
+  if (wanted !== found)
+    throw new UserError(`--data ${name}: images of ${found}, but the run's are ${wanted}`);
+  return data;
+}
+
+function attempt<T>(what: string, fn: () => T): T {
+  try {
+    return fn();
+  } catch (error) {
+    throw new UserError(`${what}: ${reasonOf(error)}`, { cause: error });
+  }
 }
 
 /** Writes the weights under PyTorch's names. */

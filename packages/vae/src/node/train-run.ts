@@ -1,40 +1,64 @@
 import { readFileSync } from 'node:fs';
-import { decodeSafetensors, encodeSafetensors } from '@tapegrad/nn';
-import { DeviceLostError } from '@tapegrad/tensor';
+import { decodeSafetensors, encodeSafetensors, type SafetensorsEntry } from '@tapegrad/nn';
+import { type Device, DeviceLostError } from '@tapegrad/tensor';
 import { latentGrid, reconstructions, samples } from '../gallery.ts';
-import type { ModelSpec } from '../models/index.ts';
+import type { ModelSpec, Nats } from '../models/index.ts';
 import { averageOf, type Figures } from '../pass.ts';
 import { encodePng } from '../pictures/png.ts';
 import type { Raster } from '../pictures/raster.ts';
 import { NotFiniteError, type StepFigures, Trainer } from '../trainer.ts';
 import type { Dataset } from './data/datasets.ts';
-import { UserError } from './errors.ts';
+import { reasonOf, UserError } from './errors.ts';
 import { heldOut, type RunConfig, writeWeights } from './run.ts';
-import { type RunFolder, runFiles } from './run-folder.ts';
+import { type MetricsRecord, type RunFolder, runFiles } from './run-folder.ts';
 
 /** Whom a run tells how it goes: the progress bar, or the lines of `--json`. */
 export interface Listener {
   /** Kernels are being compiled. */
-  preparing(): void;
+  preparing(config: RunConfig): void;
   step(figures: StepFigures, progress: { epoch: number; images: number; imagesPerEpoch: number }): void;
-  epoch(record: Record<string, unknown>): void;
-  note(message: string): void;
+  epoch(record: EpochRecord): void;
+}
+
+/** What `metrics.jsonl` holds of an epoch. */
+export interface EpochRecord extends MetricsRecord {
+  readonly kind: 'epoch';
+  readonly epoch: number;
+  /** Optimizer steps since the beginning, and those of this epoch. */
+  readonly step: number;
+  readonly steps: number;
+  readonly seconds: number;
+  readonly train: Figures;
+  readonly test: Figures;
+  readonly nats?: Nats;
 }
 
 export interface RunRequest {
-  readonly folder: RunFolder;
-  readonly config: RunConfig;
+  /** Makes the folder, or opens it: asked for when nothing but the disk can refuse any more. */
+  readonly folder: () => RunFolder;
+  readonly config: Omit<RunConfig, 'parameters'>;
   readonly spec: ModelSpec;
   readonly data: Dataset;
-  readonly resume: boolean;
+  /** Where to go on from. */
+  readonly resume?: RunState;
   readonly listener: Listener;
   /** Asked after every window of steps: true ends the run there, with a checkpoint. */
   readonly stop: () => boolean;
+  readonly device?: Device;
 }
 
-/** The sums behind an epoch's training averages, which a resumed epoch goes on with. */
+/** A run under way. */
+interface Run extends Omit<RunRequest, 'folder' | 'config'> {
+  readonly folder: RunFolder;
+  readonly config: RunConfig;
+  readonly trainer: Trainer;
+  /** The sums behind the epoch's averages. */
+  tally: Tally;
+}
+
+/** What a resumed epoch goes on with. */
 interface Tally {
-  rows: { figures: Figures; images: number }[];
+  readonly rows: { figures: Figures; images: number }[];
   images: number;
   seconds: number;
 }
@@ -47,68 +71,72 @@ const emptyTally = (): Tally => ({ rows: [], images: 0, seconds: 0 });
  * Returns whether all epochs were done.
  */
 export async function trainRun(request: RunRequest): Promise<boolean> {
-  const { folder, config, spec, data, listener, stop } = request;
-  const trainer = new Trainer(spec, data, config);
-  const tally = emptyTally();
-  if (request.resume) resumeFrom(folder, trainer, tally);
-  listener.preparing();
-  await trainer.prepare();
+  const { spec, data, resume } = request;
+  const trainer = new Trainer(spec, data, { ...request.config, device: request.device });
+  if (resume) restore(trainer, resume);
+  const parameters = trainer.model.parameters().reduce((sum, { size }) => sum + size, 0);
+  const config = { ...request.config, parameters };
+  const folder = request.folder();
+  folder.writeConfig(config);
+  folder.rewindMetrics(trainer);
+  const run = { ...request, folder, config, trainer, tally: resume?.tally ?? emptyTally() };
   try {
+    request.listener.preparing(config);
+    await trainer.prepare();
     while (trainer.epoch < config.epochs) {
-      const epoch = trainer.epoch + 1;
-      const started = performance.now();
-      const onStep = (row: StepFigures) => {
-        tally.rows.push({ figures: row.figures, images: row.images });
-        tally.images += row.images;
-        listener.step(row, { epoch, images: tally.images, imagesPerEpoch: trainer.imagesPerEpoch });
-        if (row.step % config.logEvery === 0)
-          folder.appendMetrics({ kind: 'step', step: row.step, epoch, ...row.figures });
-      };
-      const complete = await trainer.trainEpoch(onStep, stop);
-      tally.seconds += (performance.now() - started) / 1000;
-      if (!complete) {
-        await checkpoint(folder, trainer, config, tally);
+      if (!(await trainEpoch(run))) {
+        await checkpoint(run);
         return false;
       }
-      await finishEpoch(request, trainer, tally);
-      Object.assign(tally, emptyTally());
-      await checkpoint(folder, trainer, config, tally);
+      await finishEpoch(run);
+      run.tally = emptyTally();
+      await checkpoint(run);
     }
+    await lastPictures(run);
   } catch (error) {
-    throw await explained(error, request, trainer, tally);
+    throw explained(error, folder);
   }
-  await lastPictures(request, trainer);
   return true;
 }
 
-async function finishEpoch(
-  { folder, config, spec, data, listener }: RunRequest,
-  trainer: Trainer,
-  tally: Tally,
-) {
-  const { model } = trainer;
-  const train = averageOf(tally.rows);
+async function trainEpoch({ folder, config, trainer, tally, listener, stop }: Run): Promise<boolean> {
+  const epoch = trainer.epoch + 1;
+  const { imagesPerEpoch } = trainer;
+  const started = performance.now();
+  const complete = await trainer.trainEpoch((row) => {
+    const { step, images, figures } = row;
+    tally.rows.push({ figures, images });
+    tally.images += images;
+    listener.step(row, { epoch, images: tally.images, imagesPerEpoch });
+    if (step % config.logEvery === 0) folder.appendMetrics({ kind: 'step', step, epoch, ...figures });
+  }, stop);
+  tally.seconds += (performance.now() - started) / 1000;
+  return complete;
+}
+
+async function finishEpoch({ folder, config, spec, data, listener, trainer, tally }: Run): Promise<void> {
+  const { model, epoch, step } = trainer;
   const test = await trainer.evaluate();
   const nats = model.nats(test);
-  const record = {
-    kind: 'epoch' as const,
-    epoch: trainer.epoch,
-    step: trainer.step,
+  const record: EpochRecord = {
+    kind: 'epoch',
+    epoch,
+    step,
     steps: tally.rows.length,
     seconds: Number(tally.seconds.toFixed(3)),
-    train,
+    train: averageOf(tally.rows),
     test,
     ...(nats ? { nats } : {}),
   };
   folder.appendMetrics(record);
   const { bytes, labels } = heldOut(data);
-  const title = `${config.model}, epoch ${trainer.epoch}: test loss ${test.loss!.toPrecision(4)}`;
+  const title = `${config.model}, epoch ${epoch}: test loss ${test.loss!.toPrecision(4)}`;
   const picture = await reconstructions(model, bytes, spec.normalization, { title, columnLabels: labels });
-  writePicture(folder, `reconstructions-epoch-${String(trainer.epoch).padStart(3, '0')}`, picture);
+  writePicture(folder, `reconstructions-epoch-${String(epoch).padStart(3, '0')}`, picture);
   listener.epoch(record);
 }
 
-async function lastPictures({ folder, config, spec, data }: RunRequest, trainer: Trainer): Promise<void> {
+async function lastPictures({ folder, config, spec, data, trainer }: Run): Promise<void> {
   const { model } = trainer;
   const { bytes, labels } = heldOut(data);
   const title = (what: string) => `${config.model} (d = ${config.latent}): ${what}`;
@@ -127,58 +155,58 @@ export function writePicture(folder: RunFolder, name: string, raster: Raster): s
 }
 
 /** Weights for others, state for `--resume`. The state alone is enough to go on, so a crash between the two is harmless. */
-async function checkpoint(
-  folder: RunFolder,
-  trainer: Trainer,
-  config: RunConfig,
-  tally: Tally,
-): Promise<void> {
-  await writeWeights(folder, trainer.model, config.model);
+async function checkpoint({ folder, trainer, config, tally }: Run): Promise<void> {
   const { tensors, metadata } = await trainer.checkpoint();
-  const state = encodeSafetensors(tensors, {
-    ...metadata,
-    model: config.model,
-    tally: JSON.stringify(tally),
-  });
-  folder.writeAtomically(runFiles.state, state);
+  await writeWeights(folder, trainer.model, config.model);
+  const state = { ...metadata, model: config.model, tally: JSON.stringify(tally) };
+  folder.writeAtomically(runFiles.state, encodeSafetensors(tensors, state));
 }
 
-function resumeFrom(folder: RunFolder, trainer: Trainer, tally: Tally): void {
+/** What `state.safetensors` holds. */
+export interface RunState {
+  readonly file: string;
+  readonly tensors: ReadonlyMap<string, SafetensorsEntry>;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly tally: Tally;
+}
+
+export function readRunState(folder: RunFolder): RunState {
   const file = folder.file(runFiles.state);
-  if (!folder.has(runFiles.state))
-    throw new UserError(`${folder.path}: nothing to resume: it has no state.safetensors`);
+  if (!folder.has(runFiles.state)) {
+    throw new UserError(
+      `${folder.path}: nothing to resume: it has no ${runFiles.state}: the run stopped before its first checkpoint; ` +
+        'start it again with --force',
+    );
+  }
   try {
     const { tensors, metadata } = decodeSafetensors(readFileSync(file));
-    trainer.restore(tensors, metadata);
-    Object.assign(tally, JSON.parse(metadata.tally ?? '{}') as Partial<Tally>);
+    const tally = JSON.parse(metadata.tally ?? '') as Tally;
+    return { file, tensors, metadata, tally };
   } catch (error) {
-    throw new UserError(`${file}: ${(error as Error).message}`);
+    throw new UserError(`${file}: broken: ${reasonOf(error)}; the run cannot be resumed`);
   }
-  folder.rewindMetrics({ step: trainer.step, epoch: trainer.epoch });
 }
 
-/** Errors of training as a user can act on them. */
-async function explained(
-  error: unknown,
-  request: RunRequest,
-  trainer: Trainer,
-  tally: Tally,
-): Promise<unknown> {
-  const { folder, config } = request;
-  const resume = `tapegrad train --resume ${folder.path}`;
-  if (error instanceof DeviceLostError) {
-    const kept = folder.has(runFiles.state)
-      ? `the last checkpoint is kept: go on with \`${resume}\``
-      : 'there was no checkpoint yet: start again with --force';
-    return new UserError(`${error.message}; ${kept}`);
+function restore(trainer: Trainer, { file, tensors, metadata }: RunState): void {
+  try {
+    trainer.restore(tensors, metadata);
+  } catch (error) {
+    throw new UserError(`${file}: ${reasonOf(error)}`);
   }
+}
+
+/** Errors of training as a user can act on them. What is on the disk is the last good checkpoint, and stays. */
+function explained(error: unknown, folder: RunFolder): unknown {
+  const kept = folder.has(runFiles.state);
+  const resume = kept
+    ? `the last checkpoint is kept: go on with \`tapegrad train --resume ${folder.path}\``
+    : 'there was no checkpoint yet: start again with --force';
   if (error instanceof NotFiniteError) {
-    // The trainer has gone back to where all was well: that is the last good checkpoint.
-    while (tally.images > trainer.position) tally.images -= tally.rows.pop()!.images;
-    if (trainer.step > 0) await checkpoint(folder, trainer, config, tally);
-    return new UserError(
-      `${error.message}. ${trainer.step > 0 ? `The state after step ${trainer.step} is kept in ${folder.path}` : 'Nothing was learned yet'}; try a smaller --lr`,
-    );
+    const state = kept ? `the last checkpoint in ${folder.path} is kept` : 'there was no checkpoint yet';
+    return new UserError(`${error.message}; ${state}; try a smaller --lr`);
+  }
+  if (error instanceof DeviceLostError || error instanceof UserError) {
+    return new UserError(`${error.message}; ${resume}`, { cause: error });
   }
   return error;
 }
