@@ -65,20 +65,33 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
 
   // The lane's columns: where B and C have them. Those past the end read the last column and are not stored.
   let b_base = params.b.x + z * params.b.y;
+  //% if FLAT
   //% for q in 0..4
   let n${q} = min(n_first + ${q}, params.columns - 1);
-  //% if FLAT
   let b_at${q} = b_base + n${q} * params.w.y * params.hw_stride.y;
   let c_at${q} = n${q} * params.c_columns.z;
+  //% end
   //% else
-  let n01_${q} = n${q} / params.columns2;
-  let d2_${q} = n${q} - n01_${q} * params.columns2;
-  let d0_${q} = n01_${q} / params.columns1;
-  let d1_${q} = n01_${q} - d0_${q} * params.columns1;
-  let h${q} = params.h.x + d1_${q} * params.h.y;
-  let w${q} = params.w.x + d2_${q} * params.w.y;
-  let b_at${q} = b_base + d0_${q} * params.b.z + h${q} * params.hw_stride.x + w${q} * params.hw_stride.y;
-  let c_at${q} = d0_${q} * params.c_columns.x + d1_${q} * params.c_columns.y + d2_${q} * params.c_columns.z;
+  // Divisions are slow without hardware for them: only the first column's digits are divided out, the others follow.
+  let n0 = min(n_first, params.columns - 1);
+  let n01 = i32(u32(n0) / u32(params.columns2));
+  var d2 = n0 - n01 * params.columns2;
+  var d0 = i32(u32(n01) / u32(params.columns1));
+  var d1 = n01 - d0 * params.columns1;
+  //% for q in 0..4
+  //% if q > 0
+  if n_first + ${q} < params.columns {
+    let row_ends = d2 + 1 == params.columns2;
+    let plane_ends = row_ends && d1 + 1 == params.columns1;
+    d0 = select(d0, d0 + 1, plane_ends);
+    d1 = select(select(d1, d1 + 1, row_ends), 0, plane_ends);
+    d2 = select(d2 + 1, 0, row_ends);
+  }
+  //% end
+  let h${q} = params.h.x + d1 * params.h.y;
+  let w${q} = params.w.x + d2 * params.w.y;
+  let b_at${q} = b_base + d0 * params.b.z + h${q} * params.hw_stride.x + w${q} * params.hw_stride.y;
+  let c_at${q} = d0 * params.c_columns.x + d1 * params.c_columns.y + d2 * params.c_columns.z;
   //% end
   //% end
   let b_step = params.w.z * params.hw_stride.y;

@@ -1,5 +1,7 @@
 // Elementwise ops with broadcasting. The host appends `fn f(a, b, c, p) -> f32`, the op's own expression.
-// Host constants: WORKGROUP, ITEMS (elements a thread does), LINEAR (inputs are read straight, or are one value).
+// Host constants: WORKGROUP, ITEMS (elements, or vec4s of them, a thread does), LINEAR (inputs are read straight, or are
+// one value). VECTORS: a thread does four neighbours at once, which halves the time of a software adapter; then A_STRAIGHT
+// … tell which inputs are read straight, and A_SPLAT … which have one value for all four neighbours.
 
 const MAX_DIGITS = 8u;
 
@@ -15,10 +17,26 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
+//% if VECTORS
+@group(0) @binding(1) var<storage, read_write> out: array<vec4f>;
+//% else
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
+//% end
+//% if VECTORS && A_STRAIGHT
+@group(0) @binding(2) var<storage, read> in_a: array<vec4f>;
+//% else
 @group(0) @binding(2) var<storage, read> in_a: array<f32>;
+//% end
+//% if VECTORS && B_STRAIGHT
+@group(0) @binding(3) var<storage, read> in_b: array<vec4f>;
+//% else
 @group(0) @binding(3) var<storage, read> in_b: array<f32>;
+//% end
+//% if VECTORS && C_STRAIGHT
+@group(0) @binding(4) var<storage, read> in_c: array<vec4f>;
+//% else
 @group(0) @binding(4) var<storage, read> in_c: array<f32>;
+//% end
 
 // Where each input has the element for output index i.
 fn positions(i: u32) -> vec3u {
@@ -40,42 +58,88 @@ fn positions(i: u32) -> vec3u {
   return at;
 }
 
-// A workgroup covers WORKGROUP * ITEMS neighbouring elements, each thread every WORKGROUP-th of them.
-fn first_element(group: u32, local: u32) -> u32 {
+//% if VECTORS
+fn load_a(i: u32) -> vec4f {
+  //% if A_STRAIGHT
+  return in_a[i];
+  //% else
+  //% if A_SPLAT
+  return vec4f(in_a[positions(4u * i).x]);
+  //% else
+  return vec4f(in_a[positions(4u * i).x], in_a[positions(4u * i + 1u).x], in_a[positions(4u * i + 2u).x], in_a[positions(4u * i + 3u).x]);
+  //% end
+  //% end
+}
+
+fn load_b(i: u32) -> vec4f {
+  //% if B_STRAIGHT
+  return in_b[i];
+  //% else
+  //% if B_SPLAT
+  return vec4f(in_b[positions(4u * i).y]);
+  //% else
+  return vec4f(in_b[positions(4u * i).y], in_b[positions(4u * i + 1u).y], in_b[positions(4u * i + 2u).y], in_b[positions(4u * i + 3u).y]);
+  //% end
+  //% end
+}
+
+fn load_c(i: u32) -> vec4f {
+  //% if C_STRAIGHT
+  return in_c[i];
+  //% else
+  //% if C_SPLAT
+  return vec4f(in_c[positions(4u * i).z]);
+  //% else
+  return vec4f(in_c[positions(4u * i).z], in_c[positions(4u * i + 1u).z], in_c[positions(4u * i + 2u).z], in_c[positions(4u * i + 3u).z]);
+  //% end
+  //% end
+}
+
+fn map(a: vec4f, b: vec4f, c: vec4f) -> vec4f {
+  return vec4f(f(a.x, b.x, c.x, params.p), f(a.y, b.y, c.y, params.p), f(a.z, b.z, c.z, params.p), f(a.w, b.w, c.w, params.p));
+}
+
+fn none() -> vec4f { return vec4f(); }
+//% else
+fn load_a(i: u32) -> f32 { return in_a[positions(i).x]; }
+fn load_b(i: u32) -> f32 { return in_b[positions(i).y]; }
+fn load_c(i: u32) -> f32 { return in_c[positions(i).z]; }
+fn map(a: f32, b: f32, c: f32) -> f32 { return f(a, b, c, params.p); }
+fn none() -> f32 { return 0.0; }
+//% end
+
+fn items() -> u32 {
+  return select(params.size, params.size / 4u, VECTORS);
+}
+
+// A workgroup covers WORKGROUP * ITEMS neighbouring elements or vec4s, each thread every WORKGROUP-th of them.
+fn first_item(group: u32, local: u32) -> u32 {
   return group * WORKGROUP * ITEMS + local;
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn unary(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-  var i = first_element(group_index(wid, groups), local);
-  for (var item = 0u; item < ITEMS; item++) {
-    if i < params.size {
-      out[i] = f(in_a[positions(i).x], 0.0, 0.0, params.p);
-    }
+  var i = first_item(group_index(wid, groups), local);
+  for (var item = 0u; item < ITEMS && i < items(); item++) {
+    out[i] = map(load_a(i), none(), none());
     i += WORKGROUP;
   }
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn binary(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-  var i = first_element(group_index(wid, groups), local);
-  for (var item = 0u; item < ITEMS; item++) {
-    if i < params.size {
-      let at = positions(i);
-      out[i] = f(in_a[at.x], in_b[at.y], 0.0, params.p);
-    }
+  var i = first_item(group_index(wid, groups), local);
+  for (var item = 0u; item < ITEMS && i < items(); item++) {
+    out[i] = map(load_a(i), load_b(i), none());
     i += WORKGROUP;
   }
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn ternary(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-  var i = first_element(group_index(wid, groups), local);
-  for (var item = 0u; item < ITEMS; item++) {
-    if i < params.size {
-      let at = positions(i);
-      out[i] = f(in_a[at.x], in_b[at.y], in_c[at.z], params.p);
-    }
+  var i = first_item(group_index(wid, groups), local);
+  for (var item = 0u; item < ITEMS && i < items(); item++) {
+    out[i] = map(load_a(i), load_b(i), load_c(i));
     i += WORKGROUP;
   }
 }

@@ -8,7 +8,7 @@ export type Parameters = readonly number[];
 
 type Scalar = (a: number, b: number, c: number, p: Parameters) => number;
 
-/** Threads of a workgroup, and elements a thread does. */
+/** Threads of a workgroup, and elements, or vectors of four, that a thread does. */
 const WORKGROUP = 64;
 const ITEMS = 4;
 /** Digits that the strided kernel decodes; collapsing neighbouring axes makes real programs stay far below. */
@@ -74,16 +74,32 @@ function elementwiseLaunch(
   }
   // With at most one digit left, every input is read straight or is a single value.
   const linear = rank <= 1;
+  const size = sizeOf(output.shape);
+  const vectors = size % 4 === 0;
+  // Each input along a vector: read straight, or one value (the last axis is broadcast and no vector leaves a row).
+  const [A, B, C] = strides.map((list, i) => ({
+    straight: vectors && inputs[i]!.size === size,
+    splat: vectors && (rank === 0 || (list.at(-1) === 0 && collapsed.shape.at(-1)! % 4 === 0)),
+  }));
+  const modes = {
+    VECTORS: vectors,
+    A_STRAIGHT: A!.straight,
+    A_SPLAT: A!.splat,
+    B_STRAIGHT: B?.straight ?? false,
+    B_SPLAT: B?.splat ?? false,
+    C_STRAIGHT: C?.straight ?? false,
+    C_SPLAT: C?.splat ?? false,
+  };
   const pad = (list: readonly number[]) => [...new Array(MAX_DIGITS - list.length).fill(0), ...list];
   return {
     shader: 'elementwise',
     entry,
-    constants: { WORKGROUP, ITEMS, LINEAR: linear },
+    constants: { WORKGROUP, ITEMS, LINEAR: linear, ...modes },
     code: `fn f(a: f32, b: f32, c: f32, p: vec4f) -> f32 { return ${expression}; }`,
     outputs: [output],
     inputs,
     uniforms: [
-      sizeOf(output.shape),
+      size,
       rank,
       0,
       0,
@@ -91,7 +107,7 @@ function elementwiseLaunch(
       ...pad(collapsed.shape),
       ...strides.flatMap(pad),
     ],
-    workgroups: Math.ceil(output.size / (WORKGROUP * ITEMS)),
+    workgroups: Math.ceil(size / (WORKGROUP * ITEMS * (vectors ? 4 : 1))),
   };
 }
 

@@ -69,7 +69,6 @@ export const contractionVariants = {
   lanes16: lanes(16, true),
   lanes32: lanes(32, true),
   alone4: lanes(4, false),
-  alone8: lanes(8, false),
 } satisfies Record<string, ContractionVariant>;
 
 /** Whether an adapter can run a variant: lanes exchange values only in subgroups of one known size. */
@@ -120,7 +119,7 @@ export function chooseVariant(adapter: Adapter, task: Contraction, splittable: b
   if (rows * columns * sums * task.batch < 2 ** 15) return naive;
   if (isProduct(task) && columns < 16 && rows > columns) [rows, columns] = [columns, rows];
   const subgroups = runsOn(adapter, contractionVariants.lanes8);
-  const most = adapter.kind === 'lavapipe' && subgroups ? 32 : 8;
+  const most = !subgroups ? 4 : adapter.kind === 'lavapipe' ? 32 : 8;
   const tall = rows >= 24 ? 32 : rows > 8 ? 16 : rows > 4 ? 8 : 4;
   const variant = lanes(Math.min(tall, most) as 4 | 8 | 16 | 32, subgroups);
   const tiles =
