@@ -1,6 +1,6 @@
 // C[z, m, n] = sum over i of A(z, m, i) * B(z, n, i), all addresses affine: matmul and every convolution. This is the
 // plain kernel, an output a thread, for small tasks and to compare the others with.
-// The formulas are in packages/tensor/src/webgpu/contraction.ts. Host constants: WORKGROUP, PADDED.
+// The formulas are in packages/tensor/src/webgpu/contraction.ts. Host constants: WORKGROUP, PADDED, FUSED.
 
 struct Params {
   rows: u32,
@@ -18,12 +18,21 @@ struct Params {
   c_columns: vec4u,
   outputs: u32, // elements of C
   parts: u32,
+  stages: array<vec4u, 3>, // of what was merged into the end (FUSED): see webgpu/fuse.ts
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> c: array<f32>;
 @group(0) @binding(2) var<storage, read> a: array<f32>;
 @group(0) @binding(3) var<storage, read> b: array<f32>;
+
+fn store(at: u32, value: f32) {
+  //% if FUSED
+  c[at] = finish(value, at);
+  //% else
+  c[at] = value;
+  //% end
+}
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -56,7 +65,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     }
   }
   let columns = vec3u(d0, d1, d2) * params.c_columns.xyz;
-  c[params.c.x + z * params.c.y + m * params.c.z + columns.x + columns.y + columns.z] = sum;
+  store(params.c.x + z * params.c.y + m * params.c.z + columns.x + columns.y + columns.z, sum);
 }
 
 // Adds up partial sums that lie one after the other in `a`, always in the same order.
@@ -68,5 +77,5 @@ fn add_parts(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: 
   for (var part = 0u; part < params.parts; part++) {
     sum += a[part * params.outputs + index];
   }
-  c[index] = sum;
+  store(index, sum);
 }

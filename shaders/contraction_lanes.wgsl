@@ -12,6 +12,7 @@ enable subgroups;
 //   A_K4: by k;   A_M4: by row;   otherwise scalars          B_K4: by k;   B_N4: by column;   otherwise scalars
 //   A_FLAT: A's summed digits are one arithmetic sequence    FLAT: so are B's, and its columns, as in a matrix product
 //   C_N4: the four columns are neighbours in C               TAIL: K is no multiple of 4      CHECKED: B is padded
+//   FUSED: what is stored goes through finish(), which the host appends
 // The lines with //% are expanded by packages/tensor/src/webgpu/template.ts: sums in an array would live in memory.
 
 struct Params {
@@ -30,6 +31,7 @@ struct Params {
   c_columns: vec4i,
   tiles: vec4i, // along the columns, along the rows; workgroups in all
   parts: vec4i, // of K: their number, the length of each, elements of C in each
+  stages: array<vec4u, 3>, // of what was merged into the end (FUSED): see webgpu/fuse.ts
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -47,6 +49,16 @@ struct Params {
 @group(0) @binding(3) var<storage, read> b: array<vec4f>;
 //% else
 @group(0) @binding(3) var<storage, read> b: array<f32>;
+//% end
+
+//% if !C_N4
+fn store(at: i32, value: f32) {
+  //% if FUSED
+  c[at] = finish(value, u32(at));
+  //% else
+  c[at] = value;
+  //% end
+}
 //% end
 
 @compute @workgroup_size(LANES)
@@ -226,12 +238,17 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   if m_first + ${r} < params.rows {
     let c_row = c_base + ${r} * params.c.z;
     //% if C_N4
-    c[u32(c_row + c_at0) / 4u] = sum${r};
+    let at${r} = u32(c_row + c_at0);
+    //% if FUSED
+    c[at${r} / 4u] = finish(sum${r}, at${r});
     //% else
-    c[c_row + c_at0] = sum${r}.x;
-    if n_first + 1 < params.columns { c[c_row + c_at1] = sum${r}.y; }
-    if n_first + 2 < params.columns { c[c_row + c_at2] = sum${r}.z; }
-    if n_first + 3 < params.columns { c[c_row + c_at3] = sum${r}.w; }
+    c[at${r} / 4u] = sum${r};
+    //% end
+    //% else
+    store(c_row + c_at0, sum${r}.x);
+    if n_first + 1 < params.columns { store(c_row + c_at1, sum${r}.y); }
+    if n_first + 2 < params.columns { store(c_row + c_at2, sum${r}.z); }
+    if n_first + 3 < params.columns { store(c_row + c_at3, sum${r}.w); }
     //% end
   }
   //% end

@@ -242,7 +242,19 @@ export function convTranspose2d(x: Tensor, weight: Tensor, options: ConvTranspos
       );
     }
   }
-  return apply(ops.conv2dInputGradient, [x, weight], { ...attributes, size: [along(0), along(1)] });
+  const size: [number, number] = [along(0), along(1)];
+  if (extra[0] < stride[0] && extra[1] < stride[1])
+    return apply(ops.conv2dInputGradient, [x, weight], { ...attributes, size });
+  // With more, the output is no image of a convolution that gives `x`: cut it out of the one without any padding.
+  const whole = ([0, 1] as const).map((d) => size[d] + 2 * padding[d] - extra[d]) as [number, number];
+  const unpadded = apply(ops.conv2dInputGradient, [x, weight], {
+    ...attributes,
+    padding: [0, 0],
+    size: whole,
+  });
+  const after = ([0, 1] as const).map((d): [number, number] => [0, Math.max(0, extra[d] - padding[d])]);
+  const [rows, columns] = ([0, 1] as const).map((d): [number, number] => [padding[d], padding[d] + size[d]]);
+  return slice(pad(unpadded, [[0, 0], [0, 0], ...after]), null, null, rows!, columns!);
 }
 
 export { convOutputSize };

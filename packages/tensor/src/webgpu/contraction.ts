@@ -186,7 +186,8 @@ function runNaive(gpu: Kernels, task: Contraction, a: Tensor, b: Tensor, c: Tens
   const outputs = product(task.columns) * task.rows * task.batch;
   gpu.launch({
     shader: 'contraction',
-    constants: { WORKGROUP, PADDED: task.padded },
+    constants: { WORKGROUP, PADDED: task.padded, FUSED: false },
+    fusion: { role: 'producer', words: 44, vectors: false },
     outputs: [c],
     inputs: [a, b],
     uniforms: [...addresses(task), outputs],
@@ -199,7 +200,8 @@ function addParts(gpu: Kernels, parts: Tensor, c: Tensor): void {
   gpu.launch({
     shader: 'contraction',
     entry: 'add_parts',
-    constants: { WORKGROUP, PADDED: false },
+    constants: { WORKGROUP, PADDED: false, FUSED: false },
+    fusion: { role: 'producer', words: 44, vectors: false },
     outputs: [c],
     inputs: [parts],
     uniforms: [...new Array(40).fill(0), c.size, parts.size / c.size],
@@ -223,6 +225,7 @@ function runLanes(
   const tiles = [Math.ceil(columns / (4 * LANES)), Math.ceil(task.rows / variant.rows)] as const;
   const groups = tiles[0] * tiles[1] * task.batch * parts;
   const length = Math.ceil(sums / parts / 4) * 4;
+  const C_N4 = (fours(partSize) || parts === 1) && storesVectors(task);
   gpu.launch({
     shader: 'contraction_lanes',
     constants: {
@@ -233,8 +236,10 @@ function runLanes(
       CHECKED: task.padded,
       TAIL: sums % 4 !== 0,
       ...vectorModes(task),
-      C_N4: fours(partSize) || parts === 1 ? storesVectors(task) : false,
+      C_N4,
+      FUSED: false,
     },
+    fusion: { role: 'producer', words: 48, vectors: C_N4 },
     outputs: [c],
     inputs: [a, b],
     uniforms: [...addresses(task), ...[...tiles, groups, 0], ...[parts, length, partSize, 0]],

@@ -32,6 +32,8 @@ export interface Dispatch {
   readonly workgroups: readonly [number, number, number];
   /** The op that asked for it. */
   readonly op: string;
+  /** What it was made from. */
+  readonly launch: Launch;
 }
 
 /** Receives launches instead of the queue, while a step is captured. */
@@ -250,6 +252,7 @@ export class WebGPUDevice implements Device {
       uniforms: packUniforms(launch),
       workgroups: spread(launch.workgroups),
       op: this.#op,
+      launch,
     };
     if (this.#recorder) this.#recorder.launched(dispatch);
     else this.#encode(dispatch);

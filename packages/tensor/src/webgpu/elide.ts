@@ -72,10 +72,10 @@ function writersToRedirect(
   return writers.length > 0 ? writers : undefined;
 }
 
-const sameBuffer = (a: GpuStorage, b: GpuStorage) =>
+export const sameBuffer = (a: GpuStorage, b: GpuStorage) =>
   a === b || (a.block !== undefined && a.block === b.block);
 
-const overlaps = (a: Binding, b: Binding) =>
+export const overlaps = (a: Binding, b: Binding) =>
   sameBuffer(a.storage, b.storage) && a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;
 
 function redirect(dispatch: Dispatch, { source, target }: Copy): Dispatch {

@@ -30,7 +30,24 @@ export interface Launch {
   readonly uniforms: readonly (number | Float)[];
   /** Workgroups: a count (spread over x and y by itself; see `group_index` in the prelude) or exact extents. */
   readonly workgroups: number | readonly [number, number, number];
+  /** What lets a captured program merge this launch with its neighbours: see `fuse.ts`. */
+  readonly fusion?: Fusion;
 }
+
+/** A producer passes what it stores through `finish`; an elementwise consumer can become that function. */
+export type Fusion =
+  | {
+      readonly role: 'producer';
+      /** Where the stages' uniforms begin, in words. */
+      readonly words: number;
+      /** Whether it stores vec4s. */
+      readonly vectors: boolean;
+    }
+  | {
+      readonly role: 'elementwise';
+      readonly expression: string;
+      readonly parameters: readonly number[];
+    };
 
 /** What an op's kernel may ask of the WebGPU device. */
 export interface Kernels {

@@ -4,6 +4,8 @@ import { type Shape, show } from '../shape.ts';
 import { keep, scope, Tensor } from '../tensor.ts';
 import type { Binding, Dispatch, Recorder, WebGPUDevice } from './device.ts';
 import { elideCopies } from './elide.ts';
+import { fuseElementwise } from './fuse.ts';
+import type { Launch } from './kernels.ts';
 import { type Block, byteLength, type GpuStorage } from './memory.ts';
 import { UNIFORM_SLOT } from './pipelines.ts';
 import { type Lifetime, type MemoryPlan, planMemory } from './plan.ts';
@@ -90,6 +92,8 @@ export class Program<R = unknown> {
   readonly memory: ProgramMemory;
   /** Copies that were dropped because their source is now written where it belongs. */
   readonly elided: number;
+  /** Elementwise launches that were merged into the kernels before them. */
+  readonly fused: number;
   readonly #recording: Recording;
   readonly #inputs: readonly Tensor[];
   readonly #steps: readonly Step[];
@@ -155,8 +159,11 @@ export class Program<R = unknown> {
       storage.block ??= device.pool.take(byteLength(storage.dtype, storage.size));
 
     const isTemporary = (storage: GpuStorage) => recording.made.has(storage) && storage.block === undefined;
-    const dispatches = elideCopies(recording.dispatches, isTemporary);
-    this.elided = recording.dispatches.length - dispatches.length;
+    const find = (launch: Launch) => device.pipelines.find(launch);
+    const fused = fuseElementwise(recording.dispatches, isTemporary, find);
+    const dispatches = elideCopies(fused, isTemporary);
+    this.fused = recording.dispatches.length - fused.length;
+    this.elided = fused.length - dispatches.length;
     const { limits } = device.gpu;
     const lifetimes = lifetimesOf(dispatches, isTemporary);
     const largest = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
@@ -425,7 +432,7 @@ export class Program<R = unknown> {
     const count = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
     return [
       ...[head, ...rows].map(line),
-      `${count(this.launches, 'launch', 'launches')}, ${count(this.elided, 'copy', 'copies')} elided`,
+      `${count(this.launches, 'launch', 'launches')}, ${this.fused} merged into others, ${count(this.elided, 'copy', 'copies')} elided`,
       `temporaries: ${bytesText(planned)} in ${count(buffers, 'buffer', 'buffers')}, largest live set ${bytesText(liveSet)}${ratio}; ` +
         `arguments, results, constants and uniforms: ${bytesText(own)}`,
     ].join('\n');

@@ -1,0 +1,108 @@
+import * as tg from '@tapegrad/tensor';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { adapter, device } from './helpers/device.ts';
+
+/* Elementwise ops merged into the ends of contractions, in captured programs: same bytes, fewer launches. */
+
+tg.setDefaultDevice(device);
+const generator = new tg.Generator(7, { device });
+const numbers = (...shape: number[]) => tg.keep(generator.normal(shape));
+
+type Case = [name: string, fused: number, fn: () => tg.Tensor | tg.Tensor[]];
+
+const cases: Case[] = [];
+const numbers2 = numbers(2, 1);
+for (const [b, k, n] of [
+  [33, 20, 24],
+  [64, 128, 17],
+  [5, 300, 3],
+  [130, 64, 40],
+] as const) {
+  const [x, w, bias, row] = [numbers(b, k), numbers(n, k), numbers(n), numbers(1, n)];
+  const [column, scalar, same] = [numbers(b, 1), numbers(), numbers(b, n)];
+  const product = () => tg.matmul(x, w, { transposeB: true });
+  const size = `${b}x${k}x${n}`;
+  cases.push(
+    [`matmul ${size} + bias, relu`, 2, () => product().add(bias).relu()],
+    [`matmul ${size}, bias first`, 1, () => tg.sub(bias, product())],
+    [`matmul ${size} + [1, n], scaled`, 2, () => product().add(row).mul(0.5)],
+    [`matmul ${size} + [b, 1]`, 1, () => product().add(column)],
+    [`matmul ${size} times a scalar tensor`, 1, () => product().mul(scalar)],
+    [`matmul ${size} masked`, 1, () => tg.apply(tg.ops.maskPositive, [product(), same], [])],
+    [
+      `matmul ${size}, three stages and one too many`,
+      3,
+      () => product().add(bias).mul(same).sub(row).add(same),
+    ],
+    [
+      `matmul ${size}, read twice: left alone`,
+      0,
+      () => {
+        const y = product();
+        return y.relu().add(y);
+      },
+    ],
+    [
+      `matmul ${size}, also returned: left alone`,
+      0,
+      () => {
+        const y = product();
+        return [y, y.relu()];
+      },
+    ],
+    [`matmul ${size}, broadcast by the op: left alone`, 0, () => product().reshape([b, 1, n]).add(numbers2)],
+  );
+}
+for (const [c, h, w, o, kernel, stride] of [
+  [3, 9, 7, 5, 3, 2],
+  [4, 8, 8, 16, 4, 2],
+  [1, 12, 12, 8, 4, 2],
+] as const) {
+  const [x, weight, bias] = [numbers(6, c, h, w), numbers(o, c, kernel, kernel), numbers(o, 1, 1)];
+  const [back, map] = [numbers(o, c, kernel, kernel), numbers(c, 1, 1)];
+  const name = `${c}x${h}x${w} to ${o}, kernel ${kernel}, stride ${stride}`;
+  const conv = () => tg.conv2d(x, weight, { stride, padding: 1 });
+  const [oh, ow] = conv().shape.slice(2) as [number, number];
+  const y = numbers(6, o, oh, ow);
+  const transposed = () => tg.convTranspose2d(y, back, { stride, padding: 1 });
+  cases.push(
+    [`conv2d ${name} + bias, relu`, 2, () => conv().add(bias).relu()],
+    [`convTranspose2d ${name} + bias, relu: every phase`, 2, () => transposed().add(map).relu()],
+    [`conv2d ${name}, leaky`, 1, () => conv().leakyRelu(0.1)],
+  );
+}
+
+for (const [name, fused, fn] of cases) {
+  test(`${name} (${adapter})`, async () => {
+    const captured = tg.capture(fn);
+    const results = [captured()].flat();
+    const eager = tg.scope(() => [fn()].flat());
+    assert.is(captured.programs[0]!.fused, fused);
+    for (const [i, result] of results.entries()) {
+      const [seen, expected] = [await result.data(), await eager[i]!.data()];
+      const differs = new Uint32Array(seen.buffer).findIndex(
+        (bits, k) => bits !== new Uint32Array(expected.buffer)[k],
+      );
+      assert.is(differs, -1, `element ${differs}: ${seen[differs]} instead of ${expected[differs]}`);
+    }
+    captured.dispose();
+  });
+}
+
+test('a write to the operand in between keeps the launches apart', async () => {
+  const [x, w] = [numbers(16, 32), numbers(32, 24)];
+  const operand = tg.keep(tg.zeros([24]));
+  const next = numbers(24);
+  const step = () => {
+    const y = x.matmul(w);
+    tg.assign(operand, next);
+    return y.add(operand);
+  };
+  const captured = tg.capture(step);
+  const seen = await captured().data();
+  assert.is(captured.programs[0]!.fused, 0);
+  assert.equal(seen, await tg.scope(step).data());
+});
+
+test.run();
