@@ -17,7 +17,6 @@ struct Params {
   c: vec4u, // offset, batch, row
   c_columns: vec4u,
   outputs: u32, // elements of C
-  parts: u32,
   stages: array<vec4u, 3>, // of what was merged into the end (FUSED): see webgpu/fuse.ts
 }
 
@@ -66,16 +65,4 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   }
   let columns = vec3u(d0, d1, d2) * params.c_columns.xyz;
   store(params.c.x + z * params.c.y + m * params.c.z + columns.x + columns.y + columns.z, sum);
-}
-
-// Adds up partial sums that lie one after the other in `a`, always in the same order.
-@compute @workgroup_size(WORKGROUP)
-fn add_parts(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-  let index = group_index(id, groups) * WORKGROUP + local;
-  if index >= params.outputs { return; }
-  var sum = 0.0;
-  for (var part = 0u; part < params.parts; part++) {
-    sum += a[part * params.outputs + index];
-  }
-  store(index, sum);
 }

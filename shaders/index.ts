@@ -1,6 +1,7 @@
 /** The WGSL files of this folder, one kernel family each. */
 export const shaderNames = [
   'prelude',
+  'add_parts',
   'cast',
   'contraction',
   'contraction_lanes',

@@ -18,6 +18,7 @@ for (const [b, k, n] of [
   [64, 128, 17],
   [5, 300, 3],
   [130, 64, 40],
+  [8, 4096, 24],
 ] as const) {
   const [x, w, bias, row] = [numbers(b, k), numbers(n, k), numbers(n), numbers(1, n)];
   const [column, scalar, same] = [numbers(b, 1), numbers(), numbers(b, n)];

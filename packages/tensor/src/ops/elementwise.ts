@@ -108,6 +108,7 @@ function elementwiseLaunch(
       ...strides.flatMap(pad),
     ],
     workgroups: Math.ceil(size / (WORKGROUP * ITEMS * (vectors ? 4 : 1))),
+    fusion: { role: 'elementwise', expression, parameters },
   };
 }
 

@@ -198,13 +198,12 @@ function runNaive(gpu: Kernels, task: Contraction, a: Tensor, b: Tensor, c: Tens
 /** c = the sum of the parts, which lie one after the other. */
 function addParts(gpu: Kernels, parts: Tensor, c: Tensor): void {
   gpu.launch({
-    shader: 'contraction',
-    entry: 'add_parts',
-    constants: { WORKGROUP, PADDED: false, FUSED: false },
-    fusion: { role: 'producer', words: 44, vectors: false },
+    shader: 'add_parts',
+    constants: { WORKGROUP, FUSED: false },
+    fusion: { role: 'producer', words: 4, vectors: false },
     outputs: [c],
     inputs: [parts],
-    uniforms: [...new Array(40).fill(0), c.size, parts.size / c.size],
+    uniforms: [c.size, parts.size / c.size, 0, 0],
     workgroups: Math.ceil(c.size / WORKGROUP),
   });
 }

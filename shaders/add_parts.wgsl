@@ -1,0 +1,29 @@
+// The second half of a contraction whose sums were split: adds up the parts, which lie one after the other, always in
+// the same order. Host constants: WORKGROUP, FUSED.
+
+struct Params {
+  outputs: u32, // elements of C
+  parts: u32,
+  unused0: u32,
+  unused1: u32,
+  stages: array<vec4u, 3>, // of what was merged into the end (FUSED): see webgpu/fuse.ts
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> c: array<f32>;
+@group(0) @binding(2) var<storage, read> partial: array<f32>;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+  let index = group_index(id, groups) * WORKGROUP + local;
+  if index >= params.outputs { return; }
+  var sum = 0.0;
+  for (var part = 0u; part < params.parts; part++) {
+    sum += partial[part * params.outputs + index];
+  }
+  //% if FUSED
+  c[index] = finish(sum, index);
+  //% else
+  c[index] = sum;
+  //% end
+}
