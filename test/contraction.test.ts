@@ -108,6 +108,7 @@ const cases: Case[] = [
 const forms: [string, Partial<ContractionVariant>][] = [
   ...Object.entries(contractionVariants),
   ['lanes8 in 3 parts', { ...contractionVariants.lanes8, parts: 3 }],
+  ['tiles64 in 3 parts', { ...contractionVariants.tiles64, parts: 3 }],
   ['alone4 in 2 parts', { ...contractionVariants.alone4, parts: 2 }],
   ['the one chosen', {}],
 ];
@@ -195,6 +196,7 @@ test('infinities of one summand stay with it: tails are masked, not multiplied b
 
 test('templates: loops, nested and empty', () => {
   const source =
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the template's own syntax
     '//% for i in 0..N\nlet a${i} = ${i * 4 + 1};\n//% for j in i..2\nb${i}${j}\n//% end\n//% end\nend';
   assert.is(expandTemplate(source, { N: 2 }), 'let a0 = 1;\nb00\nb01\nlet a1 = 5;\nb11\nend');
   assert.is(expandTemplate(source, { N: 0 }), 'end');
@@ -228,7 +230,9 @@ test('templates: mistakes name their line', () => {
   fails('//% for i in 0..N\nx', 'has no end');
   fails('x\n//% end', 'template, line 2: closes nothing');
   fails('//% while N', 'neither for, if, else nor end');
-  fails('$' + '{N + (1}', "expected ')'");
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the template's own syntax
+  fails('${N + (1}', "expected ')'");
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the template's own syntax
   fails('${N N}', "unexpected 'N'");
 });
 

@@ -42,8 +42,8 @@ export const constantCoordinate: Coordinate = { start: 0, column: 0, sum: 0, ext
 /** How a contraction runs. The choice is `chooseVariant`'s; tests and benchmarks name one. */
 export interface ContractionVariant {
   readonly shader: 'naive' | 'lanes' | 'tiles';
-  /** Rows of C in a workgroup's tile (lanes). */
-  readonly rows: 4 | 8 | 16 | 32;
+  /** Rows of C in a workgroup's tile; with `tiles`, columns too. */
+  readonly rows: 4 | 8 | 16 | 32 | 64 | 128;
   /** Whether lanes exchange what they load (lanes). */
   readonly subgroups: boolean;
   /** Workgroups that share the sum of one tile; their partial sums are added afterwards, in a fixed order. */
@@ -60,6 +60,12 @@ const lanes = (rows: 4 | 8 | 16 | 32, subgroups: boolean): ContractionVariant =>
   subgroups,
   parts: 1,
 });
+const tiles = (rows: 32 | 64 | 128): ContractionVariant => ({
+  shader: 'tiles',
+  rows,
+  subgroups: false,
+  parts: 1,
+});
 
 /** Every variant by name, splits of K aside. */
 export const contractionVariants = {
@@ -69,6 +75,9 @@ export const contractionVariants = {
   lanes16: lanes(16, true),
   lanes32: lanes(32, true),
   alone4: lanes(4, false),
+  tiles32: tiles(32),
+  tiles64: tiles(64),
+  tiles128: tiles(128),
 } satisfies Record<string, ContractionVariant>;
 
 /** Whether an adapter can run a variant: lanes exchange values only in subgroups of one known size. */
@@ -105,9 +114,9 @@ export function contract(gpu: Kernels, task: Contraction, a: Tensor, b: Tensor, 
     const parts = whole ? Math.min(variant.parts, Math.ceil(sums / 4)) : 1;
     const partial = parts > 1 ? gpu.scratch('float32', parts * c.size) : c;
     // Few columns leave most lanes idle: if there are more rows, the two change places, and C is made transposed.
-    if (isProduct(task) && columns < 16 && task.rows > columns) {
-      runLanes(gpu, exchanged(task), b, a, partial, variant, parts, c.size);
-    } else runLanes(gpu, task, a, b, partial, variant, parts, c.size);
+    const exchange = variant.shader === 'lanes' && isTallProduct(task);
+    if (exchange) runTiled(gpu, exchanged(task), b, a, partial, variant, parts, c.size);
+    else runTiled(gpu, task, a, b, partial, variant, parts, c.size);
     if (parts > 1) addParts(gpu, partial, c);
   }
 }
@@ -117,20 +126,37 @@ export function chooseVariant(adapter: Adapter, task: Contraction, splittable: b
   let [rows, columns, sums] = [task.rows, product(task.columns), product(task.sums)];
   // Not worth compiling a kernel for.
   if (rows * columns * sums * task.batch < 2 ** 15) return naive;
-  if (isProduct(task) && columns < 16 && rows > columns) [rows, columns] = [columns, rows];
   const subgroups = runsOn(adapter, contractionVariants.lanes8);
-  const most = !subgroups ? 4 : adapter.kind === 'lavapipe' ? 32 : 8;
+  // A GPU's tiles want many rows; a few are left to its lanes. Not measured on a GPU yet.
+  if (adapter.kind === 'gpu' && (rows > 8 || !subgroups)) {
+    const count = (tile: number) => Math.ceil(rows / tile) * Math.ceil(columns / tile) * task.batch;
+    const tile = ([128, 64] as const).find((side) => rows >= side && count(side) >= 128) ?? 32;
+    return { ...tiles(tile), parts: splitInto(count(tile), 256, sums, 256, splittable) };
+  }
+  if (isTallProduct(task)) [rows, columns] = [columns, rows];
+  const most = !subgroups ? 4 : adapter.kind === 'swiftshader' ? 8 : 32;
   const tall = rows >= 24 ? 32 : rows > 8 ? 16 : rows > 4 ? 8 : 4;
   const variant = lanes(Math.min(tall, most) as 4 | 8 | 16 | 32, subgroups);
-  const tiles =
-    Math.ceil(rows / variant.rows) * Math.ceil(columns / (4 * lanesOf(adapter, variant))) * task.batch;
+  const width = 4 * lanesOf(adapter, variant);
+  const count = Math.ceil(rows / variant.rows) * Math.ceil(columns / width) * task.batch;
+  return { ...variant, parts: splitInto(count, 64, sums, 512, splittable) };
+}
+
+/** Parts to split sums into for `enough` workgroups, none shorter than `shortest`. */
+function splitInto(workgroups: number, enough: number, sums: number, shortest: number, splittable: boolean) {
   let parts = 1;
-  while (splittable && tiles * parts < 64 && sums / (2 * parts) >= 512) parts *= 2;
-  return { ...variant, parts };
+  while (splittable && workgroups * parts < enough && sums / (2 * parts) >= shortest) parts *= 2;
+  return parts;
+}
+
+/** A product with so few columns that exchanging rows and columns pays. */
+function isTallProduct(task: Contraction): boolean {
+  const columns = product(task.columns);
+  return isProduct(task) && columns < 16 && task.rows > columns;
 }
 
 /** Lanes of a workgroup of the lanes variant: a subgroup's, or as many as fill the widest register several times. */
-function lanesOf({ subgroups }: Adapter, variant: ContractionVariant): number {
+function lanesOf({ subgroups }: Adapter, variant: Pick<ContractionVariant, 'subgroups'>): number {
   return variant.subgroups ? subgroups!.min : 32;
 }
 
@@ -208,7 +234,7 @@ function addParts(gpu: Kernels, parts: Tensor, c: Tensor): void {
   });
 }
 
-function runLanes(
+function runTiled(
   gpu: Kernels,
   task: Contraction,
   a: Tensor,
@@ -218,32 +244,49 @@ function runLanes(
   parts: number,
   partSize: number,
 ): void {
-  const LANES = lanesOf(gpu, variant);
   const columns = product(task.columns);
   const sums = product(task.sums);
-  const tiles = [Math.ceil(columns / (4 * LANES)), Math.ceil(task.rows / variant.rows)] as const;
-  const groups = tiles[0] * tiles[1] * task.batch * parts;
+  const width = variant.shader === 'tiles' ? variant.rows : 4 * lanesOf(gpu, variant);
+  const grid = [Math.ceil(columns / width), Math.ceil(task.rows / variant.rows)] as const;
+  const groups = grid[0] * grid[1] * task.batch * parts;
   const length = Math.ceil(sums / parts / 4) * 4;
-  const C_N4 = (fours(partSize) || parts === 1) && storesVectors(task);
+  const C_N4 = variant.shader === 'lanes' && (fours(partSize) || parts === 1) && storesVectors(task);
   gpu.launch({
-    shader: 'contraction_lanes',
+    shader: `contraction_${variant.shader}`,
     constants: {
-      ROWS: variant.rows,
-      LANES,
-      SUBGROUPS: variant.subgroups,
-      VECTORS: variant.subgroups ? Math.ceil(variant.rows / LANES) : variant.rows,
+      ...(variant.shader === 'tiles' ? tileConstants(task, variant) : laneConstants(gpu, task, variant)),
       CHECKED: task.padded,
-      TAIL: sums % 4 !== 0,
-      ...vectorModes(task),
       C_N4,
       FUSED: false,
     },
-    fusion: { role: 'producer', words: 48, vectors: C_N4 },
+    fusion: { role: 'producer', words: 52, vectors: C_N4 },
     outputs: [c],
     inputs: [a, b],
-    uniforms: [...addresses(task), ...[...tiles, groups, 0], ...[parts, length, partSize, 0]],
+    uniforms: [...addresses(task), ...[...grid, groups, 0], ...[parts, length, partSize, 0]],
     workgroups: groups,
   });
+}
+
+function tileConstants(task: Contraction, { rows }: ContractionVariant) {
+  return {
+    TILE: rows,
+    // Both tiles together stay within the 16 KiB of shared memory that every device has.
+    DEPTH: rows === 128 ? 8 : 16,
+    A_BY_ROW: task.a.row === 1,
+    B_BY_K: task.b.w.sum * task.b.w.stride === 1 && task.b.w.column * task.b.w.stride !== 1,
+  };
+}
+
+function laneConstants(gpu: Kernels, task: Contraction, { rows, subgroups }: ContractionVariant) {
+  const LANES = lanesOf(gpu, { subgroups });
+  return {
+    ROWS: rows,
+    LANES,
+    SUBGROUPS: subgroups,
+    VECTORS: subgroups ? Math.ceil(rows / LANES) : rows,
+    TAIL: product(task.sums) % 4 !== 0,
+    ...vectorModes(task),
+  };
 }
 
 /** Which loads can be vec4s: the axis is contiguous, and whatever else moves the address moves it by fours. */
