@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   truncateSync,
@@ -90,7 +91,7 @@ test('train: a small run leaves all files, and says one line an epoch where ther
   assert.ok(first.announced);
   assert.match(
     first.stderr,
-    /^vae-mlp: [\d,]+ parameters; compiling its kernels\nepoch 1\/1: \d+:\d\d, train loss [\d.]+, reconstruction [\d.]+, kl [\d.]+; test loss .*\ndone: .*vae-mlp-done\n$/,
+    /^vae-mlp: [\d,]+ parameters; compiling its kernels\nepoch 1\/1, \d+:\d\d: loss [\d.]+, test [\d.]+ \(reconstruction [\d.]+, kl [\d.]+\)\ndone: .*vae-mlp-done\n$/,
   );
   assert.is(first.stdout, '');
   assert.equal(
@@ -259,8 +260,13 @@ const BAD: [name: string, args: string[], message: RegExp][] = [
   ],
   [
     'resuming a run without a checkpoint',
-    ['train', '--resume', damaged('young', (path) => truncateSync(join(path, 'config.json'), 0))],
-    /config.json: broken/,
+    ['train', '--resume', damaged('young', (path) => rmSync(join(path, 'state.safetensors')))],
+    /nothing to resume: it has no state.safetensors: .*; start it again with --force/,
+  ],
+  [
+    'evaluating a run without a checkpoint',
+    ['evaluate', damaged('younger', (path) => rmSync(join(path, 'weights.safetensors')))],
+    /the run has no weights yet: it stopped before its first checkpoint/,
   ],
   // These need the device.
   [
@@ -538,8 +544,9 @@ test('train: a loss that is no number stops the run in one line', async () => {
 });
 
 (existsSync('/proc/self/status') ? test : test.skip)('train: memory is flat over epochs', async () => {
+  const data = ['--data', writeIdx(at('many'), fewDigits(3000, 60)), '--batch-size', '8'];
   const resident: number[] = [];
-  const ended = await tapegrad(train('--json', '--epochs', '4', '--batch-size', '4', '--out', at('memory')), {
+  const ended = await tapegrad(train('--json', '--epochs', '3', ...data, '--out', at('memory')), {
     onLine(line, { pid }) {
       if (JSON.parse(line).kind !== 'epoch') return;
       resident.push(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]));

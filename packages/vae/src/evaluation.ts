@@ -21,13 +21,12 @@ export class Evaluation {
       noise: new Generator(seed, { stream: STREAM, device }),
       device,
     });
-    this.#step = capture((count: number) => {
+    const step = (count: number) => {
       const pass = this.#pass;
-      pass.record(
-        noGrad(() => model.objective(pass.batch(count), pass.noise)),
-        count,
-      );
-    });
+      const objective = noGrad(() => model.objective(pass.batch(count), pass.noise));
+      pass.record(objective, count);
+    };
+    this.#step = capture(step, { device });
   }
 
   /** z is drawn from the posterior (its mean alone would not give the ELBO), from the same numbers at each call. */

@@ -1,6 +1,7 @@
 import { Adam, readTensors, type SafetensorsEntry } from '@tapegrad/nn';
 import {
   assign,
+  type CapturedFunction,
   capture,
   type Device,
   defaultDevice,
@@ -111,7 +112,7 @@ export class Trainer {
   readonly #evaluation: Evaluation;
   readonly #snapshots: Snapshot[];
   #windows = 0;
-  readonly #trainingStep = capture((count: number) => this.#runTrainingStep(count));
+  readonly #trainingStep: CapturedFunction<[count: number], void>;
 
   constructor(spec: ModelSpec, data: TrainingData, options: TrainerOptions) {
     const device = options.device ?? defaultDevice();
@@ -140,6 +141,7 @@ export class Trainer {
       step: 0,
       position: 0,
     }));
+    this.#trainingStep = capture((count: number) => this.#runTrainingStep(count), { device });
     this.#startEpoch();
   }
 

@@ -2,10 +2,11 @@ import cliProgress from 'cli-progress';
 import type { Listener } from '../node/train-run.ts';
 import type { Figures } from '../pass.ts';
 
-const short = (figures: Figures) =>
-  Object.entries(figures)
-    .map(([name, value]) => `${name} ${value.toPrecision(4)}`)
-    .join(', ');
+const short = ({ loss, ...parts }: Figures) => {
+  const digits = (value: number) => value.toPrecision(4);
+  const list = Object.entries(parts).map(([name, value]) => `${name} ${digits(value)}`);
+  return `${digits(loss!)}${list.length > 1 ? ` (${list.join(', ')})` : ''}`;
+};
 
 function duration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
@@ -37,7 +38,9 @@ export function progressReport({ epochs }: { readonly epochs: number }): Report 
       say(`${model}: ${parameters.toLocaleString('en')} parameters; compiling its kernels`),
     step: (row, progress) => bar?.show(row, progress),
     epoch: ({ epoch, seconds, train, test }) =>
-      note(`epoch ${epoch}/${epochs}: ${duration(seconds)}, train ${short(train)}; test ${short(test)}`),
+      note(
+        `epoch ${epoch}/${epochs}, ${duration(seconds)}: loss ${train.loss!.toPrecision(4)}, test ${short(test)}`,
+      ),
     note,
     end: (path, complete) =>
       note(complete ? `done: ${path}` : `stopped; go on with \`tapegrad train --resume ${path}\``),
