@@ -25,3 +25,12 @@ export function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   return reasons[code ?? ''] ?? String(message ?? error).replaceAll(/\s*\n\s*/g, ' ');
 }
+
+/** Runs `fn`; what it throws becomes one line that opens with `what`. */
+export function attempt<T>(what: string, fn: () => T): T {
+  try {
+    return fn();
+  } catch (error) {
+    throw new UserError(`${what}: ${reasonOf(error)}`, { cause: error });
+  }
+}

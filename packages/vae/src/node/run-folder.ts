@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { reasonOf, UserError } from './errors.ts';
+import { attempt, UserError } from './errors.ts';
 import { nearestName } from './suggest.ts';
 
 /** The files of a run, by which a folder is known to hold one. */
@@ -227,15 +227,6 @@ export class RunFolder {
 /** The files of a run that a folder holds. */
 const filesHeld = (path: string): string[] =>
   Object.values(runFiles).filter((name) => existsSync(join(path, name)));
-
-/** Runs `fn`; what the system refuses becomes one line that opens with `what`. */
-function attempt<T>(what: string, fn: () => T): T {
-  try {
-    return fn();
-  } catch (error) {
-    throw new UserError(`${what}: ${reasonOf(error)}`, { cause: error });
-  }
-}
 
 /** For cleaning up after a failure, which must not hide the failure. */
 function quietly(fn: () => void): void {

@@ -4,7 +4,7 @@ import type { Device } from '@tapegrad/tensor';
 import { Generator } from '@tapegrad/tensor';
 import { type Autoencoder, type ModelSpec, models, type TrainingDefaults } from '../models/index.ts';
 import { type Dataset, heldOutDigits, loadDataset } from './data/datasets.ts';
-import { reasonOf, UserError } from './errors.ts';
+import { attempt, UserError } from './errors.ts';
 import { RunFolder, runFiles } from './run-folder.ts';
 import { nearestName } from './suggest.ts';
 
@@ -116,14 +116,6 @@ export function dataForRun({ config }: Pick<OpenRun, 'config'>, name = config.da
   if (wanted !== found)
     throw new UserError(`--data ${name}: images of ${found}, but the run's are ${wanted}`);
   return data;
-}
-
-function attempt<T>(what: string, fn: () => T): T {
-  try {
-    return fn();
-  } catch (error) {
-    throw new UserError(`${what}: ${reasonOf(error)}`, { cause: error });
-  }
 }
 
 /** Writes the weights under PyTorch's names. */

@@ -8,7 +8,7 @@ import { encodePng } from '../pictures/png.ts';
 import type { Raster } from '../pictures/raster.ts';
 import { NotFiniteError, type StepFigures, Trainer } from '../trainer.ts';
 import type { Dataset } from './data/datasets.ts';
-import { reasonOf, UserError } from './errors.ts';
+import { attempt, UserError } from './errors.ts';
 import { heldOut, type RunConfig, writeWeights } from './run.ts';
 import { type MetricsRecord, type RunFolder, runFiles } from './run-folder.ts';
 
@@ -73,7 +73,7 @@ const emptyTally = (): Tally => ({ rows: [], images: 0, seconds: 0 });
 export async function trainRun(request: RunRequest): Promise<boolean> {
   const { spec, data, resume } = request;
   const trainer = new Trainer(spec, data, { ...request.config, device: request.device });
-  if (resume) restore(trainer, resume);
+  if (resume) attempt(resume.file, () => trainer.restore(resume.tensors, resume.metadata));
   const parameters = trainer.model.parameters().reduce((sum, { size }) => sum + size, 0);
   const config = { ...request.config, parameters };
   const folder = request.folder();
@@ -178,21 +178,10 @@ export function readRunState(folder: RunFolder): RunState {
         'start it again with --force',
     );
   }
-  try {
+  return attempt(`${file}: broken`, () => {
     const { tensors, metadata } = decodeSafetensors(readFileSync(file));
-    const tally = JSON.parse(metadata.tally ?? '') as Tally;
-    return { file, tensors, metadata, tally };
-  } catch (error) {
-    throw new UserError(`${file}: broken: ${reasonOf(error)}; the run cannot be resumed`);
-  }
-}
-
-function restore(trainer: Trainer, { file, tensors, metadata }: RunState): void {
-  try {
-    trainer.restore(tensors, metadata);
-  } catch (error) {
-    throw new UserError(`${file}: ${reasonOf(error)}`);
-  }
+    return { file, tensors, metadata, tally: JSON.parse(metadata.tally ?? '') as Tally };
+  });
 }
 
 /** Errors of training as a user can act on them. What is on the disk is the last good checkpoint, and stays. */
