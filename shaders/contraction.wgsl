@@ -1,6 +1,6 @@
 // C[z, m, n] = sum over i of A(z, m, i) * B(z, n, i), all addresses affine: matmul and every convolution. This is the
 // plain kernel, an output a thread, for small tasks and to compare the others with.
-// The formulas are in packages/tensor/src/webgpu/contraction.ts. Host constants: WORKGROUP, PADDED, FUSED.
+// The formulas are in packages/tensor/src/webgpu/contraction.ts. Host constants: WORKGROUP, PADDED, PHASES, FUSED.
 
 struct Params {
   rows: u32,
@@ -13,9 +13,9 @@ struct Params {
   b: vec4u, // offset, batch, d0, i0
   h: vec4i, // start, column, sum, extent
   w: vec4i,
-  hw_stride: vec4i,
-  c: vec4u, // offset, batch, row
-  c_columns: vec4u,
+  hw_stride: vec4i, // of h, of w; of the phases in C (PHASES)
+  c: vec4u, // offset, batch, row, phases along h
+  c_columns: vec4u, // and phases along w
   outputs: u32, // elements of C
   stages: array<vec4u, 3>, // of what was merged into the end (FUSED): see webgpu/fuse.ts
 }
@@ -30,6 +30,17 @@ fn store(at: u32, value: f32) {
   c[at] = finish(value, at);
   //% else
   c[at] = value;
+  //% end
+}
+
+// Where row m begins in C. With PHASES its lowest digits count the stride phases of a convolution's image.
+fn row_offset(m: u32) -> u32 {
+  //% if PHASES
+  let above = m / params.c_columns.w;
+  let channel = above / params.c.w;
+  return channel * params.c.z + (above - channel * params.c.w) * u32(params.hw_stride.z) + (m - above * params.c_columns.w) * u32(params.hw_stride.w);
+  //% else
+  return m * params.c.z;
   //% end
 }
 
@@ -64,5 +75,5 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     }
   }
   let columns = vec3u(d0, d1, d2) * params.c_columns.xyz;
-  store(params.c.x + z * params.c.y + m * params.c.z + columns.x + columns.y + columns.z, sum);
+  store(params.c.x + z * params.c.y + row_offset(m) + columns.x + columns.y + columns.z, sum);
 }

@@ -26,9 +26,9 @@ struct Params {
   b: vec4i, // offset, batch, d0, i0
   h: vec4i, // start, column, sum, extent
   w: vec4i,
-  hw_stride: vec4i,
-  c: vec4i, // offset, batch, row
-  c_columns: vec4i,
+  hw_stride: vec4i, // of h, of w; of the phases in C (PHASES)
+  c: vec4i, // offset, batch, row, phases along h
+  c_columns: vec4i, // and phases along w
   tiles: vec4i, // along the columns, along the rows; workgroups in all
   parts: vec4i, // of K: their number, the length of each, elements of C in each
   stages: array<vec4u, 3>, // of what was merged into the end (FUSED): see webgpu/fuse.ts
@@ -60,6 +60,17 @@ fn store(at: i32, value: f32) {
   //% end
 }
 //% end
+
+// Where row m begins in C. With PHASES its lowest digits count the stride phases of a convolution's image.
+fn row_offset(m: i32) -> i32 {
+  //% if PHASES
+  let above = m / params.c_columns.w;
+  let channel = above / params.c.w;
+  return channel * params.c.z + (above - channel * params.c.w) * params.hw_stride.z + (m - above * params.c_columns.w) * params.hw_stride.w;
+  //% else
+  return m * params.c.z;
+  //% end
+}
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -233,10 +244,10 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   }
 
   if n_first >= params.columns { return; }
-  let c_base = params.c.x + part * params.parts.z + z * params.c.y + m_first * params.c.z;
+  let c_base = params.c.x + part * params.parts.z + z * params.c.y;
   //% for r in 0..ROWS
   if m_first + ${r} < params.rows {
-    let c_row = c_base + ${r} * params.c.z;
+    let c_row = c_base + row_offset(m_first + ${r});
     //% if C_N4
     let at${r} = u32(c_row + c_at0);
     //% if FUSED

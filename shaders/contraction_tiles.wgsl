@@ -17,9 +17,9 @@ struct Params {
   b: vec4i, // offset, batch, d0, i0
   h: vec4i, // start, column, sum, extent
   w: vec4i,
-  hw_stride: vec4i,
-  c: vec4i, // offset, batch, row
-  c_columns: vec4i,
+  hw_stride: vec4i, // of h, of w; of the phases in C (PHASES)
+  c: vec4i, // offset, batch, row, phases along h
+  c_columns: vec4i, // and phases along w
   tiles: vec4i, // along the columns, along the rows; workgroups in all
   parts: vec4i, // of K: their number, the length of each, elements of C in each
   stages: array<vec4u, 3>, // of what was merged into the end (FUSED): see webgpu/fuse.ts
@@ -61,6 +61,17 @@ fn walk_to(k: i32) -> vec4i {
   let w = i.z * params.w.z;
   let from_a = i.x * params.a_sums.x + i.y * params.a_sums.y + i.z * params.a_sums.z;
   return vec4i(from_a, i.x * params.b.w + h * params.hw_stride.x + w * params.hw_stride.y, h, w);
+}
+
+// Where row m begins in C. With PHASES its lowest digits count the stride phases of a convolution's image.
+fn row_offset(m: i32) -> i32 {
+  //% if PHASES
+  let above = m / params.c_columns.w;
+  let channel = above / params.c.w;
+  return channel * params.c.z + (above - channel * params.c.w) * params.hw_stride.z + (m - above * params.c_columns.w) * params.hw_stride.w;
+  //% else
+  return m * params.c.z;
+  //% end
 }
 
 @compute @workgroup_size(THREADS)
@@ -140,7 +151,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     let c_column = c_base + digits.x + digits.y + digits.z;
     //% for i in 0..TILE / 16
     if m_first + i32(y) + ${16 * i} < params.rows {
-      store(c_column + (m_first + i32(y) + ${16 * i}) * params.c.z, sum${i}_${j});
+      store(c_column + row_offset(m_first + i32(y) + ${16 * i}), sum${i}_${j});
     }
     //% end
   }

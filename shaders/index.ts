@@ -9,6 +9,7 @@ export const shaderNames = [
   'copy',
   'elementwise',
   'gather',
+  'merge_phases',
   'optimize',
   'random',
   'reduce',

@@ -99,6 +99,8 @@ const cases: Case[] = [
   ...convolutions([2, 5, 10, 7], 7, [2, 3], { stride: [3, 1], padding: [0, 2] }),
   ...convolutions([2, 3, 13, 11], 4, [3, 2], { dilation: [2, 3], padding: [2, 1] }),
   ...convolutions([2, 2, 11, 12], 3, [3, 3], { stride: [2, 3], dilation: [2, 2], padding: [1, 2] }),
+  ...convolutions([2, 2, 8, 6], 5, [3, 4], { stride: [2, 1], padding: [1, 2] }),
+  ...convolutions([3, 1, 9, 6], 3, [2, 5], { stride: [3, 2], padding: [0, 1] }),
   // The stride leaves rows and columns at the end that no output sees: output padding, for the transposed one.
   ...convolutions([2, 7, 10, 9], 3, [3, 3], { stride: [3, 2] }),
   // A stride beyond the kernel leaves pixels that no tap reaches: their gradient is 0.

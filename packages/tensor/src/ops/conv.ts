@@ -1,6 +1,7 @@
 import { type Shape, show } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { contract } from '../webgpu/contraction.ts';
+import type { Kernels } from '../webgpu/kernels.ts';
 import type { Op } from './op.ts';
 
 /** Pairs are (height, width). */
@@ -159,6 +160,12 @@ const conv2dInputGradient: Op<ConvGradientAttributes> = {
     const [N, C, H, W] = x.shape as [number, number, number, number];
     const [O, , KH, KW] = w!.shape as [number, number, number, number];
     const [, , OH, OW] = y!.shape as [number, number, number, number];
+    const phases = stride[0] * stride[1];
+    const even = H % stride[0] === 0 && W % stride[1] === 0;
+    if (gpu.kind !== 'gpu' && phases > 1 && C * phases <= 8 && even && dilation[0] * dilation[1] === 1) {
+      mergedPhases(gpu, y!, w!, attributes, x);
+      return;
+    }
     for (let r0 = 0; r0 < Math.min(stride[0], H); r0++) {
       const h = phase(r0, H, KH, stride[0], padding[0], dilation[0]);
       for (let r1 = 0; r1 < Math.min(stride[1], W); r1++) {
@@ -214,6 +221,62 @@ function phase(r: number, extent: number, kernel: number, stride: number, paddin
     start: reached ? (r + padding - firstTap * dilation) / stride : 0,
     move: -(tapStep * dilation) / stride,
   };
+}
+
+/**
+ * The input gradient for few channels, all phases in one contraction: its rows are (channel, phase), each with the
+ * taps of all phases, some of them 0. For one channel that is 9/4 of the multiplications, but 9/16 of the loads, and
+ * on a processor without many threads the loads take the time.
+ */
+function mergedPhases(
+  gpu: Kernels,
+  y: Tensor,
+  w: Tensor,
+  { stride, padding }: ConvGradientAttributes,
+  x: Tensor,
+): void {
+  const [N, C, H, W] = x.shape as [number, number, number, number];
+  const [O, , KH, KW] = w.shape as [number, number, number, number];
+  const [, , OH, OW] = y.shape as [number, number, number, number];
+  /** First and number of the outputs, counted from q, that pixels stride·q + r see for any r. */
+  const seen = (d: 0 | 1, kernel: number) => {
+    const first = Math.ceil((padding[d] - kernel + 1) / stride[d]);
+    return [first, Math.floor((stride[d] - 1 + padding[d]) / stride[d]) - first + 1] as const;
+  };
+  const [[first0, T0], [first1, T1]] = [seen(0, KH), seen(1, KW)];
+  const merged = gpu.scratch('float32', C * stride[0] * stride[1] * O * T0 * T1);
+  gpu.launch({
+    shader: 'merge_phases',
+    constants: { WORKGROUP: 64 },
+    outputs: [merged],
+    inputs: [w],
+    uniforms: [merged.size, O, C, 0, KH, KW, ...stride, ...padding, first0, first1, T0, T1],
+    workgroups: Math.ceil(merged.size / 64),
+  });
+  contract(
+    gpu,
+    {
+      batch: 1,
+      rows: C * stride[0] * stride[1],
+      columns: [N, H / stride[0], W / stride[1]],
+      sums: [O, T0, T1],
+      a: { offset: 0, batch: 0, row: O * T0 * T1, sums: [T0 * T1, T1, 1] },
+      b: {
+        offset: 0,
+        batch: 0,
+        d0: O * OH * OW,
+        i0: OH * OW,
+        h: { start: first0, column: 1, sum: 1, extent: OH, stride: OW },
+        w: { start: first1, column: 1, sum: 1, extent: OW, stride: 1 },
+      },
+      c: { offset: 0, batch: 0, row: H * W, columns: [C * H * W, stride[0] * W, stride[1]] },
+      phases: { counts: stride, strides: [W, 1] },
+      padded: true,
+    },
+    merged,
+    y,
+    x,
+  );
 }
 
 function gcd(a: number, b: number): number {

@@ -24,6 +24,11 @@ export interface Contraction {
   readonly a: { offset: number; batch: number; row: number; sums: readonly [number, number, number] };
   readonly b: { offset: number; batch: number; d0: number; i0: number; h: Coordinate; w: Coordinate };
   readonly c: { offset: number; batch: number; row: number; columns: readonly [number, number, number] };
+  /** Where the lowest digits of the row number count the stride phases of an image: how many there are along h and w, and their strides in C. */
+  readonly phases?: {
+    readonly counts: readonly [number, number];
+    readonly strides: readonly [number, number];
+  };
   /** Whether h and w can leave their extents at all. */
   readonly padded: boolean;
 }
@@ -200,9 +205,9 @@ function addresses(task: Contraction): number[] {
     ...[task.b.offset, task.b.batch, task.b.d0, task.b.i0],
     ...[task.b.h.start, task.b.h.column, task.b.h.sum, task.b.h.extent],
     ...[task.b.w.start, task.b.w.column, task.b.w.sum, task.b.w.extent],
-    ...[task.b.h.stride, task.b.w.stride, 0, 0],
-    ...[task.c.offset, task.c.batch, task.c.row, 0],
-    ...[...task.c.columns, 0],
+    ...[task.b.h.stride, task.b.w.stride, ...(task.phases?.strides ?? [0, 0])],
+    ...[task.c.offset, task.c.batch, task.c.row, task.phases?.counts[0] ?? 1],
+    ...[...task.c.columns, task.phases?.counts[1] ?? 1],
   ];
 }
 
@@ -212,7 +217,7 @@ function runNaive(gpu: Kernels, task: Contraction, a: Tensor, b: Tensor, c: Tens
   const outputs = product(task.columns) * task.rows * task.batch;
   gpu.launch({
     shader: 'contraction',
-    constants: { WORKGROUP, PADDED: task.padded, FUSED: false },
+    constants: { WORKGROUP, PADDED: task.padded, PHASES: task.phases !== undefined, FUSED: false },
     fusion: { role: 'producer', words: 44, vectors: false },
     outputs: [c],
     inputs: [a, b],
@@ -250,19 +255,21 @@ function runTiled(
   const grid = [Math.ceil(columns / width), Math.ceil(task.rows / variant.rows)] as const;
   const groups = grid[0] * grid[1] * task.batch * parts;
   const length = Math.ceil(sums / parts / 4) * 4;
+  const uniforms = [...addresses(task), ...[...grid, groups, 0], ...[parts, length, partSize, 0]];
   const C_N4 = variant.shader === 'lanes' && (fours(partSize) || parts === 1) && storesVectors(task);
   gpu.launch({
     shader: `contraction_${variant.shader}`,
     constants: {
       ...(variant.shader === 'tiles' ? tileConstants(task, variant) : laneConstants(gpu, task, variant)),
       CHECKED: task.padded,
+      PHASES: task.phases !== undefined,
       C_N4,
       FUSED: false,
     },
-    fusion: { role: 'producer', words: 52, vectors: C_N4 },
+    fusion: { role: 'producer', words: uniforms.length, vectors: C_N4 },
     outputs: [c],
     inputs: [a, b],
-    uniforms: [...addresses(task), ...[...grid, groups, 0], ...[parts, length, partSize, 0]],
+    uniforms,
     workgroups: groups,
   });
 }
@@ -311,7 +318,7 @@ function vectorModes(task: Contraction) {
 }
 
 /** Whether any four columns from a multiple of four on are neighbours in C, at a multiple of four. */
-function storesVectors({ batch, rows, columns, c }: Contraction): boolean {
+function storesVectors({ batch, rows, columns, c, phases }: Contraction): boolean {
   const [N0, N1, N2] = columns;
   const [c0, c1, c2] = c.columns;
   const inRow = fours(N2) && (N1 === 1 || fours(c1));
@@ -321,6 +328,7 @@ function storesVectors({ batch, rows, columns, c }: Contraction): boolean {
     (inRow || inPlane) &&
     (N0 === 1 || fours(c0)) &&
     (rows === 1 || fours(c.row)) &&
+    fours(...(phases?.strides ?? [])) &&
     (batch === 1 || fours(c.batch)) &&
     fours(c.offset)
   );
