@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { diagnose } from '@tapegrad/tensor/node';
@@ -66,9 +65,7 @@ async function suites(label: string, names: string[], env: NodeJS.ProcessEnv = {
   if (names.length === 0) return { passed: 0, failed: 0 };
   process.stdout.write(`\n── ${label}: ${names.join(', ')}\n`);
   const pattern = `^(${names.join('|')})\\.test\\.ts$`;
-  const uvu = createRequire(import.meta.url)
-    .resolve('uvu/package.json')
-    .replace('package.json', 'bin.js');
+  const uvu = join(root, 'node_modules/uvu/bin.js');
   const { code, output } = await shell(process.execPath, ['--import', 'tsx', uvu, 'test', pattern], {
     FORCE_COLOR: '0',
     ...env,
@@ -101,12 +98,11 @@ const all = readdirSync(join(root, 'test'))
 
 const results: Result[] = [];
 if (args.length === 0 || chosen.length > 0) {
-  const require = createRequire(import.meta.url);
-  const bin = (name: string, file: string) => join(dirname(require.resolve(`${name}/package.json`)), file);
-  results.push(await check('types (tsc)', [bin('typescript', 'bin/tsc'), '--noEmit']));
+  const bin = (path: string) => join(root, 'node_modules', path);
+  results.push(await check('types (tsc)', [bin('typescript/bin/tsc'), '--noEmit']));
   results.push(
     await check('lint and format (biome)', [
-      bin('@biomejs/biome', 'bin/biome'),
+      bin('@biomejs/biome/bin/biome'),
       'check',
       '--error-on-warnings',
       '.',
