@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 import { diagnose } from '@tapegrad/tensor/node';
 
 /*
@@ -50,7 +51,8 @@ function shell(
       });
     }
     child.on('error', reject);
-    child.on('close', (code) => resolve({ code: code ?? 1, output }));
+    // Without the colours, which uvu prints whether wanted or not.
+    child.on('close', (code) => resolve({ code: code ?? 1, output: stripVTControlCharacters(output) }));
   });
 }
 
@@ -67,7 +69,6 @@ async function suites(label: string, names: string[], env: NodeJS.ProcessEnv = {
   const pattern = `^(${names.join('|')})\\.test\\.ts$`;
   const uvu = join(root, 'node_modules/uvu/bin.js');
   const { code, output } = await shell(process.execPath, ['--import', 'tsx', uvu, 'test', pattern], {
-    FORCE_COLOR: '0',
     ...env,
   });
   const total = Number(/Total: +(\d+)/.exec(output)?.[1] ?? 0);
