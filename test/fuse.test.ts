@@ -6,6 +6,7 @@ import { adapter, device } from './helpers/device.ts';
 /* Elementwise ops merged into the ends of contractions, in captured programs: same bytes, fewer launches. */
 
 tg.setDefaultDevice(device);
+device.fuseFrom = 0;
 const generator = new tg.Generator(7, { device });
 const numbers = (...shape: number[]) => tg.keep(generator.normal(shape));
 

@@ -79,6 +79,8 @@ export class WebGPUDevice implements Device {
   readonly gpu: GPUDevice;
   readonly stats: DeviceStats;
   readonly subgroups: { min: number; max: number } | undefined;
+  /** Elements from which captured programs merge elementwise launches on a software adapter, which compiles slowly. */
+  fuseFrom = 2 ** 21;
   readonly pool: BufferPool;
   readonly pipelines: PipelineCache;
   readonly wait: <T>(promise: Promise<T>) => Promise<T>;

@@ -38,9 +38,12 @@ export function fuseElementwise(
   dispatches: readonly Dispatch[],
   isTemporary: (storage: GpuStorage) => boolean,
   find: (launch: Launch) => Kernel,
+  /** Elements below which a merge saves less than compiling one more kernel costs. */
+  least = 0,
 ): Dispatch[] {
   const result: Fused[] = [...dispatches];
   for (let at = 0; at < result.length; at++) {
+    if (result[at]!.launch.outputs[0]!.size < least) continue;
     const merge = mergeable(result, at, isTemporary);
     if (!merge) continue;
     for (const index of merge.writers) result[index] = withStage(result[index]!, result[at]!, merge, find);
