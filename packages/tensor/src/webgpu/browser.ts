@@ -1,0 +1,23 @@
+import { WebGPUDevice } from './device.ts';
+
+/**
+ * Opens the browser's WebGPU adapter. Shaders are fetched from beside this module, or read by `readShader`.
+ * In Node, `openDevice` from `@tapegrad/tensor/node` finds an adapter instead.
+ * @throws if the browser has no WebGPU or offers no adapter
+ */
+export async function openBrowserDevice(
+  options: { powerPreference?: GPUPowerPreference; readShader?: (url: URL) => Promise<string> } = {},
+): Promise<WebGPUDevice> {
+  const { powerPreference = 'high-performance', readShader } = options;
+  const gpu: GPU | undefined = globalThis.navigator?.gpu;
+  if (!gpu) throw new Error('openBrowserDevice: this browser has no WebGPU (navigator.gpu is missing)');
+  const adapter = await gpu.requestAdapter({ powerPreference });
+  if (!adapter)
+    throw new Error(
+      'openBrowserDevice: the browser offers no WebGPU adapter; is it blocked or switched off?',
+    );
+  const { vendor, architecture, description } = adapter.info;
+  const name = description || `${vendor} ${architecture}`.trim() || 'WebGPU';
+  const software = /swiftshader|llvmpipe|software/i.test(`${vendor} ${architecture} ${description}`);
+  return WebGPUDevice.open({ adapter, kind: software ? 'swiftshader' : 'gpu', name, readShader });
+}
