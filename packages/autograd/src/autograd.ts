@@ -6,7 +6,6 @@ import {
   constant,
   isKept,
   keep,
-  type Op,
   ones,
   scope,
   show,
@@ -195,5 +194,3 @@ export function vjp<A extends Tensors>(fn: (...args: A) => Tensor, args: A, cota
     )(...args).gradients,
   ]);
 }
-
-export type { Op };

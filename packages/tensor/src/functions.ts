@@ -1,4 +1,3 @@
-import type { DType } from './dtype.ts';
 import { type ConvAttributes, convOutputSize } from './ops/conv.ts';
 import { effects, ops } from './ops/index.ts';
 import type { Effect } from './ops/op.ts';
@@ -428,5 +427,3 @@ export function slotsOf(tensors: readonly { size: number }[]): { starts: number[
   }
   return { starts, total };
 }
-
-export type { DType };

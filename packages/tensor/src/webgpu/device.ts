@@ -5,7 +5,7 @@ import type { Effect, Op } from '../ops/op.ts';
 import type { Shape } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
 import type { AdapterKind, Kernels, Launch } from './kernels.ts';
-import { type Block, BufferPool, byteLength, type GpuStorage } from './memory.ts';
+import { BufferPool, byteLength, type GpuStorage } from './memory.ts';
 import { type Kernel, PipelineCache, UNIFORM_SLOT } from './pipelines.ts';
 import { type DeviceStats, noStats } from './stats.ts';
 
@@ -408,5 +408,3 @@ function wholeWords(dtype: DType, values: NumericArray): Uint8Array<ArrayBuffer>
   typed.set(values as Float32Array);
   return new Uint8Array(typed.buffer as ArrayBuffer);
 }
-
-export type { Block };

@@ -361,7 +361,7 @@ export class Program<R = unknown> {
       encoder.copyBufferToBuffer(resolved, 0, staging, 0, 8 * count);
     });
     await device.synchronize();
-    await staging.mapAsync(GPUMapMode.READ);
+    await device.wait(staging.mapAsync(GPUMapMode.READ));
     const times = new BigInt64Array(staging.getMappedRange().slice(0));
     for (const resource of [staging, resolved, querySet]) resource.destroy();
     return this.#steps.map((_, i) => Number(times[2 * i + 1]! - times[2 * i]!));
