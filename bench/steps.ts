@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { Adam } from '@tapegrad/nn';
 import { capture, Generator, setDefaultDevice } from '@tapegrad/tensor';
 import { openDevice } from '@tapegrad/tensor/node';
-import { models, Pass } from '@tapegrad/vae';
+import { models, Pass, runTrainingStep, settingsOf } from '@tapegrad/vae';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -27,20 +27,12 @@ for (const spec of models.values()) {
   if (positionals.length > 0 && !positionals.includes(spec.name)) continue;
   const { batchSize } = spec.defaults;
   const generator = new Generator(0);
-  const model = spec.build(shape, spec.defaults, generator);
+  const model = spec.build(shape, settingsOf(spec), generator);
   const optimizer = new Adam(model.parameters());
-  const names = ['loss', ...model.figures];
-  const { normalization } = spec;
-  const pass = new Pass(
-    { images, count: 1000 },
-    { shape, normalization, names, rows: 64, noise: generator, device },
-  );
+  const pass = new Pass(model, { images, count: 1000 }, { rows: 64, noise: generator, device });
+  const context = { noise: generator, epoch: () => pass.stepCount() };
   const step = capture((count: number) => {
-    optimizer.zeroGrad();
-    const objective = model.objective(pass.batch(count), generator);
-    pass.record(objective, count);
-    objective.loss.backward();
-    optimizer.step();
+    runTrainingStep(model, optimizer, pass, context, count);
   });
   const started = performance.now();
   step(batchSize);

@@ -132,7 +132,7 @@ const BAD: [name: string, args: string[], message: RegExp][] = [
   [
     'latent 0',
     ['train', 'vae', '--latent', '0'],
-    /'--latent <d>' argument '0' is invalid. It has to be a whole number, 1 or more/,
+    /'--latent <n>' argument '0' is invalid. It has to be a whole number, 1 or more/,
   ],
   ['hidden 2.5', ['train', 'vae', '--hidden', '2.5'], /--hidden.*'2.5'.*whole number, 1 or more/],
   ['batch size 0', ['train', 'vae', '--batch-size', '0'], /--batch-size.*'0'.*whole number, 1 or more/],
@@ -211,7 +211,7 @@ const BAD: [name: string, args: string[], message: RegExp][] = [
   [
     'a config.json of another program',
     ['evaluate', damaged('foreign', (path) => writeFileSync(join(path, 'config.json'), '{"model":"vae"}'))],
-    /config.json: broken: latent is undefined, not a number/,
+    /config.json: broken: it has no latent/,
   ],
   [
     'truncated weights',

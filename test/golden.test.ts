@@ -15,7 +15,7 @@ import {
   sizeOf,
   type Tensor,
 } from '@tapegrad/tensor';
-import { models } from '@tapegrad/vae';
+import { type Context, models, settingsOf } from '@tapegrad/vae';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { adapter, device, numbers, on } from './helpers/device.ts';
@@ -188,20 +188,26 @@ const images = trained.tensors.get('images')!;
 /** A model with make.py's weights, its batch as numbers, and its ε. */
 function build({ model: name, latent, hidden }: ModelCase, device: Device) {
   const spec = models.get(name)!;
-  const model = spec.build([1, 28, 28], { ...spec.defaults, latent, hidden }, new Generator(0, { device }));
+  const model = spec.build([1, 28, 28], settingsOf(spec, { latent, hidden }), new Generator(0, { device }));
   const state = [...model.stateDict()].map(([key, { shape }], i) => {
     const fanIn = shape.length > 1 ? sizeOf(shape.slice(1)) : 25;
     return [key, given(device, 100 + i, shape, Math.fround(1 / Math.sqrt(fanIn)))] as const;
   });
   model.loadStateDict(new Map(state));
-  const { scale, shift } = spec.normalization;
+  const { scale, shift } = model.normalization;
   const x = on(
     device,
     [BATCH, 1, 28, 28],
     Float64Array.from(images.data as Uint8Array, (byte) => byte * scale + shift),
   );
   const noise = { normal: () => given(device, 99, [BATCH, latent], 2) } as unknown as Generator;
-  return { model, x, noise };
+  const context: Context = {
+    noise,
+    epoch() {
+      throw new Error('these models have no schedule');
+    },
+  };
+  return { model, x, context };
 }
 
 for (const { name: where, device, tolerance } of devices) {
@@ -221,8 +227,8 @@ for (const { name: where, device, tolerance } of devices) {
 
     test(`${title}: loss and every gradient (${where})`, async () => {
       setDefaultDevice(device);
-      const { model, x, noise } = build(c, device);
-      const { loss, parts } = model.objective(x, noise);
+      const { model, x, context } = build(c, device);
+      const { loss, parts } = model.objective(x, context);
       await expect('loss', loss);
       for (const [figure, value] of Object.entries(parts)) await expect(figure, value);
       loss.backward();
@@ -238,14 +244,14 @@ for (const { name: where, device, tolerance } of devices) {
 
     test(`${title}: ten steps of Adam (${where})`, async () => {
       setDefaultDevice(device);
-      const { model, x, noise } = build(c, device);
+      const { model, x, context } = build(c, device);
       const before = new Map<string, NumericArray>();
       for (const [name, value] of model.stateDict()) before.set(name, (await value.data()).slice());
       const optimizer = new Adam(model.parameters(), trained.cases.adam);
       for (let step = 0; step < trained.cases.steps; step++) {
         scope(() => {
           optimizer.zeroGrad();
-          model.objective(x, noise).loss.backward();
+          model.objective(x, context).loss.backward();
           optimizer.step();
         });
       }
@@ -257,7 +263,7 @@ for (const { name: where, device, tolerance } of devices) {
       }
       await expect(
         'lossAfter',
-        noGrad(() => model.objective(x, noise).loss),
+        noGrad(() => model.objective(x, context).loss),
       );
     });
   }

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { noGrad } from '@tapegrad/autograd';
 import { decodeSafetensors, encodeSafetensors, loadStateDict } from '@tapegrad/nn';
 import { Generator, setDefaultDevice } from '@tapegrad/tensor';
-import { type Autoencoder, models } from '@tapegrad/vae';
+import { type Autoencoder, models, settingsOf } from '@tapegrad/vae';
 import { loadData, openRun } from '@tapegrad/vae/node';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -50,11 +50,12 @@ interchange.before((context) => {
 interchange.after(({ folder }) => rmSync(folder, { recursive: true, force: true }));
 
 /** Real digits that no model has seen. */
-const digits = (): Uint8Array => loadData('mnist', null).test.images.slice(0, COUNT * 784);
+const digits = (): Uint8Array =>
+  loadData({ data: 'mnist', limit: null, binarize: 'none', seed: 0 }).test.images.slice(0, COUNT * 784);
 
 /** Codes and reconstructions by our model. */
-async function ours(name: string, model: Autoencoder) {
-  const { scale, shift } = models.get(name)!.normalization;
+async function ours(model: Autoencoder) {
+  const { scale, shift } = model.normalization;
   const x = on(
     device,
     [COUNT, 1, 28, 28],
@@ -82,7 +83,7 @@ const greatest = (values: Float64Array) => values.reduce((most, value) => Math.m
 
 /** Both are float32: 1e-4 in pixels and, for the codes, of their largest element. */
 async function agree(folder: string, name: string, model: Autoencoder, weights: string): Promise<void> {
-  const [actual, expected] = [await ours(name, model), await theirs(folder, name, weights)];
+  const [actual, expected] = [await ours(model), await theirs(folder, name, weights)];
   for (const key of ['mean', 'reconstruction'] as const) {
     const [a, e] = [actual[key], expected[key]];
     assert.is(a.length, e.length);
@@ -118,7 +119,7 @@ for (const name of ['ae', 'vae', 'vae-mlp']) {
     const weights = join(folder, `${name}-torch.safetensors`);
     await torch('new', name, '7', weights);
     const spec = models.get(name)!;
-    const model = spec.build([1, 28, 28], spec.defaults, new Generator(0, { device }));
+    const model = spec.build([1, 28, 28], settingsOf(spec), new Generator(0, { device }));
     const report = loadStateDict(model, readFileSync(weights));
     assert.equal([report.missing, report.unexpected], [[], []]);
     await agree(folder, name, model, weights);

@@ -5,7 +5,7 @@ import { add, div, type Generator, mean, mul, sqrt, square, sub, type Tensor } f
 import { openDevice } from '@tapegrad/tensor/node';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Autoencoder, type ImageShape, type ModelSpec, models } from '../packages/vae/src/models/index.ts';
+import { Autoencoder, type ModelSpec, models, settingsOf } from '../packages/vae/src/models/index.ts';
 import { UserError } from '../packages/vae/src/node/errors.ts';
 import { RunFolder } from '../packages/vae/src/node/run-folder.ts';
 import {
@@ -44,7 +44,7 @@ async function run(
   return trainRun({
     folder: () => folder ?? RunFolder.create(path),
     config: {
-      ...spec.defaults,
+      ...settingsOf(spec),
       model,
       hidden: 8,
       batchSize: 64,
@@ -170,16 +170,16 @@ test('trainer: the last good checkpoint stays', async () => {
   );
 });
 
+const settings = settingsOf(models.get('vae-mlp')!, { latent: 1 });
+
 /** A model that learns w·x, where one of these spoils it. */
 class Spoilt extends Autoencoder {
-  readonly latent = 1;
-  readonly imageShape: ImageShape = [1, 28, 28];
   readonly figures = [];
   readonly linear: Linear;
   readonly spoil: (loss: Tensor, weight: Tensor) => Tensor;
 
   constructor(generator: Generator, spoil: Spoilt['spoil']) {
-    super();
+    super([1, 28, 28], settings, generator);
     this.linear = new Linear(784, 1, { generator });
     this.spoil = spoil;
   }
@@ -189,9 +189,6 @@ class Spoilt extends Autoencoder {
   decode(z: Tensor): Tensor {
     return z;
   }
-  pixels(z: Tensor): Tensor {
-    return z;
-  }
   objective(x: Tensor) {
     const loss = mean(square(this.encode(x).mean));
     return { loss: this.spoil(loss, this.linear.weight), parts: {} };
@@ -199,16 +196,15 @@ class Spoilt extends Autoencoder {
 }
 
 const spoilt = (spoil: Spoilt['spoil'], batchSize: number): Trainer => {
-  const { defaults, normalization } = models.get('vae-mlp')!;
+  const { defaults } = models.get('vae-mlp')!;
   const spec: ModelSpec = {
     name: 'spoilt',
     summary: '',
-    units: '',
+    units: () => '',
     defaults,
-    normalization,
     build: (_, __, generator) => new Spoilt(generator, spoil),
   };
-  return new Trainer(spec, data, { ...defaults, batchSize, seed: 0, device });
+  return new Trainer(spec, data, { ...settings, batchSize, seed: 0, device });
 };
 const ignore = () => {};
 /** Worth 0, but its derivative there is 0 · ∞. */

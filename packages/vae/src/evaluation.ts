@@ -1,7 +1,7 @@
 import { noGrad } from '@tapegrad/autograd';
-import { capture, type Device, Generator } from '@tapegrad/tensor';
-import type { Autoencoder, ModelSpec } from './models/model.ts';
-import { averageOf, type Figures, type Images, Pass, writeTo } from './pass.ts';
+import { capture, type Device, Generator, type Tensor } from '@tapegrad/tensor';
+import type { Autoencoder } from './models/model.ts';
+import { averageOf, type Figures, type Images, Pass, takeCounts, writeTo } from './pass.ts';
 
 const BATCH = 512;
 /** Keeps the evaluation's random numbers apart from all others of the seed. */
@@ -9,23 +9,23 @@ const STREAM = 3;
 
 /** The objective's averages over a set of images, for a model that may go on learning in between. */
 export class Evaluation {
+  readonly #model: Autoencoder;
   readonly #pass: Pass;
   readonly #step: (count: number) => void;
 
-  constructor(model: Autoencoder, spec: ModelSpec, images: Images, seed: number, device: Device) {
-    this.#pass = new Pass(images, {
-      shape: model.imageShape,
-      normalization: spec.normalization,
-      names: ['loss', ...model.figures],
-      rows: Math.max(1, Math.ceil(images.count / BATCH)),
-      noise: new Generator(seed, { stream: STREAM, device }),
-      device,
-    });
+  /** `epoch` tells schedules how far training has come: what is selected by must be what was trained on. */
+  constructor(model: Autoencoder, images: Images, seed: number, epoch: () => Tensor, device: Device) {
+    const noise = new Generator(seed, { stream: STREAM, device });
+    const rows = Math.max(1, Math.ceil(images.count / BATCH));
+    const pass = new Pass(model, images, { rows, noise, device });
     const step = (count: number) => {
-      const pass = this.#pass;
-      const objective = noGrad(() => model.objective(pass.batch(count), pass.noise));
+      model.eval();
+      const objective = noGrad(() => model.objective(pass.batch(count), { noise, epoch }));
       pass.record(objective, count);
+      model.train();
     };
+    this.#model = model;
+    this.#pass = pass;
     this.#step = capture(step, { device });
   }
 
@@ -41,6 +41,7 @@ export class Evaluation {
       this.#step(sizes.at(-1)!);
     }
     const values = await pass.ring.data();
-    return averageOf(sizes.map((images, row) => ({ images, figures: pass.figures(values, row) })));
+    const averages = averageOf(sizes.map((images, row) => ({ images, figures: pass.figures(values, row) })));
+    return { ...averages, ...(await takeCounts(pass, this.#model)) };
   }
 }

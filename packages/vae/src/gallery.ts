@@ -1,14 +1,15 @@
 import { noGrad } from '@tapegrad/autograd';
 import { Generator, type NumericArray, scope, type Tensor, tensor } from '@tapegrad/tensor';
-import type { Autoencoder, Normalization } from './models/model.ts';
+import type { Autoencoder } from './models/model.ts';
 import { imageGrid } from './pictures/grid.ts';
 import type { Raster } from './pictures/raster.ts';
 
 /** Pictures of what a model has learned. Each is a raster, ready for `encodePng`. */
 
 /** Bytes [n, c, h, w] as the model sees them. */
-export function normalized(model: Autoencoder, bytes: Uint8Array, { scale, shift }: Normalization): Tensor {
+export function normalized(model: Autoencoder, bytes: Uint8Array): Tensor {
   const [c, h, w] = model.imageShape;
+  const { scale, shift } = model.normalization;
   const values = Float32Array.from(bytes, (byte) => byte * scale + shift);
   return tensor(values, { shape: [bytes.length / (c * h * w), c, h, w], device: deviceOf(model) });
 }
@@ -16,7 +17,9 @@ export function normalized(model: Autoencoder, bytes: Uint8Array, { scale, shift
 const deviceOf = (model: Autoencoder) => model.parameters()[0]!.device;
 
 async function pixelsOf(model: Autoencoder, make: () => Tensor): Promise<NumericArray> {
+  model.eval();
   const output = scope(() => noGrad(() => model.pixels(make())));
+  model.train();
   const pixels = await output.data();
   output.dispose();
   return pixels;
@@ -26,12 +29,9 @@ async function pixelsOf(model: Autoencoder, make: () => Tensor): Promise<Numeric
 export async function reconstructions(
   model: Autoencoder,
   bytes: Uint8Array,
-  normalization: Normalization,
   options: { title?: string; columnLabels?: string[] } = {},
 ): Promise<Raster> {
-  const decoded = await pixelsOf(model, () =>
-    model.decode(model.encode(normalized(model, bytes, normalization)).mean),
-  );
+  const decoded = await pixelsOf(model, () => model.forward(normalized(model, bytes)));
   const columns = decoded.length / size(model);
   const pixels = Float32Array.from([...Array.from(bytes, (byte) => byte / 255), ...decoded]);
   return imageGrid(
@@ -51,7 +51,7 @@ export async function samples(
   }: { count?: number; columns?: number; seed?: number; title?: string } = {},
 ): Promise<Raster> {
   const generator = new Generator(seed, { stream: 5, device: deviceOf(model) });
-  const pixels = await pixelsOf(model, () => model.decode(generator.normal([count, model.latent])));
+  const pixels = await pixelsOf(model, () => model.decode(model.prior(count, generator)));
   return imageGrid({ pixels: Float32Array.from(pixels), shape: model.imageShape }, { columns, title });
 }
 

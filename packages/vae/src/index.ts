@@ -1,3 +1,4 @@
+export * from './binarize.ts';
 export * from './evaluation.ts';
 export * from './models/index.ts';
 export * from './objectives.ts';

@@ -1,19 +1,25 @@
 import {
+  accumulate,
+  add,
   apply,
+  cast,
   type Device,
   effects,
   type Generator,
   keep,
+  less,
+  mul,
   type NumericArray,
   ops,
   reshape,
   run,
+  slice,
   stack,
   type Tensor,
   tensor,
   zeros,
 } from '@tapegrad/tensor';
-import type { ImageShape, Normalization, Objective } from './models/model.ts';
+import type { Autoencoder, Objective } from './models/model.ts';
 
 /** Images as bytes, row-major, one after the other. */
 export interface Images {
@@ -25,19 +31,17 @@ export interface Images {
 export type Figures = Readonly<Record<string, number>>;
 
 export interface PassOptions {
-  readonly shape: ImageShape;
-  readonly normalization: Normalization;
-  /** Names of the figures that a step records. */
-  readonly names: readonly string[];
   /** Rows of the ring: steps whose figures are kept. */
   readonly rows: number;
   readonly noise: Generator;
+  /** Draws each pixel as 0 or 1, with its value as the probability, whenever it is taken. */
+  readonly binarize?: boolean;
   readonly device: Device;
 }
 
 /**
- * A set of images on the device and what a pass over it needs there: the order, the place in it, random numbers, and a
- * ring of the steps' figures. Taking a batch and recording a row is all done on the device.
+ * A set of images on the device and what a model's pass over it needs there: the order, the place in it, random numbers,
+ * a ring of the steps' figures, and counts. Taking a batch and recording a row is all done on the device.
  */
 export class Pass {
   readonly count: number;
@@ -49,11 +53,20 @@ export class Pass {
   /** uint32 [2]: steps recorded. */
   readonly steps: Tensor;
   readonly ring: Tensor;
+  /** Of the pass, as `Autoencoder.tallies` names them. */
+  readonly counts: ReadonlyMap<string, Tensor>;
   readonly noise: Generator;
-  readonly #options: PassOptions;
+  readonly #model: Autoencoder;
+  /** Names of the figures that a step records. */
+  readonly #names: readonly string[];
+  readonly #binarize: boolean;
 
-  constructor({ images, count }: Images, options: PassOptions) {
-    const { shape, device } = options;
+  constructor(model: Autoencoder, { images, count }: Images, options: PassOptions) {
+    const { device } = options;
+    const shape = model.imageShape;
+    this.#model = model;
+    this.#names = ['loss', ...model.figures];
+    this.#binarize = options.binarize ?? false;
     const bytes = images.subarray(0, count * shape[0] * shape[1] * shape[2]);
     const order = Uint32Array.from({ length: count }, (_, i) => i);
     this.count = count;
@@ -61,22 +74,35 @@ export class Pass {
     this.order = keep(tensor(order, { device }));
     this.cursor = keep(tensor(new Uint32Array(2), { device }));
     this.steps = keep(tensor(new Uint32Array(2), { device }));
-    this.ring = keep(zeros([options.rows, options.names.length], { device }));
+    this.ring = keep(zeros([options.rows, this.#names.length], { device }));
+    this.counts = new Map(
+      Object.entries(model.tallies).map(([name, length]) => [name, keep(zeros([length], { device }))]),
+    );
     this.noise = options.noise;
-    this.#options = options;
+  }
+
+  /** Steps recorded, as a number on the device: float32 []. */
+  stepCount(): Tensor {
+    return reshape(cast(slice(this.steps, [0, 1]), 'float32'), []);
   }
 
   /** The next `count` images, normalized: [count, c, h, w]. `record` moves on. */
   batch(count: number): Tensor {
-    return apply(ops.batch, [this.images, this.order, this.cursor], {
-      shape: [count, ...this.#options.shape],
-      ...this.#options.normalization,
-    });
+    const { imageShape, normalization } = this.#model;
+    const shape = [count, ...imageShape];
+    const take = (attributes: { scale: number; shift: number }) =>
+      apply(ops.batch, [this.images, this.order, this.cursor], { shape, ...attributes });
+    if (!this.#binarize) return take(normalization);
+    const bits = less(this.noise.uniform(shape), take({ scale: 1 / 255, shift: 0 }));
+    const { scale, shift } = normalization;
+    return scale === 1 / 255 && shift === 0 ? bits : add(mul(bits, 255 * scale), shift);
   }
 
   /** Notes a step's figures in the ring and moves on by `count` images. */
-  record({ loss, parts }: Objective, count: number): void {
-    const figures = stack([loss, ...Object.values(parts)].map((figure) => reshape(figure.detach(), [])));
+  record({ loss, parts, tallies = {} }: Objective, count: number): void {
+    const reported = this.#model.figures.map((name) => parts[name]!);
+    const figures = stack([loss, ...reported].map((figure) => reshape(figure.detach(), [])));
+    for (const [name, tally] of Object.entries(tallies)) accumulate(this.counts.get(name)!, tally.detach());
     run(effects.record, [this.ring, figures, this.steps], null);
     run(effects.advance, [this.steps], { index: 0, by: 1 });
     run(effects.advance, [this.cursor], { index: 0, by: count });
@@ -84,9 +110,19 @@ export class Pass {
 
   /** A row of the ring as it was read back. */
   figures(values: NumericArray, row: number): Figures {
-    const { names } = this.#options;
+    const names = this.#names;
     return Object.fromEntries(names.map((name, k) => [name, values[row * names.length + k]!]));
   }
+}
+
+/** The epoch's figures that come from counts, which begin anew. */
+export async function takeCounts(pass: Pass, model: Autoencoder): Promise<Figures> {
+  const counts: Record<string, NumericArray> = {};
+  for (const [name, t] of pass.counts) {
+    counts[name] = await t.data();
+    writeTo(t, new Float32Array(t.size));
+  }
+  return model.tallied(counts);
 }
 
 /** Averages of figures, weighted by the images that each stands for. */

@@ -8,6 +8,7 @@ import {
   empty,
   Generator,
   keep,
+  mul,
   type NumericArray,
   scope,
   show,
@@ -16,8 +17,9 @@ import {
   traced,
 } from '@tapegrad/tensor';
 import { Evaluation } from './evaluation.ts';
-import type { Autoencoder, ImageShape, ModelOptions, ModelSpec } from './models/model.ts';
-import { type Figures, type Images, Pass, writeTo } from './pass.ts';
+import type { Autoencoder, Context, ImageShape, ModelSpec } from './models/model.ts';
+import type { ModelOptions, TrainingOptions } from './models/options.ts';
+import { type Figures, type Images, Pass, takeCounts, writeTo } from './pass.ts';
 
 export interface TrainingData {
   readonly shape: ImageShape;
@@ -25,11 +27,7 @@ export interface TrainingData {
   readonly test: Images;
 }
 
-export interface TrainerOptions extends ModelOptions {
-  readonly batchSize: number;
-  readonly lr: number;
-  readonly beta1: number;
-  readonly beta2: number;
+export interface TrainerOptions extends ModelOptions, Omit<TrainingOptions, 'epochs'> {
   readonly seed: number;
   readonly device?: Device;
 }
@@ -61,6 +59,24 @@ export function shuffledOrder(count: number, seed: number, epoch: number): Uint3
     [order[i], order[j]] = [order[j]!, order[i]!];
   }
   return order;
+}
+
+/**
+ * One step on the next `count` images. Everything in it happens on the device and depends on nothing that the host keeps:
+ * it can be captured.
+ */
+export function runTrainingStep(
+  model: Autoencoder,
+  optimizer: Adam,
+  pass: Pass,
+  context: Context,
+  count: number,
+): void {
+  optimizer.zeroGrad();
+  const objective = model.objective(pass.batch(count), context);
+  pass.record(objective, count);
+  objective.loss.backward();
+  optimizer.step();
 }
 
 /** What was to be learned from, or to be kept, is no number any more; which tensor was the first. */
@@ -107,8 +123,11 @@ export class Trainer {
   step = 0;
   epoch = 0;
   position = 0;
+  /** Of the last complete epoch: what the model makes of its counts. */
+  epochFigures: Figures = {};
   readonly #options: TrainerOptions;
   readonly #train: Pass;
+  readonly #context: Context;
   readonly #evaluation: Evaluation;
   readonly #snapshots: Snapshot[];
   #windows = 0;
@@ -127,15 +146,13 @@ export class Trainer {
       lr: options.lr,
       betas: [options.beta1, options.beta2],
     });
-    this.#train = new Pass(data.train, {
-      shape: data.shape,
-      normalization: spec.normalization,
-      names: ['loss', ...this.model.figures],
-      rows: RING,
-      noise: new Generator(options.seed, { stream: STREAM.training, device }),
-      device,
-    });
-    this.#evaluation = new Evaluation(this.model, spec, data.test, options.seed, device);
+    const noise = new Generator(options.seed, { stream: STREAM.training, device });
+    const binarize = options.binarize === 'dynamic';
+    this.#train = new Pass(this.model, data.train, { rows: RING, noise, binarize, device });
+    const stepsPerEpoch = Math.ceil(data.train.count / options.batchSize);
+    const epoch = () => mul(this.#train.stepCount(), 1 / stepsPerEpoch);
+    this.#context = { noise, epoch };
+    this.#evaluation = new Evaluation(this.model, data.test, options.seed, epoch, device);
     this.#snapshots = Array.from({ length: SNAPSHOTS }, () => ({
       tensors: this.#changing.map((t) => keep(empty(t.shape, { dtype: t.dtype, device }))),
       step: 0,
@@ -186,6 +203,7 @@ export class Trainer {
     }
     await report();
     if (this.position < this.imagesPerEpoch) return false;
+    this.epochFigures = await takeCounts(this.#train, this.model);
     this.epoch++;
     this.position = 0;
     this.#startEpoch();
@@ -228,14 +246,8 @@ export class Trainer {
     }
   }
 
-  /** One step. Everything in it happens on the device and depends on nothing that the host keeps. */
   #runTrainingStep(count: number): void {
-    const pass = this.#train;
-    this.optimizer.zeroGrad();
-    const objective = this.model.objective(pass.batch(count), pass.noise);
-    pass.record(objective, count);
-    objective.loss.backward();
-    this.optimizer.step();
+    runTrainingStep(this.model, this.optimizer, this.#train, this.#context, count);
   }
 
   /**
@@ -271,6 +283,7 @@ export class Trainer {
       ['noise', this.#train.noise.state],
       ['cursor', this.#train.cursor],
       ['steps', this.#train.steps],
+      ...[...this.#train.counts].map(([name, t]) => [`count.${name}`, t] as const),
     ]);
   }
 

@@ -1,3 +1,4 @@
+import { tensor } from '@tapegrad/tensor';
 import { Command } from 'commander';
 import { Evaluation } from '../evaluation.ts';
 import { dataForRun, openRun, readRun } from '../node/run.ts';
@@ -21,14 +22,16 @@ async function evaluate(
   const data = dataForRun(stored, options.data);
   const device = await openAdapter(options.adapter);
   const { config, spec, model } = openRun(stored, device);
-  const test = await new Evaluation(model, spec, data.test, config.seed, device).run();
+  const epoch = () => tensor(config.epochs, { device });
+  const test = await new Evaluation(model, data.test, config.seed, epoch, device).run();
   const nats = model.nats(test);
+  const units = spec.units(config);
   const result = {
     run: path,
     model: config.model,
     data: data.name,
     images: data.test.count,
-    units: spec.units,
+    units,
     test,
     ...(nats ? { nats } : {}),
   };
@@ -40,7 +43,7 @@ async function evaluate(
     ...Object.entries(test).map(([name, value]) => [
       name,
       value.toPrecision(6),
-      name === 'loss' ? spec.units : '',
+      name === 'loss' ? units : '',
     ]),
     ...Object.entries(nats ?? {}).map(([name, value]) => [
       `${name} (nats)`,

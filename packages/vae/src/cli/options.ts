@@ -1,34 +1,20 @@
 import { InvalidArgumentError } from 'commander';
+import { faultOf, type Option } from '../models/index.ts';
 
 /** Parsers of option values, each refusing what is out of range with what it wants. */
 
-export function whole(least: number) {
-  return (text: string): number => {
-    const value = Number(text);
-    if (text.trim() === '' || !Number.isSafeInteger(value) || value < least) {
-      throw new InvalidArgumentError(`It has to be a whole number, ${least} or more.`);
-    }
+export function optionParser(option: Option) {
+  return (text: string): string | number => {
+    const value = option.kind === 'choice' ? text : text.trim() === '' ? Number.NaN : Number(text);
+    const fault = faultOf(option, value);
+    if (fault) throw new InvalidArgumentError(`It has to be ${fault}.`);
     return value;
   };
 }
 
-export function real({
-  least = Number.NEGATIVE_INFINITY,
-  above = Number.NEGATIVE_INFINITY,
-  below = Number.POSITIVE_INFINITY,
-}) {
-  return (text: string): number => {
-    const value = Number(text);
-    if (text.trim() === '' || !Number.isFinite(value) || value < least || value <= above || value >= below) {
-      const bounds = [
-        least > Number.NEGATIVE_INFINITY ? `${least} or more` : '',
-        above > Number.NEGATIVE_INFINITY ? `above ${above}` : '',
-        below < Number.POSITIVE_INFINITY ? `below ${below}` : '',
-      ].filter(Boolean);
-      throw new InvalidArgumentError(
-        `It has to be a finite number${bounds.length ? `, ${bounds.join(' and ')}` : ''}.`,
-      );
-    }
-    return value;
-  };
-}
+const parser = (option: Option) => optionParser(option) as (text: string) => number;
+
+export const whole = (least: number) => parser({ kind: 'whole', least, value: least, help: '' });
+
+export const real = (bounds: { least?: number; above?: number; below?: number }) =>
+  parser({ kind: 'real', ...bounds, value: 0, help: '' });

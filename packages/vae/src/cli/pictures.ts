@@ -19,9 +19,9 @@ export function pictureCommands(): Command[] {
       ),
     picture('reconstruct', 'the held-out digits and what the model makes of them', 'reconstructions').action(
       draws('reconstructions', async (run) => {
-        const { model, spec } = run;
+        const { model } = run;
         const { bytes, labels } = heldOut(dataForRun(run));
-        return reconstructions(model, bytes, spec.normalization, { columnLabels: labels });
+        return reconstructions(model, bytes, { columnLabels: labels });
       }),
     ),
     picture('grid', 'decode a grid over the first two latent dimensions', 'latent-grid')

@@ -1,16 +1,31 @@
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { Argument, Command } from 'commander';
-import { models, type TrainingDefaults } from '../models/index.ts';
+import {
+  flagOf,
+  type ModelOptions,
+  type ModelSpec,
+  modelOptions,
+  models,
+  type Option,
+  settingsOf,
+  type TrainingOptions,
+  trainingOptions,
+} from '../models/index.ts';
+import type { Dataset } from '../node/data/datasets.ts';
 import { UserError } from '../node/errors.ts';
 import { loadData, type RunConfig, readRunConfig, specOf } from '../node/run.ts';
 import { RunFolder } from '../node/run-folder.ts';
 import { type RunState, readRunState, trainRun } from '../node/train-run.ts';
 import { ADAPTER_HELP, openAdapter } from './device.ts';
-import { real, whole } from './options.ts';
+import { optionParser, whole } from './options.ts';
 import { jsonReport, progressReport } from './progress.ts';
 
-interface TrainOptions extends Partial<Omit<RunConfig, 'adapter'>> {
+interface TrainOptions extends Partial<ModelOptions & TrainingOptions> {
+  data?: string;
+  seed?: number;
+  limit?: number;
+  logEvery?: number;
   resume?: string;
   out?: string;
   force?: boolean;
@@ -18,20 +33,15 @@ interface TrainOptions extends Partial<Omit<RunConfig, 'adapter'>> {
   adapter: string;
 }
 
+const tunable = { ...modelOptions, ...trainingOptions } as Record<string, Option>;
+
 export function trainCommand(): Command {
-  const names = [...models.values()].map(({ name, summary }) => `  ${name.padEnd(7)}  ${summary}`);
-  return new Command('train')
+  const width = Math.max(...[...models.keys()].map((name) => name.length));
+  const names = [...models.values()].map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
+  const command = new Command('train')
     .description('train a model and write a run folder')
     .addArgument(new Argument('[model]', 'what to train (see below); may be left out with --resume'))
     .option('--data <name>', 'mnist, fashion-mnist, or a folder with IDX files (default: mnist)')
-    .option('--epochs <n>', 'passes over the training set, in all', whole(1))
-    .option('--batch-size <n>', 'images a step', whole(1))
-    .option('--lr <x>', "Adam's learning rate", real({ above: 0 }))
-    .option('--beta1 <x>', "Adam's decay of the first moment", real({ least: 0, below: 1 }))
-    .option('--beta2 <x>', "Adam's decay of the second moment", real({ least: 0, below: 1 }))
-    .option('--latent <d>', 'latent dimensions', whole(1))
-    .option('--hidden <n>', 'units of the hidden layers', whole(1))
-    .option('--beta <x>', 'weight of the KL divergence', real({ least: 0 }))
     .option('--seed <n>', 'fixes weights, noise and the order of the data (default: 0)', whole(0))
     .option('--limit <n>', 'use the first N training images (default: all)', whole(1))
     .option('--log-every <n>', 'steps between two lines of metrics.jsonl (default: 10)', whole(1))
@@ -39,29 +49,58 @@ export function trainCommand(): Command {
     .option('--force', 'replace a run that is in the folder')
     .option('--resume <run>', 'go on with a run; --epochs N trains until N epochs are done')
     .option('--adapter <which>', ADAPTER_HELP, 'auto')
-    .option('--json', 'a JSON object a line on stdout instead of the progress bar')
-    .addHelpText('after', () => `\nModels:\n${names.join('\n')}\n\nDefaults by model:\n${defaultsTable()}\n`)
+    .option('--json', 'a JSON object a line on stdout instead of the progress bar');
+  addTunable(command);
+  return command
+    .addHelpText(
+      'after',
+      () =>
+        `\nModels, and the options that each takes with their defaults:\n${names.join('\n')}\n\n${defaultsByModel()}\n`,
+    )
     .action(train);
 }
 
-function defaultsTable(): string {
-  const specs = [...models.values()];
-  const columns = Object.keys(specs[0]!.defaults).map((key) => ({
-    key: key as keyof TrainingDefaults,
-    title: `  --${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
-  }));
-  const row = (name: string, cell: (column: (typeof columns)[number]) => string) =>
-    `  ${name.padEnd(7)}${columns.map((column) => cell(column).padStart(column.title.length)).join('')}`;
-  return [
-    row('', ({ title }) => title),
-    ...specs.map(({ name, defaults }) => row(name, ({ key }) => `  ${defaults[key]}`)),
-  ].join('\n');
+/** All options of models and trainer, as flags. */
+export function addTunable(command: Command): void {
+  for (const [name, option] of Object.entries(tunable)) {
+    const what =
+      option.kind === 'whole' ? '<n>' : option.kind === 'real' ? '<x>' : `<${option.choices.join('|')}>`;
+    command.option(`--${flagOf(name)} ${what}`, option.help, optionParser(option));
+  }
+}
+
+function defaultsByModel(): string {
+  return [...models.values()].map((spec) => wrapped(spec.name, defaultsOf(spec))).join('\n');
+}
+
+const defaultsOf = ({ defaults }: ModelSpec) =>
+  Object.entries(defaults).map(([name, value]) => `--${flagOf(name)} ${value}`);
+
+/** `title: word word …` in lines of at most 100 letters. */
+function wrapped(title: string, words: readonly string[]): string {
+  const lines = [`  ${title}:`];
+  for (const word of words) {
+    if (lines.at(-1)!.length + word.length > 98) lines.push('   ');
+    lines.push(`${lines.pop()} ${word}`);
+  }
+  return lines.join('\n');
+}
+
+/** Refuses options of other models. */
+function chosenOptions(spec: ModelSpec, options: TrainOptions): Partial<ModelOptions & TrainingOptions> {
+  const chosen = Object.entries(options).filter(([name, value]) => name in tunable && value !== undefined);
+  const foreign = chosen.find(([name]) => !(name in spec.defaults));
+  if (foreign) {
+    const own = Object.keys(spec.defaults).map((name) => `--${flagOf(name)}`);
+    throw new UserError(`${spec.name} has no --${flagOf(foreign[0])}; it takes ${own.join(', ')}`);
+  }
+  return Object.fromEntries(chosen);
 }
 
 async function train(name: string | undefined, options: TrainOptions): Promise<void> {
   const plan = options.resume ? planResumed(name, options) : planNew(name, options);
-  const { model, data: dataset, limit } = plan.config;
-  const data = loadData(dataset, limit);
+  const { model } = plan.config;
+  const data = loadData(plan.config);
   plan.checkData?.(data.checksums);
   const device = await openAdapter(options.adapter);
   const { name: adapter, driver, kind } = device.found;
@@ -72,6 +111,7 @@ async function train(name: string | undefined, options: TrainOptions): Promise<v
       folder: plan.folder,
       config: {
         ...plan.config,
+        ...plan.pixels?.(data),
         imageShape: data.shape,
         checksums: data.checksums,
         adapter: { name: adapter, driver, kind },
@@ -115,15 +155,14 @@ interface Plan {
   readonly folder: () => RunFolder;
   readonly state?: RunState;
   readonly checkData?: (checksums: Readonly<Record<string, string>>) => void;
+  /** The normalization that suits the data, unless one was asked for. */
+  readonly pixels?: (data: Dataset) => Partial<ModelOptions>;
 }
 
 function planNew(name: string | undefined, options: TrainOptions): Plan {
   if (!name) throw new UserError(`name a model (${[...models.keys()].join(', ')}) or a run with --resume`);
-  const { defaults } = specOf(name);
-  const chosen = Object.keys(defaults).flatMap((key) => {
-    const value = options[key as keyof TrainOptions];
-    return value === undefined ? [] : [[key, value]];
-  });
+  const spec = specOf(name);
+  const chosen = chosenOptions(spec, options);
   const path = options.out ?? `runs/${name}-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`;
   const force = options.force ?? false;
   RunFolder.assertFree(path, { force });
@@ -131,30 +170,20 @@ function planNew(name: string | undefined, options: TrainOptions): Plan {
     config: {
       model: name,
       data: options.data ?? 'mnist',
-      ...defaults,
-      ...Object.fromEntries(chosen),
+      ...settingsOf(spec, chosen),
       seed: options.seed ?? 0,
       limit: options.limit ?? null,
       logEvery: options.logEvery ?? 10,
     },
     path,
     folder: () => RunFolder.create(path, { force }),
+    pixels({ normalization }) {
+      if (!normalization) return {};
+      const { mean: pixelMean, std: pixelStd } = normalization;
+      return { pixelMean, pixelStd, ...chosen };
+    },
   };
 }
-
-/** What has to stay as it was when the run began. */
-const FIXED = [
-  'data',
-  'batchSize',
-  'lr',
-  'beta1',
-  'beta2',
-  'latent',
-  'hidden',
-  'beta',
-  'seed',
-  'limit',
-] as const;
 
 /** Of a resumed run only the number of epochs (and how often it logs) may change. */
 function planResumed(name: string | undefined, options: TrainOptions): Plan {
@@ -165,11 +194,12 @@ function planResumed(name: string | undefined, options: TrainOptions): Plan {
     throw new UserError('--resume writes into the run itself: leave --out and --force out');
   if (name && specOf(name).name !== config.model)
     throw new UserError(`${path}: a run of '${config.model}', not of '${name}'`);
-  for (const key of FIXED) {
-    if (options[key] !== undefined && options[key] !== config[key]) {
-      throw new UserError(
-        `${path}: a run goes on as it began: ${key} is ${config[key]} there, not ${options[key]}`,
-      );
+  const { epochs: _, ...fixed } = chosenOptions(specOf(config.model), options);
+  const { data, seed, limit } = options;
+  for (const [key, value] of Object.entries({ ...fixed, data, seed, limit })) {
+    const began = config[key as keyof RunConfig];
+    if (value !== undefined && value !== began) {
+      throw new UserError(`${path}: a run goes on as it began: ${key} is ${began} there, not ${value}`);
     }
   }
   const state = readRunState(folder);

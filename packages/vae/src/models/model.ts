@@ -1,14 +1,27 @@
 import { Module } from '@tapegrad/nn';
-import type { Generator, Tensor } from '@tapegrad/tensor';
+import { type Generator, mul, type NumericArray, type Shape, sum, type Tensor } from '@tapegrad/tensor';
+import type { Figures } from '../pass.ts';
+import { type Likelihood, likelihoodOf, type Normalization } from './likelihoods.ts';
+import { type ModelOptions, optionValues, type TrainingOptions } from './options.ts';
 
 /** [channels, height, width] of one image. */
 export type ImageShape = readonly [number, number, number];
+
+/** What an objective may need besides the batch. All of it lies on the device, so that a step can be captured. */
+export interface Context {
+  /** Draws ε and whatever else is random afresh for every sample and dimension. */
+  readonly noise: Generator;
+  /** Epochs trained so far, a fraction: float32 []. Schedules are computed from it. */
+  epoch(): Tensor;
+}
 
 /** What `objective` returns: the scalar that is minimized, and the scalars that are reported with it. */
 export interface Objective {
   readonly loss: Tensor;
   /** In the objective's own units, by name: `reconstruction`, `kl` … */
   readonly parts: Readonly<Record<string, Tensor>>;
+  /** Counts to be added up over an epoch, of the lengths that `Autoencoder.tallies` says. */
+  readonly tallies?: Readonly<Record<string, Tensor>>;
 }
 
 /** The ELBO's parts per image, in nats, constants included. */
@@ -24,12 +37,40 @@ export interface Code {
   readonly logSigma?: Tensor;
 }
 
-/** An autoencoder as the trainer and the pictures see it. Images enter as [B, c, h, w]. */
+/** What an `Autoencoder` is made from, besides its layers. */
+export type Common = Pick<ModelOptions, 'latent' | 'likelihood' | 'reduction' | 'pixelMean' | 'pixelStd'>;
+
+/** An autoencoder as the trainer, the figures and the pictures see it. Images enter as [B, c, h, w], normalized. */
 export abstract class Autoencoder extends Module {
-  abstract readonly latent: number;
-  abstract readonly imageShape: ImageShape;
+  readonly imageShape: ImageShape;
+  /** Numbers in an image. */
+  readonly pixelCount: number;
+  readonly latent: number;
+  readonly likelihood: Likelihood;
+  readonly reduction: ModelOptions['reduction'];
   /** Names of the parts that `objective` reports. */
   abstract readonly figures: readonly string[];
+  /** Names and lengths of the counts that `objective` adds up over an epoch. */
+  readonly tallies: Readonly<Record<string, number>> = {};
+
+  constructor(imageShape: ImageShape, options: Common, generator: Generator) {
+    super();
+    this.imageShape = imageShape;
+    this.pixelCount = imageShape.reduce((product, extent) => product * extent, 1);
+    this.latent = options.latent;
+    this.likelihood = likelihoodOf(options, generator.state.device);
+    this.reduction = options.reduction;
+  }
+
+  /** How bytes become the numbers that the model sees. */
+  get normalization(): Normalization {
+    return this.likelihood.normalization;
+  }
+
+  /** The shape of one code that `decode` takes. */
+  get latentShape(): Shape {
+    return [this.latent];
+  }
 
   /** The reconstruction by way of the mean of the code. */
   forward(x: Tensor): Tensor {
@@ -37,53 +78,71 @@ export abstract class Autoencoder extends Module {
   }
 
   abstract encode(x: Tensor): Code;
-  /** [B, d] → what the decoder's network gives for an image: normalized pixels, logits … as [B, c, h, w]. */
+  /** [B, ...latentShape] → the parameters of the likelihood: normalized pixels, logits … as [B, c, h, w]. */
   abstract decode(z: Tensor): Tensor;
+  /** The loss of a batch. */
+  abstract objective(x: Tensor, context: Context): Objective;
+
+  /** Codes drawn from the prior, or from what stands for one: [count, ...latentShape]. */
+  prior(count: number, noise: Generator): Tensor {
+    return noise.normal([count, ...this.latentShape]);
+  }
+
   /** The decoder's output as pixels in [0, 1]. */
-  abstract pixels(output: Tensor): Tensor;
-  /** The loss of a batch. `noise` draws ε afresh for every sample and dimension. */
-  abstract objective(x: Tensor, noise: Generator): Objective;
+  pixels(output: Tensor): Tensor {
+    return this.likelihood.pixels(output);
+  }
+
+  /** How badly `output` explains `x`: the mean over pixels and batch, or the sum over pixels in nats without constants. */
+  protected reconstruction(output: Tensor, x: Tensor): Tensor {
+    const loss = this.likelihood.loss(output, x);
+    const scale = this.reduction === 'mean' ? 1 / this.pixelCount : this.likelihood.nats;
+    return mul(sum(loss), scale / x.shape[0]!);
+  }
+
+  /** A reconstruction figure as −log p(x | z) per image in nats, constants included. */
+  protected reconstructionNats(reconstruction: number): number {
+    const { nats, constant } = this.likelihood;
+    const sum = this.reduction === 'mean' ? reconstruction * this.pixelCount * nats : reconstruction;
+    return sum + this.pixelCount * constant;
+  }
+
   /** The parts of `objective`, as averaged numbers, in nats per image; undefined where they have no such meaning. */
-  nats(_parts: Readonly<Record<string, number>>): Nats | undefined {
+  nats(_parts: Figures): Nats | undefined {
     return undefined;
   }
-}
 
-/** How bytes become the numbers that a model sees: byte·scale + shift. */
-export interface Normalization {
-  readonly scale: number;
-  readonly shift: number;
-}
+  /** Figures of an epoch from its counts. */
+  tallied(_counts: Readonly<Record<string, NumericArray>>): Figures {
+    return {};
+  }
 
-/** (byte/255 − mean) / std. */
-export const normalize = (mean: number, std: number): Normalization => ({
-  scale: 1 / (255 * std),
-  shift: -mean / std,
-});
+  /**
+   * log p(x, z) − log q(z | x) in nats, constants included, for `samples` draws of z from q: [B] → [B, samples]. Undefined
+   * where the model has no likelihood. The encoder runs once.
+   */
+  logWeights?(x: Tensor, samples: number, noise: Generator): Tensor;
 
-/** Options that every model understands; each has its own defaults. */
-export interface ModelOptions {
-  readonly latent: number;
-  readonly hidden: number;
-  /** Weight of the KL divergence. */
-  readonly beta: number;
-}
-
-export interface TrainingDefaults extends ModelOptions {
-  readonly batchSize: number;
-  readonly epochs: number;
-  readonly lr: number;
-  readonly beta1: number;
-  readonly beta2: number;
+  /** The weight of the KL divergence against the likelihood in nats: means over pixels and latents hide one. */
+  get effectiveBeta(): number | undefined {
+    return undefined;
+  }
 }
 
 /** An entry of the list that `tapegrad train` chooses from. */
 export interface ModelSpec {
   readonly name: string;
   readonly summary: string;
-  readonly defaults: TrainingDefaults;
-  readonly normalization: Normalization;
+  /** The options that it takes, and their values where nothing else is said. */
+  readonly defaults: Partial<ModelOptions> & TrainingOptions;
   /** What the figures are measured in. */
-  readonly units: string;
+  units(options: ModelOptions): string;
+  /** @throws if the options or the images do not fit together */
   build(imageShape: ImageShape, options: ModelOptions, generator: Generator): Autoencoder;
 }
+
+/** All options of a model: those that are chosen, its defaults, and for what it does not take any value at all. */
+export const settingsOf = <C extends Partial<ModelOptions & TrainingOptions>>(
+  { defaults }: Pick<ModelSpec, 'defaults'>,
+  chosen?: C,
+): ModelOptions & TrainingOptions & C => ({ ...optionValues, ...defaults, ...(chosen as C) });

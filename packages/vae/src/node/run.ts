@@ -2,14 +2,25 @@ import { readFileSync } from 'node:fs';
 import { decodeSafetensors, type SafetensorsEntry, saveStateDict } from '@tapegrad/nn';
 import type { Device } from '@tapegrad/tensor';
 import { Generator } from '@tapegrad/tensor';
-import { type Autoencoder, type ModelSpec, models, type TrainingDefaults } from '../models/index.ts';
+import { binarized } from '../binarize.ts';
+import {
+  type Autoencoder,
+  faultOf,
+  type ModelOptions,
+  type ModelSpec,
+  modelOptions,
+  models,
+  optionValues,
+  type TrainingOptions,
+  trainingOptions,
+} from '../models/index.ts';
 import { type Dataset, heldOutDigits, loadDataset } from './data/datasets.ts';
 import { attempt, UserError } from './errors.ts';
 import { RunFolder, runFiles } from './run-folder.ts';
 import { nearestName } from './suggest.ts';
 
-/** What `config.json` holds: every option in force, and what the run rests on. */
-export interface RunConfig extends TrainingDefaults {
+/** Every option of a run, and what the run rests on. `config.json` holds those that its model takes. */
+export interface RunConfig extends ModelOptions, TrainingOptions {
   readonly model: string;
   readonly seed: number;
   readonly data: string;
@@ -32,11 +43,29 @@ export function specOf(name: string): ModelSpec {
   );
 }
 
-/** Loads a dataset; `limit` keeps the first so many training images. */
-export function loadData(name: string, limit: number | null): Dataset {
+/** Of which images, and how many, a run is made. */
+export type DataOptions = Pick<RunConfig, 'data' | 'limit' | 'binarize' | 'seed'>;
+
+/** Keep the chances of the two halves' pixels apart from all other random numbers of the seed. */
+const STREAM = { train: 6, test: 7 } as const;
+
+/**
+ * Loads a dataset, the first `limit` of its training images. Where pixels are drawn at every step, the test set's are
+ * drawn once all the same: its figures are to be compared.
+ */
+export function loadData({ data: name, limit, binarize, seed }: DataOptions): Dataset {
   const data = loadDataset(name);
   const count = Math.min(limit ?? data.train.count, data.train.count);
-  return { ...data, train: { ...data.train, count } };
+  const train = { ...data.train, count };
+  if (binarize === 'none') return { ...data, train };
+  const how = binarize === 'threshold' ? 'threshold' : 'drawn';
+  const bits = (half: keyof typeof STREAM, bytes: Uint8Array) =>
+    binarized(bytes, how, { seed: half === 'test' ? 0 : seed, stream: STREAM[half] });
+  return {
+    ...data,
+    train: binarize === 'dynamic' ? train : { ...train, images: bits('train', train.images) },
+    test: { ...data.test, images: bits('test', data.test.images) },
+  };
 }
 
 /** A finished (or interrupted) run, ready to be asked for figures and pictures. */
@@ -47,18 +76,15 @@ export interface OpenRun {
   readonly model: Autoencoder;
 }
 
-const numbers = [
-  'latent',
-  'hidden',
-  'beta',
-  'batchSize',
-  'epochs',
-  'lr',
-  'beta1',
-  'beta2',
-  'seed',
-  'logEvery',
-];
+const options = { ...modelOptions, ...trainingOptions };
+type OptionName = keyof typeof options;
+
+/** The part of a configuration that `config.json` holds: a model's own options, not those of the others. */
+export function storedConfig(config: RunConfig, { defaults }: ModelSpec): Partial<RunConfig> {
+  return Object.fromEntries(
+    Object.entries(config).filter(([name]) => !(name in options) || name in defaults),
+  );
+}
 
 export function readRunConfig(folder: RunFolder): { config: RunConfig; spec: ModelSpec } {
   const config = folder.readConfig();
@@ -72,13 +98,23 @@ export function readRunConfig(folder: RunFolder): { config: RunConfig; spec: Mod
     throw refuse(
       `no model is named ${JSON.stringify(config.model)} (known: ${[...models.keys()].join(', ')})`,
     );
-  const odd = numbers.find((key) => !Number.isFinite(config[key]));
-  if (odd) refuse(`${odd} is ${JSON.stringify(config[odd])}, not a number`);
+  const missing = ['latent', 'batchSize', 'epochs', 'seed'].find((name) => config[name] === undefined);
+  if (missing) refuse(`it has no ${missing}`);
+  // What an older version did not know yet has the value that it had then.
+  const whole = { ...optionValues, ...spec.defaults, seed: 0, limit: null, logEvery: 10, ...config };
+  for (const name of Object.keys(spec.defaults) as OptionName[]) {
+    const fault = faultOf(options[name], whole[name]);
+    if (fault) refuse(`${name} is ${JSON.stringify(whole[name])}, not ${fault}`);
+  }
+  for (const name of ['seed', 'logEvery'] as const) {
+    if (!Number.isSafeInteger(whole[name]))
+      refuse(`${name} is ${JSON.stringify(whole[name])}, not a whole number`);
+  }
   const { imageShape, data } = config;
   if (!Array.isArray(imageShape) || imageShape.length !== 3)
     refuse('imageShape is not [channels, height, width]');
   if (typeof data !== 'string') refuse('data is not a name');
-  return { config: config as unknown as RunConfig, spec };
+  return { config: whole as unknown as RunConfig, spec };
 }
 
 /** What a run folder holds, as far as it can be checked without a device. */
@@ -111,7 +147,7 @@ export function openRun(run: string | StoredRun, device: Device): OpenRun {
 
 /** Images for a run: its own dataset's, or another's, of the same size. */
 export function dataForRun({ config }: Pick<OpenRun, 'config'>, name = config.data): Dataset {
-  const data = loadData(name, null);
+  const data = loadData({ ...config, data: name, limit: null });
   const [wanted, found] = [config.imageShape, data.shape].map((shape) => shape.join('x'));
   if (wanted !== found)
     throw new UserError(`--data ${name}: images of ${found}, but the run's are ${wanted}`);

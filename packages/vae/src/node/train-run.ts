@@ -9,7 +9,7 @@ import type { Raster } from '../pictures/raster.ts';
 import { NotFiniteError, type StepFigures, Trainer } from '../trainer.ts';
 import type { Dataset } from './data/datasets.ts';
 import { attempt, UserError } from './errors.ts';
-import { heldOut, type RunConfig, writeWeights } from './run.ts';
+import { heldOut, type RunConfig, storedConfig, writeWeights } from './run.ts';
 import { type MetricsRecord, type RunFolder, runFiles } from './run-folder.ts';
 
 /** Whom a run tells how it goes: the progress bar, or the lines of `--json`. */
@@ -77,7 +77,7 @@ export async function trainRun(request: RunRequest): Promise<boolean> {
   const parameters = trainer.model.parameters().reduce((sum, { size }) => sum + size, 0);
   const config = { ...request.config, parameters };
   const folder = request.folder();
-  folder.writeConfig(config);
+  folder.writeConfig(storedConfig(config, spec));
   folder.rewindMetrics(trainer);
   const run = { ...request, folder, config, trainer, tally: resume?.tally ?? emptyTally() };
   try {
@@ -114,7 +114,7 @@ async function trainEpoch({ folder, config, trainer, tally, listener, stop }: Ru
   return complete;
 }
 
-async function finishEpoch({ folder, config, spec, data, listener, trainer, tally }: Run): Promise<void> {
+async function finishEpoch({ folder, config, data, listener, trainer, tally }: Run): Promise<void> {
   const { model, epoch, step } = trainer;
   const test = await trainer.evaluate();
   const nats = model.nats(test);
@@ -124,23 +124,23 @@ async function finishEpoch({ folder, config, spec, data, listener, trainer, tall
     step,
     steps: tally.rows.length,
     seconds: Number(tally.seconds.toFixed(3)),
-    train: averageOf(tally.rows),
+    train: { ...averageOf(tally.rows), ...trainer.epochFigures },
     test,
     ...(nats ? { nats } : {}),
   };
   folder.appendMetrics(record);
   const { bytes, labels } = heldOut(data);
   const title = `${config.model}, epoch ${epoch}: test loss ${test.loss!.toPrecision(4)}`;
-  const picture = await reconstructions(model, bytes, spec.normalization, { title, columnLabels: labels });
+  const picture = await reconstructions(model, bytes, { title, columnLabels: labels });
   writePicture(folder, `reconstructions-epoch-${String(epoch).padStart(3, '0')}`, picture);
   listener.epoch(record);
 }
 
-async function lastPictures({ folder, config, spec, data, trainer }: Run): Promise<void> {
+async function lastPictures({ folder, config, data, trainer }: Run): Promise<void> {
   const { model } = trainer;
   const { bytes, labels } = heldOut(data);
   const title = (what: string) => `${config.model} (d = ${config.latent}): ${what}`;
-  const decoded = await reconstructions(model, bytes, spec.normalization, {
+  const decoded = await reconstructions(model, bytes, {
     title: title('held-out digits'),
     columnLabels: labels,
   });

@@ -23,6 +23,8 @@ export interface Dataset {
   test: Split;
   /** SHA-256 of each file's uncompressed content, under the file's usual name. */
   checksums: Record<string, string>;
+  /** Of pixels in [0, 1], where MNIST's, which the models have as their default, does not suit. */
+  normalization?: { mean: number; std: number };
 }
 
 interface Published {

@@ -1,0 +1,24 @@
+import { threefry } from '@tapegrad/tensor';
+
+/**
+ * Grey pixels as black or white, 0 or 255. `threshold`: white over half of the range. `drawn`: white with the pixel's
+ * value as the probability, as published likelihoods of MNIST have it (Salakhutdinov and Murray 2008); one seed, one
+ * outcome, whatever the adapter.
+ */
+export function binarized(
+  bytes: Uint8Array,
+  how: 'threshold' | 'drawn',
+  { seed = 0, stream = 0 }: { seed?: number; stream?: number } = {},
+): Uint8Array {
+  if (how === 'threshold') return bytes.map((byte) => (byte > 128 ? 255 : 0));
+  const bits = new Uint8Array(bytes.length);
+  // 16 bits of chance a pixel: four pixels from each pair of words.
+  for (let i = 0; i < bytes.length; i += 4) {
+    const words = threefry(seed >>> 0, stream, i / 4, 0);
+    for (let k = 0; k < Math.min(4, bytes.length - i); k++) {
+      const chance = (words[k >> 1]! >>> (16 * (k & 1))) & 0xffff;
+      if (chance * 255 < bytes[i + k]! * 0x1_0000) bits[i + k] = 255;
+    }
+  }
+  return bits;
+}

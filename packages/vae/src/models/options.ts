@@ -1,0 +1,138 @@
+/**
+ * Every option of every model, in one place: what the command line accepts, what `config.json` holds, and what the
+ * models are built from. A model takes those that its `defaults` name; the others keep the value here and have no effect.
+ */
+
+interface Whole {
+  readonly kind: 'whole';
+  readonly least: number;
+  readonly value: number;
+  readonly help: string;
+}
+
+interface Real {
+  readonly kind: 'real';
+  readonly least?: number;
+  readonly above?: number;
+  readonly below?: number;
+  readonly value: number;
+  readonly help: string;
+}
+
+interface Choice<T extends string = string> {
+  readonly kind: 'choice';
+  readonly choices: readonly T[];
+  readonly value: T;
+  readonly help: string;
+}
+
+export type Option = Whole | Real | Choice;
+
+const whole = (least: number, value: number, help: string): Whole => ({ kind: 'whole', least, value, help });
+const real = (bounds: Pick<Real, 'least' | 'above' | 'below'>, value: number, help: string): Real => ({
+  kind: 'real',
+  ...bounds,
+  value,
+  help,
+});
+const choice = <const T extends string>(choices: readonly T[], help: string): Choice<T> => ({
+  kind: 'choice',
+  choices,
+  value: choices[0]!,
+  help,
+});
+
+export const modelOptions = {
+  network: choice(['conv', 'mlp'], 'the encoder and its mirror image, the decoder'),
+  latent: whole(1, 5, 'latent dimensions'),
+  hidden: whole(1, 128, 'units of the hidden layers'),
+  likelihood: choice(
+    ['gaussian', 'bernoulli', 'sigma'],
+    'of a pixel: Gaussian with σ = 1 (squared error), Bernoulli from logits, Gaussian with one learned σ',
+  ),
+  reduction: choice(
+    ['mean', 'sum'],
+    'the loss takes means over pixels and latent dimensions, or sums: nats per image',
+  ),
+  beta: real({ least: 0 }, 1, 'weight of the KL divergence'),
+  terms: choice(['both', 'reconstruction', 'kl'], 'what of the loss is trained on'),
+  warmup: choice(
+    ['none', 'linear', 'cyclical'],
+    'β rises from 0 once, or again and again (half of each cycle)',
+  ),
+  warmupEpochs: real({ above: 0 }, 5, 'length of the rise, or of a cycle'),
+  freeBits: real({ least: 0 }, 0, 'nats of KL that each latent dimension has for nothing'),
+  gamma: real({ least: 0 }, 0, 'weight of |KL − C|, the capacity form; 0: β · KL instead'),
+  capacity: real({ least: 0 }, 25, 'nats that C grows to'),
+  capacityEpochs: real({ above: 0 }, 10, 'epochs in which C grows to it'),
+  noise: choice(['gaussian', 'masking', 'salt-and-pepper'], 'how inputs are corrupted'),
+  noiseLevel: real({ least: 0 }, 0.5, 'standard deviation of the noise, or the share of pixels it hits'),
+  sparsity: choice(['l1', 'kl'], "|z|, or the KL divergence of each unit's mean activation from ρ"),
+  sparsityWeight: real({ least: 0 }, 1e-3, 'weight of the sparsity penalty'),
+  rho: real({ above: 0, below: 1 }, 0.05, 'ρ, the mean activation that a unit should have'),
+  contraction: real({ least: 0 }, 1e-3, 'λ, weight of ‖∂z/∂x‖²'),
+  codes: whole(1, 128, 'K, vectors of the codebook'),
+  codebook: choice(['ema', 'loss'], 'how its vectors learn: moving averages, or a loss of their own'),
+  commitment: real({ least: 0 }, 0.25, 'weight of the commitment loss'),
+  decay: real({ least: 0, below: 1 }, 0.99, 'of the moving averages'),
+  restart: real({ least: 0 }, 1, 'images a step under which a code counts as dead and starts anew; 0: never'),
+  levels: whole(1, 2, 'layers of latent variables'),
+  samples: whole(1, 5, 'k, importance samples of an image'),
+  pixelMean: real({}, 0.1307, 'subtracted from a pixel in [0, 1]; folders of images: 0.5'),
+  pixelStd: real({ above: 0 }, 0.3081, 'and divided by; folders of images: 0.5'),
+} as const satisfies Record<string, Option>;
+
+export type ModelOptionName = keyof typeof modelOptions;
+
+type Value<O> = O extends Choice<infer T> ? T : number;
+
+export type ModelOptions = { readonly [K in ModelOptionName]: Value<(typeof modelOptions)[K]> };
+
+/** Options of the trainer, which every model has. */
+export const trainingOptions = {
+  batchSize: whole(1, 128, 'images a step'),
+  epochs: whole(1, 10, 'passes over the training set, in all'),
+  lr: real({ above: 0 }, 1e-3, "Adam's learning rate"),
+  beta1: real({ least: 0, below: 1 }, 0.9, "Adam's decay of the first moment"),
+  beta2: real({ least: 0, below: 1 }, 0.999, "Adam's decay of the second moment"),
+  binarize: choice(
+    ['none', 'threshold', 'static', 'dynamic'],
+    'pixels become 0 or 1: over ½; drawn once, by their value; drawn at every step (the test set: once)',
+  ),
+} as const satisfies Record<string, Option>;
+
+export type TrainingOptionName = keyof typeof trainingOptions;
+export type TrainingOptions = { readonly [K in TrainingOptionName]: Value<(typeof trainingOptions)[K]> };
+
+/** The values of all options where nothing else is said. */
+export const optionValues = Object.fromEntries(
+  Object.entries({ ...modelOptions, ...trainingOptions }).map(([name, { value }]) => [name, value]),
+) as unknown as ModelOptions & TrainingOptions;
+
+/** `freeBits` as a flag has it: `free-bits`. */
+export const flagOf = (name: string): string =>
+  name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+/** What is wrong with a value that came from outside, or undefined. */
+export function faultOf(option: Option, value: unknown): string | undefined {
+  if (option.kind === 'choice') {
+    return option.choices.includes(value as string) ? undefined : `one of ${option.choices.join(', ')}`;
+  }
+  if (option.kind === 'whole') {
+    const fits = Number.isSafeInteger(value) && (value as number) >= option.least;
+    return fits ? undefined : `a whole number, ${option.least} or more`;
+  }
+  const { least, above, below } = option;
+  const fits =
+    typeof value === 'number' &&
+    Number.isFinite(value) &&
+    value >= (least ?? Number.NEGATIVE_INFINITY) &&
+    value > (above ?? Number.NEGATIVE_INFINITY) &&
+    value < (below ?? Number.POSITIVE_INFINITY);
+  const bounds = [
+    least === undefined ? '' : `${least} or more`,
+    above === undefined ? '' : `above ${above}`,
+    below === undefined ? '' : `below ${below}`,
+  ].filter(Boolean);
+  return fits ? undefined : `a finite number${bounds.length > 0 ? `, ${bounds.join(' and ')}` : ''}`;
+}
