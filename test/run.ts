@@ -17,6 +17,7 @@ const adapterless = [
   'adapters',
   'autograd',
   'data',
+  'image-folder',
   'imports',
   'pictures',
   'run-folder',

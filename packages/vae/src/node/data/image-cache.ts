@@ -1,0 +1,110 @@
+import { createHash } from 'node:crypto';
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, isAbsolute, join } from 'node:path';
+
+/** Decoded images and what was found on the way, as the cache keeps them. */
+export interface DecodedImages {
+  /** [count, channels, size, size] of the images that could be decoded, in the files' order. */
+  readonly pixels: Uint8Array;
+  /** The others: their place among the files, and what is wrong with them. */
+  readonly bad: readonly (readonly [index: number, reason: string])[];
+  /** SHA-256 of the files' names and contents. */
+  readonly digest: string;
+}
+
+/**
+ * A file of the cache: 'TGIMAGES', the length of the header as a little-endian uint32, the header (JSON: the pixels'
+ * length, `bad` and `digest`), the pixels, and the SHA-256 of all that.
+ */
+const MAGIC = Buffer.from('TGIMAGES');
+const HASH = 32;
+/** The system reads and writes at most 2 GiB in a call. */
+const CHUNK = 2 ** 26;
+
+/** Where decoded images are kept: `$XDG_CACHE_HOME` or `~/.cache`, then `tapegrad/data`. May be emptied at any time. */
+export function imageCacheFile(key: unknown): string {
+  const xdg = process.env.XDG_CACHE_HOME;
+  const base = xdg && isAbsolute(xdg) ? xdg : join(homedir(), '.cache');
+  const name = createHash('sha256').update(JSON.stringify(key)).digest('hex').slice(0, 32);
+  return join(base, 'tapegrad', 'data', `${name}.images`);
+}
+
+/** What a cache file holds, or undefined where there is none, or none that is whole. */
+export function readImageCache(path: string): DecodedImages | undefined {
+  let file: number | undefined;
+  try {
+    file = openSync(path, 'r');
+    const { size } = fstatSync(file);
+    const hash = createHash('sha256');
+    const next = (length: number) => {
+      const part = new Uint8Array(length);
+      for (let at = 0; at < length; ) {
+        const read = readSync(file!, part, at, Math.min(CHUNK, length - at), null);
+        if (read === 0) throw new Error('ends early');
+        hash.update(part.subarray(at, at + read));
+        at += read;
+      }
+      return part;
+    };
+    if (!MAGIC.equals(next(MAGIC.length))) return undefined;
+    const headerLength = Buffer.from(next(4)).readUInt32LE();
+    if (headerLength > size) return undefined;
+    const { length, bad, digest } = JSON.parse(Buffer.from(next(headerLength)).toString()) as Header;
+    if (size !== MAGIC.length + 4 + headerLength + length + HASH) return undefined;
+    const pixels = next(length);
+    const expected = hash.copy().digest();
+    return expected.equals(next(HASH)) ? { pixels, bad, digest } : undefined;
+  } catch {
+    return undefined; // missing, unreadable or broken: it is made anew
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
+
+interface Header {
+  readonly length: number;
+  readonly bad: DecodedImages['bad'];
+  readonly digest: string;
+}
+
+/** Writes a cache file under a temporary name and renames it. @throws what the system says when it cannot */
+export function writeImageCache(path: string, { pixels, bad, digest }: DecodedImages): void {
+  const temporary = `${path}.${process.pid}.tmp`;
+  mkdirSync(dirname(path), { recursive: true });
+  try {
+    const file = openSync(temporary, 'w');
+    try {
+      const hash = createHash('sha256');
+      const put = (part: Uint8Array) => {
+        for (let at = 0; at < part.length; ) {
+          const written = writeSync(file, part, at, Math.min(CHUNK, part.length - at));
+          hash.update(part.subarray(at, at + written));
+          at += written;
+        }
+      };
+      const header = Buffer.from(JSON.stringify({ length: pixels.length, bad, digest } satisfies Header));
+      const headerLength = Buffer.alloc(4);
+      headerLength.writeUInt32LE(header.length);
+      for (const part of [MAGIC, headerLength, header, pixels]) put(part);
+      put(hash.copy().digest());
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
