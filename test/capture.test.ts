@@ -1,4 +1,12 @@
-import { backward, clearGradient, requiresGrad, setGradientSlot } from '@tapegrad/autograd';
+import {
+  backward,
+  clearGradient,
+  grad,
+  noGrad,
+  requiresGrad,
+  setGradientSlot,
+  valueAndGrad,
+} from '@tapegrad/autograd';
 import {
   add,
   apply,
@@ -9,6 +17,7 @@ import {
   effects,
   Generator,
   keep,
+  labelled,
   matmul,
   mean,
   mul,
@@ -665,10 +674,120 @@ test(named('print lists launches and totals'), () => {
   const f = capture(() => sum(relu(add(x, 1))), { device });
   f();
   const lines = f.programs[0]!.print().split('\n');
-  assert.match(lines[0]!, /^# +op +kernel +workgroups +writes +reads$/);
-  assert.match(lines[1]!, /^0 +affine +elementwise\.unary +1 x 1 x 1 +\[3\] 12 B +\[3\] 12 B$/);
+  assert.match(lines[0]!, /^# +op +from +kernel +workgroups +writes +reads$/);
+  assert.match(lines[1]!, /^0 +affine +- +elementwise\.unary +1 x 1 x 1 +\[3\] 12 B +\[3\] 12 B$/);
   assert.match(lines.at(-2)!, /^3 launches, 0 merged into others, 0 copies elided$/);
   assert.match(lines.at(-1)!, /^temporaries: .* in 2 buffers, largest live set 24 B/);
+});
+
+test(named('print names the entry of the tape that each launch came from, forward and backward'), () => {
+  const w = requiresGrad(made([3, 4]));
+  const x = made([2, 3]);
+  const f = capture(
+    () => {
+      const loss = labelled(
+        () => 'the loss',
+        () => sum(square(relu(matmul(x, w).reshape([8])))),
+      );
+      backward(loss);
+      return loss;
+    },
+    { device },
+  );
+  f();
+  const seen = f.programs[0]!.print();
+  const rows = seen.split('\n').slice(1, -2);
+  const has = (pattern: RegExp) =>
+    assert.ok(
+      rows.some((row) => pattern.test(row)),
+      `${pattern} in\n${seen}`,
+    );
+  has(/ matmul +entry 0 \(matmul\), the loss +contraction/);
+  // Entry 1 is the reshape, which launches nothing.
+  has(/ relu +entry 2 \(relu\), the loss /);
+  has(/ square +entry 3 \(square\), the loss /);
+  has(/ sum +entry 4 \(sum\), the loss /);
+  has(/ maskPositive +backward of entry 2 \(relu\) /);
+  has(/ matmul +backward of entry 0 \(matmul\) /);
+  f.dispose();
+});
+
+test(
+  named('print: a merged launch has the origins of all its parts; a grad of a grad those of both tapes'),
+  () => {
+    const [x, w] = [made([64, 32]), requiresGrad(made([32, 64]))];
+    const [before, least] = [device.fuseFrom, 0];
+    device.fuseFrom = least;
+    const f = capture(
+      () => {
+        const y = relu(matmul(x, w));
+        backward(sum(y));
+      },
+      { device },
+    );
+    f();
+    device.fuseFrom = before;
+    const text = f.programs[0]!.print();
+    assert.match(text, /matmul \+ relu +entry 0 \(matmul\) \+ entry 1 \(relu\) /);
+    f.dispose();
+    const twice = capture((t: Tensor) => grad((u) => sum(grad((v: Tensor) => sum(mul(v, mul(v, v))))(u)))(t));
+    twice(made([3]));
+    assert.match(twice.programs[0]!.print(), /mul +entry \d+ \(mul\), backward of entry \d+ \(mul\) /);
+    twice.dispose();
+  },
+);
+
+test('labels cost nothing and are not even made when nothing is recorded', () => {
+  assert.is(
+    labelled(
+      () => assert.unreachable() as never,
+      () => 3,
+    ),
+    3,
+  );
+});
+
+// ----------------------------------------------------------------------------------------- gradients from outside
+
+test(named('a gradient through a captured call is an error that says why, never zeros'), async () => {
+  const message = /captured function cannot be differentiated from outside.*capture the whole step.*noGrad/;
+  const x = made([3]);
+  const f = capture((y: Tensor) => square(y));
+  for (let round = 0; round < 2; round++) {
+    await refuses(() => grad((y: Tensor) => sum(f(y)))(x), message);
+    await refuses(() => valueAndGrad((y: Tensor) => sum(mul(f(mul(y, 2)), y)))(x), message);
+  }
+  // Through what the function refers to, rather than its arguments.
+  await refuses(() => grad((y: Tensor) => sum(capture(() => square(y), { device })()))(x), message);
+  const leaf = requiresGrad(made([3], 4));
+  await refuses(() => capture(() => square(leaf), { device })(), message);
+  await refuses(() => f(leaf), message);
+  // Nothing is asked of these.
+  const squares = numbers(3, 4).map((v) => Math.fround(v * v));
+  await same(
+    noGrad(() => f(leaf)),
+    squares,
+  );
+  await same(
+    f(x),
+    numbers(3).map((v) => Math.fround(v * v)),
+  );
+  await same(
+    noGrad(() => capture(() => square(leaf), { device })()),
+    squares,
+  );
+  await same(
+    grad((y: Tensor) => sum(mul(y, f(x))))(x),
+    numbers(3).map((v) => Math.fround(v * v)),
+  );
+  // The whole step is captured: gradients are taken inside.
+  const whole = capture((y: Tensor) => grad((z: Tensor) => sum(square(z)))(y));
+  for (let round = 0; round < 2; round++) {
+    await same(
+      whole(x),
+      numbers(3).map((v) => 2 * v),
+    );
+  }
 });
 
 test.run();

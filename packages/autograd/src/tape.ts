@@ -1,6 +1,8 @@
 import {
   add,
   expand,
+  labelled,
+  lastOrigin,
   type Op,
   observe,
   reshape,
@@ -42,7 +44,11 @@ export class Tape {
 
   /** The observer: notes an op if one of its inputs is tracked and it has a derivative. */
   readonly note = (op: Op<any>, inputs: readonly Tensor[], attributes: unknown, output: Tensor): void => {
-    if (!inputs.some((input) => this.#tracked.has(input)) || ruleFor(op) === null) return;
+    if (!inputs.some((input) => this.#tracked.has(input))) return;
+    if (op.opaque) throw new Error(op.opaque);
+    if (ruleFor(op) === null) return;
+    const origin = lastOrigin();
+    if (origin) origin.entry = `entry ${this.#entries.length} (${op.name})`;
     for (const input of inputs) input.retain();
     output.retain();
     this.#entries.push({ op, inputs, attributes, output });
@@ -63,25 +69,33 @@ export class Tape {
     const wanted = new Set(targets);
     const entries = this.#entries;
     for (let i = entries.length - 1; i >= 0; i--) {
-      const { op, inputs, attributes, output } = entries[i]!;
+      const { op, output } = entries[i]!;
       const gradient = gradients.get(output);
       if (!gradient) continue;
       if (!wanted.has(output)) gradients.delete(output);
-      const rule = ruleFor(op)!;
-      // A gradient may be smaller than its tensor as long as it broadcasts to it; only elementwise rules see it so.
-      const full = rule.elementwise ? gradient : expand(gradient, output.shape);
-      const parts = rule.vjp({ gradient: full, inputs, output, attributes });
-      inputs.forEach((input, k) => {
-        const part = parts[k];
-        if (!part || !this.#tracked.has(input)) return;
-        const contribution = unbroadcast(part(), input, output, rule.elementwise);
-        const before = gradients.get(input);
-        gradients.set(input, before ? add(before, contribution) : contribution);
-      });
+      labelled(
+        () => `backward of entry ${i} (${op.name})`,
+        () => this.#step(entries[i]!, gradient, gradients),
+      );
     }
     return targets.map((target) => {
       const gradient = gradients.get(target);
       return gradient ? expand(gradient, target.shape) : null;
+    });
+  }
+
+  /** Turns the gradient of an entry's output into contributions to those of its inputs. */
+  #step({ op, inputs, attributes, output }: Entry, gradient: Tensor, gradients: Map<Tensor, Tensor>): void {
+    const rule = ruleFor(op)!;
+    // A gradient may be smaller than its tensor as long as it broadcasts to it; only elementwise rules see it so.
+    const full = rule.elementwise ? gradient : expand(gradient, output.shape);
+    const parts = rule.vjp({ gradient: full, inputs, output, attributes });
+    inputs.forEach((input, k) => {
+      const part = parts[k];
+      if (!part || !this.#tracked.has(input)) return;
+      const contribution = unbroadcast(part(), input, output, rule.elementwise);
+      const before = gradients.get(input);
+      gradients.set(input, before ? add(before, contribution) : contribution);
     });
   }
 

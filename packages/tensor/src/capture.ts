@@ -1,8 +1,9 @@
 import { type Device, defaultDevice } from './device.ts';
 import { show } from './shape.ts';
-import { deviceOf, scope, Tensor } from './tensor.ts';
+import { announce, deviceOf, scope, Tensor } from './tensor.ts';
 import { WebGPUDevice } from './webgpu/device.ts';
-import { mapTensors, Program } from './webgpu/program.ts';
+import { Program } from './webgpu/program.ts';
+import { mapTensors, replay } from './webgpu/program-recording.ts';
 
 export interface CaptureOptions {
   /** Where the function computes, if not on the device of its tensor arguments or on the default device. */
@@ -30,7 +31,8 @@ export interface CapturedFunction<A extends unknown[], R> {
  *   numbers that change from call to call (a learning rate) have to be in tensors. Tensor arguments are copied in at
  *   every call; tensors that `fn` refers to from outside are used where they are, and may be updated in place.
  * - Numbers and tensors made inside from host values are constants. State (moments, generators) is made before.
- * - Nothing can be read back inside, and gradients are taken inside, since no tape sees what a replay does.
+ * - Nothing can be read back inside, and gradients are taken inside, since no tape sees what a replay does: a tape that
+ *   watches an argument, or has noted how a result was made, gets an error. Call it in `noGrad` where none are wanted.
  * - The tensors returned are the same objects at every call and hold their values until the next one.
  *
  * A captured function called inside another becomes part of it. On the reference device `fn` just runs.
@@ -47,6 +49,7 @@ export function capture<A extends unknown[], R>(
     const { key, tensors } = describe(args);
     const device = deviceOf('capture', tensors) ?? chosen ?? defaultDevice();
     if (!(device instanceof WebGPUDevice) || device.capturing) return undefined;
+    if (tensors.length > 0) announce(replay, tensors, null, tensors[0]!);
     if (!devices.includes(device)) devices.push(device);
     const id = `${devices.indexOf(device)} ${key}`;
     let program = programs.get(id);

@@ -9,6 +9,7 @@ export { elementwiseOps } from './ops/elementwise.ts';
 export { type Attributes, effects, type OpName, ops } from './ops/index.ts';
 export type { Effect, Op, Values } from './ops/op.ts';
 export { blocksOf, threefry } from './ops/random.ts';
+export { labelled, lastOrigin, type Origin } from './origin.ts';
 export { referenceDevice } from './reference/device.ts';
 export { broadcastShapes, type Shape, sameShape, show, sizeOf } from './shape.ts';
 export {

@@ -1,6 +1,7 @@
 import { type Device, defaultDevice, type Storage } from './device.ts';
 import { type DType, hostArray, type NumericArray } from './dtype.ts';
 import type { Op } from './ops/op.ts';
+import { endOrigin } from './origin.ts';
 import { type Shape, show, sizeOf } from './shape.ts';
 
 /**
@@ -272,6 +273,11 @@ export function unobserved<T>(fn: () => T): T {
   }
 }
 
+/** Tells the observers of something that ran. */
+export function announce(op: Op<any>, inputs: readonly Tensor[], attributes: unknown, output: Tensor): void {
+  for (const observer of [...observers]) observer(op, inputs, attributes, output);
+}
+
 let tracer: ((op: string, output: Tensor) => void) | undefined;
 
 /** Shows `seen` the output of every op that `fn` runs, whoever observes and even within `unobserved`: for diagnosis. */
@@ -295,8 +301,9 @@ export function apply<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): T
     ? new Tensor(inputs[0]!.storage, shape, inputs[0]!.offset)
     : new Tensor(device.allocate(dtype, sizeOf(shape)), shape);
   if (!op.alias && output.size > 0) device.run(op, inputs, attributes, output);
+  else endOrigin();
   tracer?.(op.name, output);
-  for (const observer of [...observers]) observer(op, inputs, attributes, output);
+  announce(op, inputs, attributes, output);
   return output;
 }
 

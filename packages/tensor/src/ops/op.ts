@@ -23,6 +23,8 @@ export interface Op<A> {
   kernel(gpu: Kernels, inputs: readonly Tensor[], attributes: A, output: Tensor): void;
   /** The output is the first input's memory under another shape; nothing runs. */
   readonly alias?: boolean;
+  /** Why nobody can look inside, and so not differentiate: the message for who tries. */
+  readonly opaque?: string;
 }
 
 /** An update in place (an optimizer step, a counter): it has no output and no derivative. */

@@ -2,6 +2,7 @@ import { loadShaders } from '@tapegrad/shaders';
 import type { Device, Storage } from '../device.ts';
 import { type DType, hostArray, type NumericArray } from '../dtype.ts';
 import type { Effect, Op } from '../ops/op.ts';
+import { beginOrigin, type Origin } from '../origin.ts';
 import type { Shape } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
 import type { AdapterKind, Kernels, Launch } from './kernels.ts';
@@ -32,6 +33,8 @@ export interface Dispatch {
   readonly workgroups: readonly [number, number, number];
   /** The op that asked for it. */
   readonly op: string;
+  /** Where that came from; several after merging, none unless captured. */
+  readonly origins: readonly Origin[];
   /** What it was made from. */
   readonly launch: Launch;
 }
@@ -94,6 +97,7 @@ export class WebGPUDevice implements Device {
   #recorder: Recorder | undefined;
   #scratch: Tensor[] = [];
   #op = '';
+  #origins: readonly Origin[] = [];
   #failure: Error | undefined;
 
   private constructor(gpu: GPUDevice, sources: ReadonlyMap<string, string>, options: WebGPUDeviceOptions) {
@@ -233,6 +237,8 @@ export class WebGPUDevice implements Device {
   #kernels(name: string, queue: () => void): void {
     this.#check();
     this.#op = name;
+    const origin = beginOrigin();
+    this.#origins = origin ? [origin] : [];
     try {
       queue();
     } finally {
@@ -254,6 +260,7 @@ export class WebGPUDevice implements Device {
       uniforms: packUniforms(launch),
       workgroups: spread(launch.workgroups),
       op: this.#op,
+      origins: this.#origins,
       launch,
     };
     if (this.#recorder) this.#recorder.launched(dispatch);

@@ -152,7 +152,8 @@ function withStage(
   floats.set(stage.parameters, start + 2);
   const bindings = [consumer.bindings[0]!, ...writer.bindings.slice(1), ...(other ? [other.binding] : [])];
   const op = `${writer.op} + ${consumer.op}`;
-  return { ...writer, kernel: find(launch), launch, bindings, uniforms, op, stages };
+  const origins = [...writer.origins, ...consumer.origins];
+  return { ...writer, kernel: find(launch), launch, bindings, uniforms, op, origins, stages };
 }
 
 /** The WGSL of `finish` (or `finish4`, for kernels that store vec4s): the stages, one after the other. */

@@ -1,74 +1,27 @@
 import type { Storage } from '../device.ts';
-import type { DType } from '../dtype.ts';
-import { type Shape, show } from '../shape.ts';
-import { keep, scope, Tensor } from '../tensor.ts';
-import type { Binding, Dispatch, Recorder, WebGPUDevice } from './device.ts';
+import { bytesPerElement, type DType } from '../dtype.ts';
+import { withOrigins } from '../origin.ts';
+import type { Shape } from '../shape.ts';
+import { announce, keep, scope, Tensor } from '../tensor.ts';
+import type { Binding, Dispatch, WebGPUDevice } from './device.ts';
 import { elideCopies } from './elide.ts';
 import { fuseElementwise } from './fuse.ts';
 import type { Launch } from './kernels.ts';
 import { type Block, byteLength, type GpuStorage } from './memory.ts';
-import { UNIFORM_SLOT } from './pipelines.ts';
-import { type Lifetime, type MemoryPlan, planMemory } from './plan.ts';
-
-/** What is recorded while a captured function runs, and which memory it refers to. */
-class Recording implements Recorder {
-  readonly dispatches: Dispatch[] = [];
-  /** Memory asked for inside the function. */
-  readonly made = new Set<GpuStorage>();
-  /** Of that, what the host wrote. */
-  readonly constants = new Set<GpuStorage>();
-  /** Memory that launches refer to: a reference each, so that none is given back while the program lives. */
-  readonly held = new Set<GpuStorage>();
-  failure: Error | undefined;
-
-  launched(dispatch: Dispatch): void {
-    this.dispatches.push(dispatch);
-    for (const { storage } of dispatch.bindings) this.hold(storage);
-  }
-
-  allocated(storage: GpuStorage): void {
-    this.made.add(storage);
-  }
-
-  written(storage: GpuStorage): void {
-    const why = !this.made.has(storage)
-      ? 'a tensor from outside it'
-      : this.held.has(storage)
-        ? 'a tensor that is in use already'
-        : undefined;
-    if (why) {
-      throw new Error(
-        `capture: a captured function may not write host values into ${why}: that would happen once, not in every ` +
-          'call; write before or after the call',
-      );
-    }
-    this.constants.add(storage);
-  }
-
-  refused(error: Error): void {
-    this.failure ??= error;
-  }
-
-  hold(storage: GpuStorage): void {
-    if (this.held.has(storage)) return;
-    this.held.add(storage);
-    storage.references++;
-  }
-
-  letGo(): void {
-    for (const storage of this.held) {
-      if (--storage.references === 0) storage.device.release(storage);
-    }
-    this.held.clear();
-  }
-}
-
-/** One launch of the list, ready to be encoded. */
-interface Step {
-  readonly dispatch: Dispatch;
-  readonly group: GPUBindGroup;
-  readonly slot: readonly [number];
-}
+import { type MemoryPlan, planMemory } from './plan.ts';
+import { createAll, lifetimesOf, type Range, UniformSlots } from './program-memory.ts';
+import { printProgram } from './program-print.ts';
+import { profileSteps, type Step } from './program-profile.ts';
+import {
+  lastingStorages,
+  mapTensors,
+  Recording,
+  refuseLostUpdates,
+  refuseNothing,
+  refusePromise,
+  replay,
+  tensorsIn,
+} from './program-recording.ts';
 
 /** A copy between buffers that precedes the launches. */
 interface Copy {
@@ -125,7 +78,7 @@ export class Program<R = unknown> {
     try {
       result = device.recording(recording, () => {
         try {
-          return scope(() => refusePromise(recording, fn(stands)));
+          return withOrigins(() => scope(() => refusePromise(recording, fn(stands))));
         } catch (error) {
           throw recording.failure ?? error;
         }
@@ -134,7 +87,9 @@ export class Program<R = unknown> {
       refuseNothing(device, recording, stands, result);
       mapTensors(result, (tensor) => {
         const storage = tensor.storage as GpuStorage;
-        return recording.made.has(storage) || stands.includes(tensor) ? keep(tensor) : tensor;
+        if (!recording.made.has(storage) && !stands.includes(tensor)) return tensor;
+        announce(replay, [tensor], null, tensor);
+        return keep(tensor);
       });
       return new Program(device, recording, stands, result);
     } catch (error) {
@@ -153,8 +108,8 @@ export class Program<R = unknown> {
     this.#inputs = inputs;
     this.#result = result;
     this.#results = tensorsIn(result);
-    const lasting = this.#lastingStorages();
-    this.#refuseLostUpdates(lasting);
+    const lasting = lastingStorages(recording, this.#results);
+    refuseLostUpdates(recording, inputs, this.#results, lasting);
     for (const storage of lasting)
       storage.block ??= device.pool.take(byteLength(storage.dtype, storage.size));
 
@@ -194,43 +149,6 @@ export class Program<R = unknown> {
     });
     this.#restores = this.#keepConstants();
     this.memory = this.#memory(plan, lasting);
-  }
-
-  // ----------------------------------------------------------------------------------------------------- recording
-
-  /** Memory made inside the function that outlives it: results, what `keep` kept, constants. */
-  #lastingStorages(): Set<GpuStorage> {
-    const { made, constants, held } = this.#recording;
-    const lasting = new Set<GpuStorage>();
-    for (const { storage } of this.#results) this.#recording.hold(storage as GpuStorage);
-    for (const storage of made) {
-      if (constants.has(storage) ? held.has(storage) : isReferenced(storage, held)) lasting.add(storage);
-    }
-    return lasting;
-  }
-
-  /** Names the updates that a replay would get wrong. */
-  #refuseLostUpdates(lasting: ReadonlySet<GpuStorage>): void {
-    const { dispatches, constants, held } = this.#recording;
-    const results = new Set(this.#results.map(({ storage }) => storage));
-    const inputs = new Set(this.#inputs.map(({ storage }) => storage));
-    for (const { bindings, outputs, op } of dispatches) {
-      for (const { storage, shape } of bindings.slice(0, outputs)) {
-        if (inputs.has(storage)) {
-          throw new Error(
-            `capture: ${op} updates an argument of shape ${show(shape)} in place, but a captured function gets a copy ` +
-              'of it: let the function refer to the tensor from outside instead',
-          );
-        }
-        const isState = constants.has(storage) && !results.has(storage) && isReferenced(storage, held);
-        if (isState && lasting.has(storage)) {
-          throw new Error(
-            `capture: ${op} updates a tensor of shape ${show(shape)} that was made and kept inside the captured ` +
-              'function: is it made anew in every call, or only in the first? Make it before',
-          );
-        }
-      }
-    }
   }
 
   /** Constants that launches update start every replay with their first values. */
@@ -296,10 +214,7 @@ export class Program<R = unknown> {
     this.#pipelines ??= this.#steps.map(({ dispatch }) => device.pipelines.ready(dispatch.kernel));
     const pipelines = this.#pipelines;
     device.submit((encoder) => {
-      this.#copyInputs(encoder, inputs);
-      for (const { from, to, bytes } of this.#restores) {
-        encoder.copyBufferToBuffer(from.buffer, 0, to.buffer, 0, bytes);
-      }
+      this.#prepare(encoder, inputs);
       if (this.#steps.length === 0) return;
       const pass = encoder.beginComputePass();
       let current: GPUComputePipeline | undefined;
@@ -321,61 +236,24 @@ export class Program<R = unknown> {
     return this.#result;
   }
 
-  /**
-   * Replays once with a pass for each launch, and returns what each took on the device, in nanoseconds. Dawn rounds
-   * timestamps to 0.1 ms unless the device was opened with the toggle `timestamp_quantization` disabled.
-   * @throws if the adapter has no timestamps
-   */
-  async profile(inputs: readonly Tensor[] = []): Promise<number[]> {
-    const { device } = this;
-    const { gpu } = device;
-    if (!gpu.features.has('timestamp-query')) throw new Error(`profile: ${device.name} has no timestamps`);
-    const count = 2 * this.#steps.length;
-    const querySet = gpu.createQuerySet({ type: 'timestamp', count });
-    const resolved = gpu.createBuffer({
-      size: 8 * count,
-      usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
-    });
-    const staging = gpu.createBuffer({
-      size: 8 * count,
-      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-    });
-    device.submit((encoder) => {
-      this.#copyInputs(encoder, inputs);
-      for (const { from, to, bytes } of this.#restores) {
-        encoder.copyBufferToBuffer(from.buffer, 0, to.buffer, 0, bytes);
-      }
-      this.#steps.forEach(({ dispatch, group, slot }, i) => {
-        const timestampWrites = {
-          querySet,
-          beginningOfPassWriteIndex: 2 * i,
-          endOfPassWriteIndex: 2 * i + 1,
-        };
-        const pass = encoder.beginComputePass({ timestampWrites });
-        pass.setPipeline(device.pipelines.ready(dispatch.kernel));
-        pass.setBindGroup(0, group, slot);
-        pass.dispatchWorkgroups(...dispatch.workgroups);
-        pass.end();
-      });
-      encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
-      encoder.copyBufferToBuffer(resolved, 0, staging, 0, 8 * count);
-    });
-    await device.synchronize();
-    await device.wait(staging.mapAsync(GPUMapMode.READ));
-    const times = new BigInt64Array(staging.getMappedRange().slice(0));
-    for (const resource of [staging, resolved, querySet]) resource.destroy();
-    return this.#steps.map((_, i) => Number(times[2 * i + 1]! - times[2 * i]!));
+  /** Replays once, timing every launch on the device, in nanoseconds: see `profileSteps`. */
+  profile(inputs: readonly Tensor[] = []): Promise<number[]> {
+    return profileSteps(this.device, this.#steps, (encoder) => this.#prepare(encoder, inputs));
   }
 
-  #copyInputs(encoder: GPUCommandEncoder, inputs: readonly Tensor[]): void {
+  /** Copies the arguments in, and puts updated constants back to their first values. */
+  #prepare(encoder: GPUCommandEncoder, inputs: readonly Tensor[]): void {
     inputs.forEach((input, i) => {
       const from = input.storage as GpuStorage;
       const to = (this.#inputs[i]!.storage as GpuStorage).block!;
       if (input.size === 0 || from.block === to) return;
-      const start = input.offset * (input.dtype === 'uint8' ? 1 : 4);
+      const start = input.offset * bytesPerElement[input.dtype];
       const bytes = byteLength(input.dtype, input.size);
       encoder.copyBufferToBuffer(from.block!.buffer, start, to.buffer, 0, bytes);
     });
+    for (const { from, to, bytes } of this.#restores) {
+      encoder.copyBufferToBuffer(from.buffer, 0, to.buffer, 0, bytes);
+    }
   }
 
   /** Somebody disposed a result, as one does after an eager call: its memory is the program's and still there. */
@@ -404,164 +282,8 @@ export class Program<R = unknown> {
     }
   }
 
-  // ------------------------------------------------------------------------------------------------------ printing
-
-  /** The launches as a table: which op asked for them, kernel, workgroups, and what they write and read. */
+  /** The launches as a table; see `printProgram`. */
   print(): string {
-    const head = ['#', 'op', 'kernel', 'workgroups', 'writes', 'reads'];
-    const rows = this.#steps.map(({ dispatch }, i) => {
-      const { op, kernel, workgroups, bindings, outputs } = dispatch;
-      return [
-        String(i),
-        op,
-        kernel.label,
-        workgroups.join(' x '),
-        bindings.slice(0, outputs).map(describe).join(', '),
-        bindings.slice(outputs).map(describe).join(', '),
-      ];
-    });
-    const widths = head.map((title, column) =>
-      Math.max(title.length, ...rows.map((row) => row[column]!.length)),
-    );
-    const line = (row: string[]) =>
-      row
-        .map((cell, column) => (column === 0 ? cell.padStart(widths[0]!) : cell.padEnd(widths[column]!)))
-        .join('  ')
-        .trimEnd();
-    const { planned, liveSet, buffers, own } = this.memory;
-    const ratio = liveSet > 0 ? ` (${(planned / liveSet).toFixed(2)} times)` : '';
-    const count = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
-    return [
-      ...[head, ...rows].map(line),
-      `${count(this.launches, 'launch', 'launches')}, ${this.fused} merged into others, ${count(this.elided, 'copy', 'copies')} elided`,
-      `temporaries: ${bytesText(planned)} in ${count(buffers, 'buffer', 'buffers')}, largest live set ${bytesText(liveSet)}${ratio}; ` +
-        `arguments, results, constants and uniforms: ${bytesText(own)}`,
-    ].join('\n');
+    return printProgram(this);
   }
-}
-
-interface Range {
-  readonly block: Block;
-  readonly offset: number;
-  readonly size: number;
-}
-
-/** Whether anybody but the recording refers to it. */
-const isReferenced = (storage: GpuStorage, held: ReadonlySet<GpuStorage>) =>
-  storage.references > (held.has(storage) ? 1 : 0);
-
-const describe = ({ shape, bytes }: Binding) => `${show(shape)} ${bytesText(bytes)}`;
-
-function bytesText(bytes: number): string {
-  if (bytes < 1000) return `${bytes} B`;
-  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
-}
-
-function refusePromise<R>(recording: Recording, result: R): R {
-  if (!(result instanceof Promise)) return result;
-  // What it still tries goes wrong on purpose; nobody waits for it.
-  result.catch(() => undefined);
-  throw (
-    recording.failure ??
-    new Error('capture: the function must not be async: what runs after an await cannot be recorded')
-  );
-}
-
-/** Without arguments the device is a guess: one on which nothing happened is the wrong one. */
-function refuseNothing(
-  device: WebGPUDevice,
-  { dispatches, made }: Recording,
-  inputs: readonly Tensor[],
-  result: unknown,
-): void {
-  const onDevice = tensorsIn(result).some((tensor) => tensor.device === device);
-  if (dispatches.length > 0 || made.size > 0 || inputs.length > 0 || onDevice) return;
-  throw new Error(
-    `capture: the function computed nothing on ${device.name}; if its tensors are elsewhere, name their device in the options`,
-  );
-}
-
-function createAll(device: WebGPUDevice, sizes: readonly number[]): Block[] {
-  const blocks: Block[] = [];
-  try {
-    for (const bytes of sizes) blocks.push(device.pool.create(bytes));
-  } catch (error) {
-    for (const block of blocks) device.pool.destroy(block);
-    throw error;
-  }
-  return blocks;
-}
-
-function lifetimesOf(
-  dispatches: readonly Dispatch[],
-  isTemporary: (storage: GpuStorage) => boolean,
-): Map<GpuStorage, Lifetime> {
-  const lifetimes = new Map<GpuStorage, Lifetime & { uses: { at: number; writes: boolean }[] }>();
-  dispatches.forEach(({ bindings, outputs }, at) => {
-    bindings.forEach(({ storage }, i) => {
-      if (!isTemporary(storage)) return;
-      let lifetime = lifetimes.get(storage);
-      if (!lifetime) {
-        lifetime = { bytes: byteLength(storage.dtype, storage.size), uses: [] };
-        lifetimes.set(storage, lifetime);
-      }
-      lifetime.uses.push({ at, writes: i < outputs });
-    });
-  });
-  return lifetimes;
-}
-
-/** All uniforms of a program in one buffer, equal ones in one slot. */
-class UniformSlots {
-  readonly #slots = new Map<string, number>();
-  readonly #words: Uint32Array[] = [];
-
-  slotOf(words: Uint32Array): number {
-    const key = words.join();
-    let slot = this.#slots.get(key);
-    if (slot === undefined) {
-      slot = this.#words.push(words) - 1;
-      this.#slots.set(key, slot);
-    }
-    return slot * UNIFORM_SLOT;
-  }
-
-  upload(device: WebGPUDevice): GPUBuffer | undefined {
-    if (this.#words.length === 0) return undefined;
-    const all = new Uint32Array((this.#words.length * UNIFORM_SLOT) / 4);
-    this.#words.forEach((words, slot) => {
-      all.set(words, (slot * UNIFORM_SLOT) / 4);
-    });
-    const buffer = device.gpu.createBuffer({
-      size: all.byteLength,
-      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-    });
-    device.gpu.queue.writeBuffer(buffer, 0, all);
-    device.stats.buffers++;
-    device.stats.bufferBytes += all.byteLength;
-    device.stats.uploads++;
-    return buffer;
-  }
-}
-
-/** Replaces the tensors in a value: itself, or nested in arrays and plain objects, as `scope` looks for them. */
-export function mapTensors<T>(value: T, replace: (tensor: Tensor) => Tensor): T {
-  const map = (inner: unknown): unknown => {
-    if (inner instanceof Tensor) return replace(inner);
-    if (Array.isArray(inner)) return inner.map(map);
-    if (inner && typeof inner === 'object' && Object.getPrototypeOf(inner) === Object.prototype) {
-      return Object.fromEntries(Object.entries(inner).map(([key, item]) => [key, map(item)]));
-    }
-    return inner;
-  };
-  return map(value) as T;
-}
-
-function tensorsIn(value: unknown): Tensor[] {
-  const tensors: Tensor[] = [];
-  mapTensors(value, (tensor) => {
-    tensors.push(tensor);
-    return tensor;
-  });
-  return tensors;
 }

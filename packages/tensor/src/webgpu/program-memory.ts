@@ -1,0 +1,77 @@
+import type { Dispatch, WebGPUDevice } from './device.ts';
+import { type Block, byteLength, type GpuStorage } from './memory.ts';
+import { UNIFORM_SLOT } from './pipelines.ts';
+import type { Lifetime } from './plan.ts';
+
+/** The places of a program's launches in memory: what the plan is made from, and what it becomes. */
+
+export interface Range {
+  readonly block: Block;
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** Buffers of these sizes, all or none. */
+export function createAll(device: WebGPUDevice, sizes: readonly number[]): Block[] {
+  const blocks: Block[] = [];
+  try {
+    for (const bytes of sizes) blocks.push(device.pool.create(bytes));
+  } catch (error) {
+    for (const block of blocks) device.pool.destroy(block);
+    throw error;
+  }
+  return blocks;
+}
+
+/** When each temporary is used, in the order of their first uses. */
+export function lifetimesOf(
+  dispatches: readonly Dispatch[],
+  isTemporary: (storage: GpuStorage) => boolean,
+): Map<GpuStorage, Lifetime> {
+  const lifetimes = new Map<GpuStorage, Lifetime & { uses: { at: number; writes: boolean }[] }>();
+  dispatches.forEach(({ bindings, outputs }, at) => {
+    bindings.forEach(({ storage }, i) => {
+      if (!isTemporary(storage)) return;
+      let lifetime = lifetimes.get(storage);
+      if (!lifetime) {
+        lifetime = { bytes: byteLength(storage.dtype, storage.size), uses: [] };
+        lifetimes.set(storage, lifetime);
+      }
+      lifetime.uses.push({ at, writes: i < outputs });
+    });
+  });
+  return lifetimes;
+}
+
+/** All uniforms of a program in one buffer, equal ones in one slot. */
+export class UniformSlots {
+  readonly #slots = new Map<string, number>();
+  readonly #words: Uint32Array[] = [];
+
+  slotOf(words: Uint32Array): number {
+    const key = words.join();
+    let slot = this.#slots.get(key);
+    if (slot === undefined) {
+      slot = this.#words.push(words) - 1;
+      this.#slots.set(key, slot);
+    }
+    return slot * UNIFORM_SLOT;
+  }
+
+  upload(device: WebGPUDevice): GPUBuffer | undefined {
+    if (this.#words.length === 0) return undefined;
+    const all = new Uint32Array((this.#words.length * UNIFORM_SLOT) / 4);
+    this.#words.forEach((words, slot) => {
+      all.set(words, (slot * UNIFORM_SLOT) / 4);
+    });
+    const buffer = device.gpu.createBuffer({
+      size: all.byteLength,
+      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+    });
+    device.gpu.queue.writeBuffer(buffer, 0, all);
+    device.stats.buffers++;
+    device.stats.bufferBytes += all.byteLength;
+    device.stats.uploads++;
+    return buffer;
+  }
+}
