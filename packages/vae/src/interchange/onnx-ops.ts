@@ -1,0 +1,203 @@
+import type { Attributes, OpName } from '@tapegrad/tensor';
+import { type Attribute, elementType } from './onnx-file.ts';
+
+/** An extent: a number, or as many times the batch. */
+export type Extent = number | { readonly batches: number };
+
+/** What an op's writer can do: add nodes and constants to the graph. Values are known by their names. */
+export interface Writer {
+  /** Adds a node with one output, and returns the output's name. */
+  node(type: string, inputs: readonly string[], attributes?: Readonly<Record<string, Attribute>>): string;
+  /** A float32 constant, a scalar if no shape is given. */
+  floats(values: readonly number[], shape?: readonly number[]): string;
+  /** An int64 list, such as shapes and axes are. */
+  integers(values: readonly number[]): string;
+  /** The name of an int64 list with these extents, which may depend on the batch. */
+  shape(extents: readonly Extent[]): string;
+}
+
+/** One call of an op, as its writer sees it. */
+export interface Site<A> {
+  readonly attributes: A;
+  readonly inputs: readonly string[];
+  /** Shapes of the inputs and of the output. */
+  readonly shapes: readonly (readonly Extent[])[];
+  readonly output: readonly Extent[];
+}
+
+type Write<A> = (writer: Writer, site: Site<A>) => string;
+
+const same =
+  (type: string): Write<any> =>
+  (writer, { inputs }) =>
+    writer.node(type, inputs);
+
+/** Comparisons give 0 and 1 here, and booleans there. */
+const comparison =
+  (type: string, negated = false): Write<any> =>
+  (writer, { inputs }) => {
+    const truth = writer.node(type, inputs);
+    return toFloat(writer, negated ? writer.node('Not', [truth]) : truth);
+  };
+
+const toFloat = (writer: Writer, name: string) => writer.node('Cast', [name], { to: elementType('float32') });
+const toInt32 = (writer: Writer, name: string) => writer.node('Cast', [name], { to: elementType('int32') });
+
+const arg =
+  (type: string): Write<Attributes<'argmax'>> =>
+  (writer, { inputs, attributes: { axis, keepDims } }) =>
+    toInt32(writer, writer.node(type, inputs, { axis, keepdims: keepDims ? 1 : 0 }));
+
+const extreme =
+  (type: string): Write<Attributes<'max'>> =>
+  (writer, { inputs, attributes: { axes, keepDims } }) =>
+    axes.length === 0 ? inputs[0]! : writer.node(type, inputs, { axes, keepdims: keepDims ? 1 : 0 });
+
+const transposed = (writer: Writer, name: string, rank: number) => {
+  const axes = Array.from({ length: rank }, (_, axis) => axis);
+  return writer.node('Transpose', [name], { perm: [...axes.slice(0, -2), rank - 1, rank - 2] });
+};
+
+const isOne = (extent: Extent) => extent === 1;
+
+const sameExtent = (a: Extent, b: Extent) =>
+  typeof a === 'number' || typeof b === 'number' ? a === b : a.batches === b.batches;
+
+/** A number that must not depend on the batch. */
+function fixed(extent: Extent | undefined, what: string): number {
+  if (typeof extent === 'number') return extent;
+  throw new Error(`${what} depends on the number of images`);
+}
+
+/**
+ * What each op of ours is in ONNX. Ops that are not here have no such form: random numbers, and the transposes of
+ * others that only gradients need.
+ */
+export const onnxOps: { readonly [K in OpName]?: Write<Attributes<K>> } = {
+  neg: same('Neg'),
+  abs: same('Abs'),
+  sign: same('Sign'),
+  exp: same('Exp'),
+  log: same('Log'),
+  log1p: (writer, { inputs }) => writer.node('Log', [writer.node('Add', [inputs[0]!, writer.floats([1])])]),
+  sqrt: same('Sqrt'),
+  square: (writer, { inputs }) => writer.node('Mul', [inputs[0]!, inputs[0]!]),
+  reciprocal: same('Reciprocal'),
+  sin: same('Sin'),
+  cos: same('Cos'),
+  floor: same('Floor'),
+  relu: same('Relu'),
+  leakyRelu: (writer, { inputs, attributes: [slope] }) =>
+    writer.node('LeakyRelu', inputs, { alpha: { float: slope! } }),
+  sigmoid: same('Sigmoid'),
+  tanh: same('Tanh'),
+  softplus: same('Softplus'),
+  clamp: (writer, { inputs, attributes: [low, high] }) => {
+    const bound = (value: number) => (Number.isFinite(value) ? writer.floats([value]) : '');
+    return writer.node('Clip', [inputs[0]!, bound(low!), bound(high!)]);
+  },
+  affine: (writer, { inputs, attributes: [scale, shift] }) => {
+    const scaled = scale === 1 ? inputs[0]! : writer.node('Mul', [inputs[0]!, writer.floats([scale!])]);
+    return shift === 0 ? scaled : writer.node('Add', [scaled, writer.floats([shift!])]);
+  },
+  powScalar: (writer, { inputs, attributes: [exponent] }) =>
+    writer.node('Pow', [inputs[0]!, writer.floats([exponent!])]),
+
+  add: same('Add'),
+  sub: same('Sub'),
+  mul: same('Mul'),
+  div: same('Div'),
+  pow: same('Pow'),
+  minimum: same('Min'),
+  maximum: same('Max'),
+  maskPositive: (writer, { inputs: [a, b] }) => {
+    const zero = writer.floats([0]);
+    return writer.node('Where', [writer.node('Greater', [b!, zero]), a!, zero]);
+  },
+  equal: comparison('Equal'),
+  notEqual: comparison('Equal', true),
+  less: comparison('Less'),
+  lessEqual: comparison('LessOrEqual'),
+  greater: comparison('Greater'),
+  greaterEqual: comparison('GreaterOrEqual'),
+  where: (writer, { inputs: [condition, yes, no] }) =>
+    writer.node('Where', [writer.node('Equal', [condition!, writer.floats([0])]), no!, yes!]),
+
+  sum: (writer, { inputs, attributes: { axes, keepDims } }) =>
+    axes.length === 0
+      ? inputs[0]!
+      : writer.node('ReduceSum', [inputs[0]!, writer.integers(axes)], { keepdims: keepDims ? 1 : 0 }),
+  max: extreme('ReduceMax'),
+  min: extreme('ReduceMin'),
+  argmax: arg('ArgMax'),
+  argmin: arg('ArgMin'),
+  softmax: (writer, { inputs, attributes: { axis } }) => writer.node('Softmax', inputs, { axis }),
+  logSoftmax: (writer, { inputs, attributes: { axis } }) => writer.node('LogSoftmax', inputs, { axis }),
+
+  matmul: (writer, { inputs: [a, b], shapes: [A, B], attributes: { transposeA, transposeB } }) => {
+    if (A!.length === 2 && B!.length === 2)
+      return writer.node('Gemm', [a!, b!], { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0 });
+    return writer.node('MatMul', [
+      transposeA ? transposed(writer, a!, A!.length) : a!,
+      transposeB ? transposed(writer, b!, B!.length) : b!,
+    ]);
+  },
+  conv2d: (writer, { inputs, attributes: { stride, padding, dilation } }) =>
+    writer.node('Conv', inputs, { strides: stride, pads: [...padding, ...padding], dilations: dilation }),
+  /** Transposed convolution. What the shapes leave open about the output's size is its output padding. */
+  conv2dInputGradient: (writer, { inputs, shapes, attributes }) => {
+    const { stride, padding, dilation, size } = attributes;
+    const [images, weights] = shapes;
+    const extra = ([0, 1] as const).map((d) => {
+      const [extent, kernel] = [images![2 + d], weights![2 + d]].map((value) =>
+        fixed(value, 'the image size'),
+      );
+      return size[d] - ((extent! - 1) * stride[d] - 2 * padding[d] + dilation[d] * (kernel! - 1) + 1);
+    });
+    return writer.node('ConvTranspose', inputs, {
+      strides: stride,
+      pads: [...padding, ...padding],
+      dilations: dilation,
+      output_padding: extra,
+    });
+  },
+
+  permute: (writer, { inputs, attributes: { axes } }) => writer.node('Transpose', inputs, { perm: axes }),
+  expand: (writer, { inputs, output }) => writer.node('Expand', [inputs[0]!, writer.shape(output)]),
+  slice: (writer, { inputs, shapes, output, attributes: { starts, steps } }) => {
+    const cut = starts.flatMap((start, axis) => {
+      const extent = shapes[0]![axis]!;
+      const whole = start === 0 && steps[axis] === 1 && sameExtent(extent, output[axis]!);
+      return whole ? [] : [axis];
+    });
+    if (cut.length === 0) return inputs[0]!;
+    const ends = cut.map((axis) => {
+      const size = fixed(output[axis], `the extent of axis ${axis}`);
+      return size === 0 ? starts[axis]! : starts[axis]! + (size - 1) * steps[axis]! + 1;
+    });
+    const at = (list: readonly number[]) => writer.integers(cut.map((axis) => list[axis]!));
+    return writer.node('Slice', [
+      inputs[0]!,
+      at(starts),
+      writer.integers(ends),
+      writer.integers(cut),
+      at(steps),
+    ]);
+  },
+  pad: (writer, { inputs, attributes: { before, after, steps, value } }) => {
+    if (steps.some((step) => step !== 1)) throw new Error('spreading the elements has no counterpart');
+    return writer.node('Pad', [inputs[0]!, writer.integers([...before, ...after]), writer.floats([value])]);
+  },
+  concat: (writer, { inputs, attributes: { axis } }) => writer.node('Concat', inputs, { axis }),
+  gather: (writer, { inputs: [x, index], shapes: [, indexShape], output, attributes: { axis } }) => {
+    // An index with one axis only: an embedding's look-up.
+    if (indexShape!.every((extent, k) => k === axis || isOne(extent))) {
+      const list = writer.node('Reshape', [index!, writer.integers([-1])]);
+      return writer.node('Gather', [x!, list], { axis });
+    }
+    const expanded = writer.node('Expand', [index!, writer.shape(output)]);
+    return writer.node('GatherElements', [x!, expanded], { axis });
+  },
+  cast: (writer, { inputs, attributes: { dtype } }) =>
+    writer.node('Cast', inputs, { to: elementType(dtype) }),
+};

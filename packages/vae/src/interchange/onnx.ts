@@ -1,0 +1,247 @@
+import { type DType, sameShape, show, type Tensor } from '@tapegrad/tensor';
+import type { Attribute, ElementType, Graph, Initializer, Node, Port } from './onnx-file.ts';
+import { type Extent, onnxOps, type Site, type Writer } from './onnx-ops.ts';
+import { type Call, type Operand, type TracingDevice, valuesOf } from './trace.ts';
+
+/** A function whose computation becomes a graph. Called with tensors on a tracing device. */
+export interface Traceable {
+  readonly name: string;
+  readonly input: { readonly name: string; readonly shape: readonly number[] };
+  /** From a batch of inputs [B, …] to the outputs, by name. */
+  readonly run: (x: Tensor) => Readonly<Record<string, Tensor>>;
+  /** Makes a batch of inputs. */
+  readonly batch: (count: number) => Tensor;
+  /** The names that constants have elsewhere: a model's `stateDict`. */
+  readonly named: ReadonlyMap<string, Tensor>;
+}
+
+/** Two batches: what differs between them depends on the batch, and how is seen from the two. */
+const BATCHES = [2, 3] as const;
+
+/**
+ * The graph that computes what `run` does, for any number of images. It is found by running the function on a device
+ * that only writes down the ops, once with two images and once with three.
+ * @throws where an op has no ONNX form, or where the images of a batch are mixed, saying which op it is
+ */
+export function traceGraph(device: TracingDevice, traceable: Traceable): Graph {
+  const [two, three] = BATCHES.map((count) => {
+    const x = traceable.batch(count);
+    const { calls, result } = device.trace(() => traceable.run(x));
+    return { x: { storage: x.storage, shape: x.shape }, calls, result };
+  }) as [Trace, Trace];
+  const graph = new GraphWriter(traceable, two, three);
+  two.calls.forEach((_, i) => {
+    graph.call(i);
+  });
+  return graph.finish();
+}
+
+interface Trace {
+  readonly x: Operand;
+  readonly calls: readonly Call[];
+  readonly result: Readonly<Record<string, Tensor>>;
+}
+
+/** The attributes that say shapes; the outputs' extents say the same. */
+const shapeAttributes = new Set(['shape', 'sizes']);
+
+class GraphWriter implements Writer {
+  readonly #traceable: Traceable;
+  readonly #two: Trace;
+  readonly #three: Trace;
+  readonly #nodes: Node[] = [];
+  readonly #initializers = new Map<string, Initializer>();
+  /** Values by the memory that they are in, in the first trace; each under the shape that it was made with. */
+  readonly #values = new Map<unknown, { name: string; shape: readonly Extent[] }>();
+  /** Values under other shapes, and other nodes that several want. */
+  readonly #shared = new Map<string, string>();
+  #count = 0;
+
+  constructor(traceable: Traceable, two: Trace, three: Trace) {
+    this.#traceable = traceable;
+    this.#two = two;
+    this.#three = three;
+    const { name } = traceable.input;
+    this.#values.set(two.x.storage, { name, shape: extents(two.x.shape, three.x.shape, 'the input') });
+  }
+
+  /** Adds what the i-th call does. */
+  call(i: number): void {
+    const [call, again] = [this.#two.calls[i]!, this.#three.calls[i]];
+    const where = `${call.op} (op ${i + 1} of the ${this.#traceable.name})`;
+    if (call.op !== again?.op) throw new Error(`${where}: what runs depends on the number of images`);
+    const write = onnxOps[call.op as keyof typeof onnxOps] as
+      | ((writer: Writer, site: Site<unknown>) => string)
+      | undefined;
+    if (!write) throw new Error(`${where}: has no form in ONNX`);
+    const [first, second] = [call, again].map(({ attributes }) => shown(attributes));
+    if (first !== second)
+      throw new Error(`${where}: depends on the number of images: ${first} for 2, ${second} for 3`);
+    try {
+      const shapes = call.inputs.map((input, k) =>
+        extents(input.shape, again.inputs[k]!.shape, `input ${k + 1}`),
+      );
+      const output = extents(call.output.shape, again.output.shape, 'the output');
+      const inputs = call.inputs.map((input, k) => this.#operand(input, again.inputs[k]!));
+      const name = write(this, { attributes: call.attributes, inputs, shapes, output });
+      this.#values.set(call.output.storage, { name, shape: output });
+    } catch (error) {
+      throw new Error(`${where}: ${(error as Error).message}`);
+    }
+  }
+
+  finish(): Graph {
+    const { name, input } = this.#traceable;
+    const outputs = Object.entries(this.#two.result).map(([output, t]): Port => {
+      const again = this.#three.result[output]!;
+      const value = this.#operand(t, again);
+      this.#nodes.push({ type: 'Identity', inputs: [value], outputs: [output], attributes: {} });
+      return {
+        name: output,
+        type: typeOf(t.dtype),
+        shape: extents(t.shape, again.shape, output).map(dimension),
+      };
+    });
+    const inputs: Port[] = [{ name: input.name, type: 'float32', shape: ['batch', ...input.shape] }];
+    const nodes = needed(this.#nodes, Object.keys(this.#two.result));
+    const used = new Set(nodes.flatMap((node) => node.inputs));
+    const initializers = [...this.#initializers.values()].filter((constant) => used.has(constant.name));
+    return { name, nodes, initializers, inputs, outputs };
+  }
+
+  // ----------------------------------------------------------------------------------------------- what writers use
+
+  node(
+    type: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+  ): string {
+    const output = `${type.toLowerCase()}_${++this.#count}`;
+    this.#nodes.push({ type, inputs, outputs: [output], attributes });
+    return output;
+  }
+
+  floats(values: readonly number[], shape: readonly number[] = []): string {
+    return this.#constant({ type: 'float32', shape, values });
+  }
+
+  integers(values: readonly number[]): string {
+    return this.#constant({ type: 'int64', shape: [values.length], values });
+  }
+
+  shape(list: readonly Extent[]): string {
+    if (list.every((extent) => typeof extent === 'number')) return this.integers(list);
+    const parts = list.map((extent) =>
+      typeof extent === 'number' ? this.integers([extent]) : this.#batches(extent.batches),
+    );
+    return this.node('Concat', parts, { axis: 0 });
+  }
+
+  /** So many times the batch, as a list of one number. */
+  #batches(times: number): string {
+    const batch = this.#once('batch', () => {
+      const shape = this.node('Shape', [this.#traceable.input.name]);
+      return this.node('Gather', [shape, this.integers([0])], { axis: 0 });
+    });
+    return times === 1 ? batch : this.node('Mul', [batch, this.integers([times])]);
+  }
+
+  #once(key: string, make: () => string): string {
+    const name = this.#shared.get(key) ?? make();
+    this.#shared.set(key, name);
+    return name;
+  }
+
+  #constant(constant: Omit<Initializer, 'name'>): string {
+    const key = `${constant.type} ${show(constant.shape)} ${Array.from(constant.values).join()}`;
+    return this.#once(key, () => {
+      const name = `constant_${++this.#count}`;
+      this.#initializers.set(name, { name, ...constant });
+      return name;
+    });
+  }
+
+  // ---------------------------------------------------------------------------------------------------- operands
+
+  /** The name of a value as an op sees it: an earlier output, the input, or a constant; reshaped where need be. */
+  #operand(operand: Operand, again: Operand): string {
+    const value = this.#values.get(operand.storage) ?? this.#hostValue(operand, again);
+    const shape = extents(operand.shape, again.shape, 'the operand');
+    if (shown(shape) === shown(value.shape)) return value.name;
+    return this.#once(`${value.name} ${shown(shape)}`, () => {
+      const free = shape.filter((extent) => typeof extent !== 'number').length;
+      // One extent may be left to the runtime.
+      const target =
+        free > 1
+          ? this.shape(shape)
+          : this.integers(shape.map((extent) => (typeof extent === 'number' ? extent : -1)));
+      return this.node('Reshape', [value.name, target]);
+    });
+  }
+
+  /** What the host has written: a parameter under its name, or a constant. */
+  #hostValue(operand: Operand, again: Operand): { name: string; shape: readonly Extent[] } {
+    const { storage } = operand;
+    const values = valuesOf(storage);
+    const valuesAgain = valuesOf(again.storage);
+    if (!values || !valuesAgain) throw new Error('uses a tensor that has no values yet');
+    const parameter = [...this.#traceable.named].find(([, t]) => t.storage === storage);
+    const shape = parameter?.[1].shape ?? operand.shape;
+    const name = parameter?.[0] ?? `constant_${++this.#count}`;
+    if (sameShape(operand.shape, again.shape)) {
+      if (storage !== again.storage && show([...values]) !== show([...valuesAgain]))
+        throw new Error('uses a constant whose values depend on the number of images');
+      this.#initializers.set(name, { name, type: typeOf(storage.dtype), shape, values });
+      this.#values.set(storage, { name, shape });
+      return { name, shape };
+    }
+    const [value] = values;
+    if (storage.dtype !== 'float32' || ![...values, ...valuesAgain].every((other) => other === value))
+      throw new Error('uses a constant that depends on the number of images');
+    const full = extents(operand.shape, again.shape, 'a constant');
+    const filled = this.node('Expand', [this.floats([value!]), this.shape(full)]);
+    this.#values.set(storage, { name: filled, shape: full });
+    return { name: filled, shape: full };
+  }
+}
+
+/** The extents of two traces as one: those that differ have to be so many times the batch. */
+function extents(two: readonly number[], three: readonly number[], what: string): Extent[] {
+  if (two.length !== three.length) throw new Error(`the rank of ${what} depends on the number of images`);
+  return two.map((extent, axis) => {
+    const again = three[axis]!;
+    if (extent === again) return extent;
+    const batches = extent / BATCHES[0];
+    if (Number.isInteger(batches) && again === batches * BATCHES[1]) return { batches };
+    throw new Error(
+      `axis ${axis} of ${what} is ${extent} for 2 images and ${again} for 3: no multiple of their number`,
+    );
+  });
+}
+
+const dimension = (extent: Extent): number | string =>
+  typeof extent === 'number' ? extent : extent.batches === 1 ? 'batch' : `batch_x_${extent.batches}`;
+
+/** Attributes and shapes in letters, for comparing and for errors; infinities too, which JSON does not know. */
+const shown = (value: unknown): string =>
+  JSON.stringify(value, (key, inner) =>
+    shapeAttributes.has(key) ? undefined : typeof inner === 'number' ? `${inner}` : inner,
+  )?.replaceAll('"', '') ?? '';
+
+const typeOf = (dtype: DType): ElementType => {
+  if (dtype === 'uint8') throw new Error('stored bytes have no place in the graph');
+  return dtype;
+};
+
+/** The nodes from which an output can be reached. */
+function needed(nodes: readonly Node[], outputs: readonly string[]): Node[] {
+  const wanted = new Set(outputs);
+  return nodes
+    .toReversed()
+    .filter((node) => {
+      const used = node.outputs.some((name) => wanted.has(name));
+      if (used) for (const name of node.inputs) wanted.add(name);
+      return used;
+    })
+    .toReversed();
+}

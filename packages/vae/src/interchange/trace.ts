@@ -1,0 +1,101 @@
+import {
+  type Device,
+  type DType,
+  type Effect,
+  type NumericArray,
+  type Op,
+  type Shape,
+  scope,
+  show,
+  type Tensor,
+} from '@tapegrad/tensor';
+
+type Storage = Tensor['storage'];
+
+/** Memory that holds values only where the host has written them. */
+interface TracedStorage extends Storage {
+  values: NumericArray | undefined;
+}
+
+/** An operand as an op sees it: some memory under some shape. */
+export interface Operand {
+  readonly storage: Storage;
+  readonly shape: Shape;
+}
+
+/** One op that ran. */
+export interface Call {
+  readonly op: string;
+  readonly attributes: unknown;
+  readonly inputs: readonly Operand[];
+  readonly output: Operand;
+}
+
+/**
+ * A device that computes nothing: it writes down which ops it is asked to run, on what. A model that is built on it
+ * holds its weights in host memory, and what it would compute can be read off in milliseconds, without an adapter.
+ */
+export class TracingDevice implements Device {
+  readonly name = 'tracing';
+  readonly kind = 'reference';
+  #calls: Call[] | undefined;
+
+  /**
+   * The ops that `fn` runs, in order, and what it returns. Reshaping runs no op: it shows as an operand that has the
+   * memory of an earlier output, and another shape.
+   * @throws where `fn` updates a tensor in place: a trace could not say so
+   */
+  trace<T>(fn: () => T): { calls: readonly Call[]; result: T } {
+    this.#calls = [];
+    try {
+      return { result: scope(fn), calls: this.#calls };
+    } finally {
+      this.#calls = undefined;
+    }
+  }
+
+  allocate(dtype: DType, size: number): Storage {
+    const storage: TracedStorage = { device: this, dtype, size, references: 0, values: undefined };
+    return storage;
+  }
+
+  release(): void {}
+
+  write(storage: Storage, offset: number, values: NumericArray): void {
+    const traced = storage as TracedStorage;
+    traced.values ??= storage.dtype === 'float32' ? new Float64Array(storage.size) : integers(storage);
+    traced.values.set(values as Float64Array, offset);
+  }
+
+  async read(storage: Storage, offset: number, size: number): Promise<NumericArray> {
+    const values = valuesOf(storage);
+    if (!values) throw new Error('a tracing device computes nothing: there are no values to read');
+    return values.slice(offset, offset + size);
+  }
+
+  run<A>({ name }: Op<A>, inputs: readonly Tensor[], attributes: A, output: Tensor): void {
+    this.#calls?.push({ op: name, attributes, inputs: inputs.map(operand), output: operand(output) });
+  }
+
+  effect<A>({ name }: Effect<A>): void {
+    // A generator that moves on is of no consequence: whoever reads its numbers meets the op `random`.
+    if (this.#calls && name !== 'advance') throw new Error(`${name}: updates a tensor in place`);
+  }
+
+  async synchronize(): Promise<void> {}
+}
+
+function operand(t: Tensor): Operand {
+  if (t.offset !== 0) throw new Error(`a part of a buffer, ${show(t.shape)}, cannot be traced`);
+  return { storage: t.storage, shape: t.shape };
+}
+
+const integers = ({ dtype, size }: Storage) =>
+  dtype === 'int32'
+    ? new Int32Array(size)
+    : dtype === 'uint32'
+      ? new Uint32Array(size)
+      : new Uint8Array(size);
+
+/** What the host has written there, if anything. */
+export const valuesOf = (storage: Storage): NumericArray | undefined => (storage as TracedStorage).values;
