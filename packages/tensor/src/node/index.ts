@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
 import { WebGPUDevice } from '../webgpu/device.ts';
 import { type FindOptions, findAdapter } from './adapter.ts';
 import type { FoundAdapter } from './kinds.ts';
@@ -23,6 +24,9 @@ export async function openDevice(
     name: found.name,
     readShader: (url) => readFile(url, 'utf8'),
     ...(found.kind === 'gpu' ? {} : { wait: waitIdly }),
+    ...(found.kind === 'lavapipe'
+      ? { warming: { another: () => found.gpu.requestAdapter(), workers: cpus().length } }
+      : {}),
   });
   // The instance has to outlive the device: Dawn's adapters do not keep it.
   return Object.assign(device, { found });

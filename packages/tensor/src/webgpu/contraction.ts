@@ -51,6 +51,8 @@ export interface ContractionVariant {
   readonly rows: 4 | 8 | 16 | 32 | 64 | 128;
   /** Whether lanes exchange what they load (lanes). */
   readonly subgroups: boolean;
+  /** Whether everything is loaded one by one, so that one kernel serves all layouts (lanes). */
+  readonly plain: boolean;
   /** Workgroups that share the sum of one tile; their partial sums are added afterwards, in a fixed order. */
   readonly parts: number;
 }
@@ -58,17 +60,19 @@ export interface ContractionVariant {
 /** What the choice depends on besides the task. */
 export type Adapter = Pick<Kernels, 'kind' | 'subgroups'>;
 
-const naive: ContractionVariant = { shader: 'naive', rows: 4, subgroups: false, parts: 1 };
+const naive: ContractionVariant = { shader: 'naive', rows: 4, subgroups: false, plain: false, parts: 1 };
 const lanes = (rows: 4 | 8 | 16 | 32, subgroups: boolean): ContractionVariant => ({
   shader: 'lanes',
   rows,
   subgroups,
+  plain: false,
   parts: 1,
 });
 const tiles = (rows: 32 | 64 | 128): ContractionVariant => ({
   shader: 'tiles',
   rows,
   subgroups: false,
+  plain: false,
   parts: 1,
 });
 
@@ -80,6 +84,8 @@ export const contractionVariants = {
   lanes16: lanes(16, true),
   lanes32: lanes(32, true),
   alone4: lanes(4, false),
+  plain4: { ...lanes(4, true), plain: true },
+  plainAlone4: { ...lanes(4, false), plain: true },
   tiles32: tiles(32),
   tiles64: tiles(64),
   tiles128: tiles(128),
@@ -142,7 +148,9 @@ export function chooseVariant(adapter: Adapter, task: Contraction, splittable: b
   // 32 rows are 5 % faster on lavapipe, and take more than twice as long to compile.
   const most = !subgroups ? 4 : adapter.kind === 'swiftshader' ? 8 : 16;
   const tall = rows > 8 ? 16 : rows > 4 ? 8 : 4;
-  const variant = lanes(Math.min(tall, most) as 4 | 8 | 16, subgroups);
+  // A small task takes less time than compiling a kernel for its layout.
+  const plain = adapter.kind !== 'gpu' && rows * columns * sums * task.batch < 2 ** 19;
+  const variant = { ...lanes(plain ? 4 : (Math.min(tall, most) as 4 | 8 | 16), subgroups), plain };
   const width = 4 * lanesOf(adapter, variant);
   const count = Math.ceil(rows / variant.rows) * Math.ceil(columns / width) * task.batch;
   return { ...variant, parts: splitInto(count, 64, sums, 512, splittable) };
@@ -257,7 +265,8 @@ function runTiled(
   const groups = grid[0] * grid[1] * task.batch * parts;
   const length = Math.ceil(sums / parts / 4) * 4;
   const uniforms = [...addresses(task), ...[...grid, groups, 0], ...[parts, length, partSize, 0]];
-  const C_N4 = variant.shader === 'lanes' && (fours(partSize) || parts === 1) && storesVectors(task);
+  const C_N4 =
+    variant.shader === 'lanes' && !variant.plain && (fours(partSize) || parts === 1) && storesVectors(task);
   gpu.launch({
     shader: `contraction_${variant.shader}`,
     constants: {
@@ -285,15 +294,16 @@ function tileConstants(task: Contraction, { rows }: ContractionVariant) {
   };
 }
 
-function laneConstants(gpu: Kernels, task: Contraction, { rows, subgroups }: ContractionVariant) {
+function laneConstants(gpu: Kernels, task: Contraction, { rows, subgroups, plain }: ContractionVariant) {
   const LANES = lanesOf(gpu, { subgroups });
   return {
     ROWS: rows,
     LANES,
     SUBGROUPS: subgroups,
     VECTORS: subgroups ? Math.ceil(rows / LANES) : rows,
-    TAIL: product(task.sums) % 4 !== 0,
+    TAIL: plain || product(task.sums) % 4 !== 0,
     ...vectorModes(task),
+    ...(plain && { A_K4: false, A_M4: false, B_N4: false, B_K4: false }),
   };
 }
 

@@ -9,6 +9,7 @@ import type { AdapterKind, Kernels, Launch } from './kernels.ts';
 import { BufferPool, byteLength, type GpuStorage } from './memory.ts';
 import { type Kernel, PipelineCache, UNIFORM_SLOT } from './pipelines.ts';
 import { type DeviceStats, noStats } from './stats.ts';
+import { warm } from './warm.ts';
 
 /** Launches that are encoded before they are submitted, unless something asks for results earlier. */
 const BATCH = 256;
@@ -58,6 +59,11 @@ export interface WebGPUDeviceOptions {
   readonly readShader?: (url: URL) => Promise<string>;
   /** Awaits a promise of WebGPU's that computing stands behind; see `waitIdly`. The default just awaits it. */
   readonly wait?: <T>(promise: Promise<T>) => Promise<T>;
+  /**
+   * Given for a driver that compiles kernels when they first run: opens the adapter once more, for devices that
+   * compile beside this one; and how many of them can work at once. See `warm.ts`.
+   */
+  readonly warming?: { readonly another: () => Promise<GPUAdapter | null>; readonly workers: number };
 }
 
 const FEATURES: GPUFeatureName[] = ['subgroups', 'timestamp-query', 'shader-f16'];
@@ -87,6 +93,9 @@ export class WebGPUDevice implements Device {
   readonly pool: BufferPool;
   readonly pipelines: PipelineCache;
   readonly wait: <T>(promise: Promise<T>) => Promise<T>;
+  readonly #warming: WebGPUDeviceOptions['warming'];
+  /** Kernels that ran or were compiled ahead. */
+  readonly #warm = new WeakSet<Kernel>();
   readonly #uniforms: GPUBuffer;
   readonly #uniformWords = new Uint32Array((BATCH * UNIFORM_SLOT) / 4);
   readonly #bindGroups = new Map<string, GPUBindGroup>();
@@ -106,6 +115,7 @@ export class WebGPUDevice implements Device {
     this.adapterKind = options.kind;
     this.stats = noStats();
     this.wait = options.wait ?? ((promise) => promise);
+    this.#warming = options.warming;
     this.pool = new BufferPool(gpu, this.stats);
     this.pipelines = new PipelineCache(gpu, sources, this.stats);
     const { subgroupMinSize: min, subgroupMaxSize: max } = options.adapter.info as unknown as Record<
@@ -128,10 +138,7 @@ export class WebGPUDevice implements Device {
   /** Opens an adapter with the limits and features that it has, rather than the least that WebGPU guarantees. */
   static async open(options: WebGPUDeviceOptions): Promise<WebGPUDevice> {
     const { adapter } = options;
-    const gpu = await adapter.requestDevice({
-      requiredLimits: Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]])),
-      requiredFeatures: FEATURES.filter((feature) => adapter.features.has(feature)),
-    });
+    const gpu = await adapter.requestDevice(everythingOf(adapter));
     return new WebGPUDevice(gpu, await loadShaders(options.readShader), options);
   }
 
@@ -354,6 +361,28 @@ export class WebGPUDevice implements Device {
     }
   }
 
+  /** Compiles kernels in parallel, as far as the driver lets itself be asked. */
+  async compile(kernels: readonly Kernel[]): Promise<void> {
+    await this.pipelines.compile(kernels);
+    if (!this.#warming) return;
+    const { another, workers } = this.#warming;
+    await warm(
+      kernels.filter((kernel) => !this.#warm.has(kernel)),
+      {
+        gpu: this.gpu,
+        pipeline: async (kernel) => this.pipelines.ready(kernel),
+        wait: this.wait,
+        workers,
+        another: async () => {
+          const adapter = await another();
+          return adapter?.requestDevice(everythingOf(adapter));
+        },
+      },
+    );
+    for (const kernel of kernels) this.#warm.add(kernel);
+    this.#check();
+  }
+
   get capturing(): boolean {
     return this.#recorder !== undefined;
   }
@@ -375,6 +404,11 @@ export class WebGPUDevice implements Device {
     if (this.#failure) throw this.#failure;
   }
 }
+
+const everythingOf = (adapter: GPUAdapter): GPUDeviceDescriptor => ({
+  requiredLimits: Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]])),
+  requiredFeatures: FEATURES.filter((feature) => adapter.features.has(feature)),
+});
 
 /** The device is gone (driver reset, unplugged, out of memory); nothing on it can be read any more. */
 export class DeviceLostError extends Error {

@@ -6,11 +6,20 @@ import { expandTemplate } from './template.ts';
 export interface Kernel {
   readonly label: string;
   readonly layout: GPUBindGroupLayout;
+  readonly bindings: readonly GPUBindGroupLayoutEntry[];
+  /** The whole WGSL, as it is compiled. */
+  readonly code: string;
   readonly id: number;
   pipeline: GPUComputePipeline | undefined;
   /** Set while it compiles in the background. */
   pending?: Promise<void>;
   readonly descriptor: GPUComputePipelineDescriptor;
+}
+
+interface Layout {
+  readonly bindings: readonly GPUBindGroupLayoutEntry[];
+  readonly group: GPUBindGroupLayout;
+  readonly pipeline: GPUPipelineLayout;
 }
 
 /** Bytes of a launch's uniforms: the alignment that every WebGPU device accepts for dynamic offsets. */
@@ -22,7 +31,7 @@ export class PipelineCache {
   readonly #sources: ReadonlyMap<string, string>;
   readonly #stats: DeviceStats;
   readonly #kernels = new Map<string, Kernel>();
-  readonly #layouts = new Map<string, { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout }>();
+  readonly #layouts = new Map<string, Layout>();
 
   constructor(device: GPUDevice, sources: ReadonlyMap<string, string>, stats: DeviceStats) {
     this.#device = device;
@@ -88,13 +97,15 @@ export class PipelineCache {
       label,
       id: this.#kernels.size,
       layout: layout.group,
+      bindings: layout.bindings,
+      code,
       pipeline: undefined,
       descriptor: { label, layout: layout.pipeline, compute: { module, entryPoint: entry } },
     };
   }
 
   /** Every kernel binds its uniforms at 0, then its outputs, then its inputs. */
-  #layout(outputs: number, inputs: number) {
+  #layout(outputs: number, inputs: number): Layout {
     const key = `${outputs},${inputs}`;
     let layout = this.#layouts.get(key);
     if (!layout) {
@@ -103,14 +114,17 @@ export class PipelineCache {
         visibility: GPUShaderStage.COMPUTE,
         buffer: { type, hasDynamicOffset },
       });
-      const group = this.#device.createBindGroupLayout({
-        entries: [
-          entry(0, 'uniform', true),
-          ...Array.from({ length: outputs }, (_, i) => entry(1 + i, 'storage')),
-          ...Array.from({ length: inputs }, (_, i) => entry(1 + outputs + i, 'read-only-storage')),
-        ],
-      });
-      layout = { group, pipeline: this.#device.createPipelineLayout({ bindGroupLayouts: [group] }) };
+      const bindings = [
+        entry(0, 'uniform', true),
+        ...Array.from({ length: outputs }, (_, i) => entry(1 + i, 'storage')),
+        ...Array.from({ length: inputs }, (_, i) => entry(1 + outputs + i, 'read-only-storage')),
+      ];
+      const group = this.#device.createBindGroupLayout({ entries: bindings });
+      layout = {
+        bindings,
+        group,
+        pipeline: this.#device.createPipelineLayout({ bindGroupLayouts: [group] }),
+      };
       this.#layouts.set(key, layout);
     }
     return layout;

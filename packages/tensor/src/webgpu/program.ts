@@ -204,7 +204,7 @@ export class Program<R = unknown> {
 
   /** Compiles what the launches need, in parallel. */
   async compile(): Promise<void> {
-    await this.device.pipelines.compile(this.#steps.map(({ dispatch }) => dispatch.kernel));
+    await this.device.compile(this.#steps.map(({ dispatch }) => dispatch.kernel));
   }
 
   /** Replays the launches on these arguments. The result's tensors are the same in every call. */
