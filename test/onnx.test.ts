@@ -1,12 +1,16 @@
+import { readTensors } from '@tapegrad/nn';
 import * as tg from '@tapegrad/tensor';
 import { Generator, ops, referenceDevice, type Tensor, tensor } from '@tapegrad/tensor';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { exportOnnx } from '../packages/vae/src/interchange/model.ts';
 import { traceGraph } from '../packages/vae/src/interchange/onnx.ts';
 import { encodeOnnx } from '../packages/vae/src/interchange/onnx-file.ts';
 import { onnxOps } from '../packages/vae/src/interchange/onnx-ops.ts';
 import { TracingDevice } from '../packages/vae/src/interchange/trace.ts';
+import { models, settingsOf } from '../packages/vae/src/models/index.ts';
 import { runOnnx } from './helpers/onnx.ts';
+import { fewDigits } from './helpers/runs.ts';
 
 /** Numbers that repeat nothing, of both signs, none near 0 or ½, where rounding could decide a comparison. */
 const numbers = (count: number, scale = 1) =>
@@ -213,5 +217,42 @@ test('what has no form is refused, naming the op', () => {
     return x;
   }, /assign: updates a tensor in place/);
 });
+
+// ------------------------------------------------------------------------------------------------------ whole models
+
+const digits = fewDigits(1, 3).test;
+
+for (const spec of models.values()) {
+  test(`${spec.name}: the encoder's and decoder's files compute on MNIST's digits what the model computes`, async () => {
+    const imageShape = [1, 28, 28] as const;
+    const options = { ...settingsOf(spec), hidden: 16, latent: 6 };
+    const model = spec.build(imageShape, options, new Generator(3, { device: referenceDevice }));
+    model.eval();
+    const weights = await readTensors(model.stateDict());
+    const files = exportOnnx({ spec, imageShape, options, weights, version: '0' });
+    const { scale, shift } = model.normalization;
+    const x = Float32Array.from(digits.images, (byte) => byte * scale + shift);
+    const shape = [digits.count, ...imageShape];
+    const { mean, logSigma } = model.encode(tensor(x, { shape, device: referenceDevice }));
+    const encoded = await runOnnx(files.encoder, { name: 'x', values: x, shape });
+    await near(encoded, 'mean', mean);
+    if (logSigma) await near(encoded, 'log_sigma', logSigma);
+    // Codes, scaled so that they differ from each other.
+    const z = Float32Array.from(await mean.data(), (value) => 3 * value);
+    const output = model.decode(tensor(z, { shape: mean.shape, device: referenceDevice }));
+    const decoded = await runOnnx(files.decoder, { name: 'z', values: z, shape: mean.shape });
+    await near(decoded, 'output', output);
+    await near(decoded, 'pixels', model.pixels(output));
+  });
+}
+
+async function near(found: Awaited<ReturnType<typeof runOnnx>>, name: string, wanted: Tensor): Promise<void> {
+  const { shape, values } = found.get(name)!;
+  assert.equal(shape, [...wanted.shape], name);
+  const expected = await wanted.data();
+  const worst = Math.max(...expected.map((value, i) => Math.abs(value - values[i]!)));
+  assert.ok(worst < 1e-4, `${name} is off by ${worst}`);
+  assert.ok(new Set(values).size > 3, `${name} is not one number`);
+}
 
 test.run();

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { UserError } from '../node/errors.ts';
 import { doctorCommand } from './doctor.ts';
 import { evaluateCommand } from './evaluate.ts';
+import { exportCommand } from './export.ts';
 import { pictureCommands } from './pictures.ts';
 import { trainCommand } from './train.ts';
 
@@ -30,7 +31,13 @@ export async function main(argv: readonly string[]): Promise<void> {
     .configureOutput({ outputError: () => {} })
     .configureHelp({ showGlobalOptions: true })
     .exitOverride();
-  for (const command of [doctorCommand(), trainCommand(), evaluateCommand(), ...pictureCommands()]) {
+  for (const command of [
+    doctorCommand(),
+    trainCommand(),
+    evaluateCommand(),
+    exportCommand(),
+    ...pictureCommands(),
+  ]) {
     program.addCommand(command.copyInheritedSettings(program).exitOverride());
   }
   await program.parseAsync(argv, { from: 'user' }).catch(fail);
