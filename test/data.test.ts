@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { encode } from 'fast-png';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { datasetNames, heldOutDigits, loadDataset } from '../packages/vae/src/node/data/datasets.ts';
@@ -37,6 +38,16 @@ function refused(fn: () => unknown, message: RegExp): void {
     assert.not.match(error.message, /\n/);
     return true;
   });
+}
+
+async function rejected(what: Promise<unknown>, message: RegExp): Promise<void> {
+  const settled = await what.then(
+    () => () => undefined,
+    (error: unknown) => () => {
+      throw error;
+    },
+  );
+  refused(settled, message);
 }
 
 // -------------------------------------------------------------------------------------------------------------- IDX
@@ -106,8 +117,8 @@ test('idx: refuses a wrong checksum', () => {
 
 // --------------------------------------------------------------------------------------------------------- datasets
 
-test('datasets: the real MNIST', () => {
-  const dataset = loadDataset('mnist');
+test('datasets: the real MNIST', async () => {
+  const dataset = await loadDataset('mnist');
   assert.is(dataset.name, 'mnist');
   assert.equal(dataset.shape, [1, 28, 28]);
   assert.is(dataset.train.count, 60_000);
@@ -130,8 +141,8 @@ test('datasets: the real MNIST', () => {
 });
 
 const fashion = existsSync('/usr/share/datasets/fashion-mnist');
-(fashion ? test : test.skip)('datasets: the real Fashion-MNIST', () => {
-  const dataset = loadDataset('fashion-mnist');
+(fashion ? test : test.skip)('datasets: the real Fashion-MNIST', async () => {
+  const dataset = await loadDataset('fashion-mnist');
   assert.is(dataset.train.count, 60_000);
   assert.is(dataset.test.labels!.filter((label) => label === 9).length, 1000);
   assert.is(heldOutDigits(dataset).length, 10);
@@ -171,12 +182,12 @@ const namings: [string, (name: string) => string][] = [
   ['dotted-gzipped', (name) => `${name.replace('-idx', '.idx')}.gz`],
 ];
 for (const [kind, naming] of namings) {
-  test(`datasets: a folder of IDX files, ${kind}`, () => {
+  test(`datasets: a folder of IDX files, ${kind}`, async () => {
     const path = dataset(kind, (name, bytes) => [
       naming(name),
       kind.endsWith('gzipped') ? gzipSync(bytes) : bytes,
     ]);
-    const loaded = loadDataset(`${path}/`);
+    const loaded = await loadDataset(`${path}/`);
     assert.is(loaded.name, basename(path));
     assert.equal(loaded.shape, [1, 2, 3]);
     assert.is(loaded.train.count, 4);
@@ -187,8 +198,8 @@ for (const [kind, naming] of namings) {
   });
 }
 
-test('datasets: labels may be absent', () => {
-  const loaded = loadDataset(
+test('datasets: labels may be absent', async () => {
+  const loaded = await loadDataset(
     dataset('unlabelled', (name, bytes) => (name.includes('labels') ? undefined : [name, bytes])),
   );
   assert.is(loaded.train.labels, null);
@@ -226,23 +237,64 @@ const faults: [string, string, Uint8Array | undefined, RegExp][] = [
   ],
 ];
 for (const [what, file, replacement, message] of faults) {
-  test(`datasets: refuses a folder: ${what}`, () => {
+  test(`datasets: refuses a folder: ${what}`, async () => {
     const path = dataset(`fault ${what}`, (name, bytes) =>
       name.startsWith(file) ? replacement && [name, replacement] : [name, bytes],
     );
-    refused(() => loadDataset(path), message);
+    await rejected(loadDataset(path), message);
   });
 }
 
-test('datasets: an unknown name gets the nearest valid one', () => {
-  refused(() => loadDataset('mnits'), /--data mnits: .*did you mean mnist\?/);
-  refused(() => loadDataset('fashionmnist'), /did you mean fashion-mnist\?/);
-  refused(
-    () => loadDataset('/no/such/folder'),
-    /no dataset and no folder of that name \(known: mnist, fashion-mnist/,
+test('datasets: an unknown name gets the nearest valid one', async () => {
+  await rejected(loadDataset('mnits'), /--data mnits: .*did you mean mnist\?/);
+  await rejected(loadDataset('fashionmnist'), /did you mean fashion-mnist\?/);
+  await rejected(
+    loadDataset('/no/such/folder'),
+    /no dataset and no folder of that name \(known: mnist, fashion-mnist, or a folder with images/,
   );
-  refused(() => loadDataset('toString'), /no dataset/);
-  refused(() => loadDataset(put(images)), /is a file; name the folder/);
+  await rejected(loadDataset('toString'), /no dataset/);
+  await rejected(loadDataset(put(images)), /is a file; name the folder/);
+});
+
+test('datasets: a folder of images; IDX files come first', async () => {
+  const image = encode({ width: 8, height: 8, data: new Uint8Array(64).fill(99), channels: 1 });
+  const path = join(folder, 'images and numbers');
+  mkdirSync(join(path, 'deep'), { recursive: true });
+  process.env.XDG_CACHE_HOME = join(folder, 'cache');
+  for (const name of ['a.png', 'deep/B.PNG', 'deep/c.png']) writeFileSync(join(path, name), image);
+  const loaded = await loadDataset(path);
+  assert.equal(loaded.shape, [3, 64, 64]);
+  assert.equal([loaded.train.count, loaded.test.count], [2, 1]);
+  assert.is(loaded.train.images[64 * 64 * 6 - 1], 99);
+  assert.equal(heldOutDigits(loaded), [0]);
+  const grey = await loadDataset(path, { imageSize: 28, channels: 1, limit: 1 });
+  assert.equal(grey.shape, [1, 28, 28]);
+  assert.is(grey.train.count, 1);
+  writeFileSync(join(path, 't10k-images-idx3-ubyte'), small[2]!);
+  await rejected(loadDataset(path), /holds no train-images-idx3-ubyte/);
+});
+
+test('datasets: a folder without either is refused, saying what it holds instead', async () => {
+  const path = join(folder, 'nothing');
+  mkdirSync(path);
+  await rejected(
+    loadDataset(path),
+    /nothing: holds no images: no .jpg, .jpeg or .png in it or its subfolders, nor train-im/,
+  );
+  writeFileSync(join(path, 'a.webp'), 'x');
+  writeFileSync(join(path, '.b.png'), 'x');
+  await rejected(
+    loadDataset(path),
+    /or its subfolders \(1 other files, such as a.webp\), nor train-images-idx3-ubyte/,
+  );
+});
+
+test('datasets: IDX images are not scaled', async () => {
+  const path = dataset('not scaled');
+  const message = /--data not scaled: images of 1x2x3, but 1x64x64 are wanted; only folders of images are/;
+  await rejected(loadDataset(path, { imageSize: 64 }), message);
+  await rejected(loadDataset('mnist', { channels: 3 }), /images of 1x28x28, but 3x28x28 are wanted/);
+  assert.equal((await loadDataset('mnist', { imageSize: 28, channels: 1 })).shape, [1, 28, 28]);
 });
 
 // ------------------------------------------------------------------------------------------------------ suggestions

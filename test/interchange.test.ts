@@ -50,8 +50,8 @@ interchange.before((context) => {
 interchange.after(({ folder }) => rmSync(folder, { recursive: true, force: true }));
 
 /** Real digits that no model has seen. */
-const digits = (): Uint8Array =>
-  loadData({ data: 'mnist', limit: null, binarize: 'none', seed: 0 }).test.images.slice(0, COUNT * 784);
+const mnist = await loadData({ data: 'mnist', limit: null, binarize: 'none', seed: 0 });
+const digits = (): Uint8Array => mnist.test.images.slice(0, COUNT * 784);
 
 /** Codes and reconstructions by our model. */
 async function ours(model: Autoencoder) {

@@ -12,9 +12,10 @@ export function temporaryFolder(): string {
   return path;
 }
 
+const all = await loadDataset('mnist');
+
 /** The first images of MNIST. */
 export function fewDigits(train: number, test: number): Dataset {
-  const all = loadDataset('mnist');
   const first = ({ images, labels }: Dataset['train'], count: number) => ({
     images: images.subarray(0, count * 784),
     labels: labels!.subarray(0, count),

@@ -13,14 +13,16 @@ export function doctorCommand(): Command {
 
 async function doctor({ adapter, json }: { adapter: string; json?: boolean }): Promise<void> {
   const diagnosis = await diagnose(adapter);
-  const data = datasetNames.map((name) => {
+  const data: Data = [];
+  for (const name of datasetNames) {
     try {
-      const { train, test, shape } = loadDataset(name);
-      return { name, found: true, detail: `${train.count} + ${test.count} images of ${shape.join('x')}` };
+      const { train, test, shape } = await loadDataset(name);
+      const detail = `${train.count} + ${test.count} images of ${shape.join('x')}`;
+      data.push({ name, found: true, detail });
     } catch (error) {
-      return { name, found: false, detail: (error as Error).message };
+      data.push({ name, found: false, detail: (error as Error).message });
     }
-  });
+  }
   if (json) process.stdout.write(`${JSON.stringify({ ...diagnosis, data }, null, 2)}\n`);
   else process.stdout.write(`${report(diagnosis, data)}\n`);
   if (!diagnosis.chosen) process.exitCode = 1;

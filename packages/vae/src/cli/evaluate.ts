@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { Evaluation } from '../evaluation.ts';
 import { dataForRun, openRun, readRun } from '../node/run.ts';
 import { ADAPTER_HELP, openAdapter } from './device.ts';
+import { loadingReport } from './loading.ts';
 
 export function evaluateCommand(): Command {
   return new Command('evaluate')
@@ -19,7 +20,7 @@ async function evaluate(
   options: { data?: string; adapter: string; json?: boolean },
 ): Promise<void> {
   const stored = readRun(path);
-  const data = dataForRun(stored, options.data);
+  const data = await dataForRun(stored, options.data, loadingReport());
   const device = await openAdapter(options.adapter);
   const { config, spec, model } = openRun(stored, device);
   const epoch = () => tensor(config.epochs, { device });

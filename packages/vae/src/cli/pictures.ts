@@ -4,6 +4,7 @@ import { dataForRun, heldOut, type OpenRun, openRun, readRun } from '../node/run
 import { writePicture } from '../node/train-run.ts';
 import type { Raster } from '../pictures/raster.ts';
 import { ADAPTER_HELP, openAdapter } from './device.ts';
+import { loadingReport } from './loading.ts';
 import { real, whole } from './options.ts';
 
 /** The commands that draw a picture of a run into its folder. */
@@ -20,7 +21,7 @@ export function pictureCommands(): Command[] {
     picture('reconstruct', 'the held-out digits and what the model makes of them', 'reconstructions').action(
       draws('reconstructions', async (run) => {
         const { model } = run;
-        const { bytes, labels } = heldOut(dataForRun(run));
+        const { bytes, labels } = heldOut(await dataForRun(run, undefined, loadingReport()));
         return reconstructions(model, bytes, { columnLabels: labels });
       }),
     ),

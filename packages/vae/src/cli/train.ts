@@ -13,16 +13,21 @@ import {
   trainingOptions,
 } from '../models/index.ts';
 import type { Dataset } from '../node/data/datasets.ts';
+import { type BadImages, badImagesChoices } from '../node/data/image-folder.ts';
 import { UserError } from '../node/errors.ts';
 import { loadData, type RunConfig, readRunConfig, specOf } from '../node/run.ts';
 import { RunFolder } from '../node/run-folder.ts';
 import { type RunState, readRunState, trainRun } from '../node/train-run.ts';
 import { ADAPTER_HELP, openAdapter } from './device.ts';
+import { loadingReport } from './loading.ts';
 import { optionParser, whole } from './options.ts';
 import { jsonReport, progressReport } from './progress.ts';
 
 interface TrainOptions extends Partial<ModelOptions & TrainingOptions> {
   data?: string;
+  imageSize?: number;
+  channels?: 1 | 3;
+  badImages?: BadImages;
   seed?: number;
   limit?: number;
   logEvery?: number;
@@ -35,13 +40,25 @@ interface TrainOptions extends Partial<ModelOptions & TrainingOptions> {
 
 const tunable = { ...modelOptions, ...trainingOptions } as Record<string, Option>;
 
+const oneOf = (choices: readonly string[]) =>
+  optionParser({ kind: 'choice', choices, value: choices[0]!, help: '' });
+
 export function trainCommand(): Command {
   const width = Math.max(...[...models.keys()].map((name) => name.length));
   const names = [...models.values()].map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
   const command = new Command('train')
     .description('train a model and write a run folder')
     .addArgument(new Argument('[model]', 'what to train (see below); may be left out with --resume'))
-    .option('--data <name>', 'mnist, fashion-mnist, or a folder with IDX files (default: mnist)')
+    .option('--data <name>', 'mnist, fashion-mnist, or a folder of images or IDX files (default: mnist)')
+    .option('--image-size <n>', 'of a folder of images: scale and crop to n x n (default: 64)', whole(1))
+    .option('--channels <1|3>', 'of a folder of images: grey or colour (default: 3)', (text: string) =>
+      Number(oneOf(['1', '3'])(text)),
+    )
+    .option(
+      '--bad-images <refuse|skip>',
+      'of a folder of images: those that are broken (default: refuse)',
+      oneOf(badImagesChoices),
+    )
     .option('--seed <n>', 'fixes weights, noise and the order of the data (default: 0)', whole(0))
     .option('--limit <n>', 'use the first N training images (default: all)', whole(1))
     .option('--log-every <n>', 'steps between two lines of metrics.jsonl (default: 10)', whole(1))
@@ -100,11 +117,11 @@ function chosenOptions(spec: ModelSpec, options: TrainOptions): Partial<ModelOpt
 async function train(name: string | undefined, options: TrainOptions): Promise<void> {
   const plan = options.resume ? planResumed(name, options) : planNew(name, options);
   const { model } = plan.config;
-  const data = loadData(plan.config);
+  const report = options.json ? jsonReport() : progressReport(plan.config);
+  const data = await loadData(plan.config, { ...loadingReport(), note: report.note });
   plan.checkData?.(data.checksums);
   const device = await openAdapter(options.adapter);
   const { name: adapter, driver, kind } = device.found;
-  const report = options.json ? jsonReport() : progressReport(plan.config);
   const interruption = catchInterrupts(report.note);
   try {
     const complete = await trainRun({
@@ -170,6 +187,9 @@ function planNew(name: string | undefined, options: TrainOptions): Plan {
     config: {
       model: name,
       data: options.data ?? 'mnist',
+      imageSize: options.imageSize,
+      channels: options.channels,
+      badImages: options.badImages,
       ...settingsOf(spec, chosen),
       seed: options.seed ?? 0,
       limit: options.limit ?? null,
@@ -195,8 +215,16 @@ function planResumed(name: string | undefined, options: TrainOptions): Plan {
   if (name && specOf(name).name !== config.model)
     throw new UserError(`${path}: a run of '${config.model}', not of '${name}'`);
   const { epochs: _, ...fixed } = chosenOptions(specOf(config.model), options);
-  const { data, seed, limit } = options;
-  for (const [key, value] of Object.entries({ ...fixed, data, seed, limit })) {
+  const { data, imageSize, channels, badImages, seed, limit } = options;
+  for (const [key, value] of Object.entries({
+    ...fixed,
+    data,
+    imageSize,
+    channels,
+    badImages,
+    seed,
+    limit,
+  })) {
     const began = config[key as keyof RunConfig];
     if (value !== undefined && value !== began) {
       throw new UserError(`${path}: a run goes on as it began: ${key} is ${began} there, not ${value}`);

@@ -15,12 +15,13 @@ import {
   trainingOptions,
 } from '../models/index.ts';
 import { type Dataset, heldOutDigits, loadDataset } from './data/datasets.ts';
+import type { ImageFolderOptions } from './data/image-folder.ts';
 import { attempt, UserError } from './errors.ts';
 import { RunFolder, runFiles } from './run-folder.ts';
 import { nearestName } from './suggest.ts';
 
 /** Every option of a run, and what the run rests on. `config.json` holds those that its model takes. */
-export interface RunConfig extends ModelOptions, TrainingOptions {
+export interface RunConfig extends ModelOptions, TrainingOptions, FolderOptions {
   readonly model: string;
   readonly seed: number;
   readonly data: string;
@@ -44,7 +45,13 @@ export function specOf(name: string): ModelSpec {
 }
 
 /** Of which images, and how many, a run is made. */
-export type DataOptions = Pick<RunConfig, 'data' | 'limit' | 'binarize' | 'seed'>;
+export type DataOptions = Pick<RunConfig, 'data' | 'limit' | 'binarize' | 'seed' | keyof FolderOptions>;
+
+/** How a folder of images is read; not there where other data are. */
+export type FolderOptions = Pick<ImageFolderOptions, 'imageSize' | 'channels' | 'badImages'>;
+
+/** Whom to tell how the decoding of a folder of images goes. */
+export type LoadingListener = Pick<ImageFolderOptions, 'progress' | 'note'>;
 
 /** Keep the chances of the two halves' pixels apart from all other random numbers of the seed. */
 const STREAM = { train: 6, test: 7 } as const;
@@ -53,8 +60,11 @@ const STREAM = { train: 6, test: 7 } as const;
  * Loads a dataset, the first `limit` of its training images. Where pixels are drawn at every step, the test set's are
  * drawn once all the same: its figures are to be compared.
  */
-export function loadData({ data: name, limit, binarize, seed }: DataOptions): Dataset {
-  const data = loadDataset(name);
+export async function loadData(
+  { data: name, limit, binarize, seed, imageSize, channels, badImages }: DataOptions,
+  listener: LoadingListener = {},
+): Promise<Dataset> {
+  const data = await loadDataset(name, { imageSize, channels, badImages, limit, ...listener });
   const count = Math.min(limit ?? data.train.count, data.train.count);
   const train = { ...data.train, count };
   if (binarize === 'none') return { ...data, train };
@@ -145,9 +155,16 @@ export function openRun(run: string | StoredRun, device: Device): OpenRun {
   return { folder, config, spec, model };
 }
 
-/** Images for a run: its own dataset's, or another's, of the same size. */
-export function dataForRun({ config }: Pick<OpenRun, 'config'>, name = config.data): Dataset {
-  const data = loadData({ ...config, data: name, limit: null });
+/** Images for a run: its own dataset's (those that it was trained on), or another's, of the same size. */
+export async function dataForRun(
+  { config }: Pick<OpenRun, 'config'>,
+  name = config.data,
+  listener: LoadingListener = {},
+): Promise<Dataset> {
+  const own = name === config.data;
+  const [channels, imageSize] = config.imageShape;
+  const asked = own ? {} : { limit: null, channels: channels as 1 | 3, imageSize };
+  const data = await loadData({ ...config, ...asked, data: name }, listener);
   const [wanted, found] = [config.imageShape, data.shape].map((shape) => shape.join('x'));
   if (wanted !== found)
     throw new UserError(`--data ${name}: images of ${found}, but the run's are ${wanted}`);

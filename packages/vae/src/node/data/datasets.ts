@@ -4,6 +4,8 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { UserError } from '../errors.ts';
 import { nearestName } from '../suggest.ts';
 import { readIdx } from './idx.ts';
+import { listImages } from './image-files.ts';
+import { type ImageFolderOptions, loadImageFolder } from './image-folder.ts';
 
 /** Images of one half of a dataset, as they lie on disk. */
 export interface Split {
@@ -21,7 +23,7 @@ export interface Dataset {
   shape: readonly [channels: number, height: number, width: number];
   train: Split;
   test: Split;
-  /** SHA-256 of each file's uncompressed content, under the file's usual name. */
+  /** SHA-256 of each IDX file's uncompressed content, under the file's usual name; of all images of a half (`train`, `test`). */
   checksums: Record<string, string>;
   /** Of pixels in [0, 1], where MNIST's, which the models have as their default, does not suit. */
   normalization?: { mean: number; std: number };
@@ -61,27 +63,51 @@ export const datasetNames: readonly string[] = Object.keys(published);
 
 /**
  * A dataset by name (`mnist`, `fashion-mnist`; verified against the published checksums), or from a folder that holds the
- * four IDX files under their usual names, gzipped or not; the label files may be absent.
+ * four IDX files under their usual names, gzipped or not (the label files may be absent), or JPEG and PNG images, also in
+ * subfolders (see `loadImageFolder`). In a folder with both, the IDX files are the dataset.
  *
+ * @param options for folders of images; of IDX files, `imageSize` and `channels` have to be what they hold
  * @throws UserError of one line when the dataset is unknown, missing, truncated, of the wrong kind or inconsistent
  */
-export function loadDataset(nameOrDir: string): Dataset {
+export async function loadDataset(nameOrDir: string, options: ImageFolderOptions = {}): Promise<Dataset> {
   if (Object.hasOwn(published, nameOrDir)) {
     const { folder, checksums } = published[nameOrDir]!;
-    return loadIdxFolder(folder(), nameOrDir, checksums);
+    return ofShape(loadIdxFolder(folder(), nameOrDir, checksums), options);
   }
   if (!existsSync(nameOrDir)) {
     const near = nearestName(nameOrDir, datasetNames);
     throw new UserError(
       `--data ${nameOrDir}: no dataset and no folder of that name${near ? `; did you mean ${near}?` : ''} ` +
-        `(known: ${datasetNames.join(', ')}, or a folder with the four IDX files)`,
+        `(known: ${datasetNames.join(', ')}, or a folder with images or the four IDX files)`,
     );
   }
   if (!statSync(nameOrDir).isDirectory()) {
-    throw new UserError(`--data ${nameOrDir}: is a file; name the folder that holds the four IDX files`);
+    throw new UserError(
+      `--data ${nameOrDir}: is a file; name the folder that holds the images or the four IDX files`,
+    );
   }
   // Each kind of folder is told by what it holds, and has a loader of its own.
-  return loadIdxFolder(nameOrDir, basename(resolve(nameOrDir)));
+  if (idxNames.some((name) => findIdx(nameOrDir, name)))
+    return ofShape(loadIdxFolder(nameOrDir, basename(resolve(nameOrDir))), options);
+  const { images, others } = listImages(nameOrDir);
+  if (images.length > 0) return loadImageFolder(nameOrDir, images, options);
+  const instead = others.length > 0 ? ` (${others.length} other files, such as ${others[0]})` : '';
+  throw new UserError(
+    `--data ${nameOrDir}: holds no images: no .jpg, .jpeg or .png in it or its subfolders${instead}, nor ${idxNames[0]} ` +
+      'and the other IDX files of a dataset such as MNIST',
+  );
+}
+
+/** IDX images are taken as they are. */
+function ofShape(data: Dataset, { imageSize, channels }: ImageFolderOptions): Dataset {
+  const found = data.shape.join('x');
+  const wanted = [channels ?? data.shape[0], imageSize ?? data.shape[1], imageSize ?? data.shape[2]].join(
+    'x',
+  );
+  if (wanted === found) return data;
+  throw new UserError(
+    `--data ${data.name}: images of ${found}, but ${wanted} are wanted; only folders of images are scaled`,
+  );
 }
 
 /**
@@ -96,6 +122,8 @@ export function heldOutDigits({ test }: Pick<Dataset, 'test'>): number[] {
 }
 
 // ------------------------------------------------------------------------------------------------------ IDX folders
+
+const idxNames = Object.keys(published.mnist!.checksums);
 
 /** @param known checksums that the files must have */
 function loadIdxFolder(folder: string, name: string, known: Record<string, string> = {}): Dataset {
