@@ -10,6 +10,7 @@ import { onnxOps } from '../packages/vae/src/interchange/onnx-ops.ts';
 import { TracingDevice } from '../packages/vae/src/interchange/trace.ts';
 import { models, settingsOf } from '../packages/vae/src/models/index.ts';
 import { runOnnx } from './helpers/onnx.ts';
+import { decode, message, messages, text } from './helpers/protobuf.ts';
 import { fewDigits } from './helpers/runs.ts';
 
 /** Numbers that repeat nothing, of both signs, none near 0 or ½, where rounding could decide a comparison. */
@@ -188,6 +189,43 @@ test('what the outputs do not need is left out', () => {
     return tg.relu(x);
   });
   assert.is(more.length, plain.length);
+});
+
+test('a bias becomes part of its layer, where it is a bias and of one layer only', async () => {
+  const linear: Fn = (x, p) => tg.add(tg.matmul(x, p([5, 4]), { transposeB: true }), p([5]));
+  const bias = (p: Parameters<Fn>[1]) => tg.reshape(p([2], 0.5), [2, 1, 1]);
+  const layers: [number[], Fn, string[]][] = [
+    [[4], linear, ['Gemm', 'Identity']],
+    [[3, 4, 4], (x, p) => tg.add(tg.conv2d(x, p([2, 3, 3, 3])), bias(p)), ['Conv', 'Identity']],
+    [
+      [3, 4, 4],
+      (x, p) => tg.add(tg.convTranspose2d(x, p([3, 2, 3, 3])), bias(p)),
+      ['ConvTranspose', 'Identity'],
+    ],
+    // As long as the last axis: not a channel's.
+    [[3, 4, 4], (x, p) => tg.add(tg.conv2d(x, p([2, 3, 3, 3])), p([2])), ['Conv', 'Add', 'Identity']],
+    [
+      [4],
+      (x, p) => tg.add(linear(x, p), tg.matmul(x, p([5, 4]), { transposeB: true })),
+      ['Gemm', 'Gemm', 'Add', 'Identity'],
+    ],
+    [
+      [4],
+      (x, p) => {
+        const product = tg.matmul(x, p([5, 4]), { transposeB: true });
+        return tg.mul(product, tg.add(product, p([5])));
+      },
+      ['Gemm', 'Add', 'Mul', 'Identity'],
+    ],
+  ];
+  for (const [shape, fn, types] of layers) {
+    const graph = message(decode(exported(shape, fn)), 7);
+    assert.equal(
+      messages(graph, 1).map((node) => text(node, 4)),
+      types,
+    );
+    await compare(shape, fn);
+  }
 });
 
 test('what has no form is refused, naming the op', () => {

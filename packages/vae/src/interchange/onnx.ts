@@ -1,4 +1,5 @@
 import { type DType, sameShape, show, type Tensor } from '@tapegrad/tensor';
+import { mergeBiases } from './onnx-bias.ts';
 import type { Attribute, ElementType, Graph, Initializer, Node, Port } from './onnx-file.ts';
 import { type Extent, onnxOps, type Site, type Writer } from './onnx-ops.ts';
 import { type Call, type Operand, type TracingDevice, valuesOf } from './trace.ts';
@@ -103,10 +104,8 @@ class GraphWriter implements Writer {
       };
     });
     const inputs: Port[] = [{ name: input.name, type: 'float32', shape: ['batch', ...input.shape] }];
-    const nodes = needed(this.#nodes, Object.keys(this.#two.result));
-    const used = new Set(nodes.flatMap((node) => node.inputs));
-    const initializers = [...this.#initializers.values()].filter((constant) => used.has(constant.name));
-    return { name, nodes, initializers, inputs, outputs };
+    const initializers = [...this.#initializers.values()];
+    return pruned(mergeBiases({ name, nodes: this.#nodes, initializers, inputs, outputs }));
   }
 
   // ----------------------------------------------------------------------------------------------- what writers use
@@ -233,15 +232,14 @@ const typeOf = (dtype: DType): ElementType => {
   return dtype;
 };
 
-/** The nodes from which an output can be reached. */
-function needed(nodes: readonly Node[], outputs: readonly string[]): Node[] {
-  const wanted = new Set(outputs);
-  return nodes
-    .toReversed()
-    .filter((node) => {
-      const used = node.outputs.some((name) => wanted.has(name));
-      if (used) for (const name of node.inputs) wanted.add(name);
-      return used;
-    })
-    .toReversed();
+/** Without the nodes and constants from which no output can be reached. */
+function pruned(graph: Graph): Graph {
+  const wanted = new Set(graph.outputs.map(({ name }) => name));
+  const nodes = graph.nodes.toReversed().filter((node) => {
+    const used = node.outputs.some((name) => wanted.has(name));
+    if (used) for (const name of node.inputs) wanted.add(name);
+    return used;
+  });
+  const initializers = graph.initializers.filter(({ name }) => wanted.has(name));
+  return { ...graph, nodes: nodes.toReversed(), initializers };
 }
