@@ -3,4 +3,5 @@ export * from './evaluation.ts';
 export * from './models/index.ts';
 export * from './objectives.ts';
 export * from './pass.ts';
+export * from './statistics.ts';
 export * from './trainer.ts';

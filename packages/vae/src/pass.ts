@@ -105,6 +105,11 @@ export class Pass {
     for (const [name, tally] of Object.entries(tallies)) accumulate(this.counts.get(name)!, tally.detach());
     run(effects.record, [this.ring, figures, this.steps], null);
     run(effects.advance, [this.steps], { index: 0, by: 1 });
+    this.advance(count);
+  }
+
+  /** Moves on by `count` images. */
+  advance(count: number): void {
     run(effects.advance, [this.cursor], { index: 0, by: count });
   }
 

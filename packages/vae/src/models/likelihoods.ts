@@ -1,4 +1,4 @@
-import { bceWithLogitsLoss, Module, parameter } from '@tapegrad/nn';
+import { Module, parameter } from '@tapegrad/nn';
 import {
   add,
   clamp,
@@ -6,6 +6,7 @@ import {
   exp,
   mul,
   sigmoid,
+  softplus,
   square,
   sub,
   type Tensor,
@@ -33,7 +34,7 @@ export abstract class Likelihood extends Module {
   /** Nats a pixel that `loss` leaves out: constants, which nothing can learn from. */
   abstract readonly constant: number;
 
-  /** −log p of every pixel, short of `nats` and `constant`; shaped like x. */
+  /** −log p of every pixel, short of `nats` and `constant`; x may be broadcast. */
   abstract loss(output: Tensor, x: Tensor): Tensor;
   /** The most likely pixels, in [0, 1]. */
   abstract pixels(output: Tensor): Tensor;
@@ -49,8 +50,9 @@ export class Bernoulli extends Likelihood {
   readonly nats = 1;
   readonly constant = 0;
 
+  /** As `bceWithLogitsLoss`, but one image may stand against many logits. */
   loss(logits: Tensor, x: Tensor): Tensor {
-    return bceWithLogitsLoss(logits, x, { reduction: 'none' });
+    return sub(softplus(logits), mul(logits, x));
   }
 
   pixels(logits: Tensor): Tensor {

@@ -117,12 +117,6 @@ export abstract class Autoencoder extends Module {
     return {};
   }
 
-  /**
-   * log p(x, z) − log q(z | x) in nats, constants included, for `samples` draws of z from q: [B] → [B, samples]. Undefined
-   * where the model has no likelihood. The encoder runs once.
-   */
-  logWeights?(x: Tensor, samples: number, noise: Generator): Tensor;
-
   /** The weight of the KL divergence against the likelihood in nats: means over pixels and latents hide one. */
   get effectiveBeta(): number | undefined {
     return undefined;

@@ -13,7 +13,7 @@ import {
   sum,
   type Tensor,
 } from '@tapegrad/tensor';
-import { klFromLogSigma, klPenalty, LOG_SIGMA, reparameterize } from '../objectives.ts';
+import { klFromLogSigma, klPenalty, LOG_SIGMA } from '../objectives.ts';
 import type { Figures } from '../pass.ts';
 import { courseTraining, imageOptions, reconstructionUnits } from './ae.ts';
 import {
@@ -51,15 +51,32 @@ export abstract class VariationalAutoencoder extends Autoencoder {
 
   abstract override encode(x: Tensor): GaussianCode;
 
-  objective(x: Tensor, context: Context): Objective {
+  /** All that the encoder says of a batch, whatever is drawn from it afterwards. */
+  evidence(x: Tensor): readonly Tensor[] {
     const { mean: mu, logSigma } = this.encode(x);
-    const reconstruction = this.reconstruction(this.decode(reparameterize(mu, logSigma, context.noise)), x);
-    const perDimension = klFromLogSigma(mu, logSigma);
-    const scale = this.reduction === 'mean' ? 1 / perDimension.size : 1 / x.shape[0]!;
-    const parts = { reconstruction, kl: mul(sum(perDimension), scale) };
+    return [mu, logSigma];
+  }
+
+  /** Draws z from q(z | x), `samples` times for each image: rows b·samples to (b + 1)·samples are image b's. */
+  protected posterior(evidence: readonly Tensor[], noise: Generator, samples = 1): Draw {
+    const [mu, logSigma] = evidence.map((t) => repeatRows(t, samples)) as [Tensor, Tensor];
+    const epsilon = noise.normal(mu.shape);
+    return { mean: mu, logSigma, epsilon, z: add(mu, mul(exp(logSigma), epsilon)) };
+  }
+
+  objective(x: Tensor, context: Context): Objective {
+    const { mean: mu, logSigma, z } = this.posterior(this.evidence(x), context.noise);
+    const reconstruction = this.reconstruction(this.decode(z), x);
+    return this.assemble(reconstruction, klFromLogSigma(mu, logSigma), context);
+  }
+
+  /** The loss from the reconstruction's part and the KL divergence of each image and dimension, [B, d]. */
+  protected assemble(reconstruction: Tensor, kl: Tensor, context: Context): Objective {
+    const scale = this.reduction === 'mean' ? 1 / kl.size : 1 / kl.shape[0]!;
+    const parts = { reconstruction, kl: mul(sum(kl), scale) };
     const { terms } = this.options;
     if (terms === 'reconstruction') return { loss: reconstruction, parts };
-    const penalty = klPenalty(perDimension, this.options, context);
+    const penalty = klPenalty(kl, this.options, context);
     return { loss: terms === 'kl' ? penalty : add(reconstruction, penalty), parts };
   }
 
@@ -75,32 +92,43 @@ export abstract class VariationalAutoencoder extends Autoencoder {
     return this.reduction === 'mean' ? (beta * this.pixelCount * this.likelihood.nats) / this.latent : beta;
   }
 
-  override logWeights(x: Tensor, samples: number, noise: Generator): Tensor {
-    const [batch, d] = [x.shape[0]!, this.latent];
-    const { mean: mu, logSigma } = this.encode(x);
-    const each = (t: Tensor) => expand(reshape(t, [batch, 1, d]), [batch, samples, d]);
-    const epsilon = noise.normal([batch, samples, d]);
-    const z = reparameterizeWith(each(mu), each(logSigma), epsilon);
-    const output = this.decode(reshape(z, [batch * samples, d]));
-    return add(
-      this.logLikelihood(output, x, samples),
-      // log p(z) − log q(z | x): the constants of the two Gaussians cancel.
-      sum(add(mul(sub(square(epsilon), square(z)), 0.5), each(logSigma)), 2),
-    );
+  /**
+   * log p(x, z) − log q(z | x) in nats, constants included, for `samples` draws of z for each image: [B, samples]. With
+   * z = μ + σ·ε the constants of the two Gaussians cancel: log p(z) − log q(z | x) = Σ_d (ε² − z²)/2 + log σ.
+   */
+  logWeights(x: Tensor, samples: number, noise: Generator, evidence = this.evidence(x)): Tensor {
+    const draw = this.posterior(evidence, noise, samples);
+    return add(this.logLikelihoods(this.decode(draw.z), x), logRatios(draw, x.shape[0]!));
   }
 
-  /** log p(x | output) of `samples` outputs for each image, constants included: [B·samples, …] → [B, samples]. */
-  protected logLikelihood(output: Tensor, x: Tensor, samples: number): Tensor {
+  /** log p(x | z), constants included, of several outputs for each image: [B·samples, c, h, w] → [B, samples]. */
+  protected logLikelihoods(outputs: Tensor, x: Tensor): Tensor {
     const [batch, pixels] = [x.shape[0]!, this.pixelCount];
-    const images = expand(reshape(x, [batch, 1, pixels]), [batch, samples, pixels]);
-    const losses = this.likelihood.loss(reshape(output, images.shape), images);
+    const each = [batch, outputs.shape[0]! / batch, pixels];
+    const losses = this.likelihood.loss(reshape(outputs, each), reshape(x, [batch, 1, pixels]));
     const { nats, constant } = this.likelihood;
     return sub(mul(sum(losses, 2), -nats), pixels * constant);
   }
 }
 
-const reparameterizeWith = (mu: Tensor, logSigma: Tensor, epsilon: Tensor) =>
-  add(mu, mul(exp(logSigma), epsilon));
+/** A draw from the approximate posterior: z = μ + σ·ε, all [rows, d]. */
+export interface Draw extends GaussianCode {
+  readonly epsilon: Tensor;
+  readonly z: Tensor;
+}
+
+/** log p(z) − log q(z | x) of draws: [B·samples, d] → [B, samples]. */
+export function logRatios({ z, epsilon, logSigma }: Draw, batch: number): Tensor {
+  const perDimension = add(mul(sub(square(epsilon), square(z)), 0.5), logSigma);
+  return reshape(sum(perDimension, 1), [batch, z.shape[0]! / batch]);
+}
+
+/** Every row `times` times, one after the other: [B, d] → [B·times, d]. */
+export function repeatRows(t: Tensor, times: number): Tensor {
+  if (times === 1) return t;
+  const [rows, d] = [t.shape[0]!, t.shape[1]!];
+  return reshape(expand(reshape(t, [rows, 1, d]), [rows, times, d]), [rows * times, d]);
+}
 
 /** One encoder that gives μ and log σ side by side, and the decoder that mirrors it. */
 export class PlainVAE extends VariationalAutoencoder {

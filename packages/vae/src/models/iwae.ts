@@ -1,0 +1,62 @@
+import type { Tensor } from '@tapegrad/tensor';
+import { logSumExp, mean, mul, neg, sub, sum } from '@tapegrad/tensor';
+import { klFromLogSigma } from '../objectives.ts';
+import { imageOptions, reconstructionUnits } from './ae.ts';
+import type { Context, ModelSpec, Objective } from './model.ts';
+import { logRatios, PlainVAE } from './vae.ts';
+
+/**
+ * The importance-weighted autoencoder (Burda, Grosse and Salakhutdinov 2016): the VAE's networks, and a tighter bound,
+ *
+ *     loss = −log 1/k · Σ_i w_i,    w_i = p(x, z_i) / q(z_i | x),    z_i ~ q(z | x)
+ *
+ * averaged over the batch, in nats, constants of the likelihood included. With k = 1 it is the VAE's with a sampled KL.
+ * `reconstruction` and `kl` are the parts of the ELBO (the mean over the samples, and the exact divergence).
+ */
+export class ImportanceWeightedAutoencoder extends PlainVAE {
+  override objective(x: Tensor, { noise }: Context): Objective {
+    const { samples } = this.options;
+    const batch = x.shape[0]!;
+    const draw = this.posterior(this.evidence(x), noise, samples);
+    const likelihoods = this.logLikelihoods(this.decode(draw.z), x);
+    const weights = likelihoods.add(logRatios(draw, batch));
+    const bound = sub(logSumExp(weights, 1), Math.log(samples));
+    const constants = this.pixelCount * this.likelihood.constant;
+    return {
+      loss: neg(mean(bound)),
+      parts: {
+        reconstruction: sub(neg(mean(likelihoods)), constants),
+        kl: mul(sum(klFromLogSigma(draw.mean, draw.logSigma)), 1 / (batch * samples)),
+      },
+    };
+  }
+
+  override get effectiveBeta(): undefined {
+    return undefined;
+  }
+}
+
+const { reduction: _, ...options } = imageOptions;
+
+export const iwae: ModelSpec = {
+  name: 'iwae',
+  summary: 'importance-weighted autoencoder: a bound from k samples of each image, binarized pixels',
+  defaults: {
+    ...options,
+    network: 'mlp',
+    latent: 20,
+    hidden: 200,
+    likelihood: 'bernoulli',
+    samples: 5,
+    batchSize: 128,
+    epochs: 20,
+    lr: 1e-3,
+    beta1: 0.9,
+    beta2: 0.999,
+    binarize: 'dynamic',
+  },
+  units: (options) =>
+    `${reconstructionUnits({ ...options, likelihood: 'bernoulli', reduction: 'sum' })} (bound of k samples)`,
+  build: (imageShape, options, generator) =>
+    new ImportanceWeightedAutoencoder(imageShape, { ...options, reduction: 'sum' }, generator),
+};

@@ -1,0 +1,192 @@
+import { noGrad } from '@tapegrad/autograd';
+import {
+  assign,
+  capture,
+  type Device,
+  Generator,
+  keep,
+  logSumExp,
+  mean,
+  reshape,
+  scope,
+  square,
+  stack,
+  sub,
+  type Tensor,
+  zeros,
+} from '@tapegrad/tensor';
+import type { Autoencoder } from './models/model.ts';
+import type { VariationalAutoencoder } from './models/vae.ts';
+import { type Images, Pass, writeTo } from './pass.ts';
+
+/** What can be said of a trained model besides its objective. Everything that grows with the images runs captured. */
+
+/** Images encoded at a time. */
+const BATCH = 512;
+/** Keeps these random numbers apart from all others of the seed. */
+const STREAM = 8;
+
+/** Every image's code, row-major, and how well its mean reconstructs the image. */
+export interface Codes {
+  readonly count: number;
+  /** Numbers in a code. */
+  readonly size: number;
+  readonly means: Float32Array;
+  /** Of a stochastic encoder. */
+  readonly logSigmas?: Float32Array;
+  /** Mean squared error of each image's pixels in [0, 1]; zeros unless asked for. */
+  readonly errors: Float32Array;
+}
+
+/** Encodes images, and with `reconstruct` decodes the means too. */
+export async function encodeAll(
+  model: Autoencoder,
+  images: Images,
+  device: Device,
+  { reconstruct = false }: { reconstruct?: boolean } = {},
+): Promise<Codes> {
+  const pass = new Pass(model, images, { rows: 1, noise: new Generator(0, { device }), device });
+  const { scale, shift } = model.normalization;
+  const encode = capture(
+    (n: number) =>
+      evaluating(model, () => {
+        const x = pass.batch(n);
+        pass.advance(n);
+        const { mean: mu, logSigma } = model.encode(x);
+        const rows = (t: Tensor) => reshape(t, [n, -1]);
+        const pixels = x.sub(shift).div(255 * scale);
+        const error = reconstruct && mean(rows(square(sub(model.pixels(model.forward(x)), pixels))), 1);
+        return { mu: rows(mu), logSigma: logSigma && rows(logSigma), error: error || undefined };
+      }),
+    { device },
+  );
+  const { count } = images;
+  const size = model.latentShape.reduce((product, extent) => product * extent, 1);
+  const means = new Float32Array(count * size);
+  const errors = new Float32Array(count);
+  let logSigmas: Float32Array | undefined;
+  for (let start = 0; start < count; start += BATCH) {
+    const { mu, logSigma, error } = encode(Math.min(BATCH, count - start));
+    means.set(await mu.data(), start * size);
+    if (logSigma) {
+      logSigmas ??= new Float32Array(count * size);
+      logSigmas.set(await logSigma.data(), start * size);
+    }
+    if (error) errors.set(await error.data(), start);
+  }
+  encode.dispose();
+  return { count, size, means, errors, ...(logSigmas && { logSigmas }) };
+}
+
+/** What the codes of many images are like, dimension by dimension. */
+export interface LatentStatistics {
+  /** KL of q(z | x) from N(0, 1), the mean over images, nats. */
+  readonly kl: readonly number[];
+  /** Variance over images of the posterior's mean. */
+  readonly varianceOfMean: readonly number[];
+  /** Moments of the aggregate posterior, the mixture of all q(z | x): N(0, 1) where it matches the prior. */
+  readonly aggregate: { readonly mean: readonly number[]; readonly std: readonly number[] };
+  /** Dimensions whose `varianceOfMean` is over 0.01 (Burda et al. 2016). */
+  readonly activeUnits: number;
+}
+
+export const ACTIVE = 0.01;
+
+/** Float64, on the host: there are few numbers left. Undefined for an encoder that is not stochastic. */
+export function latentStatistics({ count, size, means, logSigmas }: Codes): LatentStatistics | undefined {
+  if (!logSigmas) return undefined;
+  const over = (value: (i: number) => number, d: number) => {
+    let total = 0;
+    for (let i = d; i < count * size; i += size) total += value(i);
+    return total / count;
+  };
+  const each = <T>(fn: (d: number) => T) => Array.from({ length: size }, (_, d) => fn(d));
+  const mu = each((d) => over((i) => means[i]!, d));
+  const varianceOfMean = each((d) => over((i) => (means[i]! - mu[d]!) ** 2, d));
+  const variance = each((d) => over((i) => Math.exp(2 * logSigmas[i]!), d));
+  const kl = each((d) =>
+    over((i) => (Math.exp(2 * logSigmas[i]!) + means[i]! ** 2 - 1) / 2 - logSigmas[i]!, d),
+  );
+  return {
+    kl,
+    varianceOfMean,
+    aggregate: { mean: mu, std: each((d) => Math.sqrt(varianceOfMean[d]! + variance[d]!)) },
+    activeUnits: varianceOfMean.filter((value) => value > ACTIVE).length,
+  };
+}
+
+export interface ImportanceOptions {
+  /** k, draws for each image. */
+  readonly samples: number;
+  readonly seed?: number;
+  /** Draws that are decoded at a time. */
+  readonly rows?: number;
+}
+
+/**
+ * The importance-weighted estimate of log p(x), log 1/k · Σ_i p(x, z_i)/q(z_i | x) with z_i ~ q(z | x) (Burda et al. 2016),
+ * of every image, in nats. Each image is encoded once; its weights are summed on the device as they come, by
+ * log-sum-exp, so that neither k nor the number of images is bound by memory.
+ */
+export async function importanceWeighted(
+  model: VariationalAutoencoder,
+  images: Images,
+  device: Device,
+  { samples, seed = 0, rows = 4096 }: ImportanceOptions,
+): Promise<Float32Array> {
+  const noise = new Generator(seed, { stream: STREAM, device });
+  const pass = new Pass(model, images, { rows: 1, noise, device });
+  const result = new Float32Array(images.count);
+  const batch = Math.min(images.count, Math.max(1, Math.min(64, Math.floor(rows / samples))));
+  const most = Math.max(1, Math.floor(rows / batch));
+  // What lives on between the launches: the batch, what the encoder says of it, and the sum so far.
+  for (const n of new Set([batch, images.count % batch].filter((n) => n > 0))) {
+    const x = keep(zeros([n, ...model.imageShape], { device }));
+    const total = keep(zeros([n], { device }));
+    const evidence = scope(() =>
+      evaluating(model, () => model.evidence(x)).map((t) => zeros(t.shape, { device })),
+    );
+    for (const t of evidence) keep(t);
+    const begin = capture(
+      () =>
+        evaluating(model, () => {
+          const images = pass.batch(n);
+          pass.advance(n);
+          assign(x, images);
+          for (const [i, t] of model.evidence(images).entries()) assign(evidence[i]!, t);
+          assign(total, zeros([n], { device }).add(-1e30));
+        }),
+      { device },
+    );
+    const weigh = capture(
+      (k: number) =>
+        evaluating(model, () => {
+          const weights = model.logWeights(x, k, noise, evidence);
+          assign(total, logSumExp(stack([total, logSumExp(weights, 1)]), 0));
+        }),
+      { device },
+    );
+    const first = n === batch ? 0 : images.count - n;
+    const end = n === batch ? images.count - (images.count % batch) : images.count;
+    writeTo(pass.cursor, Uint32Array.of(first, 0));
+    for (let start = first; start < end; start += n) {
+      begin();
+      for (let done = 0; done < samples; done += most) weigh(Math.min(most, samples - done));
+      const sums = await total.data();
+      for (let i = 0; i < n; i++) result[start + i] = sums[i]! - Math.log(samples);
+    }
+    begin.dispose();
+    weigh.dispose();
+  }
+  return result;
+}
+
+/** Runs `fn` without gradients, and with what acts otherwise in training as in evaluation. */
+function evaluating<T>(model: Autoencoder, fn: () => T): T {
+  model.eval();
+  try {
+    return noGrad(fn);
+  } finally {
+    model.train();
+  }
+}
