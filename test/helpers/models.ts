@@ -1,0 +1,119 @@
+import { gradcheck } from '@tapegrad/autograd';
+import { Adam, type Module } from '@tapegrad/nn';
+import { capture, Generator, referenceDevice, type Tensor, tensor } from '@tapegrad/tensor';
+import type { ModelOptions } from '@tapegrad/vae';
+import {
+  type Autoencoder,
+  type Context,
+  type Images,
+  models,
+  Pass,
+  runTrainingStep,
+  settingsOf,
+} from '@tapegrad/vae';
+import * as assert from 'uvu/assert';
+import { device } from './device.ts';
+
+/** A context with noise of its own that starts anew at every call of `fresh`, at a given epoch. */
+export function contextOn(where: Generator['state']['device'], { seed = 5, epoch = 0 } = {}) {
+  const noise = new Generator(seed, { device: where });
+  const context: Context = { noise, epoch: () => tensor(epoch, { device: where, dtype: 'float32' }) };
+  const fresh = (): Context => {
+    where.write(noise.state.storage, noise.state.offset + 2, new Uint32Array(2));
+    return context;
+  };
+  return { context, fresh };
+}
+
+/**
+ * Gradcheck of a model's loss with respect to all of its parameters, on the reference device, with the same noise at
+ * every evaluation.
+ */
+export async function gradcheckLoss(
+  build: (generator: Generator) => Autoencoder,
+  { batch = 3, order = 1 as 1 | 2, epoch = 0, tolerance = 1e-6 } = {},
+): Promise<void> {
+  const model = build(new Generator(1, { device: referenceDevice }));
+  const pixels = new Generator(2, { device: referenceDevice }).uniform([batch, ...model.imageShape]);
+  const { fresh } = contextOn(referenceDevice, { epoch });
+  const places = placesOf(model);
+  const loss = (...values: Tensor[]) => {
+    const before = places.map(({ owner, key }) => owner[key]);
+    places.forEach(({ owner, key }, i) => {
+      owner[key] = values[i];
+    });
+    try {
+      return model.objective(pixels, fresh()).loss;
+    } finally {
+      places.forEach(({ owner, key }, i) => {
+        owner[key] = before[i];
+      });
+    }
+  };
+  const values = places.map(({ owner, key }) => (owner[key] as Tensor).detach());
+  await gradcheck(loss, values, { order, tolerance });
+}
+
+/** Where a model holds its parameters: properties of its modules. */
+function placesOf(model: Module): { owner: Record<string, unknown>; key: string }[] {
+  const learned = new Set(model.parameters());
+  return model.modules().flatMap((module) => {
+    const owner = module as unknown as Record<string, unknown>;
+    return Object.keys(owner)
+      .filter((key) => learned.has(owner[key] as Tensor))
+      .map((key) => ({ owner, key }));
+  });
+}
+
+/**
+ * Trains captured steps on random images and asserts what every model has to show: the loss falls, and after the first
+ * step nothing is allocated, uploaded or read back. Returns the losses.
+ */
+export async function trainCaptured(
+  name: string,
+  chosen: Partial<ModelOptions> = {},
+  { images = someImages(64), batch = 16, steps = 40, lr = 1e-2 } = {},
+): Promise<{ model: Autoencoder; losses: number[] }> {
+  const spec = models.get(name)!;
+  const model = spec.build(images.shape, settingsOf(spec, chosen), new Generator(3, { device }));
+  const optimizer = new Adam(model.parameters(), { lr });
+  const noise = new Generator(4, { device });
+  const pass = new Pass(model, images, { rows: steps, noise, device });
+  const context: Context = { noise, epoch: () => pass.stepCount().mul(batch / images.count) };
+  const step = capture((count: number) => runTrainingStep(model, optimizer, pass, context, count), {
+    device,
+  });
+  step(batch);
+  const { buffers, bindGroups, pipelines, uploads, readbacks } = device.stats;
+  for (let i = 1; i < steps; i++) step(batch);
+  const after = device.stats;
+  assert.equal(
+    [after.buffers, after.bindGroups, after.pipelines, after.uploads, after.readbacks],
+    [buffers, bindGroups, pipelines, uploads, readbacks],
+    'nothing is made or moved after the first step',
+  );
+  const values = await pass.ring.data();
+  const losses = Array.from({ length: steps }, (_, row) => pass.figures(values, row).loss!);
+  const [first, last] = [losses.slice(0, 5), losses.slice(-5)].map(
+    (five) => five.reduce((a, b) => a + b) / 5,
+  );
+  assert.ok(losses.every(Number.isFinite), `finite: ${losses}`);
+  assert.ok(last! < first!, `the loss falls: from ${first} to ${last}`);
+  return { model, losses };
+}
+
+/** Blobs at random places: images with something to learn in them. */
+export function someImages(
+  count: number,
+  shape: readonly [number, number, number] = [1, 16, 16],
+): Images & { shape: readonly [number, number, number] } {
+  const [c, h, w] = shape;
+  const images = new Uint8Array(count * c * h * w);
+  for (let i = 0; i < images.length; i++) {
+    const [x, y] = [i % w, Math.floor(i / w) % h];
+    const image = Math.floor(i / (c * h * w));
+    const [cx, cy] = [w * (0.3 + 0.1 * (image % 5)), h * (0.3 + 0.1 * (image % 4))];
+    images[i] = Math.round(255 * Math.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (0.04 * w * h)));
+  }
+  return { images, count, shape };
+}
