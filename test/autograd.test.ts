@@ -9,6 +9,7 @@ import {
   rules,
   setGradientSlot,
   valueAndGrad,
+  valueAndVjps,
 } from '@tapegrad/autograd';
 import * as tg from '@tapegrad/tensor';
 import { test } from 'uvu';
@@ -112,6 +113,55 @@ test('grad of grad of grad: x⁴ gives 4x³, 12x², 24x', async () => {
   assert.is(await grad(f)(x).item(), 32);
   assert.is(await grad(grad(f))(x).item(), 48);
   assert.is(await grad(grad(grad(f)))(x).item(), 48);
+});
+
+test('valueAndVjps: the rows of a Jacobian, from one run of the function', async () => {
+  let runs = 0;
+  const f = (x: tg.Tensor) => {
+    runs++;
+    return tg.concat([x.square(), x.mul(3)], 1);
+  };
+  // Both images have the cotangent (1, 0, 0, 0), and then (0, 0, 0, 1).
+  const units = () => [tg.tensor([[1, 0, 0, 0]]), tg.tensor([[0, 0, 0, 1]])];
+  const { value, products } = valueAndVjps(
+    f,
+    tg.tensor([
+      [1, 2],
+      [5, 6],
+    ]),
+    units,
+  );
+  assert.is(runs, 1);
+  assert.equal(await value.array(), [
+    [1, 4, 3, 6],
+    [25, 36, 15, 18],
+  ]);
+  assert.equal(await products[0]!.array(), [
+    [2, 0],
+    [10, 0],
+  ]);
+  assert.equal(await products[1]!.array(), [
+    [0, 3],
+    [0, 3],
+  ]);
+});
+
+test('valueAndVjps: 0 where the function ignores its argument, and products have gradients', async () => {
+  const { products } = valueAndVjps(
+    () => tg.tensor([1]),
+    tg.tensor([2, 3]),
+    () => [tg.tensor([1])],
+  );
+  assert.equal(await products[0]!.array(), [0, 0]);
+  // ‖∂(w·x²)/∂x‖² = (2wx)², whose derivative for w is 8wx².
+  const w = requiresGrad(tg.tensor([0.5]));
+  const weighted = valueAndVjps(
+    (x) => x.square().mul(w),
+    tg.tensor([3]),
+    () => [tg.tensor([1])],
+  );
+  weighted.products[0]!.square().sum().backward();
+  assert.equal(await w.grad!.array(), [36]);
 });
 
 test('createGraph: a gradient penalty is differentiated through backward', async () => {

@@ -194,3 +194,27 @@ export function vjp<A extends Tensors>(fn: (...args: A) => Tensor, args: A, cota
     )(...args).gradients,
   ]);
 }
+
+/**
+ * The value of a tensor-valued `fn` and Vᵀ·J for each cotangent V that `cotangents` names: `fn` runs once, and its tape
+ * is walked once for each. A cotangent may be smaller than the value if it broadcasts to it. Nests like `grad`, so the
+ * products can be differentiated again: a penalty on a Jacobian is made of them.
+ */
+export function valueAndVjps(
+  fn: (x: Tensor) => Tensor,
+  x: Tensor,
+  cotangents: (value: Tensor) => Tensors,
+): { value: Tensor; products: Tensor[] } {
+  return scope(() => {
+    const tape = new Tape();
+    const input = x.reshape(x.shape);
+    tape.watch(input);
+    try {
+      const value = tape.record(() => fn(input));
+      const products = cotangents(value).map((seed) => tape.gradients(value, [input], seed)[0] ?? x.mul(0));
+      return { value, products };
+    } finally {
+      tape.clear();
+    }
+  });
+}

@@ -10,6 +10,7 @@ export {
   requiresGrad,
   setGradientSlot,
   valueAndGrad,
+  valueAndVjps,
   vjp,
 } from './autograd.ts';
 export { type GradcheckOptions, gradcheck } from './gradcheck.ts';
