@@ -19,13 +19,14 @@ const adapterless = [
   'data',
   'image-folder',
   'imports',
+  'onnx',
   'pictures',
   'run-folder',
   'safetensors',
   'template',
 ];
 /** Suites that train through the command line: long, so they run on the fastest adapter only. */
-const once = ['cli', 'interchange', 'readme', 'trainer'];
+const once = ['cli', 'import', 'interchange', 'readme', 'sweep', 'tensorboard', 'trainer'];
 
 interface Result {
   passed: number;

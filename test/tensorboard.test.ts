@@ -23,7 +23,7 @@ import {
   text,
   whole,
 } from './helpers/protobuf.ts';
-import { temporaryFolder } from './helpers/runs.ts';
+import { fewDigits, tapegrad, temporaryFolder, writeIdx } from './helpers/runs.ts';
 
 const root = temporaryFolder();
 const folderOf = (name: string) => {
@@ -77,6 +77,7 @@ function bitwise(data: Uint8Array): number {
 /** All scalars of a folder's files: [tag, step, value]. */
 const scalarsIn = (folder: string) =>
   eventFiles(folder)
+    .map((name) => join(folder, name))
     .flatMap(read)
     .flatMap((event) =>
       event.has(5)
@@ -182,6 +183,70 @@ test('a disk that refuses: one line, and nothing is left behind', () => {
   rmSync(log.path);
   symlinkSync('/dev/full', log.path);
   assert.throws(() => log.scalars(1, { loss: 1 }), /cannot write it: the disk is full/);
+});
+
+// ------------------------------------------------------------------------------------------------------ whole runs
+
+const few = writeIdx(join(root, 'digits'), fewDigits(300, 60));
+const SMALL = ['--data', few, '--hidden', '8', '--batch-size', '64', '--log-every', '1'];
+const ADAPTER = ['--adapter', process.env.TAPEGRAD_ADAPTER ?? 'auto'];
+const stepsOf = (folder: string, tag: string) =>
+  scalarsIn(folder).flatMap(([name, step]) => (name === tag ? [step] : []));
+
+test('a run that was killed and resumed: every step once, the same figures as metrics.jsonl', async () => {
+  const out = join(root, 'killed');
+  const killed = await tapegrad(
+    ['train', 'vae-mlp', ...SMALL, ...ADAPTER, '--epochs', '3', '--out', out, '--json'],
+    {
+      onLine(line, child) {
+        const { kind, step } = JSON.parse(line);
+        if (kind === 'step' && step === 8) child.kill('SIGKILL');
+      },
+    },
+  );
+  assert.is(killed.signal, 'SIGKILL');
+  assert.ok(stepsOf(out, 'step/loss').length >= 5);
+  const resumed = await tapegrad(['train', '--resume', out, ...ADAPTER]);
+  assert.is(resumed.code, 0, resumed.stderr);
+  const records = readFileSync(join(out, 'metrics.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const wanted = records
+    .filter(({ kind }) => kind === 'step')
+    .map(({ step, loss }) => [step, Math.fround(loss)]);
+  assert.equal(
+    wanted.map(([step]) => step),
+    Array.from({ length: 15 }, (_, i) => i + 1),
+  );
+  assert.equal(
+    scalarsIn(out).flatMap(([tag, step, value]) => (tag === 'step/loss' ? [[step, value]] : [])),
+    wanted,
+  );
+  assert.equal(stepsOf(out, 'test/loss'), [5, 10, 15]);
+  assert.equal(stepsOf(out, 'nats/elbo'), [5, 10, 15]);
+  const others = eventFiles(out)
+    .flatMap((name) => read(join(out, name)))
+    .flatMap((event) => (event.has(5) ? messages(message(event, 5), 1) : []))
+    .filter((value) => value.has(4) || value.has(5))
+    .map((value) => text(value, 1));
+  const epoch = ['pictures/reconstructions', 'latent/mean', 'latent/sigma'];
+  const weights = ['fc1', 'fc21', 'fc22', 'fc3', 'fc4'].flatMap((name) => [
+    `weights/${name}.bias`,
+    `weights/${name}.weight`,
+  ]);
+  assert.equal(others.sort(), [...epoch, ...weights, ...epoch, ...weights, ...epoch, ...weights].sort());
+});
+
+test('--no-tensorboard writes none, also after --resume; --force removes what was there', async () => {
+  const out = join(root, 'without');
+  const train = ['train', 'vae-mlp', ...SMALL, ...ADAPTER, '--epochs', '1', '--out', out];
+  assert.is((await tapegrad(train)).code, 0);
+  assert.is(eventFiles(out).length, 1);
+  assert.is((await tapegrad([...train, '--force', '--no-tensorboard'])).code, 0);
+  assert.equal(eventFiles(out), []);
+  assert.is((await tapegrad(['train', '--resume', out, '--epochs', '2', ...ADAPTER])).code, 0);
+  assert.equal(eventFiles(out), []);
 });
 
 test.run();

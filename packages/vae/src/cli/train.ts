@@ -31,6 +31,7 @@ interface TrainOptions extends Partial<ModelOptions & TrainingOptions> {
   seed?: number;
   limit?: number;
   logEvery?: number;
+  tensorboard?: boolean;
   resume?: string;
   out?: string;
   force?: boolean;
@@ -62,6 +63,8 @@ export function trainCommand(): Command {
     .option('--seed <n>', 'fixes weights, noise and the order of the data (default: 0)', whole(0))
     .option('--limit <n>', 'use the first N training images (default: all)', whole(1))
     .option('--log-every <n>', 'steps between two lines of metrics.jsonl (default: 10)', whole(1))
+    .option('--tensorboard', 'write event files for TensorBoard into the run folder (default)')
+    .option('--no-tensorboard', 'write none')
     .option('--out <dir>', 'the run folder (default: runs/MODEL-DATE)')
     .option('--force', 'replace a run that is in the folder')
     .option('--resume <run>', 'go on with a run; --epochs N trains until N epochs are done')
@@ -194,6 +197,7 @@ function planNew(name: string | undefined, options: TrainOptions): Plan {
       seed: options.seed ?? 0,
       limit: options.limit ?? null,
       logEvery: options.logEvery ?? 10,
+      tensorboard: options.tensorboard ?? true,
     },
     path,
     folder: () => RunFolder.create(path, { force }),
@@ -236,7 +240,12 @@ function planResumed(name: string | undefined, options: TrainOptions): Plan {
   if (epochs < done)
     throw new UserError(`${path}: ${done} epochs are done already, more than --epochs ${epochs}`);
   return {
-    config: { ...config, epochs, logEvery: options.logEvery ?? config.logEvery },
+    config: {
+      ...config,
+      epochs,
+      logEvery: options.logEvery ?? config.logEvery,
+      tensorboard: options.tensorboard ?? config.tensorboard,
+    },
     path,
     folder: () => folder,
     state,

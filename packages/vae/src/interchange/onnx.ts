@@ -227,10 +227,13 @@ const shown = (value: unknown): string =>
     shapeAttributes.has(key) ? undefined : typeof inner === 'number' ? `${inner}` : inner,
   )?.replaceAll('"', '') ?? '';
 
-const typeOf = (dtype: DType): ElementType => {
-  if (dtype === 'uint8') throw new Error('stored bytes have no place in the graph');
-  return dtype;
-};
+const types = ['float32', 'int32', 'uint32'] as const;
+
+function typeOf(dtype: DType): ElementType {
+  const type = types.find((name) => name === dtype);
+  if (!type) throw new Error(`${dtype} has no place in the graph`);
+  return type;
+}
 
 /** Without the nodes and constants from which no output can be reached. */
 function pruned(graph: Graph): Graph {

@@ -17,6 +17,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { attempt, UserError } from './errors.ts';
 import { nearestName } from './suggest.ts';
+import { eventFiles } from './tensorboard.ts';
 
 /** The files of a run, by which a folder is known to hold one. */
 export const runFiles = {
@@ -76,7 +77,7 @@ export class RunFolder {
     const made = attempt(`${path}: cannot prepare the run's folder`, () => {
       const first = mkdirSync(path, { recursive: true });
       const held = filesHeld(path);
-      for (const name of held.length > 0 ? [...held, ...runFolders] : [])
+      for (const name of held.length > 0 ? [...held, ...runFolders, ...eventFiles(path)] : [])
         rmSync(join(path, name), { recursive: true, force: true });
       return first !== undefined;
     });

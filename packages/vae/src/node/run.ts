@@ -28,6 +28,8 @@ export interface RunConfig extends ModelOptions, TrainingOptions, FolderOptions 
   /** First N training images, or null for all. */
   readonly limit: number | null;
   readonly logEvery: number;
+  /** Whether event files for TensorBoard are written; if it is not said, they are. */
+  readonly tensorboard?: boolean;
   readonly imageShape: readonly [number, number, number];
   readonly checksums: Readonly<Record<string, string>>;
   readonly adapter: { readonly name: string; readonly driver: string; readonly kind: string };
@@ -171,9 +173,11 @@ export async function dataForRun(
   return data;
 }
 
-/** Writes the weights under PyTorch's names. */
-export async function writeWeights(folder: RunFolder, model: Autoencoder, name: string): Promise<void> {
-  folder.writeAtomically(runFiles.weights, await saveStateDict(model, { format: 'pt', model: name }));
+/** Writes the weights under PyTorch's names; returns the file. */
+export async function writeWeights(folder: RunFolder, model: Autoencoder, name: string): Promise<Uint8Array> {
+  const file = await saveStateDict(model, { format: 'pt', model: name });
+  folder.writeAtomically(runFiles.weights, file);
+  return file;
 }
 
 /** The bytes of the held-out digits (the first of each class in the test set), and their names. */

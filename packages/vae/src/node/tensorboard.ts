@@ -133,12 +133,16 @@ function histogram(values: ArrayLike<number>): Encoded {
 
 const PREFIX = 'events.out.tfevents.';
 
-/** The event files of a folder, the oldest first. */
+/** The names of a folder's event files, the oldest first. */
 export const eventFiles = (folder: string): string[] =>
   attempt(`${folder}: cannot read it`, () => readdirSync(folder))
     .filter((name) => name.startsWith(PREFIX))
-    .sort()
-    .map((name) => join(folder, name));
+    .sort();
+
+/** Cuts off what a folder's event files hold of later steps, and records that a crash has torn. */
+export function rewindEvents(folder: string, step: number): void {
+  for (const name of eventFiles(folder)) rewind(join(folder, name), step);
+}
 
 /**
  * Writes a run's event file for TensorBoard. Each call of `scalars`, `image` and `histograms` appends one record, handed to the system at
@@ -159,10 +163,9 @@ export class EventLog {
    * @param step optimizer steps that are done
    */
   static open(folder: string, step: number): EventLog {
-    const earlier = eventFiles(folder);
-    for (const file of earlier) rewind(file, step);
+    rewindEvents(folder, step);
     // Readers take the files in the order of their names.
-    const last = Number(earlier.at(-1)?.split(PREFIX)[1]?.split('.')[0] ?? 0);
+    const last = Number(eventFiles(folder).at(-1)?.slice(PREFIX.length).split('.')[0] ?? 0);
     const seconds = Math.max(Math.floor(Date.now() / 1000), last + 1);
     const path = join(folder, `${PREFIX}${String(seconds).padStart(10, '0')}.tapegrad`);
     const start = bytes(EVENT.sessionLog, integer(1, SESSION_START));

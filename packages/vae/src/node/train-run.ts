@@ -10,6 +10,7 @@ import { NotFiniteError, type StepFigures, Trainer } from '../trainer.ts';
 import type { Dataset } from './data/datasets.ts';
 import { attempt, UserError } from './errors.ts';
 import { heldOut, type RunConfig, storedConfig, writeWeights } from './run.ts';
+import { RunEvents } from './run-events.ts';
 import { type MetricsRecord, type RunFolder, runFiles } from './run-folder.ts';
 
 /** Whom a run tells how it goes: the progress bar, or the lines of `--json`. */
@@ -52,6 +53,8 @@ interface Run extends Omit<RunRequest, 'folder' | 'config'> {
   readonly folder: RunFolder;
   readonly config: RunConfig;
   readonly trainer: Trainer;
+  /** For TensorBoard, if that is wanted. */
+  readonly events: RunEvents | undefined;
   /** The sums behind the epoch's averages. */
   tally: Tally;
 }
@@ -79,7 +82,8 @@ export async function trainRun(request: RunRequest): Promise<boolean> {
   const folder = request.folder();
   folder.writeConfig(storedConfig(config, spec));
   folder.rewindMetrics(trainer);
-  const run = { ...request, folder, config, trainer, tally: resume?.tally ?? emptyTally() };
+  const events = RunEvents.open(folder.path, { step: trainer.step, wanted: config.tensorboard ?? true });
+  const run = { ...request, folder, config, trainer, events, tally: resume?.tally ?? emptyTally() };
   try {
     request.listener.preparing(config);
     await trainer.prepare();
@@ -99,7 +103,7 @@ export async function trainRun(request: RunRequest): Promise<boolean> {
   return true;
 }
 
-async function trainEpoch({ folder, config, trainer, tally, listener, stop }: Run): Promise<boolean> {
+async function trainEpoch({ folder, events, config, trainer, tally, listener, stop }: Run): Promise<boolean> {
   const epoch = trainer.epoch + 1;
   const { imagesPerEpoch } = trainer;
   const started = performance.now();
@@ -108,13 +112,15 @@ async function trainEpoch({ folder, config, trainer, tally, listener, stop }: Ru
     tally.rows.push({ figures, images });
     tally.images += images;
     listener.step(row, { epoch, images: tally.images, imagesPerEpoch });
-    if (step % config.logEvery === 0) folder.appendMetrics({ kind: 'step', step, epoch, ...figures });
+    if (step % config.logEvery !== 0) return;
+    folder.appendMetrics({ kind: 'step', step, epoch, ...figures });
+    events?.step(step, figures);
   }, stop);
   tally.seconds += (performance.now() - started) / 1000;
   return complete;
 }
 
-async function finishEpoch({ folder, config, data, listener, trainer, tally }: Run): Promise<void> {
+async function finishEpoch({ folder, events, config, data, listener, trainer, tally }: Run): Promise<void> {
   const { model, epoch, step } = trainer;
   const test = await trainer.evaluate();
   const nats = model.nats(test);
@@ -133,6 +139,9 @@ async function finishEpoch({ folder, config, data, listener, trainer, tally }: R
   const title = `${config.model}, epoch ${epoch}: test loss ${test.loss!.toPrecision(4)}`;
   const picture = await reconstructions(model, bytes, { title, columnLabels: labels });
   writePicture(folder, `reconstructions-epoch-${String(epoch).padStart(3, '0')}`, picture);
+  events?.epoch(record);
+  events?.picture(step, 'reconstructions', picture);
+  await events?.codes(step, model, data.test.images);
   listener.epoch(record);
 }
 
@@ -155,9 +164,10 @@ export function writePicture(folder: RunFolder, name: string, raster: Raster): s
 }
 
 /** Weights for others, state for `--resume`. The state alone is enough to go on, so a crash between the two is harmless. */
-async function checkpoint({ folder, trainer, config, tally }: Run): Promise<void> {
+async function checkpoint({ folder, events, trainer, config, tally }: Run): Promise<void> {
   const { tensors, metadata } = await trainer.checkpoint();
-  await writeWeights(folder, trainer.model, config.model);
+  const weights = await writeWeights(folder, trainer.model, config.model);
+  if (trainer.position === 0) events?.weights(trainer.step, weights);
   const state = { ...metadata, model: config.model, tally: JSON.stringify(tally) };
   folder.writeAtomically(runFiles.state, encodeSafetensors(tensors, state));
 }
