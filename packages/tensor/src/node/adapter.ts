@@ -18,7 +18,7 @@ import {
 export interface FindOptions {
   /** Validate and compile, run nothing: for measuring what the host alone costs. `choice` then only sets the kind. */
   nullBackend?: boolean;
-  /** Dawn's toggles to switch on, by name. */
+  /** Dawn's toggles to switch on, by name; with a minus before the name, to switch off. */
   toggles?: string[];
 }
 
@@ -96,6 +96,15 @@ async function search(dawn: Dawn, flags: string[], choice: string): Promise<Sear
   return state;
 }
 
+function flagsOf(toggles: readonly string[]): string[] {
+  const on = toggles.filter((name) => !name.startsWith('-'));
+  const off = toggles.filter((name) => name.startsWith('-')).map((name) => name.slice(1));
+  return [
+    ...(on.length > 0 ? [`enable-dawn-features=${on.join(',')}`] : []),
+    ...(off.length > 0 ? [`disable-dawn-features=${off.join(',')}`] : []),
+  ];
+}
+
 /**
  * Finds an adapter in this order: a hardware GPU, the system's lavapipe, SwiftShader from npm.
  *
@@ -106,7 +115,7 @@ async function search(dawn: Dawn, flags: string[], choice: string): Promise<Sear
 export async function findAdapter(choice = 'auto', options: FindOptions = {}): Promise<FoundAdapter> {
   const wanted = choice.trim().toLowerCase() || 'auto';
   const dawn = await loadDawn();
-  const flags = options.toggles?.length ? [`enable-dawn-features=${options.toggles.join(',')}`] : [];
+  const flags = flagsOf(options.toggles ?? []);
   if (options.nullBackend) {
     const opened = await openAdapter(dawn, [...flags, 'backend=null']);
     if (!opened) throw new Error('the null backend is not in this build of webgpu');
