@@ -1,7 +1,8 @@
 // Elementwise ops with broadcasting. The host appends `fn f(a, b, c, p) -> f32`, the op's own expression.
 // Host constants: WORKGROUP, ITEMS (elements, or vec4s of them, a thread does), LINEAR (inputs are read straight, or are
 // one value). VECTORS: a thread does four neighbours at once, which halves the time of a software adapter; then A_STRAIGHT
-// … tell which inputs are read straight, and A_SPLAT … which have one value for all four neighbours.
+// … tell which inputs are read straight, A_SPLAT … which have one value for all four neighbours, and A_RUN … which have
+// the four side by side, though not at the output's place.
 
 const MAX_DIGITS = 8u;
 
@@ -66,7 +67,12 @@ fn load_a(i: u32) -> vec4f {
   //% if A_SPLAT
   return vec4f(in_a[positions(4u * i).x]);
   //% else
+  //% if A_RUN
+  let at = positions(4u * i).x;
+  return vec4f(in_a[at], in_a[at + 1u], in_a[at + 2u], in_a[at + 3u]);
+  //% else
   return vec4f(in_a[positions(4u * i).x], in_a[positions(4u * i + 1u).x], in_a[positions(4u * i + 2u).x], in_a[positions(4u * i + 3u).x]);
+  //% end
   //% end
   //% end
 }
@@ -78,7 +84,12 @@ fn load_b(i: u32) -> vec4f {
   //% if B_SPLAT
   return vec4f(in_b[positions(4u * i).y]);
   //% else
+  //% if B_RUN
+  let at = positions(4u * i).y;
+  return vec4f(in_b[at], in_b[at + 1u], in_b[at + 2u], in_b[at + 3u]);
+  //% else
   return vec4f(in_b[positions(4u * i).y], in_b[positions(4u * i + 1u).y], in_b[positions(4u * i + 2u).y], in_b[positions(4u * i + 3u).y]);
+  //% end
   //% end
   //% end
 }
@@ -90,7 +101,12 @@ fn load_c(i: u32) -> vec4f {
   //% if C_SPLAT
   return vec4f(in_c[positions(4u * i).z]);
   //% else
+  //% if C_RUN
+  let at = positions(4u * i).z;
+  return vec4f(in_c[at], in_c[at + 1u], in_c[at + 2u], in_c[at + 3u]);
+  //% else
   return vec4f(in_c[positions(4u * i).z], in_c[positions(4u * i + 1u).z], in_c[positions(4u * i + 2u).z], in_c[positions(4u * i + 3u).z]);
+  //% end
   //% end
   //% end
 }

@@ -76,19 +76,25 @@ function elementwiseLaunch(
   const linear = rank <= 1;
   const size = sizeOf(output.shape);
   const vectors = size % 4 === 0;
-  // Each input along a vector: read straight, or one value (the last axis is broadcast and no vector leaves a row).
+  // Each input along a vector: read straight, or one value (the last axis is broadcast and no vector leaves a row), or
+  // four side by side (an earlier axis is broadcast, as for a bias).
+  const whole = vectors && rank > 0 && collapsed.shape.at(-1)! % 4 === 0;
   const [A, B, C] = strides.map((list, i) => ({
     straight: vectors && inputs[i]!.size === size,
-    splat: vectors && (rank === 0 || (list.at(-1) === 0 && collapsed.shape.at(-1)! % 4 === 0)),
+    splat: (vectors && rank === 0) || (whole && list.at(-1) === 0),
+    run: whole && list.at(-1) === 1,
   }));
   const modes = {
     VECTORS: vectors,
     A_STRAIGHT: A!.straight,
     A_SPLAT: A!.splat,
+    A_RUN: A!.run,
     B_STRAIGHT: B?.straight ?? false,
     B_SPLAT: B?.splat ?? false,
+    B_RUN: B?.run ?? false,
     C_STRAIGHT: C?.straight ?? false,
     C_SPLAT: C?.splat ?? false,
+    C_RUN: C?.run ?? false,
   };
   const pad = (list: readonly number[]) => [...new Array(MAX_DIGITS - list.length).fill(0), ...list];
   return {
