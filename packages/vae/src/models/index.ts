@@ -1,21 +1,35 @@
 import { ae } from './ae.ts';
+import { betaVae } from './beta-vae.ts';
+import { contractiveAe } from './contractive-ae.ts';
+import { denoisingAe } from './denoising-ae.ts';
 import { hvae } from './hvae.ts';
 import { iwae } from './iwae.ts';
 import type { ModelSpec } from './model.ts';
+import { sparseAe } from './sparse-ae.ts';
 import { vae } from './vae.ts';
+import { vaeBlog } from './vae-blog.ts';
 import { vaeMlp } from './vae-mlp.ts';
 
 /** Every model that can be trained by name. */
 export const models: ReadonlyMap<string, ModelSpec> = new Map(
-  [ae, vae, vaeMlp, hvae, iwae].map((spec) => [spec.name, spec]),
+  [ae, denoisingAe, sparseAe, contractiveAe, vae, betaVae, vaeMlp, vaeBlog, hvae, iwae].map((spec) => [
+    spec.name,
+    spec,
+  ]),
 );
 
 export * from './ae.ts';
+export * from './beta-vae.ts';
+export * from './contractive-ae.ts';
+export * from './corruption.ts';
+export * from './denoising-ae.ts';
 export * from './hvae.ts';
 export * from './iwae.ts';
 export * from './likelihoods.ts';
 export * from './model.ts';
 export * from './networks.ts';
 export * from './options.ts';
+export * from './sparse-ae.ts';
 export * from './vae.ts';
+export * from './vae-blog.ts';
 export * from './vae-mlp.ts';

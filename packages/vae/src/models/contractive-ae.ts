@@ -1,0 +1,55 @@
+import { valueAndVjps } from '@tapegrad/autograd';
+import { add, type Generator, mul, square, sum, type Tensor, tensor } from '@tapegrad/tensor';
+import { courseTraining, imageOptions, PlainAutoencoder, reconstructionUnits } from './ae.ts';
+import type { Context, ImageShape, ModelSpec, Objective } from './model.ts';
+import type { ModelOptions } from './options.ts';
+
+/**
+ * The contractive autoencoder (Rifai et al. 2011): the code should hardly move when the image does,
+ *
+ *     loss = −log p(x | z) + λ · mean_B ‖∂z/∂x‖²,    z = f(x)
+ *
+ * with the squared Frobenius norm of the encoder's whole Jacobian, whatever the encoder. The paper's encoder is tied to
+ * its decoder, and has a closed form. Here neither is so: the norm also falls when the encoder makes all codes smaller
+ * and the decoder its weights larger, so compare it between models only beside the spread of their codes.
+ */
+export class ContractiveAutoencoder extends PlainAutoencoder {
+  override readonly figures = ['reconstruction', 'contraction'];
+  readonly options: ModelOptions;
+
+  constructor(imageShape: ImageShape, options: ModelOptions, generator: Generator) {
+    super(imageShape, options, generator);
+    this.options = options;
+  }
+
+  override objective(x: Tensor, _context: Context): Objective {
+    const { code, norm: contraction } = contracted((images) => this.encode(images).mean, x);
+    const reconstruction = this.reconstruction(this.decode(code), x);
+    const loss = add(reconstruction, mul(contraction, this.options.contraction));
+    return { loss, parts: { reconstruction, contraction } };
+  }
+}
+
+/**
+ * The code [B, d] of a batch, and ‖∂z/∂x‖² averaged over the batch, []. The encoder runs once; then, for each of the d
+ * dimensions, the gradient of Σ_B z_k for x is row k of every image's Jacobian, as long as an image's code depends on no
+ * other image. The rows are recorded like everything else, so the norm can be differentiated for the weights.
+ */
+export function contracted(encode: (x: Tensor) => Tensor, x: Tensor): { code: Tensor; norm: Tensor } {
+  const rowsOf = (z: Tensor) => {
+    const d = z.shape[1]!;
+    const unit = (k: number) => Float32Array.from({ length: d }, (_, i) => (i === k ? 1 : 0));
+    return Array.from({ length: d }, (_, k) => tensor(unit(k), { shape: [1, d], device: z.device }));
+  };
+  const { value: code, products: rows } = valueAndVjps(encode, x, rowsOf);
+  const norms = rows.map((row) => sum(square(row))).reduce((total, norm) => add(total, norm));
+  return { code, norm: mul(norms, 1 / x.shape[0]!) };
+}
+
+export const contractiveAe: ModelSpec = {
+  name: 'contractive-ae',
+  summary: 'contractive autoencoder: the code hardly moves when the image does, exact Jacobian',
+  defaults: { ...imageOptions, contraction: 1e-3, ...courseTraining },
+  units: (options) => `${reconstructionUnits(options)} + ${options.contraction} · ‖∂z/∂x‖²`,
+  build: (imageShape, options, generator) => new ContractiveAutoencoder(imageShape, options, generator),
+};

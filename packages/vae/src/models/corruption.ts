@@ -1,0 +1,37 @@
+import { add, type Generator, less, mul, type Tensor, where } from '@tapegrad/tensor';
+import type { Normalization } from './likelihoods.ts';
+import type { ModelOptions } from './options.ts';
+
+export type Corruption = Pick<ModelOptions, 'noise' | 'noiseLevel'>;
+
+/**
+ * Images [B, c, h, w] as `normalization` has them, corrupted anew at every call, on the device. With a level of 0.5:
+ *
+ * - `gaussian` adds N(0, 0.5²), in units of the range from black to white; the result may leave that range.
+ * - `masking` sets half of the pixels to black, in all channels, each independently of the others.
+ * - `salt-and-pepper` sets half of the pixels to black or white, one as likely as the other.
+ *
+ * The three are those of Vincent et al. 2010, section 3.3.
+ */
+export function corrupted(
+  x: Tensor,
+  { noise: kind, noiseLevel: level }: Corruption,
+  { scale, shift }: Normalization,
+  noise: Generator,
+): Tensor {
+  const [black, white] = [shift, 255 * scale + shift];
+  if (kind === 'gaussian') return add(x, mul(noise.normal(x.shape), level * (white - black)));
+  const [batch, , height, width] = x.shape;
+  const chance = noise.uniform([batch!, 1, height!, width!]);
+  const instead = kind === 'masking' ? black : where(less(chance, level / 2), black, white);
+  return where(less(chance, level), instead, x);
+}
+
+/** @throws if more pixels than there are would have to be hit */
+export function assertCorruption({ noise, noiseLevel }: Corruption): void {
+  if (noise !== 'gaussian' && noiseLevel > 1) {
+    throw new Error(
+      `noise-level ${noiseLevel}: with --noise ${noise} it is the share of pixels that are hit, 0 to 1`,
+    );
+  }
+}

@@ -1,0 +1,41 @@
+import type { Generator, Tensor } from '@tapegrad/tensor';
+import { courseTraining, imageOptions, PlainAutoencoder, reconstructionUnits } from './ae.ts';
+import { assertCorruption, corrupted } from './corruption.ts';
+import type { Context, ImageShape, ModelSpec, Objective } from './model.ts';
+import type { ModelOptions } from './options.ts';
+
+/**
+ * The denoising autoencoder (Vincent et al. 2008, 2010): it sees a corrupted image and has to say the clean one,
+ *
+ *     loss = −log p(x | f(x̃)),    x̃ ~ corruption(x)
+ *
+ * so that what keeps it from copying is the noise, and the code need not be narrow. Figures are those of corrupted
+ * images in evaluation too, there with the same noise at every call.
+ */
+export class DenoisingAutoencoder extends PlainAutoencoder {
+  readonly options: ModelOptions;
+
+  constructor(imageShape: ImageShape, options: ModelOptions, generator: Generator) {
+    assertCorruption(options);
+    super(imageShape, options, generator);
+    this.options = options;
+  }
+
+  /** Normalized images [B, c, h, w] with fresh noise, as the encoder sees them in training. */
+  corrupt(x: Tensor, noise: Generator): Tensor {
+    return corrupted(x, this.options, this.normalization, noise);
+  }
+
+  override objective(x: Tensor, { noise }: Context): Objective {
+    const loss = this.reconstruction(this.forward(this.corrupt(x, noise)), x);
+    return { loss, parts: { reconstruction: loss } };
+  }
+}
+
+export const denoisingAe: ModelSpec = {
+  name: 'denoising-ae',
+  summary: 'denoising autoencoder: from an image with noise to the clean one',
+  defaults: { ...imageOptions, latent: 32, noise: 'gaussian', noiseLevel: 0.5, ...courseTraining },
+  units: reconstructionUnits,
+  build: (imageShape, options, generator) => new DenoisingAutoencoder(imageShape, options, generator),
+};

@@ -1,0 +1,89 @@
+import {
+  abs,
+  add,
+  clamp,
+  type Generator,
+  greater,
+  log,
+  mean,
+  mul,
+  neg,
+  relu,
+  sigmoid,
+  sub,
+  sum,
+  type Tensor,
+} from '@tapegrad/tensor';
+import { courseTraining, imageOptions, PlainAutoencoder, reconstructionUnits } from './ae.ts';
+import type { Code, Context, ImageShape, ModelSpec, Objective } from './model.ts';
+import type { ModelOptions } from './options.ts';
+
+/** Keeps the logarithms of mean activations finite: a sigmoid in float32 can be 0 or 1. */
+const ACTIVATION = { min: 1e-6, max: 1 - 1e-6 } as const;
+
+/**
+ * The sparse autoencoder: more units in the code than an image needs, of which each image may use few.
+ *
+ *     loss = −log p(x | z) + λ · sparsity(z)
+ *     l1:  z = relu(f(x)),     sparsity = mean_B Σ_j |z_j|
+ *     kl:  z = sigmoid(f(x)),  sparsity = Σ_j ρ·log(ρ/ρ̂_j) + (1 − ρ)·log((1 − ρ)/(1 − ρ̂_j)),   ρ̂_j = mean_B z_j
+ *
+ * (Ng 2011, CS294A, for the second.) The ReLU makes zeros that are exact; the KL divergence is that of two coins, so it
+ * needs activations in (0, 1). `active` is the share of the code's numbers that are on: above 0, or above ½.
+ */
+export class SparseAutoencoder extends PlainAutoencoder {
+  override readonly figures = ['reconstruction', 'sparsity', 'active'];
+  readonly options: ModelOptions;
+
+  constructor(imageShape: ImageShape, options: ModelOptions, generator: Generator) {
+    super(imageShape, options, generator);
+    this.options = options;
+  }
+
+  override encode(x: Tensor): Code {
+    const z = this.encoder.forward(x);
+    return { mean: this.options.sparsity === 'kl' ? sigmoid(z) : relu(z) };
+  }
+
+  override objective(x: Tensor, _context: Context): Objective {
+    const { sparsity: kind, sparsityWeight, rho } = this.options;
+    const z = this.encode(x).mean;
+    const reconstruction = this.reconstruction(this.decode(z), x);
+    const sparsity = kind === 'kl' ? klFromRate(mean(z, 0), rho) : mul(sum(abs(z)), 1 / x.shape[0]!);
+    const active = mean(greater(z, kind === 'kl' ? 0.5 : 0));
+    const loss = add(reconstruction, mul(sparsity, sparsityWeight));
+    return { loss, parts: { reconstruction, sparsity, active } };
+  }
+
+  /** Codes that the encoder could have made: there is no prior. Units on with probability ρ, or the half of N(0, 1). */
+  override prior(count: number, noise: Generator): Tensor {
+    const shape = [count, this.latent];
+    return this.options.sparsity === 'kl'
+      ? noise.bernoulli(shape, this.options.rho)
+      : relu(noise.normal(shape));
+  }
+}
+
+/** Σ_j KL of a coin of probability ρ from one of the rate ρ̂_j: [d] → []. */
+export function klFromRate(rates: Tensor, rho: number): Tensor {
+  const bounded = clamp(rates, ACTIVATION);
+  const cross = add(mul(log(bounded), rho), mul(log(sub(1, bounded)), 1 - rho));
+  const entropy = -rho * Math.log(rho) - (1 - rho) * Math.log(1 - rho);
+  return sum(sub(neg(cross), entropy));
+}
+
+export const sparseAe: ModelSpec = {
+  name: 'sparse-ae',
+  summary: 'sparse autoencoder: many units in the code, few of them on',
+  defaults: {
+    ...imageOptions,
+    latent: 64,
+    sparsity: 'l1',
+    sparsityWeight: 1e-3,
+    rho: 0.05,
+    ...courseTraining,
+  },
+  units: (options) =>
+    `${reconstructionUnits(options)} + ${options.sparsityWeight} · ${options.sparsity === 'kl' ? 'ΣKL(ρ‖ρ̂)' : 'Σ|z|'}`,
+  build: (imageShape, options, generator) => new SparseAutoencoder(imageShape, options, generator),
+};
