@@ -63,6 +63,9 @@ export function describeConvolution(
   return `${x[0]}x${x[1]}x${x[2]}x${x[3]} to ${w[0]}, ${extras.join(' ')}`;
 }
 
+/** A small product: from its rate follows how long the large ones will take. */
+export const yardstick = product(256, 256, 256);
+
 /** Squares; every transposition; batches; and the shapes that tiles do not like. */
 export const products: readonly KernelCase[] = [
   ...[256, 512, 1024, 2048, 4096].map((n) => product(n, n, n)),

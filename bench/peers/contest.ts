@@ -101,7 +101,9 @@ export interface ContestOptions {
   readonly quick: boolean;
   /** Which tasks, by name. */
   wanted(id: string): boolean;
+  /** Something worth a line; and what is going on. */
   note(line: string): void;
+  progress(id: string): void;
 }
 
 /**
@@ -110,14 +112,16 @@ export interface ContestOptions {
  */
 export async function contest(
   device: WebGPUDevice & { readonly found: { readonly gpu: GPU } },
-  { effort, quick, wanted, note }: ContestOptions,
+  { effort, quick, wanted, note, progress }: ContestOptions,
 ): Promise<PeerRow[]> {
   const { peers, missing } = await gather(device);
   for (const { peer, reason } of missing) note(`${peer} does not take part: ${reason}`);
   const rows: PeerRow[] = [];
   try {
     for await (const task of tasks(device, quick)) {
-      if (wanted(task.id)) rows.push(await compete(task, peers, missing, effort, note));
+      if (!wanted(task.id)) continue;
+      progress(task.id);
+      rows.push(await compete(task, peers, missing, effort, note));
     }
   } finally {
     for (const peer of peers) peer.close();

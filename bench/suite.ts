@@ -1,0 +1,173 @@
+import { availableParallelism, cpus } from 'node:os';
+import { setDefaultDevice, type WebGPUDevice } from '@tapegrad/tensor';
+import { type FoundAdapter, openDevice } from '@tapegrad/tensor/node';
+import { type ModelSpec, models } from '@tapegrad/vae';
+import { UserError } from '@tapegrad/vae/node';
+import type { KernelCase } from './kernels/case.ts';
+import { convolutions, products, yardstick } from './kernels/contractions.ts';
+import { layerCases } from './kernels/layers.ts';
+import { KernelBench, type KernelRow, type Skipped } from './kernels/measure.ts';
+import { others } from './kernels/others.ts';
+import { type Options, wanted } from './options.ts';
+import { contest } from './peers/contest.ts';
+import { describeHost, describeKernels, describePeers, describeRoofs, describeSteps } from './report.ts';
+import { header, type Results } from './results.ts';
+import { measureRoofs, type Roofs } from './roofline.ts';
+import { type HostRow, measureHost, StepBench, type StepRow } from './training.ts';
+
+type OpenDevice = WebGPUDevice & { readonly found: FoundAdapter };
+
+/** What is to be measured. */
+interface Plan {
+  readonly kernels: readonly KernelCase[];
+  readonly steps: readonly ModelSpec[];
+  readonly host: readonly ModelSpec[];
+}
+
+/** Whom the suite tells what it does: lines to be read, and a line that the next one replaces. */
+export interface Log {
+  line(text: string): void;
+  progress(text: string): void;
+}
+
+/** All rows that the filters ask for, on a device that runs nothing where the models have to be looked into. */
+async function plan(options: Options, nothing: WebGPUDevice): Promise<Plan> {
+  const specs = [...models.values()];
+  const layers = layerCases(specs, nothing);
+  const all = [...products, ...layers, ...convolutions, ...others];
+  // A layer of a model may be one of the shapes chosen by hand; and a filter may name a model.
+  const kernels = [...new Map(all.map((one) => [one.id, one])).values()].filter(({ id, models: uses = [] }) =>
+    wanted(options, `kernels/${id} ${uses.join(' ')}`),
+  );
+  return {
+    kernels: options.quick && options.filters.length === 0 ? kernels.filter(isSmall) : kernels,
+    steps: specs.filter(({ name }) => wanted(options, `steps/${name}`)),
+    host: specs.filter(({ name }) => wanted(options, `host/${name}`)),
+  };
+}
+
+const isSmall = ({ flops, bytes }: KernelCase) => flops < 4e7 && bytes < 1e7;
+
+/** Names what would be measured. */
+export async function listRows(options: Options): Promise<string[]> {
+  const { kernels, steps, host } = await plan(options, await openNothing(options));
+  return [
+    ...kernels.map(({ id, models: uses }) => (uses ? `${id} [${uses.join(', ')}]` : id)),
+    ...steps.map(({ name }) => `steps/${name}`),
+    ...host.map(({ name }) => `host/${name}`),
+  ];
+}
+
+/** The null backend, with kernels chosen as for the adapter that is asked for, where that is one kind. */
+function openNothing({ adapter }: Pick<Options, 'adapter'>): Promise<OpenDevice> {
+  return openDevice(adapter, { nullBackend: true });
+}
+
+export async function runSuite(options: Options, device: OpenDevice, log: Log): Promise<Results> {
+  const { effort, quick } = options;
+  setDefaultDevice(device);
+  const nothing = await openNothing({ adapter: device.adapterKind });
+  const rows = await plan(options, nothing);
+  if (rows.kernels.length + rows.steps.length + rows.host.length === 0 && !options.peers) {
+    throw new UserError(`no row's name contains ${options.filters.join(' or ')}; --list names them all`);
+  }
+  setDefaultDevice(device);
+  log.progress('measuring the roofs');
+  const roofs = await measureRoofs(device, effort, quick);
+  log.line(describeRoofs(roofs));
+  const bench = new KernelBench(device, effort);
+  const steps = new StepBench(device, effort, quick);
+  const { kernels, missed } = await measureRounds(rows, bench, steps, roofs, options, log);
+  const stepRows: StepRow[] = rows.steps
+    .filter(({ name }) => !missed.has(`steps/${name}`))
+    .map((spec) => steps.row(spec));
+  log.progress('');
+  if (kernels.length > 0) log.line(`\n${describeKernels(kernels)}`);
+  if (stepRows.length > 0) log.line(`\n${describeSteps(stepRows)}`);
+  const host: HostRow[] = [];
+  for (const spec of rows.host) {
+    log.progress(`host/${spec.name}`);
+    const row = await attempt(() => measureHost(spec, nothing, effort, quick), `host/${spec.name}`, missed);
+    if (row) host.push(row);
+  }
+  log.progress('');
+  if (host.length > 0) log.line(`\n${describeHost(host)}`);
+  setDefaultDevice(device);
+  const note = (text: string) => {
+    log.progress('');
+    log.line(text);
+  };
+  const peers = options.peers
+    ? await contest(device, {
+        effort,
+        quick,
+        wanted: (id) => wanted(options, id),
+        note,
+        progress: (id) => log.progress(id),
+      })
+    : [];
+  log.progress('');
+  if (peers.length > 0) log.line(`\n${describePeers(peers)}`);
+  const skipped: Skipped[] = [...bench.skipped, ...[...missed].map(([id, reason]) => ({ id, reason }))];
+  if (skipped.length > 0) {
+    log.line(`\nskipped:\n${skipped.map(({ id, reason }) => `  ${id}: ${reason}`).join('\n')}`);
+  }
+  const { name, driver, kind } = device.found;
+  return {
+    ...header(),
+    date: new Date().toISOString(),
+    adapter: { name, driver, kind },
+    machine: {
+      cpu: cpus()[0]?.model.trim() ?? 'unknown',
+      cores: availableParallelism(),
+      node: process.versions.node,
+    },
+    quick,
+    roofs,
+    kernels,
+    steps: stepRows,
+    host,
+    peers,
+    skipped,
+  };
+}
+
+/** The rounds over kernels and steps. What fails is left out from then on, with the reason. */
+async function measureRounds(
+  rows: Plan,
+  bench: KernelBench,
+  steps: StepBench,
+  roofs: Roofs,
+  { effort }: Options,
+  log: Log,
+): Promise<{ kernels: KernelRow[]; missed: Map<string, string> }> {
+  const missed = new Map<string, string>();
+  const feasible = await bench.feasible(rows.kernels, yardstick, roofs);
+  const work = [
+    ...feasible.map((one) => ({ id: one.id, round: () => bench.round(one) })),
+    ...rows.steps.map((spec) => ({ id: `steps/${spec.name}`, round: () => steps.round(spec) })),
+  ];
+  for (let round = 1; round <= effort.rounds; round++) {
+    for (const [i, { id, round: measure }] of work.entries()) {
+      if (missed.has(id)) continue;
+      log.progress(`round ${round} of ${effort.rounds}, ${i + 1} of ${work.length}: ${id}`);
+      await attempt(measure, id, missed);
+    }
+  }
+  const measured = feasible.filter(({ id }) => !missed.has(id));
+  return { kernels: measured.map((one) => bench.row(one, roofs)), missed };
+}
+
+/** One row that fails, such as one that needs more memory than there is, does not take the others with it. */
+async function attempt<T>(
+  work: () => Promise<T>,
+  id: string,
+  missed: Map<string, string>,
+): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    missed.set(id, `failed: ${String((error as Error).message ?? error).split('\n')[0]}`);
+    return undefined;
+  }
+}
