@@ -23,7 +23,7 @@ import { loadingReport } from './loading.ts';
 import { optionParser, whole } from './options.ts';
 import { jsonReport, progressReport } from './progress.ts';
 
-interface TrainOptions extends Partial<ModelOptions & TrainingOptions> {
+export interface TrainOptions extends Partial<ModelOptions & TrainingOptions> {
   data?: string;
   imageSize?: number;
   channels?: 1 | 3;
@@ -49,17 +49,8 @@ export function trainCommand(): Command {
   const names = [...models.values()].map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
   const command = new Command('train')
     .description('train a model and write a run folder')
-    .addArgument(new Argument('[model]', 'what to train (see below); may be left out with --resume'))
-    .option('--data <name>', 'mnist, fashion-mnist, or a folder of images or IDX files (default: mnist)')
-    .option('--image-size <n>', 'of a folder of images: scale and crop to n x n (default: 64)', whole(1))
-    .option('--channels <1|3>', 'of a folder of images: grey or colour (default: 3)', (text: string) =>
-      Number(oneOf(['1', '3'])(text)),
-    )
-    .option(
-      '--bad-images <refuse|skip>',
-      'of a folder of images: those that are broken (default: refuse)',
-      oneOf(badImagesChoices),
-    )
+    .addArgument(new Argument('[model]', 'what to train (see below); may be left out with --resume'));
+  addDataOptions(command)
     .option('--seed <n>', 'fixes weights, noise and the order of the data (default: 0)', whole(0))
     .option('--limit <n>', 'use the first N training images (default: all)', whole(1))
     .option('--log-every <n>', 'steps between two lines of metrics.jsonl (default: 10)', whole(1))
@@ -78,6 +69,21 @@ export function trainCommand(): Command {
         `\nModels, and the options that each takes with their defaults:\n${names.join('\n')}\n\n${defaultsByModel()}\n`,
     )
     .action(train);
+}
+
+/** What says of which images a run is made. */
+export function addDataOptions(command: Command): Command {
+  return command
+    .option('--data <name>', 'mnist, fashion-mnist, or a folder of images or IDX files (default: mnist)')
+    .option('--image-size <n>', 'of a folder of images: scale and crop to n x n (default: 64)', whole(1))
+    .option('--channels <1|3>', 'of a folder of images: grey or colour (default: 3)', (text: string) =>
+      Number(oneOf(['1', '3'])(text)),
+    )
+    .option(
+      '--bad-images <refuse|skip>',
+      'of a folder of images: those that are broken (default: refuse)',
+      oneOf(badImagesChoices),
+    );
 }
 
 /** All options of models and trainer, as flags. */
@@ -106,8 +112,11 @@ function wrapped(title: string, words: readonly string[]): string {
   return lines.join('\n');
 }
 
-/** Refuses options of other models. */
-function chosenOptions(spec: ModelSpec, options: TrainOptions): Partial<ModelOptions & TrainingOptions> {
+/** The options of model and trainer that were given. Refuses those of other models. */
+export function chosenOptions(
+  spec: ModelSpec,
+  options: TrainOptions,
+): Partial<ModelOptions & TrainingOptions> {
   const chosen = Object.entries(options).filter(([name, value]) => name in tunable && value !== undefined);
   const foreign = chosen.find(([name]) => !(name in spec.defaults));
   if (foreign) {
@@ -261,7 +270,7 @@ function planResumed(name: string | undefined, options: TrainOptions): Plan {
   };
 }
 
-function versions(): Record<string, string> {
+export function versions(): Record<string, string> {
   const require = createRequire(import.meta.url);
   const own = require('../../package.json') as { version: string };
   return { tapegrad: own.version, node: process.versions.node };
