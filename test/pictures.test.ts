@@ -1,7 +1,6 @@
 import { decode } from 'fast-png';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { rangeOf, ticks } from '../packages/vae/src/pictures/axes.ts';
 import { lineChart } from '../packages/vae/src/pictures/chart.ts';
 import { type Color, classColor, classColors } from '../packages/vae/src/pictures/colormap.ts';
 import { glyph } from '../packages/vae/src/pictures/font.ts';
@@ -18,6 +17,7 @@ import {
   textWidth,
 } from '../packages/vae/src/pictures/raster.ts';
 import { scatterPlot } from '../packages/vae/src/pictures/scatter.ts';
+import { rangeOf, ticks } from '../packages/vae/src/pictures/ticks.ts';
 
 const pixel = ({ width, data }: Raster, x: number, y: number): number[] => [
   ...data.subarray((y * width + x) * 3, (y * width + x) * 3 + 3),

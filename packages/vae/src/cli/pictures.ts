@@ -1,8 +1,15 @@
-import { Command } from 'commander';
-import { latentGrid, reconstructions, samples } from '../gallery.ts';
-import { dataForRun, heldOut, type OpenRun, openRun, readRun } from '../node/run.ts';
-import { writePicture } from '../node/train-run.ts';
-import type { Raster } from '../pictures/raster.ts';
+import { Command, InvalidArgumentError } from 'commander';
+import {
+  drawPicture,
+  NoPicture,
+  type Picture,
+  type PictureName,
+  pictures,
+  type Subject,
+} from '../gallery/index.ts';
+import { UserError } from '../node/errors.ts';
+import { dataForRun, openRun, readRun } from '../node/run.ts';
+import { headingOf, subjectOf, writePicture } from '../node/run-pictures.ts';
 import { ADAPTER_HELP, openAdapter } from './device.ts';
 import { loadingReport } from './loading.ts';
 import { real, whole } from './options.ts';
@@ -12,38 +19,91 @@ export function pictureCommands(): Command[] {
   return [
     picture('sample', 'draw images from the prior', 'samples')
       .option('--count <n>', 'images', whole(1), 64)
-      .option('--seed <n>', 'of the draws', whole(0), 0)
-      .action(
-        draws('samples', ({ model }, { count, seed }) =>
-          samples(model, { count, columns: Math.ceil(Math.sqrt(count)), seed }),
-        ),
-      ),
-    picture('reconstruct', 'the held-out digits and what the model makes of them', 'reconstructions').action(
-      draws('reconstructions', async (run) => {
-        const { model } = run;
-        const { bytes, labels } = heldOut(await dataForRun(run, undefined, loadingReport()));
-        return reconstructions(model, bytes, { columnLabels: labels });
-      }),
+      .option('--seed <n>', 'of the draws', whole(0), 0),
+    picture('reconstruct', 'the held-out images and what the model makes of them', 'reconstructions').option(
+      '--images <i,j…>',
+      'these images of the test set instead',
+      indices,
     ),
-    picture('grid', 'decode a grid over the first two latent dimensions', 'latent-grid')
+    plane(picture('grid', 'decode a grid over two latent dimensions, the others 0', 'latent-grid'))
+      .option('--range <x>', 'from −x to x', real({ above: 0 }), 3)
+      .option('--points <n>', 'steps along each dimension', whole(1), 11),
+    plane(
+      picture('manifold', 'two latent dimensions through the inverse distribution of the prior', 'manifold'),
+    ).option('--points <n>', 'steps along each dimension', whole(1), 20),
+    picture(
+      'traverse',
+      'each latent dimension in a row of its own, the largest KL divergence first',
+      'traversals',
+    )
       .option('--range <x>', 'from −x to x', real({ above: 0 }), 3)
       .option('--points <n>', 'steps along each dimension', whole(1), 11)
-      .action(draws('latent-grid', ({ model }, { range, points }) => latentGrid(model, { range, points }))),
+      .option('--rows <n>', 'dimensions at most', whole(1), 20)
+      .option('--image <i>', 'the others at the code of this test image instead of 0', whole(0)),
+    picture('interpolate', 'between the codes of test images, along straight lines', 'interpolation')
+      .option('--from <i,j…>', 'test images to start from (default: the held-out ones, two by two)', indices)
+      .option('--to <i,j…>', 'and to end at, as many', indices)
+      .option('--points <n>', 'steps between them, ends included', whole(2), 9),
+    plane(picture('scatter', 'the first 5,000 training images in latent space', 'scatter')),
+    picture('pca', 'the same along the two directions in which their codes vary the most', 'principal'),
+    picture('histograms', 'how μ and σ of each latent dimension are distributed', 'histograms').option(
+      '--rows <n>',
+      'dimensions at most',
+      whole(1),
+      20,
+    ),
+    picture('kl', 'KL divergence of each latent dimension, and which are active', 'kl'),
   ];
 }
 
-function picture(name: string, description: string, file: string): Command {
-  return new Command(name)
+const plane = (command: Command): Command =>
+  command.option('--dimensions <i,j>', 'which two, from 0 (default: those that tell the most)', indices);
+
+function picture(command: string, description: string, name: PictureName): Command {
+  return new Command(command)
     .description(description)
     .argument('<run>', 'a run folder')
     .option('--adapter <which>', ADAPTER_HELP, 'auto')
-    .addHelpText('after', `\nWrites images/${file}.png in the run folder and prints its path.`);
+    .addHelpText('after', `\nWrites images/${name}.png in the run folder and prints its path.`)
+    .action((path: string, options: PictureOptions) => draw(path, name, options));
 }
 
-function draws(file: string, draw: (run: OpenRun, options: any) => Promise<Raster>) {
-  return async (path: string, options: { adapter: string }): Promise<void> => {
-    const stored = readRun(path);
-    const run = openRun(stored, await openAdapter(options.adapter));
-    process.stdout.write(`${writePicture(run.folder, file, await draw(run, options))}\n`);
-  };
+interface PictureOptions {
+  adapter: string;
+  from?: number[];
+  to?: number[];
+  images?: number[];
+  dimensions?: number[];
+}
+
+async function draw(path: string, name: PictureName, options: PictureOptions): Promise<void> {
+  const { from, to, images, dimensions } = options;
+  if (from?.length !== to?.length)
+    throw new UserError('--from and --to take as many images: each line goes from one to one');
+  if (dimensions && dimensions.length > 2)
+    throw new UserError(`--dimensions ${dimensions}: two can be drawn`);
+  const stored = readRun(path);
+  const data = await dataForRun(stored, undefined, loadingReport());
+  const { model, folder, config } = openRun(stored, await openAdapter(options.adapter));
+  const subject = subjectOf(model, data);
+  const pairs = from?.map((index, k) => [index, to![k]!] as const);
+  const make = pictures[name] as (subject: Subject, options: object) => Promise<Picture>;
+  try {
+    const made = await make(subject, {
+      ...options,
+      ...(pairs && { pairs }),
+      ...(images && { indices: images }),
+    });
+    process.stdout.write(`${writePicture(folder, name, drawPicture(made, headingOf(config)))}\n`);
+  } catch (error) {
+    if (error instanceof NoPicture) throw new UserError(`${path}: no such picture: ${error.message}`);
+    throw error;
+  }
+}
+
+/** `3,1,4` */
+function indices(text: string): number[] {
+  const numbers = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
+  if (numbers.every((n) => Number.isSafeInteger(n) && n >= 0)) return numbers;
+  throw new InvalidArgumentError('It has to be whole numbers, 0 or more, with commas between them.');
 }

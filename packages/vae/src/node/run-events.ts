@@ -1,7 +1,7 @@
 import { noGrad } from '@tapegrad/autograd';
 import { decodeSafetensors } from '@tapegrad/nn';
 import { exp, type NumericArray, scope } from '@tapegrad/tensor';
-import { normalized } from '../gallery.ts';
+import { normalized } from '../gallery/index.ts';
 import type { Autoencoder } from '../models/index.ts';
 import type { Figures } from '../pass.ts';
 import { encodePng } from '../pictures/png.ts';

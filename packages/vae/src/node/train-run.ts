@@ -1,17 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { decodeSafetensors, encodeSafetensors, type SafetensorsEntry } from '@tapegrad/nn';
 import { type Device, DeviceLostError } from '@tapegrad/tensor';
-import { latentGrid, reconstructions, samples } from '../gallery.ts';
+import { allPictures, drawPicture, pictures } from '../gallery/index.ts';
 import type { ModelSpec, Nats } from '../models/index.ts';
 import { averageOf, type Figures } from '../pass.ts';
-import { encodePng } from '../pictures/png.ts';
-import type { Raster } from '../pictures/raster.ts';
 import { NotFiniteError, type StepFigures, Trainer } from '../trainer.ts';
 import type { Dataset } from './data/datasets.ts';
-import { attempt, UserError } from './errors.ts';
-import { heldOut, type RunConfig, storedConfig, writeWeights } from './run.ts';
+import { attempt, reasonOf, UserError } from './errors.ts';
+import { type RunConfig, storedConfig, writeWeights } from './run.ts';
 import { RunEvents } from './run-events.ts';
 import { type MetricsRecord, type RunFolder, runFiles } from './run-folder.ts';
+import { epochPicture, headingOf, subjectOf, writePicture, writePictures } from './run-pictures.ts';
 
 /** Whom a run tells how it goes: the progress bar, or the lines of `--json`. */
 export interface Listener {
@@ -19,6 +18,8 @@ export interface Listener {
   preparing(config: RunConfig): void;
   step(figures: StepFigures, progress: { epoch: number; images: number; imagesPerEpoch: number }): void;
   epoch(record: EpochRecord): void;
+  /** Something went wrong that does not stop the run. */
+  note?(message: string): void;
 }
 
 /** What `metrics.jsonl` holds of an epoch. */
@@ -120,7 +121,8 @@ async function trainEpoch({ folder, events, config, trainer, tally, listener, st
   return complete;
 }
 
-async function finishEpoch({ folder, events, config, data, listener, trainer, tally }: Run): Promise<void> {
+async function finishEpoch(run: Run): Promise<void> {
+  const { folder, events, data, listener, trainer, tally } = run;
   const { model, epoch, step } = trainer;
   const test = await trainer.evaluate();
   const nats = model.nats(test);
@@ -135,32 +137,40 @@ async function finishEpoch({ folder, events, config, data, listener, trainer, ta
     ...(nats ? { nats } : {}),
   };
   folder.appendMetrics(record);
-  const { bytes, labels } = heldOut(data);
-  const title = `${config.model}, epoch ${epoch}: test loss ${test.loss!.toPrecision(4)}`;
-  const picture = await reconstructions(model, bytes, { title, columnLabels: labels });
-  writePicture(folder, `reconstructions-epoch-${String(epoch).padStart(3, '0')}`, picture);
+  await showEpoch(run, record);
   events?.epoch(record);
-  events?.picture(step, 'reconstructions', picture);
   await events?.codes(step, model, data.test.images);
   listener.epoch(record);
 }
 
-async function lastPictures({ folder, config, data, trainer }: Run): Promise<void> {
-  const { model } = trainer;
-  const { bytes, labels } = heldOut(data);
-  const title = (what: string) => `${config.model} (d = ${config.latent}): ${what}`;
-  const decoded = await reconstructions(model, bytes, {
-    title: title('held-out digits'),
-    columnLabels: labels,
+/** The held-out images and what the model makes of them by now. */
+async function showEpoch({ folder, events, config, data, listener, trainer }: Run, record: EpochRecord) {
+  const { model, epoch, step } = trainer;
+  await unlessBroken(listener, `pictures of epoch ${epoch}`, async () => {
+    const sheet = await pictures.reconstructions(subjectOf(model, data));
+    const title = `epoch ${epoch}: test loss ${record.test.loss!.toPrecision(4)}`;
+    const picture = drawPicture({ ...sheet, title }, headingOf(config));
+    writePicture(folder, epochPicture(epoch), picture);
+    events?.picture(step, 'reconstructions', picture);
   });
-  writePicture(folder, 'reconstructions', decoded);
-  writePicture(folder, 'samples', await samples(model, { seed: config.seed, title: title('samples') }));
-  writePicture(folder, 'latent-grid', await latentGrid(model, { title: title('latent grid') }));
 }
 
-export function writePicture(folder: RunFolder, name: string, raster: Raster): string {
-  folder.writeImage(`${name}.png`, encodePng(raster));
-  return folder.file(`images/${name}.png`);
+/** All that there is to see of a model that has been trained, and the report. */
+async function lastPictures({ folder, config, data, listener, trainer }: Run): Promise<void> {
+  await unlessBroken(listener, `pictures`, async () => {
+    const all = await allPictures(subjectOf(trainer.model, data), { seed: config.seed });
+    writePictures(folder, all, headingOf(config));
+  });
+}
+
+/** What goes wrong with pictures is said, and does not undo the training; that the disk refuses concerns it too. */
+async function unlessBroken({ note }: Listener, what: string, show: () => Promise<void>): Promise<void> {
+  try {
+    await show();
+  } catch (error) {
+    if (error instanceof UserError || error instanceof DeviceLostError) throw error;
+    note?.(`no ${what}: ${reasonOf(error)}`);
+  }
 }
 
 /** Weights for others, state for `--resume`. The state alone is enough to go on, so a crash between the two is harmless. */

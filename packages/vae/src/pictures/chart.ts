@@ -1,6 +1,7 @@
-import { drawAxes, legendHeight, legendPitch, margins, rangeOf } from './axes.ts';
+import { drawAxes, legendHeight, legendPitch, margins } from './axes.ts';
 import { classColor, ink } from './colormap.ts';
 import { createRaster, drawDisc, drawLine, drawText, type Raster, textHeight, textWidth } from './raster.ts';
+import { rangeOf } from './ticks.ts';
 
 export interface Series {
   name: string;

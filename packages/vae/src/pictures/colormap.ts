@@ -22,5 +22,15 @@ export const classColors: readonly Color[] = [
   [0x92, 0xda, 0xdd],
 ];
 
+/** The same on a dark ground: the three that would be lost there are lighter. */
+export const darkClassColors: readonly Color[] = classColors.map(
+  (color, i) =>
+    (({ 2: [0xce, 0x20, 0x1b], 4: [0x8a, 0x53, 0xa4], 8: [0x71, 0x72, 0x81] }) as Record<number, Color>)[i] ??
+    color,
+);
+
+/** The ground that they are for. */
+export const darkGround: Color = [0x17, 0x19, 0x1e];
+
 /** The colour of a class; beyond ten they repeat. */
 export const classColor = (index: number): Color => classColors[index % classColors.length]!;

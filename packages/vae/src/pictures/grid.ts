@@ -25,6 +25,8 @@ export interface GridOptions {
   columnLabels?: readonly string[];
   /** Size of the letters: pixels per pixel of the font. */
   textScale?: number;
+  /** Of the title; that of the labels by default. */
+  titleScale?: number;
 }
 
 /**
@@ -42,6 +44,7 @@ export function imageGrid(
     rowLabels = [],
     columnLabels = [],
     textScale = 2,
+    titleScale = textScale,
   }: GridOptions = {},
 ): Raster {
   const count = imageCount(batch);
@@ -56,17 +59,18 @@ export function imageGrid(
   const cellHeight = Math.max(height * scale, rowLabels.length > 0 ? line : 0);
   const margin = 2 * padding;
   const left = margin + (rowLabels.length > 0 ? widest(rowLabels) + letter : 0);
-  const top = margin + (title ? line + margin : 0) + (columnLabels.length > 0 ? line + padding : 0);
+  const top =
+    margin + (title ? textHeight(titleScale) + margin : 0) + (columnLabels.length > 0 ? line + padding : 0);
   const gridWidth = left + columns * (cellWidth + padding) - padding + margin;
   const raster = createRaster(
-    Math.max(gridWidth, title ? textWidth(title, textScale) + 2 * margin : 0),
+    Math.max(gridWidth, title ? textWidth(title, titleScale) + 2 * margin : 0),
     top + rows * (cellHeight + padding) - padding + margin,
     background,
   );
 
   const brightness = (background[0] + background[1] + background[2]) / 3;
   const color = brightness < 128 ? white : ink;
-  drawText(raster, margin, margin, title, color, { scale: textScale });
+  drawText(raster, margin, margin, title, color, { scale: titleScale });
   for (const [column, label] of columnLabels.slice(0, columns).entries()) {
     const center = left + column * (cellWidth + padding) + cellWidth / 2;
     drawText(raster, center, top - padding - line, label, color, { scale: textScale, align: 'center' });

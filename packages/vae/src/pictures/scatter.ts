@@ -1,4 +1,4 @@
-import { drawAxes, legendHeight, legendPitch, margins, type Range, rangeOf } from './axes.ts';
+import { drawAxes, legendHeight, legendPitch, margins } from './axes.ts';
 import { type Color, classColor, ink, white } from './colormap.ts';
 import {
   createRaster,
@@ -12,6 +12,7 @@ import {
   textHeight,
   textWidth,
 } from './raster.ts';
+import { rangeOf, sameSpan } from './ticks.ts';
 
 /** Points in the plane: [count, 2], row-major. Those that are not finite are left out. */
 export type Points = Float32Array | Float64Array;
@@ -26,6 +27,7 @@ export interface ScatterOptions {
   title?: string;
   xLabel?: string;
   yLabel?: string;
+  sameUnits?: boolean;
   /** Width and height of the plot's area in pixels. */
   size?: number;
   /** Radius of a point in pixels. */
@@ -33,7 +35,10 @@ export interface ScatterOptions {
   textScale?: number;
 }
 
-/** Points coloured by class, both axes on the same scale, so that distances in the picture are distances in the plane. */
+/**
+ * Points coloured by class. Both axes have the same scale, so that distances in the picture are distances in the plane,
+ * unless they have different units.
+ */
 export function scatterPlot(
   points: Points,
   {
@@ -43,6 +48,7 @@ export function scatterPlot(
     title = '',
     xLabel = '',
     yLabel = '',
+    sameUnits = true,
     size = 720,
     radius = 2.5,
     textScale = 2,
@@ -62,7 +68,8 @@ export function scatterPlot(
 
   const coordinates = (axis: number) =>
     [points, thumbnails?.points ?? []].flatMap((list) => [...list].filter((_, i) => i % 2 === axis));
-  const [x, y] = sameSpan(rangeOf(coordinates(0)), rangeOf(coordinates(1)));
+  const ranges = [rangeOf(coordinates(0)), rangeOf(coordinates(1))] as const;
+  const [x, y] = sameUnits ? sameSpan(...ranges) : ranges;
   const axesOptions = { x, y, xLabel, yLabel, title, textScale };
   const margin = margins(axesOptions, size);
   const classes = labels ? [...new Set(Array.from(labels))].sort((a, b) => a - b) : [];
@@ -125,14 +132,4 @@ function drawThumbnails(
     strokeRect(raster, left - 3, top - 3, width + 6, height + 6, color, 3);
     drawImage(raster, left, top, thumbnails, i, scale);
   }
-}
-
-/** Widens the narrower range about its middle, so that both are equally long. */
-function sameSpan(x: Range, y: Range): [Range, Range] {
-  const span = Math.max(x[1] - x[0], y[1] - y[0]);
-  const widened = ([low, high]: Range): Range => {
-    const middle = (low + high) / 2;
-    return [middle - span / 2, middle + span / 2];
-  };
-  return [widened(x), widened(y)];
 }

@@ -1,0 +1,38 @@
+import { barChart } from '../pictures/bars.ts';
+import { imageGrid } from '../pictures/grid.ts';
+import { histogramRows } from '../pictures/histograms.ts';
+import type { Raster } from '../pictures/raster.ts';
+import { scatterPlot } from '../pictures/scatter.ts';
+import type { Picture } from './picture.ts';
+
+/** A picture as pixels, ready for `encodePng`. @param heading goes before the picture's own title */
+export function drawPicture(picture: Picture, heading = ''): Raster {
+  const title = heading ? `${heading}: ${picture.title}` : picture.title;
+  switch (picture.kind) {
+    case 'sheet': {
+      const { pixels, shape, columns, rowLabels, columnLabels } = picture;
+      // Small images are shown at twice their size; labels under a column have to fit it.
+      const scale = shape[2] < 48 ? 2 : 1;
+      const textScale = columns > 12 ? 1 : 2;
+      return imageGrid(
+        { pixels, shape },
+        { columns, rowLabels, columnLabels, title, scale, textScale, titleScale: 2 },
+      );
+    }
+    case 'cloud': {
+      const { points, labels, heldOut, xLabel, yLabel, sameUnits } = picture;
+      return scatterPlot(points, {
+        labels,
+        xLabel,
+        yLabel,
+        sameUnits,
+        title,
+        thumbnails: { ...heldOut.images, points: heldOut.points, labels: heldOut.labels },
+      });
+    }
+    case 'histograms':
+      return histogramRows(picture.rows, { title });
+    case 'bars':
+      return barChart(picture.rows, { title, unit: picture.unit, marks: picture.marks });
+  }
+}

@@ -1,0 +1,59 @@
+import { latentScatter, principalScatter } from './clouds.ts';
+import { histograms, klBars } from './distributions.ts';
+import { NoPicture, type Picture } from './picture.ts';
+import { interpolation, latentGrid, manifold, reconstructions, samples, traversals } from './sheets.ts';
+import type { Subject } from './subject.ts';
+
+export { drawPicture } from './draw.ts';
+export * from './picture.ts';
+export * from './subject.ts';
+
+/** Every picture of a run, by the name of its file in `images`, in the order in which they are looked at. */
+export const pictures = {
+  reconstructions,
+  samples,
+  'latent-grid': latentGrid,
+  manifold,
+  traversals,
+  interpolation,
+  scatter: latentScatter,
+  principal: principalScatter,
+  histograms,
+  kl: klBars,
+} as const satisfies Record<string, (subject: Subject, options?: never) => Promise<Picture>>;
+
+export type PictureName = keyof typeof pictures;
+
+/** A picture, or why there is none. */
+export type Hung = Picture | { readonly kind: 'absent'; readonly title: string; readonly reason: string };
+
+/** All pictures of a model. One that it has no room for says why, and the others are made. */
+export async function allPictures(
+  subject: Subject,
+  { seed = 0 }: { seed?: number } = {},
+): Promise<Record<PictureName, Hung>> {
+  const hung: [string, Hung][] = [];
+  for (const name of Object.keys(pictures) as PictureName[]) {
+    try {
+      hung.push([name, await (name === 'samples' ? samples(subject, { seed }) : pictures[name](subject))]);
+    } catch (error) {
+      if (!(error instanceof NoPicture)) throw error;
+      hung.push([name, { kind: 'absent', title: titles[name], reason: error.message }]);
+    }
+  }
+  return Object.fromEntries(hung) as Record<PictureName, Hung>;
+}
+
+/** What a picture is called where there is none. */
+const titles: Record<PictureName, string> = {
+  reconstructions: 'held-out images',
+  samples: 'samples',
+  'latent-grid': 'latent grid',
+  manifold: 'manifold',
+  traversals: 'traversals',
+  interpolation: 'interpolation',
+  scatter: 'latent space',
+  principal: 'principal axes',
+  histograms: 'μ and σ',
+  kl: 'KL per dimension',
+};

@@ -1,0 +1,73 @@
+import type { ImageBatch } from '../pictures/raster.ts';
+
+/*
+ * What there is to see, before it is drawn: as a raster (`draw.ts`) or on a page (`node/report`).
+ */
+
+interface Titled {
+  /** A few words. */
+  readonly title: string;
+  /** How to read it: a sentence or two. */
+  readonly caption: string;
+}
+
+/** Images in rows. */
+export interface Sheet extends Titled, ImageBatch {
+  readonly kind: 'sheet';
+  readonly pixels: Float32Array;
+  readonly columns: number;
+  readonly rowLabels?: readonly string[];
+  readonly columnLabels?: readonly string[];
+}
+
+/** Points in a plane, and images at some of them. */
+export interface Cloud extends Titled {
+  readonly kind: 'cloud';
+  /** [count, 2], row-major. */
+  readonly points: Float64Array;
+  /** For each point the training image that it stands for, and its class. */
+  readonly images: Uint32Array;
+  readonly labels: Uint8Array | null;
+  readonly heldOut: {
+    readonly points: Float64Array;
+    readonly labels: readonly number[] | null;
+    readonly images: ImageBatch & { readonly pixels: Uint8Array };
+  };
+  readonly xLabel: string;
+  readonly yLabel: string;
+  /** Whether both axes have the same unit, so that distances mean something. */
+  readonly sameUnits: boolean;
+}
+
+/** How often values fall into each of equally wide bins. */
+export interface Histogram {
+  readonly name: string;
+  readonly low: number;
+  readonly high: number;
+  /** Shares of all values, one per bin. */
+  readonly shares: readonly number[];
+  readonly mean: number;
+  readonly std: number;
+}
+
+/** Small histograms, a row for each latent dimension. */
+export interface Histograms extends Titled {
+  readonly kind: 'histograms';
+  readonly rows: readonly { readonly name: string; readonly cells: readonly Histogram[] }[];
+}
+
+/** One number for each of a few things. */
+export interface Bars extends Titled {
+  readonly kind: 'bars';
+  readonly unit: string;
+  readonly rows: readonly { readonly name: string; readonly value: number; readonly marked: boolean }[];
+  /** What it means that a row is marked, and that it is not. */
+  readonly marks: readonly [marked: string, unmarked: string];
+}
+
+export type Picture = Sheet | Cloud | Histograms | Bars;
+
+/** Why a model or its data have no such picture, in words for people. */
+export class NoPicture extends Error {
+  override name = 'NoPicture';
+}

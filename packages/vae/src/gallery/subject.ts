@@ -1,0 +1,223 @@
+import { noGrad } from '@tapegrad/autograd';
+import { Generator, type NumericArray, reshape, scope, type Tensor, tensor } from '@tapegrad/tensor';
+import type { Autoencoder, ImageShape } from '../models/model.ts';
+import type { Images } from '../pass.ts';
+import { type Codes, encodeAll, type LatentStatistics, latentStatistics } from '../statistics.ts';
+import type { Frame } from './codes.ts';
+import { NoPicture } from './picture.ts';
+
+/** Training images that the pictures of the latent space show. */
+export const SHOWN = 5000;
+/** Images decoded at a time. */
+const BATCH = 256;
+/** Keeps the pictures' random numbers apart from all others of the seed. */
+const STREAM = 5;
+
+export interface LabelledImages extends Images {
+  readonly labels: Uint8Array | null;
+}
+
+export interface SubjectData {
+  readonly shape: ImageShape;
+  readonly train: LabelledImages;
+  readonly test: LabelledImages;
+}
+
+/** An autoencoder that corrupts what it sees of an image. */
+type Corrupting = Autoencoder & { corrupt?(x: Tensor, noise: Generator): Tensor };
+
+/** The codes of images that are all finite. */
+export interface ShownCodes extends Codes {
+  /** Which training images they are of. */
+  readonly images: Uint32Array;
+}
+
+/** A model and images to look at it with. What several pictures need is computed once. */
+export class Subject {
+  readonly model: Autoencoder;
+  readonly data: SubjectData;
+  /** Images of the test set that every picture of a run shows, by index. */
+  readonly heldOut: readonly number[];
+  /** Numbers in a code. */
+  readonly size: number;
+  /** Whether a code is a vector, with dimensions to be looked at one by one, and not a map. */
+  readonly isVector: boolean;
+  #codes?: Promise<ShownCodes>;
+
+  constructor(model: Autoencoder, data: SubjectData, heldOut: readonly number[]) {
+    this.model = model;
+    this.data = data;
+    this.heldOut = heldOut;
+    this.size = model.latentShape.reduce((product, extent) => product * extent, 1);
+    this.isVector = model.latentShape.length === 1;
+  }
+
+  /** Bytes of images of the test set, one after the other. */
+  testImages(indices: readonly number[]): Uint8Array {
+    const { images, count } = this.data.test;
+    const size = this.model.pixelCount;
+    const bytes = new Uint8Array(indices.length * size);
+    indices.forEach((index, k) => {
+      if (!(index >= 0 && index < count))
+        throw new NoPicture(`there is no test image ${index}: there are ${count}`);
+      bytes.set(images.subarray(index * size, (index + 1) * size), k * size);
+    });
+    return bytes;
+  }
+
+  /** What images of the test set are called: their class, or else their place among those given. */
+  names(indices: readonly number[]): string[] {
+    const { labels } = this.data.test;
+    return indices.map((index, k) => `${labels?.[index] ?? k}`);
+  }
+
+  /** The codes of images of the test set, [indices.length, size]: the means, where a code has one. */
+  async encode(indices: readonly number[]): Promise<Float32Array> {
+    const bytes = this.testImages(indices);
+    return this.#read(() => this.model.encode(this.#normalized(bytes)).mean);
+  }
+
+  /** Pixels in [0, 1] of codes [n, size]. */
+  async decode(codes: Float32Array): Promise<Float32Array> {
+    const count = codes.length / this.size;
+    const pixels = new Float32Array(count * this.model.pixelCount);
+    for (let start = 0; start < count; start += BATCH) {
+      const part = codes.subarray(start * this.size, (start + BATCH) * this.size);
+      const shape = [part.length / this.size, ...this.model.latentShape];
+      const decoded = await this.#read(() => this.#decoded(tensor(part, { shape, device: this.#device })));
+      pixels.set(decoded, start * this.model.pixelCount);
+    }
+    return pixels;
+  }
+
+  /** Pixels of draws from the prior. */
+  async draw(count: number, seed: number): Promise<Float32Array> {
+    const noise = new Generator(seed, { stream: STREAM, device: this.#device });
+    const codes = await this.#read(() => this.model.prior(count, noise));
+    return this.decode(codes);
+  }
+
+  /** What the model makes of images of the test set, and what it was shown where it corrupts them. */
+  async reconstruct(
+    indices: readonly number[],
+  ): Promise<{ decoded: Float32Array; corrupted?: Float32Array }> {
+    const model: Corrupting = this.model;
+    const bytes = this.testImages(indices);
+    const forward = (x: Tensor) => model.pixels(model.forward(x));
+    if (!model.corrupt) return { decoded: await this.#read(() => forward(this.#normalized(bytes))) };
+    const noise = new Generator(0, { stream: STREAM, device: this.#device });
+    const seen = await this.#read(() => model.corrupt!(this.#normalized(bytes), noise));
+    const { scale, shift } = model.normalization;
+    const shape = [indices.length, ...model.imageShape];
+    return {
+      decoded: await this.#read(() => forward(tensor(seen, { shape, device: this.#device }))),
+      corrupted: seen.map((value) => (value - shift) / (255 * scale)),
+    };
+  }
+
+  /** The codes of the first training images. */
+  codes(): Promise<ShownCodes> {
+    this.#codes ??= this.#encodeShown();
+    return this.#codes;
+  }
+
+  async #encodeShown(): Promise<ShownCodes> {
+    if (!this.isVector) throw new NoPicture(`a code is ${this.model.latentShape.join('x')}, not a vector`);
+    const { images, count } = this.data.train;
+    const shown = { images, count: Math.min(SHOWN, count) };
+    const codes = finiteOf(await encodeAll(this.model, shown, this.#device));
+    if (codes.count === 0) throw new NoPicture('the codes are not finite: the training has failed');
+    return codes;
+  }
+
+  /** Of those codes; undefined where the encoder is not stochastic. */
+  async statistics(): Promise<LatentStatistics | undefined> {
+    return latentStatistics(await this.codes());
+  }
+
+  /** Mean and standard deviation of each dimension's codes. */
+  async moments(): Promise<{ mean: number[]; std: number[] }> {
+    const { means, count, size } = await this.codes();
+    const mean = new Array<number>(size).fill(0);
+    const square = new Array<number>(size).fill(0);
+    for (let i = 0; i < means.length; i++) mean[i % size]! += means[i]! / count;
+    for (let i = 0; i < means.length; i++) square[i % size]! += (means[i]! - mean[i % size]!) ** 2 / count;
+    return { mean, std: square.map(Math.sqrt) };
+  }
+
+  /** Latent dimensions by what they tell of an image: by KL, or by the variance of their codes where there is none. */
+  async dimensions(): Promise<number[]> {
+    const statistics = await this.statistics();
+    const weight = statistics?.kl ?? (await this.moments()).std;
+    return [...weight.keys()].sort((a, b) => weight[b]! - weight[a]!);
+  }
+
+  /** The prior's, or where there is none the codes' own. */
+  async frame(): Promise<Frame> {
+    if (await this.statistics()) return origin(this.size);
+    const { mean, std } = await this.moments();
+    return { center: mean, scale: std };
+  }
+
+  get #device() {
+    return this.model.parameters()[0]!.device;
+  }
+
+  #normalized(bytes: Uint8Array): Tensor {
+    return normalized(this.model, bytes);
+  }
+
+  #decoded(z: Tensor): Tensor {
+    return this.model.pixels(this.model.decode(z));
+  }
+
+  async #read(make: () => Tensor): Promise<Float32Array> {
+    this.model.eval();
+    let output: Tensor;
+    try {
+      output = scope(() => noGrad(() => reshape(make(), [-1])));
+    } finally {
+      this.model.train();
+    }
+    const values: NumericArray = await output.data();
+    output.dispose();
+    return Float32Array.from(values);
+  }
+}
+
+/** Bytes as a model sees them: [n, c, h, w]. */
+export function normalized(model: Autoencoder, bytes: Uint8Array): Tensor {
+  const { scale, shift } = model.normalization;
+  const values = Float32Array.from(bytes, (byte) => byte * scale + shift);
+  const shape = [bytes.length / model.pixelCount, ...model.imageShape];
+  return tensor(values, { shape, device: model.parameters()[0]!.device });
+}
+
+/** The frame of N(0, 1). */
+export const origin = (size: number): Frame => ({
+  center: new Float64Array(size),
+  scale: new Float64Array(size).fill(1),
+});
+
+/** Leaves out the images whose codes are no numbers. */
+function finiteOf({ count, size, means, logSigmas, errors }: Codes): ShownCodes {
+  const allFinite = (values: Float32Array, row: number) =>
+    values.subarray(row * size, (row + 1) * size).every(Number.isFinite);
+  const images = Uint32Array.from({ length: count }, (_, i) => i).filter(
+    (row) => allFinite(means, row) && (!logSigmas || allFinite(logSigmas, row)),
+  );
+  const kept = (values: Float32Array, width: number) =>
+    images.length === count
+      ? values
+      : Float32Array.from({ length: images.length * width }, (_, i) => {
+          return values[images[Math.floor(i / width)]! * width + (i % width)]!;
+        });
+  return {
+    count: images.length,
+    size,
+    images,
+    means: kept(means, size),
+    errors: kept(errors, 1),
+    ...(logSigmas && { logSigmas: kept(logSigmas, size) }),
+  };
+}

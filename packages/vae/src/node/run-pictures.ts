@@ -1,0 +1,32 @@
+import { drawPicture, type Hung, Subject } from '../gallery/index.ts';
+import type { Autoencoder } from '../models/index.ts';
+import { encodePng } from '../pictures/png.ts';
+import type { Raster } from '../pictures/raster.ts';
+import { type Dataset, heldOutDigits } from './data/datasets.ts';
+import type { RunConfig } from './run.ts';
+import type { RunFolder } from './run-folder.ts';
+
+/** A model with the images that its pictures show. */
+export const subjectOf = (model: Autoencoder, data: Dataset): Subject =>
+  new Subject(model, data, heldOutDigits(data));
+
+/** What stands before the title of every picture of a run. */
+export const headingOf = ({ model, latent }: Pick<RunConfig, 'model' | 'latent'>): string =>
+  `${model} (d = ${latent})`;
+
+/** Writes `images/<name>.png` and returns its path. */
+export function writePicture(folder: RunFolder, name: string, raster: Raster): string {
+  folder.writeImage(`${name}.png`, encodePng(raster));
+  return folder.file(`images/${name}.png`);
+}
+
+/** Writes those that there are. */
+export function writePictures(folder: RunFolder, all: Readonly<Record<string, Hung>>, heading: string): void {
+  for (const [name, picture] of Object.entries(all)) {
+    if (picture.kind !== 'absent') writePicture(folder, name, drawPicture(picture, heading));
+  }
+}
+
+/** The file of an epoch's reconstructions, without its ending. */
+export const epochPicture = (epoch: number): string =>
+  `reconstructions-epoch-${String(epoch).padStart(3, '0')}`;
