@@ -160,7 +160,7 @@ const BAD: [name: string, args: string[], message: RegExp][] = [
   [
     'an empty dataset',
     ['train', 'vae', '--data', emptyFolder(at('empty'))],
-    /holds no train-images-idx3-ubyte/,
+    /holds no images: no .jpg, .jpeg or .png/,
   ],
   [
     'a dataset that is a file',

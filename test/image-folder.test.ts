@@ -352,6 +352,18 @@ test('division: a single folder is no class, nor are folders beside images', () 
   assert.equal(divide(['x/a.jpg', 'y/b.jpg', 'c.jpg']).train, ['c.jpg', 'x/a.jpg']);
 });
 
+test('division: labels are bytes: more classes than 256 are none', () => {
+  const classes = (count: number) => named('', count).map((name) => `${name}/0.jpg`);
+  assert.is(divide(classes(256)).train[0], '00000.jpg/0.jpg=0');
+  assert.is(divide(classes(257)).train[0], '00000.jpg/0.jpg');
+});
+
+test('division: a tenth of all, where the classes have too few images for a tenth', () => {
+  const { train, test: held } = divide(['a', 'b', 'c', 'd', 'e'].flatMap((name) => named(`${name}/`, 7)));
+  assert.equal(held, ['b/00006.jpg=1', 'd/00006.jpg=3', 'e/00006.jpg=4']);
+  assert.is(train.length, 32);
+});
+
 test('division: folders train and test, with classes', () => {
   const paths = ['d/Train/cat/1.png', 'd/Train/dog/2.png', 'd/test/dog/3.png', 'd/val/cat/4.png'];
   assert.equal(divide(paths), {
@@ -579,6 +591,12 @@ test('folder: bad images are refused by name, or skipped with a note', async () 
   let count = 0;
   await load(root, { badImages: 'skip', progress: () => count++ });
   assert.is(count, 18);
+});
+
+test('folder: a name that is no UTF-8 is a file that cannot be read', async () => {
+  const path = put('latin1', twenty);
+  writeFileSync(Buffer.concat([Buffer.from(`${path}/cat/x`), Buffer.of(0xe9), Buffer.from('.png')]), 'x');
+  await refused(load(path), /1 of 21 images cannot be used: cat\/x\ufffd.png \(cannot read it: no such file/);
 });
 
 const root = process.getuid?.() === 0;

@@ -29,7 +29,7 @@ const TEST_FOLDERS = ['test', 'val', 'valid', 'validation'];
  * Divides a folder's images into a training and a test set, and finds their classes. In this order:
  * - CelebA's `list_eval_partition.txt` (or `.csv`), in the folder or beside it: 0 is training, 2 is test, 1 is left out;
  * - subfolders `train` and `test` (or else `val`, `valid`, `validation`);
- * - the last tenth of each class, by name, at most 10,000 images in all, is the test set.
+ * - the last tenth of each class, by name, at most 10,000 images in all and one at least, is the test set.
  *
  * If all images lie in subfolders, 2 to 256, their names are the classes, as in torchvision's `ImageFolder`. Then
  * the classes take turns in the order of the images, so that the first N hold some of each. A single folder in which
@@ -144,16 +144,18 @@ function byClass({ files, labels }: Part): number[][] {
   return [...groups.values()];
 }
 
+/** As many of each class as its size demands, to the image: what one class owes in fractions, the next one pays. */
 function lastTenth(all: Part): [train: Part, test: Part] {
   const total = all.files.length;
-  const share = Math.min(TEST_SHARE, MOST_TEST_IMAGES / total);
-  const groups = byClass(all);
-  const test = new Set(
-    groups.flatMap((group) => group.slice(group.length - Math.floor(group.length * share))),
-  );
-  // A few images: the last of the largest class, if another remains to train on.
-  if (test.size === 0 && total > 1)
-    test.add(groups.reduce((largest, group) => (group.length > largest.length ? group : largest)).at(-1)!);
+  const quota = Math.min(Math.max(1, Math.floor(total * TEST_SHARE)), MOST_TEST_IMAGES, total - 1);
+  const test = new Set<number>();
+  let before = 0;
+  for (const group of byClass(all)) {
+    const upTo = Math.floor(((before + group.length) * quota) / total);
+    const own = upTo - Math.floor((before * quota) / total);
+    for (const index of group.slice(group.length - own)) test.add(index);
+    before += group.length;
+  }
   return [only(all, (_, i) => !test.has(i)), only(all, (_, i) => test.has(i))];
 }
 
