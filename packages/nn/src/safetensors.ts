@@ -253,7 +253,7 @@ const isCounts = (value: unknown): value is number[] =>
 // -------------------------------------------------------------------------------------------------- half precision
 
 /** IEEE 754 binary16: 1 sign bit, 5 of exponent (bias 15), 10 of fraction. Every value is exact in float32. */
-function float16ToFloat32(bits: number): number {
+export function float16ToFloat32(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 0x1f;
   const fraction = bits & 0x3ff;
@@ -266,7 +266,7 @@ const word = new Uint32Array(1);
 const wordAsFloat = new Float32Array(word.buffer);
 
 /** bfloat16 is the upper half of a float32. */
-function bfloat16ToFloat32(bits: number): number {
+export function bfloat16ToFloat32(bits: number): number {
   word[0] = bits << 16;
   return wordAsFloat[0]!;
 }

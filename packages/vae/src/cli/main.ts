@@ -3,6 +3,7 @@ import { UserError } from '../node/errors.ts';
 import { doctorCommand } from './doctor.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
+import { importCommand } from './import.ts';
 import { pictureCommands } from './pictures.ts';
 import { trainCommand } from './train.ts';
 
@@ -36,6 +37,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     trainCommand(),
     evaluateCommand(),
     exportCommand(),
+    importCommand(),
     ...pictureCommands(),
   ]) {
     program.addCommand(command.copyInheritedSettings(program).exitOverride());

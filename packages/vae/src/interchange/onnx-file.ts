@@ -9,8 +9,8 @@ import { bytes, type Encoded, float, integer, integers, message, text } from './
 const OPSET = 17;
 const IR_VERSION = 8;
 
-export type ElementType = 'float32' | 'int32' | 'uint32' | 'int64';
-const elementTypes: Record<ElementType, number> = { float32: 1, int32: 6, int64: 7, uint32: 12 };
+export type ElementType = 'float32' | 'float16' | 'int32' | 'uint32' | 'int64';
+const elementTypes: Record<ElementType, number> = { float32: 1, int32: 6, int64: 7, float16: 10, uint32: 12 };
 export const elementType = (name: ElementType): number => elementTypes[name];
 
 /** Numbers are integers where they are in a list named `…s` of ONNX's integer attributes; floats are marked. */
