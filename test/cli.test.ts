@@ -94,20 +94,20 @@ test('train: a small run leaves all files, and says one line an epoch where ther
     /^vae-mlp: [\d,]+ parameters; compiling its kernels\nepoch 1\/1, \d+:\d\d: loss [\d.]+, test [\d.]+ \(reconstruction [\d.]+, kl [\d.]+\)\ndone: .*vae-mlp-done\n$/,
   );
   assert.is(first.stdout, '');
+  const files = contents(done).map((line) => line.split(' ')[0]!.replace(/\d{10}/, 'TIME'));
+  const pictures = ['latent-grid', 'reconstructions-epoch-001', 'reconstructions', 'samples'];
+  for (const picture of pictures) assert.ok(files.includes(`images/${picture}.png`), picture);
   assert.equal(
-    contents(done).map((line) => line.split(' ')[0]!.replace(/\d{10}/, 'TIME')),
+    files.filter((name) => !/^images\/[a-z0-9-]+\.png$/.test(name)),
     [
       'config.json',
       'events.out.tfevents.TIME.tapegrad',
       'images',
-      'images/latent-grid.png',
-      'images/reconstructions-epoch-001.png',
-      'images/reconstructions.png',
-      'images/samples.png',
       'metrics.jsonl',
+      'report.html',
       'state.safetensors',
       'weights.safetensors',
-    ],
+    ].filter((name) => name !== 'report.html' || files.includes(name)),
   );
 });
 
@@ -127,9 +127,21 @@ const BAD: [name: string, args: string[], message: RegExp][] = [
   [
     'an unknown model',
     ['train', 'vea'],
-    /no model is named 'vea'; did you mean 'vae'\? \(known: ae, vae, vae-mlp\)/,
+    /no model is named 'vea'; did you mean 'vae'\? \(known: ae, .*\bvae-mlp\b.*\)/,
   ],
-  ['no model', ['train'], /name a model \(ae, vae, vae-mlp\) or a run with --resume/],
+  ['no model', ['train'], /name a model \(ae, .*\) or a run with --resume/],
+  [
+    'an option of another model',
+    ['train', 'ae', '--beta', '2'],
+    /ae has no --beta; it takes --network, --latent/,
+  ],
+  [
+    'a choice that is none',
+    ['train', 'vae', '--warmup', 'quadratic'],
+    /--warmup.*'quadratic'.*one of none, linear, cyclical/,
+  ],
+  ['no images a sample', ['train', 'iwae', '--samples', '0'], /--samples.*'0'.*whole number, 1 or more/],
+  ['no length of a warm-up', ['train', 'vae', '--warmup-epochs', '0'], /--warmup-epochs.*'0'.*above 0/],
   [
     'latent 0',
     ['train', 'vae', '--latent', '0'],
@@ -367,6 +379,20 @@ test('evaluate: figures as a table, and as one JSON object', async () => {
   assert.is(result.images, 60);
   assert.equal(result.test, record.test, 'the same as at the end of training');
   assert.equal(result.nats, record.nats);
+  assert.is(result.bitsPerDimension, undefined, 'cross-entropy of grey pixels is no likelihood');
+  assert.match(result.notes[0], /no likelihood/);
+  assert.equal([result.importanceWeighted.samples, result.importanceWeighted.images], [100, 60]);
+  assert.ok(result.importanceWeighted.logLikelihood > result.nats.elbo, 'the tighter bound');
+  assert.is(result.effectiveBeta, 1);
+  assert.is(result.latent.kl.length, 20);
+  const total = result.latent.kl.reduce((sum: number, kl: number) => sum + kl, 0);
+  assert.ok(Math.abs(total - result.nats.kl) < 1e-4, 'KL per dimension adds up to the KL');
+  assert.ok(result.reconstruction.mse > 0 && result.reconstruction.mse < 1);
+});
+
+test('evaluate: no importance weights when none are asked for', async () => {
+  const { stdout } = await tapegrad(['evaluate', done, '--adapter', adapter, '--json', '--samples', '0']);
+  assert.is(JSON.parse(stdout).importanceWeighted, undefined);
 });
 
 for (const [command, file] of [
