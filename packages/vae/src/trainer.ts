@@ -10,6 +10,7 @@ import {
   keep,
   mul,
   type NumericArray,
+  type Program,
   scope,
   show,
   type Tensor,
@@ -262,6 +263,25 @@ export class Trainer {
       `the test loss is not finite after step ${this.step} (${list(figures)})`,
       origin,
     );
+  }
+
+  /**
+   * Runs the captured step a few times with a timestamp around every launch, and undoes the steps.
+   * @returns the program and the median time of each of its launches, in nanoseconds
+   * @throws if the adapter has no timestamps
+   */
+  async profile(replays = 5): Promise<{ program: Program; nanoseconds: number[] }> {
+    await this.prepare();
+    const program = this.#trainingStep.programs[0]!;
+    const snapshot = this.#takeSnapshot();
+    const times: number[][] = [];
+    for (let i = 0; i < replays; i++) times.push(await program.profile());
+    this.#goBack(snapshot);
+    const middle = Math.floor(replays / 2);
+    const nanoseconds = times[0]!.map(
+      (_, launch) => times.map((list) => list[launch]!).sort((a, b) => a - b)[middle]!,
+    );
+    return { program, nanoseconds };
   }
 
   #startEpoch(): void {

@@ -231,6 +231,7 @@ function runNaive(gpu: Kernels, task: Contraction, a: Tensor, b: Tensor, c: Tens
     outputs: [c],
     inputs: [a, b],
     uniforms: [...addresses(task), outputs],
+    flops: 2 * outputs * product(task.sums),
     workgroups: Math.ceil(outputs / WORKGROUP),
   });
 }
@@ -280,6 +281,7 @@ function runTiled(
     outputs: [c],
     inputs: [a, b],
     uniforms,
+    flops: 2 * task.batch * task.rows * columns * sums,
     workgroups: groups,
   });
 }

@@ -30,6 +30,8 @@ export interface Launch {
   readonly uniforms: readonly (number | Float)[];
   /** Workgroups: a count (spread over x and y by itself; see `group_index` in the prelude) or exact extents. */
   readonly workgroups: number | readonly [number, number, number];
+  /** Floating-point operations, where the op counts them: what a profile makes a rate of. */
+  readonly flops?: number;
   /** What lets a captured program merge this launch with its neighbours: see `fuse.ts`. */
   readonly fusion?: Fusion;
 }
@@ -48,6 +50,13 @@ export type Fusion =
       readonly expression: string;
       readonly parameters: readonly number[];
     };
+
+/** Lanes of a subgroup, where an adapter has but one size of them, so that a workgroup can be exactly one. */
+export function subgroupSize({ subgroups }: Pick<Kernels, 'subgroups'>): number | undefined {
+  return subgroups && subgroups.min === subgroups.max && [4, 8, 16, 32].includes(subgroups.min)
+    ? subgroups.min
+    : undefined;
+}
 
 /** What an op's kernel may ask of the WebGPU device. */
 export interface Kernels {

@@ -1,13 +1,13 @@
 import { setDefaultDevice } from '@tapegrad/tensor';
-import { openDevice } from '@tapegrad/tensor/node';
+import { type FindOptions, openDevice } from '@tapegrad/tensor/node';
 import { UserError } from '../node/errors.ts';
 
 export const ADAPTER_HELP = 'auto, gpu, lavapipe, swiftshader, or part of a name';
 
 /** Opens the adapter, says on stderr which one it is, and makes it the default. */
-export async function openAdapter(choice: string) {
+export async function openAdapter(choice: string, options: Pick<FindOptions, 'toggles'> = {}) {
   try {
-    const device = await openDevice(choice);
+    const device = await openDevice(choice, options);
     process.stderr.write(`${device.found.announcement}\n`);
     setDefaultDevice(device);
     return device;

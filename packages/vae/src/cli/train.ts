@@ -21,6 +21,7 @@ import { type RunState, readRunState, trainRun } from '../node/train-run.ts';
 import { ADAPTER_HELP, openAdapter } from './device.ts';
 import { loadingReport } from './loading.ts';
 import { optionParser, whole } from './options.ts';
+import { exactTimes, profiler } from './profile.ts';
 import { jsonReport, progressReport } from './progress.ts';
 
 export interface TrainOptions extends Partial<ModelOptions & TrainingOptions> {
@@ -32,6 +33,7 @@ export interface TrainOptions extends Partial<ModelOptions & TrainingOptions> {
   limit?: number;
   logEvery?: number;
   tensorboard?: boolean;
+  profile?: string | true;
   resume?: string;
   out?: string;
   force?: boolean;
@@ -59,6 +61,10 @@ export function trainCommand(): Command {
     .option('--out <dir>', 'the run folder (default: runs/MODEL-DATE)')
     .option('--force', 'replace a run that is in the folder')
     .option('--resume <run>', 'go on with a run; --epochs N trains until N epochs are done')
+    .option(
+      '--profile [file]',
+      'time every launch of a step at the end, for Perfetto (default: RUN/profile.json)',
+    )
     .option('--adapter <which>', ADAPTER_HELP, 'auto')
     .option('--json', 'a JSON object a line on stdout instead of the progress bar');
   addTunable(command);
@@ -132,7 +138,8 @@ async function train(name: string | undefined, options: TrainOptions): Promise<v
   const report = options.json ? jsonReport() : progressReport(plan.config);
   const data = await loadData(plan.config, { ...loadingReport(), note: report.note });
   plan.checkData?.(data.checksums);
-  const device = await openAdapter(options.adapter);
+  const device = await openAdapter(options.adapter, options.profile ? exactTimes : {});
+  const profile = options.profile && profiler(device, model, options);
   const { name: adapter, driver, kind } = device.found;
   const interruption = catchInterrupts(report.note);
   try {
@@ -151,6 +158,7 @@ async function train(name: string | undefined, options: TrainOptions): Promise<v
       resume: plan.state,
       listener: report,
       stop: () => interruption.signal !== undefined,
+      ...(profile ? { finished: profile } : {}),
       device,
     });
     report.end(plan.path, complete);

@@ -27,8 +27,8 @@ export const runFiles = {
   state: 'state.safetensors',
 } as const;
 
-/** Folders that a run fills. */
-const runFolders = ['images', 'export'];
+/** Folders that a run fills, and what it writes only if asked. */
+const runFolders = ['images', 'export', 'profile.json'];
 
 /** One line of `metrics.jsonl`. Losses that are not finite are stored as null, since JSON has no NaN. */
 export interface MetricsRecord {
@@ -199,30 +199,34 @@ export class RunFolder {
    * @param name may be in a subfolder, which is made when needed
    */
   writeAtomically(name: string, content: Uint8Array | string): void {
-    const path = this.file(name);
-    const temporary = join(dirname(path), `.${basename(path)}.tmp`);
-    attempt(`${path}: cannot write it`, () => {
-      mkdirSync(dirname(path), { recursive: true });
-      try {
-        const file = openSync(temporary, 'w');
-        try {
-          writeFileSync(file, content);
-          fsyncSync(file);
-        } finally {
-          closeSync(file);
-        }
-        renameSync(temporary, path);
-      } catch (error) {
-        quietly(() => rmSync(temporary, { force: true }));
-        throw error;
-      }
-    });
+    writeWhole(this.file(name), content);
   }
 
   /** Writes `images/<name>`, an encoded PNG. */
   writeImage(name: string, png: Uint8Array): void {
     this.writeAtomically(join('images', name), png);
   }
+}
+
+/** Writes a file under another name, and renames it when it is whole on the disk. Makes its folder. */
+export function writeWhole(path: string, content: Uint8Array | string): void {
+  const temporary = join(dirname(path), `.${basename(path)}.tmp`);
+  attempt(`${path}: cannot write it`, () => {
+    mkdirSync(dirname(path), { recursive: true });
+    try {
+      const file = openSync(temporary, 'w');
+      try {
+        writeFileSync(file, content);
+        fsyncSync(file);
+      } finally {
+        closeSync(file);
+      }
+      renameSync(temporary, path);
+    } catch (error) {
+      quietly(() => rmSync(temporary, { force: true }));
+      throw error;
+    }
+  });
 }
 
 /** The files of a run that a folder holds. */

@@ -46,6 +46,8 @@ export interface RunRequest {
   readonly listener: Listener;
   /** Asked after every window of steps: true ends the run there, with a checkpoint. */
   readonly stop: () => boolean;
+  /** Called when all epochs are done and everything is written. */
+  readonly finished?: (trainer: Trainer, folder: RunFolder) => Promise<void>;
   readonly device?: Device;
 }
 
@@ -98,6 +100,7 @@ export async function trainRun(request: RunRequest): Promise<boolean> {
       await checkpoint(run);
     }
     await lastPictures(run);
+    await request.finished?.(trainer, folder);
   } catch (error) {
     throw explained(error, folder);
   }
