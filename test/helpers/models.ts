@@ -31,7 +31,7 @@ export function contextOn(where: Generator['state']['device'], { seed = 5, epoch
  */
 export async function gradcheckLoss(
   build: (generator: Generator) => Autoencoder,
-  { batch = 3, order = 1 as 1 | 2, epoch = 0, tolerance = 1e-6 } = {},
+  { batch = 3, order = 1 as 1 | 2, epoch = 0, epsilon = 1e-5, tolerance = 1e-6 } = {},
 ): Promise<void> {
   const model = build(new Generator(1, { device: referenceDevice }));
   const pixels = new Generator(2, { device: referenceDevice }).uniform([batch, ...model.imageShape]);
@@ -51,7 +51,7 @@ export async function gradcheckLoss(
     }
   };
   const values = places.map(({ owner, key }) => (owner[key] as Tensor).detach());
-  await gradcheck(loss, values, { order, tolerance });
+  await gradcheck(loss, values, { order, epsilon, tolerance });
 }
 
 /** Where a model holds its parameters: properties of its modules. */
