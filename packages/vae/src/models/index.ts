@@ -9,10 +9,11 @@ import { sparseAe } from './sparse-ae.ts';
 import { vae } from './vae.ts';
 import { vaeBlog } from './vae-blog.ts';
 import { vaeMlp } from './vae-mlp.ts';
+import { vqVae } from './vq-vae.ts';
 
 /** Every model that can be trained by name. */
 export const models: ReadonlyMap<string, ModelSpec> = new Map(
-  [ae, denoisingAe, sparseAe, contractiveAe, vae, betaVae, vaeMlp, vaeBlog, hvae, iwae].map((spec) => [
+  [ae, denoisingAe, sparseAe, contractiveAe, vae, betaVae, vaeMlp, vaeBlog, hvae, iwae, vqVae].map((spec) => [
     spec.name,
     spec,
   ]),
@@ -20,6 +21,7 @@ export const models: ReadonlyMap<string, ModelSpec> = new Map(
 
 export * from './ae.ts';
 export * from './beta-vae.ts';
+export * from './codebook.ts';
 export * from './contractive-ae.ts';
 export * from './corruption.ts';
 export * from './denoising-ae.ts';
@@ -33,3 +35,4 @@ export * from './sparse-ae.ts';
 export * from './vae.ts';
 export * from './vae-blog.ts';
 export * from './vae-mlp.ts';
+export * from './vq-vae.ts';

@@ -75,7 +75,11 @@ export const modelOptions = {
   codebook: choice(['ema', 'loss'], 'how its vectors learn: moving averages, or a loss of their own'),
   commitment: real({ least: 0 }, 0.25, 'weight of the commitment loss'),
   decay: real({ least: 0, below: 1 }, 0.99, 'of the moving averages'),
-  restart: real({ least: 0 }, 1, 'images a step under which a code counts as dead and starts anew; 0: never'),
+  restart: real(
+    { least: 0 },
+    1,
+    'uses a step (moving average) under which a code counts as dead and starts anew; 0: never',
+  ),
   levels: whole(1, 2, 'layers of latent variables'),
   samples: whole(1, 5, 'k, importance samples of an image'),
   pixelMean: real({}, 0.1307, 'subtracted from a pixel in [0, 1]; folders of images: 0.5'),

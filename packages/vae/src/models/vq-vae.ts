@@ -1,0 +1,189 @@
+import { Conv2d, ConvTranspose2d, ReLU, Sequential } from '@tapegrad/nn';
+import type { NumericArray } from '@tapegrad/tensor';
+import {
+  add,
+  constant,
+  type Generator,
+  matmul,
+  mul,
+  permute,
+  reshape,
+  type Shape,
+  square,
+  sub,
+  sum,
+  type Tensor,
+} from '@tapegrad/tensor';
+import type { Figures } from '../pass.ts';
+import { imageOptions, reconstructionUnits } from './ae.ts';
+import { Codebook, drawIndices, perplexity } from './codebook.ts';
+import {
+  Autoencoder,
+  type Code,
+  type Context,
+  type ImageShape,
+  type ModelSpec,
+  type Nats,
+  type Objective,
+} from './model.ts';
+import type { ModelOptions } from './options.ts';
+
+/**
+ * The vector-quantized VAE (van den Oord et al. 2017). The encoder gives D numbers at each place of a grid a quarter of
+ * the image's size, z; each is replaced by the nearest vector of a codebook, e; the decoder sees nothing but these:
+ *
+ *     loss = −log p(x | e) + β·‖z − sg(e)‖²                     `--codebook ema`: the codes are moving averages of z
+ *     loss = −log p(x | e) + β·‖z − sg(e)‖² + ‖sg(z) − e‖²      `--codebook loss`
+ *
+ * where sg stops the gradient. That of the decoder's input passes straight through to z: the decoder is given
+ * z + sg(e − z). The squares are reduced like the reconstruction, by means over all numbers or sums for each image.
+ *
+ * With normalized pixels and the Gaussian likelihood, `reconstruction` is the share of the pixels' variance that is lost:
+ * their variance over the training set is 1.
+ */
+export class VectorQuantizedVAE extends Autoencoder {
+  /** `quantization`: ‖z − e‖², which the last two terms of the loss weigh. */
+  readonly figures: readonly string[] = ['reconstruction', 'quantization'];
+  /** `codes`: how often each was used. */
+  override readonly tallies: Readonly<Record<string, number>>;
+  readonly encoder: Sequential;
+  readonly codebook: Codebook;
+  readonly decoder: Sequential;
+  readonly #options: ModelOptions;
+  readonly #grid: readonly [height: number, width: number];
+
+  constructor(imageShape: ImageShape, options: ModelOptions, generator: Generator) {
+    super(imageShape, options, generator);
+    const [channels, height, width] = imageShape;
+    if (height % 4 !== 0 || width % 4 !== 0) {
+      throw new Error(
+        `vq-vae: its convolutions halve the image twice, but ${height}x${width} is no multiple of 4: use another image size`,
+      );
+    }
+    const { hidden, latent } = options;
+    const half = Math.ceil(hidden / 2);
+    const strided = { stride: 2, padding: 1, bias: false, generator };
+    this.encoder = new Sequential(
+      new Conv2d(channels, half, 4, strided),
+      new ReLU(),
+      new Conv2d(half, hidden, 4, strided),
+      new ReLU(),
+      new Conv2d(hidden, latent, 1, { generator }),
+    );
+    this.codebook = new Codebook(latent, options, generator);
+    this.decoder = new Sequential(
+      new Conv2d(latent, hidden, 3, { padding: 1, generator }),
+      new ReLU(),
+      new ConvTranspose2d(hidden, half, 4, strided),
+      new ReLU(),
+      new ConvTranspose2d(half, channels, 4, strided),
+    );
+    this.tallies = { codes: options.codes };
+    this.#options = options;
+    this.#grid = [height / 4, width / 4];
+  }
+
+  /** [D, h/4, w/4]. */
+  override get latentShape(): Shape {
+    return [this.latent, ...this.#grid];
+  }
+
+  /** Places of the grid: codes in an image. */
+  get places(): number {
+    return this.#grid[0] * this.#grid[1];
+  }
+
+  /** The numbers of the codes of images: int32 [B, h/4, w/4]. */
+  indices(x: Tensor): Tensor {
+    return reshape(this.codebook.nearest(rowsOf(this.encoder.forward(x))), [x.shape[0]!, ...this.#grid]);
+  }
+
+  /** The quantized latents: [B, D, h/4, w/4]. */
+  encode(x: Tensor): Code {
+    return { mean: this.#image(this.codebook.forward(rowsOf(this.encoder.forward(x)))) };
+  }
+
+  /** Takes quantized latents (others too, but has never seen any). */
+  decode(z: Tensor): Tensor {
+    return this.decoder.forward(z);
+  }
+
+  /** Every place's code drawn uniformly: the prior of the bound, but places are not independent, so this gives noise. */
+  override prior(count: number, noise: Generator): Tensor {
+    const indices = drawIndices(count * this.places, this.codebook.count, noise);
+    return this.#image(this.codebook.lookUp(indices));
+  }
+
+  objective(x: Tensor, { noise }: Context): Objective {
+    const { codebook, commitment } = this.#options;
+    const z = this.encoder.forward(x);
+    const rows = rowsOf(constant(z));
+    const assigned = this.codebook.oneHot(this.codebook.nearest(rows));
+    const used = sum(assigned, 0);
+    const codes = matmul(assigned, this.codebook.weight);
+    if (this.training) this.codebook.learn(rows, assigned, used, noise);
+
+    const gap = sub(z, this.#image(constant(codes)));
+    const quantization = this.#reduced(square(gap));
+    const reconstruction = this.reconstruction(this.decode(sub(z, constant(gap))), x);
+    let loss = add(reconstruction, mul(quantization, commitment));
+    if (codebook === 'loss') loss = add(loss, this.#reduced(square(sub(rows, codes))));
+    return { loss, parts: { reconstruction, quantization }, tallies: { codes: used } };
+  }
+
+  /** As the reconstruction is reduced. */
+  #reduced(squares: Tensor): Tensor {
+    const images = squares.size / (this.latent * this.places);
+    return mul(sum(squares), 1 / (this.reduction === 'mean' ? squares.size : images));
+  }
+
+  /** Rows [B·h·w, D] → [B, D, h, w]. */
+  #image(rows: Tensor): Tensor {
+    return permute(reshape(rows, [-1, ...this.#grid, this.latent]), [0, 3, 1, 2]);
+  }
+
+  /** With q(z | x) certain and p(z) uniform, the KL divergence is the codes' length, a constant. */
+  override nats({ reconstruction }: Figures): Nats {
+    const nats = this.reconstructionNats(reconstruction!);
+    const kl = this.places * Math.log(this.codebook.count);
+    return { elbo: -(nats + kl), reconstruction: nats, kl };
+  }
+
+  /** `perplexity`: how many codes an epoch used, as it were, 1 to K. */
+  override tallied({ codes }: Readonly<Record<string, NumericArray>>): Figures {
+    return { perplexity: perplexity(codes!) };
+  }
+}
+
+/** [B, D, h, w] → the vectors of all places, [B·h·w, D]. */
+const rowsOf = (z: Tensor): Tensor => reshape(permute(z, [0, 2, 3, 1]), [-1, z.shape[1]!]);
+
+const { network: _, ...options } = imageOptions;
+
+export const vqVae: ModelSpec = {
+  name: 'vq-vae',
+  summary: 'vector-quantized VAE: a grid of codes from a codebook, moving averages or a loss',
+  defaults: {
+    ...options,
+    latent: 16,
+    hidden: 32,
+    codes: 128,
+    codebook: 'ema',
+    commitment: 0.25,
+    decay: 0.99,
+    restart: 1,
+    batchSize: 128,
+    epochs: 30,
+    lr: 1e-3,
+    beta1: 0.9,
+    beta2: 0.999,
+    binarize: 'none',
+  },
+  units: (options) => {
+    const { reduction, commitment, codebook } = options;
+    const weight = codebook === 'loss' ? `(1 + ${commitment})` : commitment;
+    const distance = reduction === 'mean' ? 'mean squared distance' : 'squared distance';
+    return `${reconstructionUnits(options)} + ${weight} · ${distance} from the codes`;
+  },
+  build: (imageShape, options, generator) => new VectorQuantizedVAE(imageShape, options, generator),
+};
