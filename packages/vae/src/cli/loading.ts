@@ -8,7 +8,7 @@ export function loadingReport(): Required<LoadingListener> {
     barCompleteChar: '█',
     barIncompleteChar: '░',
     barsize: 24,
-    hideCursor: true,
+    hideCursor: false, // an interruption here ends the process at once
     clearOnComplete: true,
     stream: process.stderr,
   });

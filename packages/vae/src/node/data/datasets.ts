@@ -23,7 +23,10 @@ export interface Dataset {
   shape: readonly [channels: number, height: number, width: number];
   train: Split;
   test: Split;
-  /** SHA-256 of each IDX file's uncompressed content, under the file's usual name; of all images of a half (`train`, `test`). */
+  /**
+   * SHA-256 of the uncompressed content of each IDX file, under the file's usual name; or of all image files of a half,
+   * under `train` and `test`.
+   */
   checksums: Record<string, string>;
   /** Of pixels in [0, 1], where MNIST's, which the models have as their default, does not suit. */
   normalization?: { mean: number; std: number };
