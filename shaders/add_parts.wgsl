@@ -10,8 +10,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> c: array<f32>;
-@group(0) @binding(2) var<storage, read> partial: array<f32>;
+@group(0) @binding(1) var<storage, read_write> c: array<Out0>;
+@group(0) @binding(2) var<storage, read> partial: array<In0>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -19,11 +19,11 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   if index >= params.outputs { return; }
   var sum = 0.0;
   for (var part = 0u; part < params.parts; part++) {
-    sum += partial[part * params.outputs + index];
+    sum += f32(partial[part * params.outputs + index]);
   }
   //% if FUSED
-  c[index] = finish(sum, index);
+  c[index] = Out0(finish(sum, index));
   //% else
-  c[index] = sum;
+  c[index] = Out0(sum);
   //% end
 }

@@ -1,24 +1,41 @@
-// Conversion of the element type. The host appends the aliases From and To.
-// Host constants: WORKGROUP, BYTES (the source packs four uint8 into a word).
+// Conversion of the element type, from In0 to Out0. WGSL's conversions to integers truncate and saturate; those to f16
+// round. Host constants: WORKGROUP, BYTES (the source packs four uint8 into a word), FOURS (a thread does four).
 
 struct Params {
-  size: u32,
+  items: u32, // elements, or fours of them
   unused0: u32,
   unused1: u32,
   unused2: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> out: array<To>;
-@group(0) @binding(2) var<storage, read> x: array<From>;
+//% if FOURS
+@group(0) @binding(1) var<storage, read_write> out: array<vec4<Out0>>;
+//% else
+@group(0) @binding(1) var<storage, read_write> out: array<Out0>;
+//% end
+//% if FOURS && !BYTES
+@group(0) @binding(2) var<storage, read> x: array<vec4<In0>>;
+//% else
+@group(0) @binding(2) var<storage, read> x: array<In0>;
+//% end
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
   let id = group_index(wid, groups) * WORKGROUP + local;
-  if id >= params.size { return; }
-  if BYTES {
-    out[id] = To((u32(x[id / 4u]) >> (8u * (id % 4u))) & 0xffu);
-  } else {
-    out[id] = To(x[id]);
-  }
+  if id >= params.items { return; }
+  //% if FOURS
+  //% if BYTES
+  let word = vec4u(u32(x[id]));
+  out[id] = vec4<Out0>((word >> vec4u(0u, 8u, 16u, 24u)) & vec4u(0xffu));
+  //% else
+  out[id] = vec4<Out0>(x[id]);
+  //% end
+  //% else
+  //% if BYTES
+  out[id] = Out0((u32(x[id / 4u]) >> (8u * (id % 4u))) & 0xffu);
+  //% else
+  out[id] = Out0(x[id]);
+  //% end
+  //% end
 }

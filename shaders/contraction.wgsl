@@ -21,15 +21,15 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> c: array<f32>;
-@group(0) @binding(2) var<storage, read> a: array<f32>;
-@group(0) @binding(3) var<storage, read> b: array<f32>;
+@group(0) @binding(1) var<storage, read_write> c: array<Out0>;
+@group(0) @binding(2) var<storage, read> a: array<In0>;
+@group(0) @binding(3) var<storage, read> b: array<In1>;
 
 fn store(at: u32, value: f32) {
   //% if FUSED
-  c[at] = finish(value, at);
+  c[at] = Out0(finish(value, at));
   //% else
-  c[at] = value;
+  c[at] = Out0(value);
   //% end
 }
 
@@ -70,7 +70,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
       for (var i2 = 0u; i2 < params.sums.z; i2++) {
         let w = w_first + i32(i2) * params.w.z;
         if PADDED && (w < 0 || w >= params.w.w) { continue; }
-        sum += a[a_row + i2 * params.a_sums.z] * b[b_row + w * params.hw_stride.y];
+        sum += f32(a[a_row + i2 * params.a_sums.z]) * f32(b[b_row + w * params.hw_stride.y]);
       }
     }
   }

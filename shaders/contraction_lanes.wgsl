@@ -36,27 +36,27 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 //% if C_N4
-@group(0) @binding(1) var<storage, read_write> c: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> c: array<vec4<Out0>>;
 //% else
-@group(0) @binding(1) var<storage, read_write> c: array<f32>;
+@group(0) @binding(1) var<storage, read_write> c: array<Out0>;
 //% end
 //% if A_K4 || A_M4
-@group(0) @binding(2) var<storage, read> a: array<vec4f>;
+@group(0) @binding(2) var<storage, read> a: array<vec4<In0>>;
 //% else
-@group(0) @binding(2) var<storage, read> a: array<f32>;
+@group(0) @binding(2) var<storage, read> a: array<In0>;
 //% end
 //% if B_K4 || B_N4
-@group(0) @binding(3) var<storage, read> b: array<vec4f>;
+@group(0) @binding(3) var<storage, read> b: array<vec4<In1>>;
 //% else
-@group(0) @binding(3) var<storage, read> b: array<f32>;
+@group(0) @binding(3) var<storage, read> b: array<In1>;
 //% end
 
 //% if !C_N4
 fn store(at: i32, value: f32) {
   //% if FUSED
-  c[at] = finish(value, u32(at));
+  c[at] = Out0(finish(value, u32(at)));
   //% else
-  c[at] = value;
+  c[at] = Out0(value);
   //% end
 }
 //% end
@@ -178,22 +178,22 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
 
     //% for v in 0..VECTORS
     //% if A_K4 && A_FLAT
-    let a${v} = a[u32(a_at${v} + k) / 4u];
+    let a${v} = vec4f(a[u32(a_at${v} + k) / 4u]);
     //% end
     //% if A_K4 && !A_FLAT
-    let a${v} = a[u32(a_at${v} + a_walk0) / 4u];
+    let a${v} = vec4f(a[u32(a_at${v} + a_walk0) / 4u]);
     //% end
     //% if A_M4
     let a_live${v} = !TAIL || k + v${v} % 4 < k_end;
-    let a${v} = select(vec4f(), a[select(0u, u32(a_at${v} + k * params.a_sums.z) / 4u, a_live${v})], a_live${v});
+    let a${v} = select(vec4f(), vec4f(a[select(0u, u32(a_at${v} + k * params.a_sums.z) / 4u, a_live${v})]), a_live${v});
     //% end
     //% if !A_K4 && !A_M4
     var a${v} = vec4f();
     //% for j in 0..4
     //% if A_FLAT
-    a${v}[${j}] = select(0.0, a[select(0, a_at${v} + (k + ${j}) * params.a_sums.z, live${j})], live${j});
+    a${v}[${j}] = select(0.0, f32(a[select(0, a_at${v} + (k + ${j}) * params.a_sums.z, live${j})]), live${j});
     //% else
-    a${v}[${j}] = select(0.0, a[select(0, a_at${v} + a_walk${j}, live${j})], live${j});
+    a${v}[${j}] = select(0.0, f32(a[select(0, a_at${v} + a_walk${j}, live${j})]), live${j});
     //% end
     //% end
     //% end
@@ -201,7 +201,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
 
     //% if B_K4
     //% for q in 0..4
-    let column${q} = b[u32(b_at${q} + k) / 4u];
+    let column${q} = vec4f(b[u32(b_at${q} + k) / 4u]);
     //% end
     //% end
     //% for j in 0..4
@@ -209,16 +209,16 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     let b${j} = vec4f(column0[${j}], column1[${j}], column2[${j}], column3[${j}]);
     //% end
     //% if B_N4
-    let b${j} = select(vec4f(), b[select(0u, u32(b_base + min(n_first, params.columns - 4) + (k + ${j}) * b_step) / 4u, live${j})], live${j});
+    let b${j} = select(vec4f(), vec4f(b[select(0u, u32(b_base + min(n_first, params.columns - 4) + (k + ${j}) * b_step) / 4u, live${j})]), live${j});
     //% end
     //% if !B_K4 && !B_N4
     var b${j} = vec4f();
     //% for q in 0..4
     //% if FLAT
-    b${j}[${q}] = select(0.0, b[select(0, b_at${q} + (k + ${j}) * b_step, live${j})], live${j});
+    b${j}[${q}] = select(0.0, f32(b[select(0, b_at${q} + (k + ${j}) * b_step, live${j})]), live${j});
     //% else
     let inside${j}${q} = live${j} && (!CHECKED || (u32(h${q} + h_walk${j}) < u32(params.h.w) && u32(w${q} + w_walk${j}) < u32(params.w.w)));
-    b${j}[${q}] = select(0.0, b[select(0, b_at${q} + b_walk${j}, inside${j}${q})], inside${j}${q});
+    b${j}[${q}] = select(0.0, f32(b[select(0, b_at${q} + b_walk${j}, inside${j}${q})]), inside${j}${q});
     //% end
     //% end
     //% end
@@ -251,9 +251,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     //% if C_N4
     let at${r} = u32(c_row + c_at0);
     //% if FUSED
-    c[at${r} / 4u] = finish(sum${r}, at${r});
+    c[at${r} / 4u] = vec4<Out0>(finish(sum${r}, at${r}));
     //% else
-    c[at${r} / 4u] = sum${r};
+    c[at${r} / 4u] = vec4<Out0>(sum${r});
     //% end
     //% else
     store(c_row + c_at0, sum${r}.x);

@@ -26,9 +26,9 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> c: array<f32>;
-@group(0) @binding(2) var<storage, read> a: array<f32>;
-@group(0) @binding(3) var<storage, read> b: array<f32>;
+@group(0) @binding(1) var<storage, read_write> c: array<Out0>;
+@group(0) @binding(2) var<storage, read> a: array<In0>;
+@group(0) @binding(3) var<storage, read> b: array<In1>;
 
 const THREADS = 256u;
 // One more than a row, so that threads that write a column do not meet in one memory bank.
@@ -41,9 +41,9 @@ var<workgroup> walk: array<vec4i, DEPTH>;
 
 fn store(at: i32, value: f32) {
   //% if FUSED
-  c[at] = finish(value, u32(at));
+  c[at] = Out0(finish(value, u32(at)));
   //% else
-  c[at] = value;
+  c[at] = Out0(value);
   //% end
 }
 
@@ -118,14 +118,14 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     //% for e in 0..TILE * DEPTH / 256
     {
       let live = a_live${e} && k + i32(a_k${e}) < k_end;
-      let value = a[select(0, a_at${e} + walk[a_k${e}].x, live)];
+      let value = f32(a[select(0, a_at${e} + walk[a_k${e}].x, live)]);
       a_tile[a_k${e} * PITCH + a_row${e}] = select(0.0, value, live);
     }
     {
       let to = walk[b_k${e}];
       let inside = !CHECKED || (u32(h${e} + to.z) < u32(params.h.w) && u32(w${e} + to.w) < u32(params.w.w));
       let live = inside && b_live${e} && k + i32(b_k${e}) < k_end;
-      let value = b[select(0, b_at${e} + to.y, live)];
+      let value = f32(b[select(0, b_at${e} + to.y, live)]);
       b_tile[b_k${e} * PITCH + b_column${e}] = select(0.0, value, live);
     }
     //% end

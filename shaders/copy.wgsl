@@ -1,7 +1,13 @@
 // Copies elements from one strided walk to another: permute, slice, pad, concat, expand. Words are moved as they are,
-// so one kernel serves every 4-byte type. Host constant: WORKGROUP.
+// so one kernel serves every 4-byte type. Host constants: WORKGROUP, HALF (elements are float16, and move as such).
 
 const MAX_DIGITS = 8u;
+
+//% if HALF
+alias Word = f16;
+//% else
+alias Word = u32;
+//% end
 
 struct Params {
   size: u32,
@@ -14,8 +20,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> target_words: array<u32>;
-@group(0) @binding(2) var<storage, read> source_words: array<u32>;
+@group(0) @binding(1) var<storage, read_write> target_words: array<Word>;
+@group(0) @binding(2) var<storage, read> source_words: array<Word>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -41,6 +47,10 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3
 fn fill(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
   let id = group_index(wid, groups) * WORKGROUP + local;
   if id < params.size {
+    //% if HALF
+    target_words[id] = f16(bitcast<f32>(params.rank));
+    //% else
     target_words[id] = params.rank;
+    //% end
   }
 }

@@ -19,24 +19,24 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 //% if VECTORS
-@group(0) @binding(1) var<storage, read_write> out: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> out: array<vec4<Out0>>;
 //% else
-@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<Out0>;
 //% end
 //% if VECTORS && A_STRAIGHT
-@group(0) @binding(2) var<storage, read> in_a: array<vec4f>;
+@group(0) @binding(2) var<storage, read> in_a: array<vec4<In0>>;
 //% else
-@group(0) @binding(2) var<storage, read> in_a: array<f32>;
+@group(0) @binding(2) var<storage, read> in_a: array<In0>;
 //% end
 //% if VECTORS && B_STRAIGHT
-@group(0) @binding(3) var<storage, read> in_b: array<vec4f>;
+@group(0) @binding(3) var<storage, read> in_b: array<vec4<In1>>;
 //% else
-@group(0) @binding(3) var<storage, read> in_b: array<f32>;
+@group(0) @binding(3) var<storage, read> in_b: array<In1>;
 //% end
 //% if VECTORS && C_STRAIGHT
-@group(0) @binding(4) var<storage, read> in_c: array<vec4f>;
+@group(0) @binding(4) var<storage, read> in_c: array<vec4<In2>>;
 //% else
-@group(0) @binding(4) var<storage, read> in_c: array<f32>;
+@group(0) @binding(4) var<storage, read> in_c: array<In2>;
 //% end
 
 // Where each input has the element for output index i.
@@ -62,16 +62,16 @@ fn positions(i: u32) -> vec3u {
 //% if VECTORS
 fn load_a(i: u32) -> vec4f {
   //% if A_STRAIGHT
-  return in_a[i];
+  return vec4f(in_a[i]);
   //% else
   //% if A_SPLAT
-  return vec4f(in_a[positions(4u * i).x]);
+  return vec4f(f32(in_a[positions(4u * i).x]));
   //% else
   //% if A_RUN
   let at = positions(4u * i).x;
-  return vec4f(in_a[at], in_a[at + 1u], in_a[at + 2u], in_a[at + 3u]);
+  return vec4f(f32(in_a[at]), f32(in_a[at + 1u]), f32(in_a[at + 2u]), f32(in_a[at + 3u]));
   //% else
-  return vec4f(in_a[positions(4u * i).x], in_a[positions(4u * i + 1u).x], in_a[positions(4u * i + 2u).x], in_a[positions(4u * i + 3u).x]);
+  return vec4f(f32(in_a[positions(4u * i).x]), f32(in_a[positions(4u * i + 1u).x]), f32(in_a[positions(4u * i + 2u).x]), f32(in_a[positions(4u * i + 3u).x]));
   //% end
   //% end
   //% end
@@ -79,16 +79,16 @@ fn load_a(i: u32) -> vec4f {
 
 fn load_b(i: u32) -> vec4f {
   //% if B_STRAIGHT
-  return in_b[i];
+  return vec4f(in_b[i]);
   //% else
   //% if B_SPLAT
-  return vec4f(in_b[positions(4u * i).y]);
+  return vec4f(f32(in_b[positions(4u * i).y]));
   //% else
   //% if B_RUN
   let at = positions(4u * i).y;
-  return vec4f(in_b[at], in_b[at + 1u], in_b[at + 2u], in_b[at + 3u]);
+  return vec4f(f32(in_b[at]), f32(in_b[at + 1u]), f32(in_b[at + 2u]), f32(in_b[at + 3u]));
   //% else
-  return vec4f(in_b[positions(4u * i).y], in_b[positions(4u * i + 1u).y], in_b[positions(4u * i + 2u).y], in_b[positions(4u * i + 3u).y]);
+  return vec4f(f32(in_b[positions(4u * i).y]), f32(in_b[positions(4u * i + 1u).y]), f32(in_b[positions(4u * i + 2u).y]), f32(in_b[positions(4u * i + 3u).y]));
   //% end
   //% end
   //% end
@@ -96,16 +96,16 @@ fn load_b(i: u32) -> vec4f {
 
 fn load_c(i: u32) -> vec4f {
   //% if C_STRAIGHT
-  return in_c[i];
+  return vec4f(in_c[i]);
   //% else
   //% if C_SPLAT
-  return vec4f(in_c[positions(4u * i).z]);
+  return vec4f(f32(in_c[positions(4u * i).z]));
   //% else
   //% if C_RUN
   let at = positions(4u * i).z;
-  return vec4f(in_c[at], in_c[at + 1u], in_c[at + 2u], in_c[at + 3u]);
+  return vec4f(f32(in_c[at]), f32(in_c[at + 1u]), f32(in_c[at + 2u]), f32(in_c[at + 3u]));
   //% else
-  return vec4f(in_c[positions(4u * i).z], in_c[positions(4u * i + 1u).z], in_c[positions(4u * i + 2u).z], in_c[positions(4u * i + 3u).z]);
+  return vec4f(f32(in_c[positions(4u * i).z]), f32(in_c[positions(4u * i + 1u).z]), f32(in_c[positions(4u * i + 2u).z]), f32(in_c[positions(4u * i + 3u).z]));
   //% end
   //% end
   //% end
@@ -116,12 +116,14 @@ fn map(a: vec4f, b: vec4f, c: vec4f) -> vec4f {
 }
 
 fn none() -> vec4f { return vec4f(); }
+fn stored(v: vec4f) -> vec4<Out0> { return vec4<Out0>(v); }
 //% else
-fn load_a(i: u32) -> f32 { return in_a[positions(i).x]; }
-fn load_b(i: u32) -> f32 { return in_b[positions(i).y]; }
-fn load_c(i: u32) -> f32 { return in_c[positions(i).z]; }
+fn load_a(i: u32) -> f32 { return f32(in_a[positions(i).x]); }
+fn load_b(i: u32) -> f32 { return f32(in_b[positions(i).y]); }
+fn load_c(i: u32) -> f32 { return f32(in_c[positions(i).z]); }
 fn map(a: f32, b: f32, c: f32) -> f32 { return f(a, b, c, params.p); }
 fn none() -> f32 { return 0.0; }
+fn stored(v: f32) -> Out0 { return Out0(v); }
 //% end
 
 fn items() -> u32 {
@@ -137,7 +139,7 @@ fn first_item(group: u32, local: u32) -> u32 {
 fn unary(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
   var i = first_item(group_index(wid, groups), local);
   for (var item = 0u; item < ITEMS && i < items(); item++) {
-    out[i] = map(load_a(i), none(), none());
+    out[i] = stored(map(load_a(i), none(), none()));
     i += WORKGROUP;
   }
 }
@@ -146,7 +148,7 @@ fn unary(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec
 fn binary(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
   var i = first_item(group_index(wid, groups), local);
   for (var item = 0u; item < ITEMS && i < items(); item++) {
-    out[i] = map(load_a(i), load_b(i), none());
+    out[i] = stored(map(load_a(i), load_b(i), none()));
     i += WORKGROUP;
   }
 }
@@ -155,7 +157,7 @@ fn binary(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: ve
 fn ternary(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
   var i = first_item(group_index(wid, groups), local);
   for (var item = 0u; item < ITEMS && i < items(); item++) {
-    out[i] = map(load_a(i), load_b(i), load_c(i));
+    out[i] = stored(map(load_a(i), load_b(i), load_c(i)));
     i += WORKGROUP;
   }
 }

@@ -15,8 +15,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> out: array<f32>;
-@group(0) @binding(2) var<storage, read> w: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<Out0>;
+@group(0) @binding(2) var<storage, read> w: array<In0>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -36,5 +36,5 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   let tap = vec2i(vec2u(r0, r1)) + params.padding - vec2i(params.stride) * (params.first + vec2i(vec2u(t0, t1)));
   let exists = all(tap >= vec2i(0)) && all(tap < vec2i(params.kernel));
   let at = ((o * params.channels + channel) * params.kernel.x + u32(tap.x)) * params.kernel.y + u32(tap.y);
-  out[index] = select(0.0, w[select(0u, at, exists)], exists);
+  out[index] = Out0(select(0.0, f32(w[select(0u, at, exists)]), exists));
 }

@@ -241,6 +241,7 @@ const checked: Case[] = [
   ['neg', tg.neg, [numbers(1, 5)]],
   ['abs', tg.abs, [positive(1, 5)]],
   ['exp', tg.exp, [numbers(1, 5)]],
+  ['cast', (x) => tg.cast(x, 'float32').square(), [numbers(1, 5)]],
   ['log', tg.log, [positive(1, 5)]],
   ['log1p', tg.log1p, [positive(1, 5)]],
   ['sqrt', tg.sqrt, [positive(1, 5)]],

@@ -694,7 +694,10 @@ test(named('print names the entry of the tape that each launch came from, forwar
     },
     { device },
   );
+  const merges = device.fuseFrom;
+  device.fuseFrom = Number.POSITIVE_INFINITY;
   f();
+  device.fuseFrom = merges;
   const seen = f.programs[0]!.print();
   const rows = seen.split('\n').slice(1, -2);
   const has = (pattern: RegExp) =>

@@ -4,6 +4,7 @@ import {
   addObserver,
   assign,
   constant,
+  isFloat,
   isKept,
   keep,
   ones,
@@ -40,7 +41,7 @@ function leafOf(tensor: Tensor): Leaf {
 
 /** Asks for gradients with respect to a tensor that no op made: a parameter, an input. Returns the tensor. */
 export function requiresGrad<T extends Tensor>(tensor: T, on = true): T {
-  if (tensor.dtype !== 'float32') throw new Error(`requiresGrad: expects float32, got ${tensor.dtype}`);
+  if (!isFloat(tensor.dtype)) throw new Error(`requiresGrad: expects float32, got ${tensor.dtype}`);
   leafOf(tensor).required = on;
   if (on) implicit.watch(tensor);
   else implicit.unwatch(tensor);
@@ -83,7 +84,7 @@ export function backward(root: Tensor, options: BackwardOptions = {}): void {
   const targets = [...implicit.inputs].filter(isLeafRequiringGrad);
   const walk = () =>
     scope(() => {
-      const seed = options.gradient ?? ones(root.shape, { device: root.device });
+      const seed = options.gradient ?? ones(root.shape, { device: root.device, dtype: root.dtype });
       accumulateInto(targets, implicit.gradients(root, targets, seed), createGraph);
     });
   if (createGraph) walk();
@@ -167,7 +168,7 @@ export function valueAndGrad<A extends Tensors>(
       try {
         const value = tape.record(() => fn(...inputs));
         checkSeed('grad', value);
-        const seed = ones(value.shape, { device: value.device });
+        const seed = ones(value.shape, { device: value.device, dtype: value.dtype });
         const gradients = tape.gradients(value, inputs, seed);
         return {
           value,

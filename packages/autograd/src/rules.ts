@@ -2,6 +2,7 @@ import {
   type Attributes,
   add,
   apply,
+  cast,
   cos,
   div,
   elementwiseOps,
@@ -9,6 +10,7 @@ import {
   exp,
   greater,
   greaterEqual,
+  isFloat,
   less,
   lessEqual,
   log,
@@ -222,7 +224,10 @@ export const rules: { readonly [K in OpName]: Vjp<Attributes<K>> | null } = {
     () => apply(ops.gather, [gradient, index!], { axis }),
     null,
   ],
-  cast: none,
+  // Between float types; through integers nothing flows.
+  cast: ({ gradient, inputs: [x], attributes: { dtype } }) => [
+    isFloat(x!.dtype) && isFloat(dtype) ? () => cast(gradient, x!.dtype as 'float32' | 'float16') : null,
+  ],
   random: none,
   batch: none,
 };

@@ -28,7 +28,8 @@ export async function readTensors(
     [...tensors].map(([name, { dtype, shape, storage, offset, size }]) => {
       const from = offset - (spans.get(storage)?.start ?? offset);
       const data = read.get(storage)?.slice(from, from + size) ?? new Float32Array(0);
-      return [name, { dtype, shape, data }];
+      // float16 comes back as float32, and is saved as what it came back as.
+      return [name, { dtype: dtype === 'float16' ? 'float32' : dtype, shape, data }];
     }),
   );
 }

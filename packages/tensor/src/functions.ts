@@ -1,3 +1,5 @@
+import { floatType } from './dtype.ts';
+import type { CastType } from './ops/cast.ts';
 import { type ConvAttributes, convOutputSize } from './ops/conv.ts';
 import { effects, ops } from './ops/index.ts';
 import type { Effect } from './ops/op.ts';
@@ -45,20 +47,21 @@ export function clamp(
 
 /** Puts a number where a tensor is expected, as a scalar on the other operand's device. */
 function operands(op: string, ...values: Operand[]): Tensor[] {
-  const device = values.find((value) => value instanceof Tensor)?.device;
-  if (!device) throw new Error(`${op}: expects at least one tensor`);
-  return values.map((value) => (value instanceof Tensor ? value : full([], value, { device })));
+  const tensor = values.find((value) => value instanceof Tensor);
+  if (!tensor) throw new Error(`${op}: expects at least one tensor`);
+  const options = { device: tensor.device, dtype: tensor.dtype === 'float16' ? tensor.dtype : undefined };
+  return values.map((value) => (value instanceof Tensor ? value : full([], value, options)));
 }
 
 /** Where a function runs as another op, so that the error names what was called. */
-function float32(op: string, x: Tensor): Tensor {
+function float(op: string, x: Tensor): Tensor {
   deviceOf(op, [x]);
-  if (x.dtype !== 'float32') throw new Error(`${op}: expects float32, got ${x.dtype}; cast it first`);
+  floatType(op, [x]);
   return x;
 }
 
 const affine = (op: string, x: Tensor, scale: number, shift: number) =>
-  apply(ops.affine, [float32(op, x)], [scale, shift]);
+  apply(ops.affine, [float(op, x)], [scale, shift]);
 
 export function add(a: Operand, b: Operand): Tensor {
   if (typeof b === 'number' && a instanceof Tensor) return affine('add', a, 1, b);
@@ -86,13 +89,13 @@ export function div(a: Operand, b: Operand): Tensor {
 }
 
 export function pow(a: Operand, b: Operand): Tensor {
-  if (typeof b === 'number' && a instanceof Tensor) return apply(ops.powScalar, [float32('pow', a)], [b]);
+  if (typeof b === 'number' && a instanceof Tensor) return apply(ops.powScalar, [float('pow', a)], [b]);
   return apply(ops.pow, operands('pow', a, b), []);
 }
 
 export const minimum = (a: Operand, b: Operand): Tensor => apply(ops.minimum, operands('minimum', a, b), []);
 export const maximum = (a: Operand, b: Operand): Tensor => apply(ops.maximum, operands('maximum', a, b), []);
-/** Comparisons give float32: 1 where true, 0 where not. */
+/** Comparisons give the operands' type: 1 where true, 0 where not. */
 export const equal = (a: Operand, b: Operand): Tensor => apply(ops.equal, operands('equal', a, b), []);
 export const notEqual = (a: Operand, b: Operand): Tensor =>
   apply(ops.notEqual, operands('notEqual', a, b), []);
@@ -106,9 +109,8 @@ export const greaterEqual = (a: Operand, b: Operand): Tensor =>
 export const where = (condition: Tensor, a: Operand, b: Operand): Tensor =>
   apply(ops.where, operands('where', condition, a, b), []);
 
-/** float32, int32 or uint32 from any type; floats are truncated. */
-export const cast = (x: Tensor, dtype: 'float32' | 'int32' | 'uint32'): Tensor =>
-  apply(ops.cast, [x], { dtype });
+/** float32, float16, int32 or uint32 from any type; to integers, floats are truncated. */
+export const cast = (x: Tensor, dtype: CastType): Tensor => apply(ops.cast, [x], { dtype });
 
 // ------------------------------------------------------------------------------------------------------ reductions
 
@@ -125,8 +127,11 @@ export function sum(x: Tensor, axes?: Axes, { keepDims = false }: ReduceOptions 
 /** Mean over `axes` (default: all); NaN over nothing, as in PyTorch. */
 export function mean(x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor {
   const count = sizeOf(normalizeAxes('mean', axes, x.rank).map((axis) => x.shape[axis]!));
-  const total = sum(float32('mean', x), axes, options);
-  return affine('mean', total, count === 0 ? Number.NaN : 1 / count, 0);
+  const scale = count === 0 ? Number.NaN : 1 / count;
+  // The sum of halves may be beyond what a half holds where the mean is not.
+  const wide = float('mean', x).dtype === 'float16' ? cast(x, 'float32') : x;
+  const mean = affine('mean', sum(wide, axes, options), scale, 0);
+  return wide === x ? mean : cast(mean, 'float16');
 }
 
 /** Maximum over `axes`; where several are equal, they share the gradient. */
@@ -156,11 +161,11 @@ const GREATEST = 3.4028234663852886e38;
  */
 export function logSumExp(x: Tensor, axes?: Axes, { keepDims = false }: ReduceOptions = {}): Tensor {
   const normal = normalizeAxes('logSumExp', axes, x.rank);
-  float32('logSumExp', x);
+  float('logSumExp', x);
   const nothing = normal.some((axis) => x.shape[axis] === 0);
   // The shift is a constant: whatever its value, the derivative of the sum is the softmax.
   const shift = nothing
-    ? full([], 0, { device: x.device })
+    ? full([], 0, { device: x.device, dtype: x.dtype })
     : constant(clamp(max(x, normal, { keepDims: true }), { min: -GREATEST, max: GREATEST }));
   const total = add(log(sum(exp(sub(x, shift)), normal, { keepDims: true })), shift);
   return keepDims
@@ -402,7 +407,9 @@ export const accumulate = (target: Tensor, source: Tensor): void =>
 export function flattenInto(tensors: readonly Tensor[], { copy = true } = {}): Tensor {
   const device = deviceOf('flattenInto', tensors);
   if (!device) throw new Error('flattenInto: expects at least one tensor');
-  for (const x of tensors) float32('flattenInto', x);
+  for (const { dtype } of tensors) {
+    if (dtype !== 'float32') throw new Error(`flattenInto: expects float32, got ${dtype}`);
+  }
   if (new Set(tensors).size < tensors.length) throw new Error('flattenInto: a tensor is named twice');
   const slots = slotsOf(tensors);
   const buffer = full([slots.total], 0, { device });

@@ -2,9 +2,10 @@ import './methods.ts';
 
 export { type CapturedFunction, type CaptureOptions, capture } from './capture.ts';
 export { type Device, defaultDevice, setDefaultDevice } from './device.ts';
-export type { DType, NumericArray } from './dtype.ts';
+export { type DType, isFloat, type NumericArray } from './dtype.ts';
 export * from './functions.ts';
 export { Generator } from './generator.ts';
+export { HALF_EPSILON, HALF_MAX, halfBits, halfValue, roundToHalf } from './half.ts';
 export { elementwiseOps } from './ops/elementwise.ts';
 export { type Attributes, effects, type OpName, ops } from './ops/index.ts';
 export type { Effect, Op, Values } from './ops/op.ts';

@@ -1,3 +1,4 @@
+import { floatType } from '../dtype.ts';
 import { type Shape, show } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { contract } from '../webgpu/contraction.ts';
@@ -31,9 +32,14 @@ export function convOutputSize(
 
 const pairOf = (shape: Shape): [number, number] => [shape[2]!, shape[3]!];
 
-function checkRanks(op: string, [x, w]: readonly Tensor[], attributes: ConvAttributes, seen: string): void {
-  for (const t of [x!, w!])
-    if (t.dtype !== 'float32') throw new Error(`${op}: expects float32, got ${t.dtype}`);
+/** Checks what all three share, and returns their type. */
+function checkOperands(
+  op: string,
+  [x, w]: readonly Tensor[],
+  attributes: ConvAttributes,
+  seen: string,
+): 'float32' | 'float16' {
+  const dtype = floatType(op, [x!, w!]);
   if (x!.rank !== 4 || w!.rank !== 4) throw new Error(`${op}: expects NCHW images and OIHW weights: ${seen}`);
   const whole = (pair: Pair, least: number) => pair.every((v) => Number.isInteger(v) && v >= least);
   if (!whole(attributes.stride, 1) || !whole(attributes.dilation, 1) || !whole(attributes.padding, 0)) {
@@ -42,6 +48,7 @@ function checkRanks(op: string, [x, w]: readonly Tensor[], attributes: ConvAttri
         `dilation ${show(attributes.dilation)}, padding ${show(attributes.padding)}`,
     );
   }
+  return dtype;
 }
 
 /** One multiply-add of a convolution: positions in the image x [N, C, H, W], kernel w [O, C, kh, kw] and y [N, O, oh, ow]. */
@@ -81,7 +88,7 @@ const conv2d: Op<ConvAttributes> = {
   name: 'conv2d',
   infer([x, w], attributes) {
     const seen = `${show(x!.shape)} with weights ${show(w!.shape)}`;
-    checkRanks('conv2d', [x!, w!], attributes, seen);
+    const dtype = checkOperands('conv2d', [x!, w!], attributes, seen);
     if (x!.shape[1] !== w!.shape[1]) {
       throw new Error(`conv2d: images have ${x!.shape[1]} channels, weights expect ${w!.shape[1]}: ${seen}`);
     }
@@ -91,7 +98,7 @@ const conv2d: Op<ConvAttributes> = {
         `conv2d: the kernel is larger than the padded image: ${seen}, padding ${show(attributes.padding)}`,
       );
     }
-    return { shape: [x!.shape[0]!, w!.shape[0]!, ...size], dtype: 'float32' };
+    return { shape: [x!.shape[0]!, w!.shape[0]!, ...size], dtype };
   },
   reference([x, w], attributes, y) {
     walk(x!.shape, w!.shape, y.shape, attributes, (i, j, k) => {
@@ -136,7 +143,7 @@ const conv2dInputGradient: Op<ConvGradientAttributes> = {
   name: 'conv2dInputGradient',
   infer([y, w], attributes) {
     const seen = `${show(y!.shape)} with weights ${show(w!.shape)}, size ${show(attributes.size)}`;
-    checkRanks('convTranspose2d', [y!, w!], attributes, seen);
+    const dtype = checkOperands('convTranspose2d', [y!, w!], attributes, seen);
     if (y!.shape[1] !== w!.shape[0]) {
       throw new Error(
         `convTranspose2d: images have ${y!.shape[1]} channels, weights expect ${w!.shape[0]}: ${seen}`,
@@ -146,7 +153,7 @@ const conv2dInputGradient: Op<ConvGradientAttributes> = {
     if (back[0] !== y!.shape[2] || back[1] !== y!.shape[3] || attributes.size.some((extent) => extent < 1)) {
       throw new Error(`convTranspose2d: the output size does not belong to these images: ${seen}`);
     }
-    return { shape: [y!.shape[0]!, w!.shape[1]!, ...attributes.size], dtype: 'float32' };
+    return { shape: [y!.shape[0]!, w!.shape[1]!, ...attributes.size], dtype };
   },
   reference([y, w], attributes, x) {
     walk(x.shape, w!.shape, y!.shape, attributes, (i, j, k) => {
@@ -288,12 +295,12 @@ const conv2dWeightGradient: Op<ConvGradientAttributes> = {
   name: 'conv2dWeightGradient',
   infer([x, y], attributes) {
     const seen = `${show(x!.shape)} and ${show(y!.shape)}, kernel ${show(attributes.size)}`;
-    checkRanks('conv2dWeightGradient', [x!, y!], attributes, seen);
+    const dtype = checkOperands('conv2dWeightGradient', [x!, y!], attributes, seen);
     const size = convOutputSize(pairOf(x!.shape), attributes.size, attributes);
     if (x!.shape[0] !== y!.shape[0] || size[0] !== y!.shape[2] || size[1] !== y!.shape[3]) {
       throw new Error(`conv2dWeightGradient: images and output gradients do not belong together: ${seen}`);
     }
-    return { shape: [y!.shape[1]!, x!.shape[1]!, ...attributes.size], dtype: 'float32' };
+    return { shape: [y!.shape[1]!, x!.shape[1]!, ...attributes.size], dtype };
   },
   reference([x, y], attributes, w) {
     walk(x!.shape, w.shape, y!.shape, attributes, (i, j, k) => {

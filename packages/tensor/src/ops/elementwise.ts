@@ -1,3 +1,4 @@
+import { floatType } from '../dtype.ts';
 import { broadcastShapes, broadcastStrides, collapse, type Shape, sizeOf, stridesOf } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { float, type Launch } from '../webgpu/kernels.ts';
@@ -18,11 +19,8 @@ function elementwise(name: string, arity: 1 | 2 | 3, reference: Scalar, wgsl: st
   return {
     name,
     infer(inputs) {
-      for (const input of inputs) {
-        if (input.dtype !== 'float32')
-          throw new Error(`${name}: expects float32, got ${input.dtype}; cast it first`);
-      }
-      return { shape: broadcastShapes(name, ...inputs.map((input) => input.shape)), dtype: 'float32' };
+      const dtype = floatType(name, inputs);
+      return { shape: broadcastShapes(name, ...inputs.map((input) => input.shape)), dtype };
     },
     reference(inputs, parameters, output) {
       const indexers = inputs.map((input) => indexer(input.shape, output.shape));

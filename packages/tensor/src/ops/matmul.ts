@@ -1,3 +1,4 @@
+import { floatType } from '../dtype.ts';
 import { broadcastShapes, type Shape, show, sizeOf } from '../shape.ts';
 import { constantCoordinate, contract } from '../webgpu/contraction.ts';
 import { indexer } from './elementwise.ts';
@@ -32,13 +33,11 @@ export const matmul: Op<MatmulAttributes> = {
   infer([a, b], attributes) {
     const t = (flag: boolean) => (flag ? 'ᵀ' : '');
     const seen = `${show(a!.shape)}${t(attributes.transposeA)} x ${show(b!.shape)}${t(attributes.transposeB)}`;
-    if (a!.dtype !== 'float32' || b!.dtype !== 'float32') {
-      throw new Error(`matmul: expects float32, got ${a!.dtype} x ${b!.dtype}`);
-    }
+    const dtype = floatType('matmul', [a!, b!]);
     if (a!.rank < 2 || b!.rank < 2) throw new Error(`matmul: expects matrices (rank 2 or more): ${seen}`);
     const { A, B, batch } = dimensions(a!.shape, b!.shape, attributes);
     if (A.columns !== B.rows) throw new Error(`matmul: inner dimensions differ: ${seen}`);
-    return { shape: [...batch, A.rows, B.columns], dtype: 'float32' };
+    return { shape: [...batch, A.rows, B.columns], dtype };
   },
   reference([a, b], attributes, output) {
     const { A, B, batch } = dimensions(a!.shape, b!.shape, attributes);

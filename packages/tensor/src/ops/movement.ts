@@ -1,3 +1,4 @@
+import { floatType } from '../dtype.ts';
 import { collapse, type Shape, show, sizeOf, stridesOf } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import type { Kernels } from '../webgpu/kernels.ts';
@@ -40,7 +41,7 @@ function copyKernel(
   const pad = (list: readonly number[]) => [...list, ...new Array(MAX_DIGITS - list.length).fill(0)];
   gpu.launch({
     shader: 'copy',
-    constants: { WORKGROUP },
+    constants: { WORKGROUP, HALF: to.dtype === 'float16' },
     outputs: [to],
     inputs: [from],
     uniforms: [
@@ -205,7 +206,7 @@ export interface PadAttributes {
 const pad: Op<PadAttributes> = {
   name: 'pad',
   infer([x], { before, after, steps }) {
-    if (x!.dtype !== 'float32') throw new Error(`pad: expects float32, got ${x!.dtype}`);
+    const dtype = floatType('pad', [x!]);
     if (![before, after, steps].every((list) => list.length === x!.rank && isShape(list))) {
       throw new Error(`pad: before ${show(before)} and after ${show(after)} do not fit ${show(x!.shape)}`);
     }
@@ -213,7 +214,7 @@ const pad: Op<PadAttributes> = {
       shape: x!.shape.map(
         (extent, axis) => before[axis]! + (extent === 0 ? 0 : (extent - 1) * steps[axis]! + 1) + after[axis]!,
       ),
-      dtype: 'float32',
+      dtype,
     };
   },
   reference([x], { before, steps, value }, output) {
@@ -226,12 +227,12 @@ const pad: Op<PadAttributes> = {
   },
 };
 
-/** Sets every element of a float32 tensor. */
+/** Sets every element of a float tensor. */
 export function fill(gpu: Kernels, output: Tensor, value: number): void {
   gpu.launch({
     shader: 'copy',
     entry: 'fill',
-    constants: { WORKGROUP },
+    constants: { WORKGROUP, HALF: output.dtype === 'float16' },
     outputs: [output],
     inputs: [],
     uniforms: [output.size, new Uint32Array(Float32Array.of(value).buffer)[0]!, 0, 0],

@@ -1,6 +1,7 @@
+import { floatType } from '../dtype.ts';
 import { reducedShape, type Shape, show, sizeOf, stridesOf } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
-import type { Kernels } from '../webgpu/kernels.ts';
+import { type Kernels, subgroupSize } from '../webgpu/kernels.ts';
 import type { Op } from './op.ts';
 
 export interface ReduceAttributes {
@@ -60,11 +61,11 @@ function reduction(
   return {
     name,
     infer([x], { axes, keepDims }) {
-      if (x!.dtype !== 'float32') throw new Error(`${name}: expects float32, got ${x!.dtype}`);
+      const dtype = floatType(name, [x!]);
       if (name !== 'sum' && axes.some((axis) => x!.shape[axis] === 0)) {
         throw new Error(`${name}: an empty axis has no ${name}: shape ${show(x!.shape)}, axes ${show(axes)}`);
       }
-      return { shape: reducedShape(x!.shape, axes, keepDims), dtype: 'float32' };
+      return { shape: reducedShape(x!.shape, axes, keepDims), dtype };
     },
     reference([x], { axes }, output) {
       output.data.fill(start);
@@ -81,81 +82,95 @@ function reduction(
   };
 }
 
+/** The kernels of `reduce.wgsl`, by the number that its MODE has for each. */
+const MODES = { main: 0, lines: 1, columns: 2, arg: 3, arg_lines: 4 } as const;
+
+/** Threads that make one line together, and whether they are exactly a subgroup. */
+export function lineLanes(gpu: Kernels): { LANES: number; SUBGROUPS: boolean } {
+  const size = subgroupSize(gpu);
+  return { LANES: size ?? (gpu.kind === 'gpu' ? 64 : 8), SUBGROUPS: size !== undefined };
+}
+
+const fours = (...values: number[]) => values.every((value) => value % 4 === 0);
+const product = (digits: readonly Run[]) => digits.reduce((size, run) => size * run.extent, 1);
+
 /**
- * One launch reduces at most two digits, and one thread makes each partial result, so that no barrier is needed and
- * the order of additions is fixed. Where too few threads would run, the digits are cut into chunks whose partial
- * results a second launch combines.
+ * One launch reduces at most two digits, in a fixed order. Where too few threads would run, the digits are cut into
+ * chunks whose partial results a second launch combines.
  */
 function reduceInPasses(gpu: Kernels, code: string, x: Tensor, digits: Run[], output: Tensor): void {
   const reduced = digits.filter((run) => run.reduced);
+  const kept = digits.filter((run) => !run.reduced);
   if (reduced.length > 2) {
     // Reduce the two innermost digits into a smaller tensor, then go on with the rest.
     const inner = reduced.slice(-2);
     const rest = digits.filter((run) => !inner.includes(run));
-    const scratch = gpu.scratch(
-      'float32',
-      rest.reduce((size, run) => size * run.extent, 1),
-    );
-    reduceInPasses(
-      gpu,
-      code,
-      x,
-      digits.map((run) => ({ ...run, reduced: inner.includes(run) })),
-      scratch,
-    );
+    const scratch = gpu.scratch('float32', product(rest));
+    const first = digits.map((run) => ({ ...run, reduced: inner.includes(run) }));
+    reduceInPasses(gpu, code, x, first, scratch);
     reduceInPasses(gpu, code, scratch, packed(rest), output);
     return;
   }
-  const kept = digits.filter((run) => !run.reduced);
-  const outputs = kept.reduce((size, run) => size * run.extent, 1);
-  const [r1, r0] = [reduced.at(-1), reduced.at(-2)];
-  const [extent0, extent1] = [r0?.extent ?? 1, reduced.length === 0 && x.size === 0 ? 0 : (r1?.extent ?? 1)];
-  // Enough threads for the adapter, but at least 32 elements for each.
-  const wanted = Math.ceil((gpu.kind === 'gpu' ? 65_536 : 512) / outputs);
-  const useful = Math.ceil((extent0 * extent1) / 32);
-  const chunks = Math.max(1, Math.min(wanted, useful, 1024));
-  // At least one: a sum over nothing is made by a thread, too.
-  const chunks0 = extent0 >= extent1 ? Math.max(1, Math.min(chunks, extent0)) : 1;
-  const chunks1 = extent0 >= extent1 ? 1 : Math.min(chunks, extent1);
-  const split = chunks0 * chunks1 > 1;
-  const target = split ? gpu.scratch('float32', outputs * chunks0 * chunks1) : output;
   if (kept.length > MAX_KEPT) {
     throw new Error(`reduce: more than ${MAX_KEPT} interleaved runs of kept axes: ${show(x.shape)}`);
   }
+  const outputs = product(kept);
+  const [r1, r0] = [reduced.at(-1), reduced.at(-2)];
+  const [extent0, extent1] = [r0?.extent ?? 1, reduced.length === 0 && x.size === 0 ? 0 : (r1?.extent ?? 1)];
+  const lanes = lineLanes(gpu);
+  const mode = modeOf(digits, lanes.LANES);
+  // What a worker (a thread, or the lanes of a line) reads at a time, and steps that it can be spared.
+  const width = mode === 'lines' ? 4 * lanes.LANES : 1;
+  const steps1 = Math.ceil(extent1 / width);
+  const workers = mode === 'columns' ? outputs / 4 : outputs;
+  // Enough threads for the adapter, but a few steps for each.
+  const threads = gpu.kind === 'gpu' ? 65_536 : 512;
+  const wanted = Math.ceil(threads / workers / (mode === 'lines' ? lanes.LANES : 1));
+  const useful = Math.ceil((extent0 * steps1) / (gpu.kind === 'gpu' && mode === 'lines' ? 8 : 32));
+  const chunks = Math.max(1, Math.min(wanted, useful, 1024));
+  // At least one: a sum over nothing is made by a thread, too.
+  const chunks0 = extent0 >= steps1 ? Math.max(1, Math.min(chunks, extent0)) : 1;
+  const chunks1 = extent0 >= steps1 ? 1 : Math.min(chunks, steps1);
+  const parts = chunks0 * chunks1;
+  const target = parts > 1 ? gpu.scratch('float32', outputs * parts) : output;
   const pad = (list: number[], value: number) => [...new Array(MAX_KEPT - list.length).fill(value), ...list];
+  const extents = kept.map((run) => run.extent);
+  const strides = kept.map((run) => run.stride);
   gpu.launch({
     shader: 'reduce',
-    constants: { WORKGROUP },
+    entry: mode,
+    constants: {
+      MODE: MODES[mode],
+      FOURS: mode !== 'main',
+      LANES: mode === 'lines' ? lanes.LANES : WORKGROUP,
+      SUBGROUPS: mode === 'lines' && lanes.SUBGROUPS,
+    },
     code,
     outputs: [target],
     inputs: [x],
     uniforms: [
-      outputs,
-      chunks0,
-      chunks1,
-      extent0,
-      extent1,
-      r0?.stride ?? 0,
-      r1?.stride ?? 0,
-      0,
-      ...pad(
-        kept.map((run) => run.extent),
-        1,
-      ),
-      ...pad(
-        kept.map((run) => run.stride),
-        0,
-      ),
+      ...[outputs, chunks0, chunks1, extent0, extent1, r0?.stride ?? 0, r1?.stride ?? 0, 0],
+      ...pad(extents, 1),
+      ...pad(strides, 0),
     ],
-    workgroups: Math.ceil((outputs * chunks0 * chunks1) / WORKGROUP),
+    workgroups: mode === 'lines' ? workers * parts : Math.ceil((workers * parts) / WORKGROUP),
   });
-  if (split) {
-    const partial: Run[] = [
-      { reduced: false, extent: outputs, stride: chunks0 * chunks1 },
-      { reduced: true, extent: chunks0 * chunks1, stride: 1 },
-    ];
-    reduceInPasses(gpu, code, target, partial, output);
-  }
+  if (parts === 1) return;
+  // A line's parts lie side by side; those of columns lie row by row.
+  const byOutput = mode !== 'columns';
+  const each = { reduced: false, extent: outputs, stride: byOutput ? parts : 1 };
+  const sum = { reduced: true, extent: parts, stride: byOutput ? 1 : outputs };
+  reduceInPasses(gpu, code, target, byOutput ? [each, sum] : [sum, each], output);
+}
+
+/** Which kernel: the vec4s of one go along the reduced axis, those of the other along the kept one. */
+function modeOf(digits: readonly Run[], lanes: number): 'main' | 'lines' | 'columns' {
+  const last = digits.at(-1);
+  const others = digits.slice(0, -1);
+  if (!last || last.stride !== 1 || !fours(last.extent, ...others.map((run) => run.stride))) return 'main';
+  if (digits.some((run) => run.extent === 0) || !digits.some((run) => run.reduced)) return 'main';
+  if (!last.reduced) return 'columns';
+  return product(digits.filter((run) => run.reduced)) >= 8 * lanes ? 'lines' : 'main';
 }
 
 /** The same digits when only they are stored, packed row-major. */
@@ -177,7 +192,7 @@ function argReduction(
   return {
     name,
     infer([x], { axis, keepDims }) {
-      if (x!.dtype !== 'float32') throw new Error(`${name}: expects float32, got ${x!.dtype}`);
+      floatType(name, [x!]);
       if (x!.shape[axis] === 0) throw new Error(`${name}: axis ${axis} of shape ${show(x!.shape)} is empty`);
       return { shape: reducedShape(x!.shape, [axis], keepDims), dtype: 'int32' };
     },
@@ -194,15 +209,19 @@ function argReduction(
       }
     },
     kernel(gpu, [x], { axis }, output) {
+      const [extent, stride] = [x!.shape[axis]!, stridesOf(x!.shape)[axis]!];
+      const lanes = lineLanes(gpu);
+      const mode = stride === 1 && extent >= 4 * lanes.LANES ? 'arg_lines' : 'arg';
+      const together = mode === 'arg_lines' ? lanes : { LANES: WORKGROUP, SUBGROUPS: false };
       gpu.launch({
         shader: 'reduce',
-        entry: 'arg',
-        constants: { WORKGROUP },
+        entry: mode,
+        constants: { MODE: MODES[mode], FOURS: mode === 'arg_lines' && fours(extent), ...together },
         code: `fn start() -> f32 { return 0.0; }\nfn step_with(acc: f32, v: f32) -> f32 { return select(0.0, 1.0, ${wgsl}); }`,
         outputs: [output],
         inputs: [x!],
-        uniforms: [output.size, 1, 1, 1, x!.shape[axis]!, 0, stridesOf(x!.shape)[axis]!, 0],
-        workgroups: Math.ceil(output.size / WORKGROUP),
+        uniforms: [output.size, 1, 1, 1, extent, 0, stride, 0],
+        workgroups: mode === 'arg_lines' ? output.size : Math.ceil(output.size / WORKGROUP),
       });
     },
   };

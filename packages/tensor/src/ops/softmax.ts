@@ -1,5 +1,7 @@
+import { floatType } from '../dtype.ts';
 import { stridesOf } from '../shape.ts';
 import type { Op } from './op.ts';
+import { lineLanes } from './reduce.ts';
 
 export interface SoftmaxAttributes {
   readonly axis: number;
@@ -11,8 +13,7 @@ function softmaxLike(name: 'softmax' | 'logSoftmax'): Op<SoftmaxAttributes> {
   return {
     name,
     infer([x]) {
-      if (x!.dtype !== 'float32') throw new Error(`${name}: expects float32, got ${x!.dtype}`);
-      return { shape: x!.shape, dtype: 'float32' };
+      return { shape: x!.shape, dtype: floatType(name, [x!]) };
     },
     reference([x], { axis }, output) {
       const extent = x!.shape[axis]!;
@@ -30,13 +31,20 @@ function softmaxLike(name: 'softmax' | 'logSoftmax'): Op<SoftmaxAttributes> {
     },
     kernel(gpu, [x], { axis }, output) {
       const extent = x!.shape[axis]!;
+      const stride = stridesOf(x!.shape)[axis]!;
+      const lines = x!.size / extent;
+      const lanes = lineLanes(gpu);
+      const LINES = stride === 1 && extent >= 4 * lanes.LANES;
+      const FOURS = (LINES ? extent : stride) % 4 === 0;
+      const together = LINES ? lanes : { LANES: WORKGROUP, SUBGROUPS: false };
       gpu.launch({
         shader: 'softmax',
-        constants: { WORKGROUP, LOG: name === 'logSoftmax' },
+        entry: LINES ? 'lines' : 'columns',
+        constants: { LINES, FOURS, LOG: name === 'logSoftmax', ...together },
         outputs: [output],
         inputs: [x!],
-        uniforms: [x!.size / extent, extent, stridesOf(x!.shape)[axis]!, 0],
-        workgroups: Math.ceil(x!.size / extent / WORKGROUP),
+        uniforms: [lines, extent, stride, 0],
+        workgroups: LINES ? lines : Math.ceil(lines / (FOURS ? 4 : 1) / WORKGROUP),
       });
     },
   };

@@ -1,5 +1,6 @@
 import type { Device, Storage } from '../device.ts';
 import type { DType, NumericArray } from '../dtype.ts';
+import { roundToHalf } from '../half.ts';
 import type { Effect, Op, Values } from '../ops/op.ts';
 import type { Tensor } from '../tensor.ts';
 
@@ -26,13 +27,15 @@ export const referenceDevice: Device = {
   },
   release() {},
   write(storage, offset, values) {
-    dataOf(storage).set(values as Float64Array, offset);
+    const rounded = storage.dtype === 'float16' ? Float64Array.from(values, roundToHalf) : values;
+    dataOf(storage).set(rounded as Float64Array, offset);
   },
   async read(storage, offset, size) {
     return dataOf(storage).slice(offset, offset + size);
   },
   run<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, output: Tensor) {
     op.reference(inputs.map(valuesOf), attributes, valuesOf(output));
+    roundHalves(output);
   },
   effect<A>(effect: Effect<A>, tensors: readonly Tensor[], attributes: A) {
     effect.reference(tensors.map(valuesOf), attributes);
@@ -43,6 +46,7 @@ export const referenceDevice: Device = {
 function arrayFor(dtype: DType, size: number): NumericArray {
   switch (dtype) {
     case 'float32':
+    case 'float16':
       return new Float64Array(size);
     case 'int32':
       return new Int32Array(size);
@@ -51,6 +55,13 @@ function arrayFor(dtype: DType, size: number): NumericArray {
     case 'uint8':
       return new Uint8Array(size);
   }
+}
+
+/** What float16 costs: arithmetic is as always, and its result is rounded where it is stored. */
+function roundHalves(tensor: Tensor): void {
+  if (tensor.dtype !== 'float16') return;
+  const { data } = valuesOf(tensor);
+  for (let i = 0; i < data.length; i++) data[i] = roundToHalf(data[i]!);
 }
 
 const dataOf = (storage: Storage): NumericArray => (storage as HostStorage).data;

@@ -1,6 +1,7 @@
 import { loadShaders } from '@tapegrad/shaders';
 import type { Device, Storage } from '../device.ts';
-import { type DType, hostArray, type NumericArray } from '../dtype.ts';
+import { bytesPerElement, type DType, hostArray, type NumericArray } from '../dtype.ts';
+import { halfBits, halfValue } from '../half.ts';
 import type { Effect, Op } from '../ops/op.ts';
 import { beginOrigin, type Origin } from '../origin.ts';
 import type { Shape } from '../shape.ts';
@@ -145,6 +146,12 @@ export class WebGPUDevice implements Device {
   // ------------------------------------------------------------------------------------------------------- memory
 
   allocate(dtype: DType, size: number): Storage {
+    if (dtype === 'float16' && !this.gpu.features.has('shader-f16')) {
+      throw new Error(
+        `float16: ${this.name} has no half precision (shader-f16): use float32, or another adapter; NVIDIA's driver on ` +
+          "Vulkan has it with openDevice('gpu', { toggles: ['vulkan_enable_f16_on_nvidia'] })",
+      );
+    }
     const storage: GpuStorage = { device: this, dtype, size, references: 0, block: undefined };
     if (this.#recorder) this.#recorder.allocated(storage);
     else storage.block = this.pool.take(byteLength(dtype, size));
@@ -166,7 +173,7 @@ export class WebGPUDevice implements Device {
     if (!gpu.block) gpu.block = this.pool.take(byteLength(storage.dtype, storage.size));
     else if (gpu.block.batch === this.#batch) this.flush();
     const words = wholeWords(storage.dtype, values);
-    this.gpu.queue.writeBuffer(gpu.block.buffer, offset * (storage.dtype === 'uint8' ? 1 : 4), words);
+    this.gpu.queue.writeBuffer(gpu.block.buffer, offset * bytesPerElement[storage.dtype], words);
     this.stats.uploads++;
   }
 
@@ -183,7 +190,7 @@ export class WebGPUDevice implements Device {
     if (!gpu.block) throw new Error('data: the captured program that this tensor belonged to is gone');
     this.#check();
     const bytes = byteLength(storage.dtype, size);
-    const start = offset * (storage.dtype === 'uint8' ? 1 : 4);
+    const start = offset * bytesPerElement[storage.dtype];
     this.flush();
     const staging = this.gpu.createBuffer({
       size: bytes,
@@ -204,10 +211,12 @@ export class WebGPUDevice implements Device {
       );
     }
     this.#check();
+    const mapped = staging.getMappedRange();
     const result = hostArray(storage.dtype, size);
-    new Uint8Array(result.buffer).set(
-      new Uint8Array(staging.getMappedRange()).subarray(0, result.byteLength),
-    );
+    if (storage.dtype === 'float16') {
+      const halves = new Uint16Array(mapped);
+      for (let i = 0; i < size; i++) result[i] = halfValue(halves[i]!);
+    } else new Uint8Array(result.buffer).set(new Uint8Array(mapped).subarray(0, result.byteLength));
     staging.destroy();
     return result;
   }
@@ -256,7 +265,7 @@ export class WebGPUDevice implements Device {
   launch(launch: Launch): void {
     const bindings = [...launch.outputs, ...launch.inputs].map((tensor) => ({
       storage: tensor.storage as GpuStorage,
-      offset: tensor.offset * 4,
+      offset: tensor.offset * bytesPerElement[tensor.dtype],
       bytes: byteLength(tensor.dtype, tensor.size),
       shape: tensor.shape,
     }));
@@ -445,6 +454,11 @@ function spread(workgroups: Launch['workgroups']): readonly [number, number, num
 
 /** Values as the device stores them: of the right type, padded to whole words. */
 function wholeWords(dtype: DType, values: NumericArray): Uint8Array<ArrayBuffer> {
+  if (dtype === 'float16') {
+    const halves = new Uint16Array(Math.ceil(values.length / 2) * 2);
+    for (let i = 0; i < values.length; i++) halves[i] = halfBits(values[i]!);
+    return new Uint8Array(halves.buffer);
+  }
   const typed = hostArray(dtype, dtype === 'uint8' ? Math.ceil(values.length / 4) * 4 : values.length);
   typed.set(values as Float32Array);
   return new Uint8Array(typed.buffer as ArrayBuffer);

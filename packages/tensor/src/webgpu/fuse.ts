@@ -137,12 +137,13 @@ function withStage(
   const fusion = writer.launch.fusion as Extract<Fusion, { role: 'producer' }>;
   const inputs = other ? [...writer.launch.inputs, other.tensor] : writer.launch.inputs;
   const operands = stages.filter(({ operand }) => operand).length;
+  const half = consumer.launch.outputs[0]!.dtype === 'float16';
   const launch: Launch = {
     ...writer.launch,
     outputs: consumer.launch.outputs,
     inputs,
     constants: { ...writer.launch.constants, FUSED: true },
-    code: finishing(stages, fusion.vectors, 1 + writer.outputs + inputs.length - operands),
+    code: finishing(stages, fusion.vectors, half, 1 + writer.outputs, inputs.length - operands),
   };
   const uniforms = new Uint32Array(fusion.words + stages.length * STAGE_WORDS);
   uniforms.set(writer.uniforms);
@@ -157,9 +158,18 @@ function withStage(
 }
 
 /** The WGSL of `finish` (or `finish4`, for kernels that store vec4s): the stages, one after the other. */
-function finishing(stages: readonly Stage[], vectors: boolean, firstBinding: number): string {
+function finishing(
+  stages: readonly Stage[],
+  vectors: boolean,
+  half: boolean,
+  before: number,
+  firstInput: number,
+): string {
   const lines: string[] = [];
-  let binding = firstBinding;
+  let input = firstInput;
+  // What an op stores is rounded to float16 before the next op reads it: so it is between stages, too. (Drivers leave
+  // out a conversion there and back.)
+  const stored = (value: string) => (half ? `quantizeToF16(${value})` : value);
   stages.forEach(({ expression, slot, operand }, k) => {
     lines.push(`fn stage${k}(a: f32, b: f32, p: vec4f) -> f32 { return ${expression}; }`);
     const p = `vec4f(bitcast<vec2f>(params.stages[${k}].zw), 0.0, 0.0)`;
@@ -173,12 +183,12 @@ function finishing(stages: readonly Stage[], vectors: boolean, firstBinding: num
     const call = (value: string, other: string) =>
       `stage${k}(${slot === 0 ? value : other}, ${slot === 0 ? other : value}, ${p})`;
     if (operand) {
-      const type = vectors && byFour ? 'vec4f' : 'f32';
-      lines.push(`@group(0) @binding(${binding++}) var<storage, read> operand${k}: array<${type}>;`);
+      const type = vectors && byFour ? `vec4<In${input}>` : `In${input}`;
+      lines.push(`@group(0) @binding(${before + input++}) var<storage, read> operand${k}: array<${type}>;`);
     }
     if (!vectors) {
       lines.push(
-        `fn merge${k}(v: f32, at: u32) -> f32 { return ${call('v', operand ? `operand${k}[${index}]` : '0.0')}; }`,
+        `fn merge${k}(v: f32, at: u32) -> f32 { return ${call('v', operand ? `f32(operand${k}[${index}])` : '0.0')}; }`,
       );
       return;
     }
@@ -186,16 +196,16 @@ function finishing(stages: readonly Stage[], vectors: boolean, firstBinding: num
     const fetched = !operand
       ? 'vec4f()'
       : byFour
-        ? `operand${k}[(${index}) / 4u]`
+        ? `vec4f(operand${k}[(${index}) / 4u])`
         : same || operand.extent === 1
-          ? `vec4f(operand${k}[${index}])`
-          : `vec4f(${[0, 1, 2, 3].map((j) => `operand${k}[${index.replace('at', `(at + ${j}u)`)}]`).join(', ')})`;
+          ? `vec4f(f32(operand${k}[${index}]))`
+          : `vec4f(${[0, 1, 2, 3].map((j) => `f32(operand${k}[${index.replace('at', `(at + ${j}u)`)}])`).join(', ')})`;
     const parts = ['x', 'y', 'z', 'w'].map((j) => call(`v.${j}`, `o.${j}`));
     lines.push(
       `fn merge${k}(v: vec4f, at: u32) -> vec4f { let o = ${fetched}; return vec4f(${parts.join(', ')}); }`,
     );
   });
-  const all = stages.reduce((value, _, k) => `merge${k}(${value}, at)`, 'v');
+  const all = stages.reduce((value, _, k) => `merge${k}(${stored(value)}, at)`, 'v');
   const type = vectors ? 'vec4f' : 'f32';
   lines.push(`fn finish(v: ${type}, at: u32) -> ${type} { return ${all}; }`);
   return lines.join('\n');

@@ -1,3 +1,4 @@
+import type { DType } from '../dtype.ts';
 import type { Launch } from './kernels.ts';
 import type { DeviceStats } from './stats.ts';
 import { expandTemplate } from './template.ts';
@@ -22,6 +23,15 @@ interface Layout {
   readonly pipeline: GPUPipelineLayout;
 }
 
+/** What a binding's elements are in WGSL; uint8 is packed in words. */
+export const wgslTypes: Record<DType, string> = {
+  float32: 'f32',
+  float16: 'f16',
+  int32: 'i32',
+  uint32: 'u32',
+  uint8: 'u32',
+};
+
 /** Bytes of a launch's uniforms: the alignment that every WebGPU device accepts for dynamic offsets. */
 export const UNIFORM_SLOT = 256;
 
@@ -42,10 +52,11 @@ export class PipelineCache {
   /** The kernel for a launch, described but perhaps not compiled yet. */
   find(launch: Launch): Kernel {
     const constants = Object.entries(launch.constants ?? {});
-    const key = `${launch.shader}|${launch.entry ?? ''}|${launch.outputs.length},${launch.inputs.length}|${constants.join()}|${launch.code ?? ''}`;
+    const types = [launch.outputs, launch.inputs].map((list) => list.map(({ dtype }) => wgslTypes[dtype]));
+    const key = `${launch.shader}|${launch.entry ?? ''}|${types.join('|')}|${constants.join()}|${launch.code ?? ''}`;
     let kernel = this.#kernels.get(key);
     if (!kernel) {
-      kernel = this.#describe(launch, constants);
+      kernel = this.#describe(launch, constants, types as [string[], string[]]);
       this.#kernels.set(key, kernel);
     }
     return kernel;
@@ -74,7 +85,11 @@ export class PipelineCache {
     );
   }
 
-  #describe(launch: Launch, constants: [string, number | boolean][]): Kernel {
+  #describe(
+    launch: Launch,
+    constants: [string, number | boolean][],
+    [outputs, inputs]: readonly [string[], string[]],
+  ): Kernel {
     const { shader, entry = 'main' } = launch;
     const source = this.#sources.get(shader);
     if (source === undefined) throw new Error(`kernel: no shader is named '${shader}'`);
@@ -82,6 +97,13 @@ export class PipelineCache {
     const code = [
       // Directives have to come first.
       ...(body.match(/^enable .*;$/gm) ?? []),
+      ...([...outputs, ...inputs].includes('f16') ? ['enable f16;'] : []),
+      // The types that the bindings hold, where a kernel serves several.
+      ...outputs.map((type, i) => `alias Out${i} = ${type};`),
+      ...Array.from(
+        { length: Math.max(4, inputs.length) },
+        (_, i) => `alias In${i} = ${inputs[i] ?? 'f32'};`,
+      ),
       ...constants.map(
         ([name, value]) => `const ${name} = ${typeof value === 'number' ? `${value}u` : value};`,
       ),
