@@ -5,6 +5,7 @@ import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
 import { importCommand } from './import.ts';
 import { pictureCommands } from './pictures.ts';
+import { reportCommand } from './report.ts';
 import { trainCommand } from './train.ts';
 
 /** Of a program that nobody listens to any more, by the shells' convention: 128 + SIGPIPE. */
@@ -36,6 +37,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     doctorCommand(),
     trainCommand(),
     evaluateCommand(),
+    reportCommand(),
     exportCommand(),
     importCommand(),
     ...pictureCommands(),

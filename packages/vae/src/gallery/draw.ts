@@ -7,7 +7,8 @@ import type { Picture } from './picture.ts';
 
 /** A picture as pixels, ready for `encodePng`. @param heading goes before the picture's own title */
 export function drawPicture(picture: Picture, heading = ''): Raster {
-  const title = heading ? `${heading}: ${picture.title}` : picture.title;
+  const named = picture.detail ? `${picture.title}, ${picture.detail}` : picture.title;
+  const title = heading ? `${heading}: ${named}` : named;
   switch (picture.kind) {
     case 'sheet': {
       const { pixels, shape, columns, rowLabels, columnLabels } = picture;

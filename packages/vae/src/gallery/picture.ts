@@ -7,6 +7,8 @@ import type { ImageBatch } from '../pictures/raster.ts';
 interface Titled {
   /** A few words. */
   readonly title: string;
+  /** What a picture without its caption has to say besides. */
+  readonly detail?: string;
   /** How to read it: a sentence or two. */
   readonly caption: string;
 }

@@ -112,6 +112,7 @@ export async function traversals(
       : '';
   return sheet(subject, {
     title: `traversals by ${by}`,
+    ...(!statistics && { detail: "steps in the codes' own deviation" }),
     caption:
       `Each row changes one latent dimension from ${signed(-range)} to ${signed(range)}${unit}, the others at ${rest}; ` +
       `the largest ${by} comes first.${limited}`,
@@ -181,13 +182,14 @@ export async function planeOf(subject: Subject, chosen?: readonly number[]): Pro
 
 async function planeSheet(
   subject: Subject,
-  [, second]: Plane,
+  [first, second]: Plane,
   steps: readonly number[],
   { codes, columns }: CodeTable,
   words: { title: string; caption: string },
 ): Promise<Sheet> {
   return sheet(subject, {
     ...words,
+    ...(subject.size > 2 && { detail: `z${first} to the right, z${second} upwards` }),
     pixels: await subject.decode(codes),
     columns,
     columnLabels: steps.map(signed),

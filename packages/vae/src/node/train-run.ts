@@ -7,6 +7,7 @@ import { averageOf, type Figures } from '../pass.ts';
 import { NotFiniteError, type StepFigures, Trainer } from '../trainer.ts';
 import type { Dataset } from './data/datasets.ts';
 import { attempt, reasonOf, UserError } from './errors.ts';
+import { writeReport } from './report/index.ts';
 import { type RunConfig, storedConfig, writeWeights } from './run.ts';
 import { RunEvents } from './run-events.ts';
 import { type MetricsRecord, type RunFolder, runFiles } from './run-folder.ts';
@@ -159,10 +160,11 @@ async function showEpoch({ folder, events, config, data, listener, trainer }: Ru
 }
 
 /** All that there is to see of a model that has been trained, and the report. */
-async function lastPictures({ folder, config, data, listener, trainer }: Run): Promise<void> {
-  await unlessBroken(listener, `pictures`, async () => {
+async function lastPictures({ folder, config, data, listener, trainer, spec }: Run): Promise<void> {
+  await unlessBroken(listener, `pictures; \`tapegrad report ${folder.path}\` tries again`, async () => {
     const all = await allPictures(subjectOf(trainer.model, data), { seed: config.seed });
     writePictures(folder, all, headingOf(config));
+    writeReport(folder, { config, spec, data, model: trainer.model }, all);
   });
 }
 

@@ -33,8 +33,17 @@ export function fillRect(
   color: Color,
   opacity = 1,
 ): void {
-  for (let row = y; row < y + height; row++) {
-    for (let column = x; column < x + width; column++) blend(raster, column, row, color, opacity);
+  const [left, right] = [Math.max(0, x), Math.min(raster.width, x + width)];
+  for (let row = Math.max(0, y); row < Math.min(raster.height, y + height); row++) {
+    if (opacity < 1) {
+      for (let column = left; column < right; column++) blend(raster, column, row, color, opacity);
+      continue;
+    }
+    for (let i = (row * raster.width + left) * 3; i < (row * raster.width + right) * 3; i += 3) {
+      raster.data[i] = color[0];
+      raster.data[i + 1] = color[1];
+      raster.data[i + 2] = color[2];
+    }
   }
 }
 

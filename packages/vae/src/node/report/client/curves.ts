@@ -1,0 +1,64 @@
+import uPlot from 'uplot';
+import { classColor, cssColor, onThemeChange } from './theme.ts';
+import type { Curve, Curves } from './types.ts';
+
+const HEIGHT = 280;
+/** Beyond the number of colours, lines are dashed. */
+const dashes: readonly number[][] = [[], [8, 4], [2, 3]];
+
+/** Lines over a common x: drag to zoom, double-click to see all, move to read values off. */
+export function curveChart(element: HTMLElement, { xLabel, yLabel, logX, curves }: Curves): void {
+  const data = uPlot.join(curves.map(({ x, y }) => [[...x], [...y]] as uPlot.AlignedData));
+  const axis = (label: string, size?: number): uPlot.Axis => ({
+    label,
+    labelSize: 20,
+    labelFont: '12px system-ui, sans-serif',
+    font: '12px system-ui, sans-serif',
+    stroke: () => cssColor('ink'),
+    grid: { stroke: () => cssColor('faint'), width: 1 },
+    ticks: { stroke: () => cssColor('faint'), width: 1 },
+    ...(size && { size }),
+  });
+  const plot = new uPlot(
+    {
+      width: element.clientWidth,
+      height: HEIGHT,
+      scales: { x: { time: false, ...(logX && { distr: 3 as const }) } },
+      axes: [axis(xLabel), axis(yLabel, 64)],
+      series: [{ label: xLabel, value: (_, value) => number(value) }, ...curves.map(seriesOf)],
+      cursor: { dataIdx: nearestValue },
+      legend: { live: true },
+    },
+    data,
+    element,
+  );
+  new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height: HEIGHT })).observe(element);
+  onThemeChange(() => plot.redraw());
+}
+
+function seriesOf({ name, color, faint, x }: Curve): uPlot.Series {
+  return {
+    label: name,
+    stroke: () => classColor(color) + (faint ? '80' : ''),
+    width: faint ? 1 : 2.5,
+    dash: dashes[Math.floor(color / 10) % dashes.length],
+    spanGaps: true,
+    points: { show: !faint && x.length <= 60, size: 7, fill: () => classColor(color) },
+    value: (_, value) => number(value),
+  };
+}
+
+/** Series have their values at different x: each answers with its own nearest one. */
+function nearestValue(plot: uPlot, series: number, hovered: number): number {
+  const values = plot.data[series]!;
+  if (series === 0 || values[hovered] != null) return hovered;
+  const at = plot.data[0]!;
+  let [below, above] = [hovered, hovered];
+  while (below >= 0 && values[below] == null) below--;
+  while (above < values.length && values[above] == null) above++;
+  if (below < 0 || above >= values.length) return below < 0 ? Math.min(above, values.length - 1) : below;
+  return at[hovered]! - at[below]! <= at[above]! - at[hovered]! ? below : above;
+}
+
+const number = (value: number | null | undefined): string =>
+  value == null ? '–' : Number.isInteger(value) ? String(value) : value.toPrecision(5);

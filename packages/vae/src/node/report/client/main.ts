@@ -1,0 +1,16 @@
+import { CloudChart } from './cloud.ts';
+import { curveChart } from './curves.ts';
+import { slider } from './slider.ts';
+import type { PageData } from './types.ts';
+
+/* The script of a report or comparison: it brings to life what the page's data are for. */
+
+const data: PageData = JSON.parse(document.getElementById('data')!.textContent!);
+const element = (id: string) => document.getElementById(id)!;
+
+for (const [id, curves] of Object.entries(data.curves)) curveChart(element(id), curves);
+for (const [id, cloud] of Object.entries(data.clouds)) {
+  new CloudChart(element(id), cloud, data.thumbnails, data.heldOut);
+}
+for (const [id, frames] of Object.entries(data.sliders)) slider(element(id), frames);
+document.documentElement.dataset.ready = 'true';

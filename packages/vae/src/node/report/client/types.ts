@@ -1,0 +1,60 @@
+/*
+ * What the script of a page finds as JSON in the element `data`. Numbers that are not finite are null, as JSON has it.
+ */
+
+export interface PageData {
+  /** By the id of the element that shows it. */
+  readonly curves: Readonly<Record<string, Curves>>;
+  readonly clouds: Readonly<Record<string, CloudData>>;
+  readonly sliders: Readonly<Record<string, readonly Frame[]>>;
+  /** Small versions of the first training images, and of the held-out ones. */
+  readonly thumbnails?: Sprite;
+  readonly heldOut?: Sprite;
+}
+
+export interface Curve {
+  readonly name: string;
+  readonly x: readonly number[];
+  readonly y: readonly (number | null)[];
+  /** Which of the page's colours. */
+  readonly color: number;
+  /** Drawn thin, for the many steps behind a few averages. */
+  readonly faint?: boolean;
+}
+
+export interface Curves {
+  readonly xLabel: string;
+  readonly yLabel: string;
+  readonly logX?: boolean;
+  readonly curves: readonly Curve[];
+}
+
+export interface CloudData {
+  readonly label: string;
+  /** x, y, x, y … */
+  readonly points: readonly number[];
+  /** For each point its image's place among the thumbnails. */
+  readonly images: readonly number[];
+  readonly labels: readonly number[] | null;
+  readonly heldOut: { readonly points: readonly number[]; readonly labels: readonly number[] | null };
+  readonly xLabel: string;
+  readonly yLabel: string;
+  readonly sameUnits: boolean;
+}
+
+/** Images side by side in one PNG. */
+export interface Sprite {
+  readonly source: string;
+  readonly columns: number;
+  readonly width: number;
+  readonly height: number;
+  /** Of each image, where it has one. */
+  readonly names?: readonly string[];
+}
+
+/** A position of a slider. */
+export interface Frame {
+  readonly source: string;
+  readonly label: string;
+  readonly alt: string;
+}
