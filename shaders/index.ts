@@ -5,6 +5,7 @@ export const shaderNames = [
   'cast',
   'contraction',
   'contraction_lanes',
+  'contraction_slides',
   'contraction_tiles',
   'copy',
   'elementwise',

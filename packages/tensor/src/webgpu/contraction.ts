@@ -1,4 +1,5 @@
 import type { Tensor } from '../tensor.ts';
+import { forwards, slidesConstants, slidesOf } from './contraction-slides.ts';
 import type { Kernels } from './kernels.ts';
 
 /**
@@ -46,7 +47,7 @@ export const constantCoordinate: Coordinate = { start: 0, column: 0, sum: 0, ext
 
 /** How a contraction runs. The choice is `chooseVariant`'s; tests and benchmarks name one. */
 export interface ContractionVariant {
-  readonly shader: 'naive' | 'lanes' | 'tiles';
+  readonly shader: 'naive' | 'lanes' | 'slides' | 'tiles';
   /** Rows of C in a workgroup's tile; with `tiles`, columns too. */
   readonly rows: 4 | 8 | 16 | 32 | 64 | 128;
   /** Whether lanes exchange what they load (lanes). */
@@ -84,6 +85,10 @@ export const contractionVariants = {
   lanes16: lanes(16, true),
   lanes32: lanes(32, true),
   alone4: lanes(4, false),
+  slides4: { ...lanes(4, true), shader: 'slides' },
+  slides8: { ...lanes(8, true), shader: 'slides' },
+  slides16: { ...lanes(16, true), shader: 'slides' },
+  slidesAlone4: { ...lanes(4, false), shader: 'slides' },
   plain4: { ...lanes(4, true), plain: true },
   plainAlone4: { ...lanes(4, false), plain: true },
   tiles32: tiles(32),
@@ -125,9 +130,10 @@ export function contract(gpu: Kernels, task: Contraction, a: Tensor, b: Tensor, 
     const parts = whole ? Math.min(variant.parts, Math.ceil(sums / 4)) : 1;
     const partial = parts > 1 ? gpu.scratch('float32', parts * c.size) : c;
     // Few columns leave most lanes idle: if there are more rows, the two change places, and C is made transposed.
-    const exchange = variant.shader === 'lanes' && isTallProduct(task);
+    const exchange = variant.shader !== 'tiles' && isTallProduct(task);
     if (exchange) runTiled(gpu, exchanged(task), b, a, partial, variant, parts, c.size);
-    else runTiled(gpu, task, a, b, partial, variant, parts, c.size);
+    else if (variant.shader !== 'slides' || !runSlides(gpu, task, [a, b, partial], variant, parts, c.size))
+      runTiled(gpu, task, a, b, partial, variant, parts, c.size);
     if (parts > 1) addParts(gpu, partial, c);
   }
 }
@@ -151,6 +157,14 @@ export function chooseVariant(adapter: Adapter, task: Contraction, splittable: b
   // A small task takes less time than compiling a kernel for its layout.
   const plain = adapter.kind !== 'gpu' && rows * columns * sums * task.batch < 2 ** 19;
   const variant = { ...lanes(plain ? 4 : (Math.min(tall, most) as 4 | 8 | 16), subgroups), plain };
+  const slides = plain || adapter.kind === 'gpu' ? undefined : slidesOf(forwards(task));
+  if (slides) {
+    // Long turns make long kernels: fewer rows then.
+    const size = slides.taps > 4 && variant.rows > 8 ? 8 : variant.rows;
+    const count = Math.ceil(rows / size) * Math.ceil(slides.all / lanesOf(adapter, variant));
+    const parts = Math.min(splitInto(count, 64, sums, 512, splittable), task.sums[0]);
+    return { ...variant, shader: 'slides', rows: size, parts };
+  }
   const width = 4 * lanesOf(adapter, variant);
   const count = Math.ceil(rows / variant.rows) * Math.ceil(columns / width) * task.batch;
   return { ...variant, parts: splitInto(count, 64, sums, 512, splittable) };
@@ -249,6 +263,42 @@ function addParts(gpu: Kernels, parts: Tensor, c: Tensor): void {
   });
 }
 
+/** By `contraction_slides.wgsl`; false where that does not fit the task. */
+function runSlides(
+  gpu: Kernels,
+  backwards: Contraction,
+  [a, b, c]: readonly [Tensor, Tensor, Tensor],
+  { rows, subgroups }: ContractionVariant,
+  parts: number,
+  partSize: number,
+): boolean {
+  const task = forwards(backwards);
+  const slides = slidesOf(task);
+  if (!slides) return false;
+  const lanes = lanesOf(gpu, { subgroups });
+  const each = Math.ceil(task.sums[0] / parts);
+  const uniforms = [...addresses(task), ...[slides.groups, slides.all, 0, 0], ...[parts, each, partSize, 0]];
+  gpu.launch({
+    shader: 'contraction_slides',
+    constants: {
+      ROWS: rows,
+      LANES: lanes,
+      SUBGROUPS: subgroups,
+      VECTORS: subgroups ? Math.ceil(rows / lanes) : rows,
+      ...slidesConstants(task, slides),
+      CHECKED: task.padded,
+      PHASES: task.phases !== undefined,
+      FUSED: false,
+    },
+    fusion: { role: 'producer', words: uniforms.length, vectors: false },
+    outputs: [c],
+    inputs: [a, b],
+    uniforms,
+    workgroups: [Math.ceil(slides.all / lanes), Math.ceil(task.rows / rows), parts],
+  });
+  return true;
+}
+
 function runTiled(
   gpu: Kernels,
   task: Contraction,
@@ -267,9 +317,9 @@ function runTiled(
   const length = Math.ceil(sums / parts / 4) * 4;
   const uniforms = [...addresses(task), ...[...grid, groups, 0], ...[parts, length, partSize, 0]];
   const C_N4 =
-    variant.shader === 'lanes' && !variant.plain && (fours(partSize) || parts === 1) && storesVectors(task);
+    variant.shader !== 'tiles' && !variant.plain && (fours(partSize) || parts === 1) && storesVectors(task);
   gpu.launch({
-    shader: `contraction_${variant.shader}`,
+    shader: variant.shader === 'tiles' ? 'contraction_tiles' : 'contraction_lanes',
     constants: {
       ...(variant.shader === 'tiles' ? tileConstants(task, variant) : laneConstants(gpu, task, variant)),
       CHECKED: task.padded,

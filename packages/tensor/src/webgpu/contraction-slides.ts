@@ -1,0 +1,83 @@
+import type { Contraction } from './contraction.ts';
+
+/** How `contraction_slides.wgsl` cuts a convolution up: what its head calls by the same names in capitals. */
+export interface Slides {
+  /** Neighbouring columns of a lane; how many such groups a row of C has, and all of C. */
+  readonly cols: number;
+  readonly groups: number;
+  readonly all: number;
+  /** Summed elements of a turn: rows of the window, and elements of each. */
+  readonly turns: number;
+  readonly taps: number;
+  /** Elements of a row of B that they read. */
+  readonly span: number;
+}
+
+/** Summed elements of one row of the window that a turn takes at most, and from which on it takes one row only. */
+const MOST_TAPS = 8;
+const ENOUGH = 4;
+/** Workgroups of one dimension, and lanes of the smallest. */
+const MOST_GROUPS = 65_535;
+const LEAST_LANES = 4;
+
+/** The largest divisor of n up to `most`. */
+const divisor = (n: number, most: number) => {
+  let best = Math.min(n, most);
+  while (n % best !== 0) best--;
+  return best;
+};
+
+/**
+ * The cuts for a task, or nothing where columns and sums do not slide along a row of B, or where that saves less than a
+ * fifth of the loads.
+ */
+export function slidesOf({ batch, columns, sums, b }: Contraction): Slides | undefined {
+  const [, N1, N2] = columns;
+  const [K0, K1, K2] = sums;
+  if (batch !== 1 || b.w.stride !== 1 || b.w.column < 1 || b.w.sum < 1 || K0 * K1 * K2 === 0)
+    return undefined;
+  const cols = N2 % 4 === 0 ? 4 : (([7, 6, 5] as const).find((width) => N2 % width === 0) ?? 4);
+  const groups = Math.ceil(N2 / cols);
+  const taps = divisor(K2, MOST_TAPS);
+  const turns = taps === K2 ? divisor(K1, Math.max(1, Math.floor(ENOUGH / taps))) : 1;
+  const span = (cols - 1) * b.w.column + (taps - 1) * b.w.sum + 1;
+  const used = N2 / (cols * groups);
+  const all = columns[0] * N1 * groups;
+  if (span >= 0.8 * used * cols * taps || all > LEAST_LANES * MOST_GROUPS) return undefined;
+  return { cols, groups, all, turns, taps, span };
+}
+
+/** The same task with the last summed digit counted the other way where it walks backwards. */
+export function forwards(task: Contraction): Contraction {
+  const { a, b, sums } = task;
+  if (b.w.sum >= 0) return task;
+  const last = sums[2] - 1;
+  return {
+    ...task,
+    a: { ...a, offset: a.offset + last * a.sums[2], sums: [a.sums[0], a.sums[1], -a.sums[2]] },
+    b: { ...b, w: { ...b.w, start: b.w.start + last * b.w.sum, sum: -b.w.sum } },
+  };
+}
+
+/** What the kernel has unrolled. */
+export function slidesConstants(task: Contraction, { cols, turns, taps, span }: Slides) {
+  const { rows, a, b, sums, columns } = task;
+  const fours = (...values: number[]) => values.every((value) => value % 4 === 0);
+  const neighbours = a.sums[2] === 1 && (turns === 1 || a.sums[1] === sums[2]);
+  const byFours =
+    fours(turns * taps, a.offset) &&
+    (rows === 1 || fours(a.row)) &&
+    (sums[0] === 1 || fours(a.sums[0])) &&
+    (sums[1] === turns || fours(turns * a.sums[1]));
+  return {
+    COLS: cols,
+    COLUMN: b.w.column,
+    SUM: b.w.sum,
+    TURNS: turns,
+    TAPS: taps,
+    SPAN: span,
+    WHOLE: taps === sums[2],
+    FULL: columns[2] % cols === 0,
+    A_K4: neighbours && byFours,
+  };
+}

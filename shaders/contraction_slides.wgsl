@@ -1,0 +1,183 @@
+//% if SUBGROUPS
+enable subgroups;
+//% end
+// The contraction of contraction_lanes.wgsl for convolutions: a kernel that slides along a row of an image meets each of
+// the row's elements several times. A lane makes COLS neighbouring columns of one row of C's image for ROWS rows of C. A
+// turn takes TURNS rows of the summed window and TAPS elements of each; between them the columns read
+//     SPAN = (COLS - 1) * COLUMN + (TAPS - 1) * SUM + 1
+// elements of a row, which are loaded and checked once, not COLS * TAPS times: loads are what takes a software
+// adapter's time. As there, the lanes of a subgroup fetch A's block together and broadcast it.
+//   WHOLE: TAPS is all of i2, so that what lies in the row is known before the loop     FULL: COLS divides the row of C
+//   A_K4: A's elements of a turn are neighbours     CHECKED: B is padded     FUSED: as in contraction_lanes.wgsl
+
+struct Params {
+  rows: i32,
+  columns: i32,
+  columns1: i32,
+  columns2: i32,
+  sums: vec4i, // extents of i0, i1, i2; K, their product
+  a: vec4i, // offset, batch, row
+  a_sums: vec4i,
+  b: vec4i, // offset, batch, d0, i0
+  h: vec4i, // start, column, sum, extent
+  w: vec4i,
+  hw_stride: vec4i, // of h, 1; of the phases in C (PHASES)
+  c: vec4i, // offset, batch, row, phases along h
+  c_columns: vec4i, // and phases along w
+  groups: vec4i, // of COLS columns: in a row, in all
+  parts: vec4i, // of K: their number, values of i0 in each, elements of C in each
+  stages: array<vec4u, 3>, // of what was merged into the end (FUSED): see webgpu/fuse.ts
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> c: array<f32>;
+//% if A_K4
+@group(0) @binding(2) var<storage, read> a: array<vec4f>;
+//% else
+@group(0) @binding(2) var<storage, read> a: array<f32>;
+//% end
+@group(0) @binding(3) var<storage, read> b: array<f32>;
+
+fn store(at: i32, value: f32) {
+  //% if FUSED
+  c[at] = finish(value, u32(at));
+  //% else
+  c[at] = value;
+  //% end
+}
+
+// Where row m begins in C. With PHASES its lowest digits count the stride phases of a convolution's image.
+fn row_offset(m: i32) -> i32 {
+  //% if PHASES
+  let above = m / params.c_columns.w;
+  let channel = above / params.c.w;
+  return channel * params.c.z + (above - channel * params.c.w) * params.hw_stride.z + (m - above * params.c_columns.w) * params.hw_stride.w;
+  //% else
+  return m * params.c.z;
+  //% end
+}
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
+  let group = i32(id.x * LANES + local);
+  let m_first = i32(id.y * ROWS);
+  let part = i32(id.z);
+
+  // The lane's columns. A lane past the end does the last ones again and stores nothing.
+  let own = min(group, params.groups.y - 1);
+  let d01 = i32(u32(own) / u32(params.groups.x));
+  let d2 = (own - d01 * params.groups.x) * i32(COLS);
+  let d0 = i32(u32(d01) / u32(params.columns1));
+  let d1 = d01 - d0 * params.columns1;
+  let h_first = params.h.x + d1 * params.h.y;
+  let w_first = params.w.x + d2 * i32(COLUMN);
+  let b_first = params.b.x + d0 * params.b.z + h_first * params.hw_stride.x + w_first;
+  let b_row = params.h.z * params.hw_stride.x;
+
+  // The rows of A that the lane fetches.
+  //% for v in 0..VECTORS
+  //% if SUBGROUPS
+  let a_at${v} = params.a.x + min(m_first + i32(local) + ${v * LANES}, params.rows - 1) * params.a.z;
+  //% else
+  let a_at${v} = params.a.x + min(m_first + ${v}, params.rows - 1) * params.a.z;
+  //% end
+  //% end
+
+  //% if WHOLE && CHECKED
+  //% for p in 0..SPAN
+  let inside${p} = u32(w_first + ${p}) < u32(params.w.w);
+  //% end
+  //% end
+
+  //% for r in 0..ROWS
+  //% for q in 0..COLS
+  var sum${r}_${q} = 0.0;
+  //% end
+  //% end
+
+  // One loop for all three digits: a driver may copy all the sums at every loop's end.
+  var i0 = part * params.parts.y;
+  var i1 = 0;
+  var i2 = 0;
+  let i0_end = min(i0 + params.parts.y, params.sums.x);
+  while i0 < i0_end {
+    // What of B the columns see. An index outside is moved inside by WGSL's rules, and what is read there not used.
+    //% for t in 0..TURNS
+    //% if CHECKED
+    let row${t} = u32(h_first + (i1 + ${t}) * params.h.z) < u32(params.h.w);
+    //% end
+    let b_at${t} = b_first + i0 * params.b.w + (i1 + ${t}) * b_row + i2 * i32(SUM);
+    //% for p in 0..SPAN
+    //% if CHECKED && WHOLE
+    let x${t}_${p} = select(0.0, b[b_at${t} + ${p}], row${t} && inside${p});
+    //% end
+    //% if CHECKED && !WHOLE
+    let x${t}_${p} = select(0.0, b[b_at${t} + ${p}], row${t} && u32(w_first + i2 * i32(SUM) + ${p}) < u32(params.w.w));
+    //% end
+    //% if !CHECKED
+    let x${t}_${p} = b[b_at${t} + ${p}];
+    //% end
+    //% end
+    //% end
+
+    let a_walk = i0 * params.a_sums.x + i1 * params.a_sums.y + i2 * params.a_sums.z;
+    //% for v in 0..VECTORS
+    //% if A_K4
+    //% for k in 0..TURNS * TAPS / 4
+    let four${v}_${k} = a[u32(a_at${v} + a_walk) / 4u + ${k}u];
+    //% for j in 0..4
+    let a${v}_${4 * k + j} = four${v}_${k}[${j}];
+    //% end
+    //% end
+    //% else
+    //% for t in 0..TURNS
+    //% for j in 0..TAPS
+    let a${v}_${t * TAPS + j} = a[a_at${v} + a_walk + ${t} * params.a_sums.y + ${j} * params.a_sums.z];
+    //% end
+    //% end
+    //% end
+    //% end
+
+    //% for r in 0..ROWS
+    //% for t in 0..TURNS
+    //% for j in 0..TAPS
+    //% if SUBGROUPS
+    let m${r}_${t * TAPS + j} = subgroupBroadcast(a${r / LANES}_${t * TAPS + j}, ${r % LANES}u);
+    //% else
+    let m${r}_${t * TAPS + j} = a${r}_${t * TAPS + j};
+    //% end
+    //% for q in 0..COLS
+    sum${r}_${q} += m${r}_${t * TAPS + j} * x${t}_${q * COLUMN + j * SUM};
+    //% end
+    //% end
+    //% end
+    //% end
+
+    //% if !WHOLE
+    i2 += i32(TAPS);
+    let end2 = i2 == params.sums.z;
+    i2 = select(i2, 0, end2);
+    i1 = select(i1, i1 + 1, end2);
+    //% else
+    i1 += i32(TURNS);
+    //% end
+    let end1 = i1 == params.sums.y;
+    i1 = select(i1, 0, end1);
+    i0 = select(i0, i0 + 1, end1);
+  }
+
+  if group >= params.groups.y { return; }
+  let c_first = params.c.x + part * params.parts.z + d0 * params.c_columns.x + d1 * params.c_columns.y + d2 * params.c_columns.z;
+  //% for r in 0..ROWS
+  if m_first + ${r} < params.rows {
+    let c_row = c_first + row_offset(m_first + ${r});
+    //% for q in 0..COLS
+    //% if FULL || q == 0
+    store(c_row + ${q} * params.c_columns.z, sum${r}_${q});
+    //% else
+    if d2 + ${q} < params.columns2 { store(c_row + ${q} * params.c_columns.z, sum${r}_${q}); }
+    //% end
+    //% end
+  }
+  //% end
+}
