@@ -24,6 +24,7 @@ svg text { fill: var(--text); font: 13px system-ui, sans-serif; } svg .faint { f
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { padding: .2rem .6rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; white-space: normal; min-width: 16rem; overflow-wrap: anywhere; }
+th:nth-child(2) { text-align: left; }
 th { color: var(--faint); font-weight: 600; position: sticky; top: 0; background: var(--page); }
 .bar { width: 11rem; text-align: left; } .bar span { display: inline-block; height: .75rem; border-radius: 2px; vertical-align: middle; }
 .bar i { font-style: normal; padding-left: .4rem; }

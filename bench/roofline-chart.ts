@@ -57,10 +57,14 @@ export function rooflineChart(
     return `<circle cx="${x.place(intensity).toFixed(1)}" cy="${y.place(speed).toFixed(1)}" r="5" fill="var(--c${groupOf(row)})" fill-opacity=".8" stroke="var(--page)"><title>${escapeHtml(title)}</title></circle>`;
   });
   const shown = [...new Set(points.map(({ row }) => groupOf(row)))].sort((a, b) => a - b);
-  const legend = shown.map(
-    (group, k) =>
-      `<circle cx="${FRAME.left + 8 + 155 * k}" cy="18" r="5" fill="var(--c${group})"/><text x="${FRAME.left + 18 + 155 * k}" y="22">${escapeHtml(GROUPS[group]!.short)}</text>`,
-  );
+  // About 7 pixels a letter, with room to spare.
+  let at = FRAME.left;
+  const legend = shown.map((group) => {
+    const { short } = GROUPS[group]!;
+    const entry = `<circle cx="${at + 8}" cy="18" r="5" fill="var(--c${group})"/><text x="${at + 18}" y="22">${escapeHtml(short)}</text>`;
+    at += 40 + 7.5 * short.length;
+    return entry;
+  });
   return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="Roofline chart: speed of every kernel against its arithmetic intensity">
 ${grid.join('\n')}
 ${roof(bandwidth.rate, 'stroke-width="2"')}

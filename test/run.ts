@@ -26,7 +26,17 @@ const adapterless = [
   'template',
 ];
 /** Suites that train through the command line: long, so they run on the fastest adapter only. */
-const once = ['cli', 'image-training', 'import', 'interchange', 'readme', 'sweep', 'tensorboard', 'trainer'];
+const once = [
+  'bench',
+  'cli',
+  'image-training',
+  'import',
+  'interchange',
+  'readme',
+  'sweep',
+  'tensorboard',
+  'trainer',
+];
 
 interface Result {
   passed: number;

@@ -33,7 +33,7 @@ interface Description {
   /** Or the inputs themselves, and how many elements of 4 bytes they have. */
   readonly inputs?: (random: Generator) => Tensor[];
   readonly reads?: number;
-  /** Elements of the largest input, where it is not one of `shapes`. */
+  /** Elements of the largest tensor, where it is not one of `shapes`, nor the one output. */
   readonly largest?: number;
   /** Elements of 4 bytes that are written. */
   readonly writes: number;
@@ -48,10 +48,10 @@ export function kernelCase({
   shapes = [],
   inputs,
   reads,
-  largest = 0,
   writes,
   flops,
   models,
+  largest = Math.max(writes, ...shapes.map(sizeOf)),
   run,
 }: Description): KernelCase {
   const sizes = shapes.map(sizeOf);
@@ -60,7 +60,7 @@ export function kernelCase({
     id,
     flops,
     bytes: 4 * (read + writes),
-    largest: 4 * Math.max(writes, ...sizes, largest),
+    largest: 4 * largest,
     inputs: inputs ?? ((random) => shapes.map((shape) => random.normal(shape))),
     run(tensors) {
       run(tensors);

@@ -30,7 +30,8 @@ export function layerCases(models: Iterable<ModelSpec>, nothing: WebGPUDevice): 
   return [...found.values()].map(({ call, label, models }) => contractionCase(call, label, [...models]));
 }
 
-function contractionsOf(spec: ModelSpec, nothing: WebGPUDevice): ContractionCall[] {
+/** Every contraction of a training step, as often as it occurs. */
+export function contractionsOf(spec: ModelSpec, nothing: WebGPUDevice): ContractionCall[] {
   const step = trainingStep(spec, nothing, false);
   const calls: ContractionCall[] = [];
   const tracked = new WeakSet<Tensor>(step.model.parameters());
