@@ -137,8 +137,11 @@ async function gather(device: WebGPUDevice & { readonly found: { readonly gpu: G
   const makers: [name: string, make: () => Promise<Peer>][] = [
     ['jax-js', async () => (await import('./jax.ts')).jax(wait)],
     ['TensorFlow.js', async () => (await import('./tfjs.ts')).tfjs(wait)],
-    ['PyTorch', async () => (await import('./pytorch.ts')).pytorch()],
+    ['PyTorch', async () => (await import('./pytorch.ts')).pytorch('cpu')],
   ];
+  if (device.adapterKind === 'gpu') {
+    makers.push(['PyTorch on the GPU', async () => (await import('./pytorch.ts')).pytorch('cuda')]);
+  }
   const peers = [tapegrad(device)];
   const missing: { peer: string; reason: string }[] = [];
   for (const [peer, make] of makers) {

@@ -7,12 +7,12 @@ import { type Array32, isTraining, type Peer, type Task } from './task.ts';
 
 const script = fileURLToPath(new URL('./pytorch.py', import.meta.url));
 
-/** PyTorch on the CPU, in a process of its own, in whichever python3 has it. */
-export async function pytorch(): Promise<Peer> {
-  const { python, version } = await findPython();
-  const server = new Server(python);
+/** PyTorch in a process of its own, in whichever python3 has it. */
+export async function pytorch(device: 'cpu' | 'cuda'): Promise<Peer> {
+  const { python, version } = await findPython(device);
+  const server = new Server(python, device);
   return {
-    name: 'PyTorch (CPU)',
+    name: `PyTorch (${device === 'cpu' ? 'CPU' : 'CUDA'})`,
     version,
     async enter(task) {
       const { check } = await server.ask({ task: encodeTask(task) });
@@ -26,21 +26,27 @@ export async function pytorch(): Promise<Peer> {
   };
 }
 
-/** The first python3 of the PATH, or of the system, that can import torch. */
-async function findPython(): Promise<{ python: string; version: string }> {
+/** Prints the version, if PyTorch has the device. */
+const PROBES = {
+  cpu: 'import torch; print(torch.__version__)',
+  cuda: 'import torch; assert torch.cuda.is_available(); print(torch.__version__)',
+};
+
+/** The first python3 of the PATH, or of the system, whose PyTorch has the device. */
+async function findPython(device: 'cpu' | 'cuda'): Promise<{ python: string; version: string }> {
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/local/bin', '/usr/bin'].filter(
     Boolean,
   );
   for (const folder of new Set(folders)) {
     const python = join(folder, 'python3');
     try {
-      const { stdout } = await promisify(execFile)(python, ['-c', 'import torch; print(torch.__version__)']);
+      const { stdout } = await promisify(execFile)(python, ['-c', PROBES[device]]);
       return { python, version: stdout.trim() };
     } catch {
       // no python3 here, or one without torch
     }
   }
-  throw new Error('no python3 on the PATH can import torch');
+  throw new Error(`no python3 on the PATH can import torch${device === 'cuda' ? ' with CUDA' : ''}`);
 }
 
 interface Answer {
@@ -55,8 +61,8 @@ class Server {
   readonly #lines: AsyncIterator<string>;
   #complaints = '';
 
-  constructor(python: string) {
-    this.#child = spawn(python, [script, '--serve', '--device', 'cpu']);
+  constructor(python: string, device: string) {
+    this.#child = spawn(python, [script, '--serve', '--device', device]);
     this.#child.stderr.on('data', (text) => {
       this.#complaints += text;
     });
