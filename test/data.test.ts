@@ -12,7 +12,16 @@ import { UserError } from '../packages/vae/src/node/errors.ts';
 import { editDistance, nearestName } from '../packages/vae/src/node/suggest.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tapegrad-data-'));
-test.after(() => rmSync(folder, { recursive: true }));
+/** Suites share a process, and others have a cache of their own. */
+const { XDG_CACHE_HOME } = process.env;
+test.before(() => {
+  process.env.XDG_CACHE_HOME = join(folder, 'cache');
+});
+test.after(() => {
+  if (XDG_CACHE_HOME === undefined) delete process.env.XDG_CACHE_HOME;
+  else process.env.XDG_CACHE_HOME = XDG_CACHE_HOME;
+  rmSync(folder, { recursive: true });
+});
 
 /** An IDX file of unsigned bytes. */
 function idx(shape: number[], data: ArrayLike<number>, type = 8): Uint8Array {
@@ -260,7 +269,6 @@ test('datasets: a folder of images; IDX files come first', async () => {
   const image = encode({ width: 8, height: 8, data: new Uint8Array(64).fill(99), channels: 1 });
   const path = join(folder, 'images and numbers');
   mkdirSync(join(path, 'deep'), { recursive: true });
-  process.env.XDG_CACHE_HOME = join(folder, 'cache');
   for (const name of ['a.png', 'deep/B.PNG', 'deep/c.png']) writeFileSync(join(path, name), image);
   const loaded = await loadDataset(path);
   assert.equal(loaded.shape, [3, 64, 64]);

@@ -27,8 +27,16 @@ import { UserError } from '../packages/vae/src/node/errors.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tapegrad-images-'));
 const cache = join(folder, 'cache');
-process.env.XDG_CACHE_HOME = cache;
-test.after(() => rmSync(folder, { recursive: true }));
+/** Suites share a process, and others have a cache of their own. */
+const { XDG_CACHE_HOME } = process.env;
+test.before(() => {
+  process.env.XDG_CACHE_HOME = cache;
+});
+test.after(() => {
+  if (XDG_CACHE_HOME === undefined) delete process.env.XDG_CACHE_HOME;
+  else process.env.XDG_CACHE_HOME = XDG_CACHE_HOME;
+  rmSync(folder, { recursive: true });
+});
 
 /** Gradients that wrap around and a checkerboard: smooth places, edges, and no two channels alike. */
 function pattern(width: number, height: number): RgbImage {
