@@ -1,3 +1,4 @@
+export { type HalfOptions, inHalf } from './half.ts';
 export {
   defaultGenerator,
   fanInBound,
