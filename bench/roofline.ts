@@ -122,7 +122,7 @@ function probesFor(device: WebGPUDevice, quick: boolean): { copies: Probe[]; mul
   const most = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
   let bytes = wanted;
   while (bytes > most) bytes /= 2;
-  const threads = gpu ? 2 ** 18 : 2 ** 12;
+  const threads = gpu ? 2 ** 20 : 2 ** 12;
   const turns = quick ? 16 : gpu ? 256 : 512;
   return {
     copies: [
