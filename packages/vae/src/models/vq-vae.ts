@@ -29,14 +29,17 @@ import {
 import type { ModelOptions } from './options.ts';
 
 /**
- * The vector-quantized VAE (van den Oord et al. 2017). The encoder gives D numbers at each place of a grid a quarter of
- * the image's size, z; each is replaced by the nearest vector of a codebook, e; the decoder sees nothing but these:
+ * The vector-quantized VAE (van den Oord et al. 2017). The encoder gives D numbers at each place of a grid, z; each
+ * vector of them is replaced by the nearest of a codebook, e; the decoder sees nothing but these:
  *
  *     loss = −log p(x | e) + β·‖z − sg(e)‖²                     `--codebook ema`: the codes are moving averages of z
  *     loss = −log p(x | e) + β·‖z − sg(e)‖² + ‖sg(z) − e‖²      `--codebook loss`
  *
  * where sg stops the gradient. That of the decoder's input passes straight through to z: the decoder is given
  * z + sg(e − z). The squares are reduced like the reconstruction, by means over all numbers or sums for each image.
+ *
+ * Two convolutions halve the image, as in the paper, so that the grid is 7×7 for 28×28 and 16×16 for 64×64. `hidden` counts
+ * the channels before the codes; the first convolution has half as many.
  *
  * With normalized pixels and the Gaussian likelihood, `reconstruction` is the share of the pixels' variance that is lost:
  * their variance over the training set is 1.
