@@ -24,6 +24,8 @@ Options:
   --help               this text
 
   tune                 finds the fastest variants of kernels for this adapter; see 'tune --help'
+
+Exit codes: 1 if something became slower (--compare), 2 after an error.
 `;
 
 export interface Options {
