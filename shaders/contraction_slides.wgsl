@@ -30,19 +30,19 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> c: array<f32>;
+@group(0) @binding(1) var<storage, read_write> c: array<Out0>;
 //% if A_K4
-@group(0) @binding(2) var<storage, read> a: array<vec4f>;
+@group(0) @binding(2) var<storage, read> a: array<vec4<In0>>;
 //% else
-@group(0) @binding(2) var<storage, read> a: array<f32>;
+@group(0) @binding(2) var<storage, read> a: array<In0>;
 //% end
-@group(0) @binding(3) var<storage, read> b: array<f32>;
+@group(0) @binding(3) var<storage, read> b: array<In1>;
 
 fn store(at: i32, value: f32) {
   //% if FUSED
-  c[at] = finish(value, u32(at));
+  c[at] = Out0(finish(value, u32(at)));
   //% else
-  c[at] = value;
+  c[at] = Out0(value);
   //% end
 }
 
@@ -109,13 +109,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local
     let b_at${t} = b_first + i0 * params.b.w + (i1 + ${t}) * b_row + i2 * i32(SUM);
     //% for p in 0..SPAN
     //% if CHECKED && WHOLE
-    let x${t}_${p} = select(0.0, b[b_at${t} + ${p}], row${t} && inside${p});
+    let x${t}_${p} = select(0.0, f32(b[b_at${t} + ${p}]), row${t} && inside${p});
     //% end
     //% if CHECKED && !WHOLE
-    let x${t}_${p} = select(0.0, b[b_at${t} + ${p}], row${t} && u32(w_first + i2 * i32(SUM) + ${p}) < u32(params.w.w));
+    let x${t}_${p} = select(0.0, f32(b[b_at${t} + ${p}]), row${t} && u32(w_first + i2 * i32(SUM) + ${p}) < u32(params.w.w));
     //% end
     //% if !CHECKED
-    let x${t}_${p} = b[b_at${t} + ${p}];
+    let x${t}_${p} = f32(b[b_at${t} + ${p}]);
     //% end
     //% end
     //% end
@@ -124,7 +124,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local
     //% for v in 0..VECTORS
     //% if A_K4
     //% for k in 0..TURNS * TAPS / 4
-    let four${v}_${k} = a[u32(a_at${v} + a_walk) / 4u + ${k}u];
+    let four${v}_${k} = vec4f(a[u32(a_at${v} + a_walk) / 4u + ${k}u]);
     //% for j in 0..4
     let a${v}_${4 * k + j} = four${v}_${k}[${j}];
     //% end
@@ -132,7 +132,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local
     //% else
     //% for t in 0..TURNS
     //% for j in 0..TAPS
-    let a${v}_${t * TAPS + j} = a[a_at${v} + a_walk + ${t} * params.a_sums.y + ${j} * params.a_sums.z];
+    let a${v}_${t * TAPS + j} = f32(a[a_at${v} + a_walk + ${t} * params.a_sums.y + ${j} * params.a_sums.z]);
     //% end
     //% end
     //% end

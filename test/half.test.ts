@@ -3,6 +3,11 @@ import * as tg from '@tapegrad/tensor';
 import { type Device, HALF_EPSILON, type Shape, sizeOf, type Tensor } from '@tapegrad/tensor';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import {
+  contractionVariants,
+  runsOn,
+  withContractionVariant,
+} from '../packages/tensor/src/webgpu/contraction.ts';
 import { adapter, agree, close, device, numbers, on, type Tolerance } from './helpers/device.ts';
 
 /*
@@ -227,6 +232,18 @@ for (const [shape, kernel, stride] of [
     );
   });
 }
+
+here(`every variant of the contraction reads and stores halves: ${adapter}`, async () => {
+  for (const [name, variant] of Object.entries(contractionVariants)) {
+    if (!runsOn({ kind: device.adapterKind, subgroups: device.subgroups }, variant)) continue;
+    const run = (d: Device) =>
+      withContractionVariant(variant, () => [
+        tg.matmul(half(d, [37, 36]), half(d, [36, 40], 2)),
+        tg.conv2d(half(d, [2, 3, 9, 8]), half(d, [5, 3, 4, 4], 2), { stride: 2, padding: 1 }),
+      ]);
+    await agree(run, gathered(8), name);
+  }
+});
 
 here(`sums that go beyond a half in between do not overflow: ${adapter}`, async () => {
   const [a, b] = [tg.full([8, 512], 200, { device, dtype: 'float16' }), new Float32Array(512 * 8).fill(200)];
