@@ -1,11 +1,13 @@
 import { Command, CommanderError } from 'commander';
 import { UserError } from '../node/errors.ts';
+import { compareCommand } from './compare.ts';
 import { doctorCommand } from './doctor.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
 import { importCommand } from './import.ts';
 import { pictureCommands } from './pictures.ts';
 import { reportCommand } from './report.ts';
+import { sweepCommand } from './sweep.ts';
 import { trainCommand } from './train.ts';
 
 /** Of a program that nobody listens to any more, by the shells' convention: 128 + SIGPIPE. */
@@ -38,8 +40,10 @@ export async function main(argv: readonly string[]): Promise<void> {
     trainCommand(),
     evaluateCommand(),
     reportCommand(),
+    compareCommand(),
     exportCommand(),
     importCommand(),
+    sweepCommand(),
     ...pictureCommands(),
   ]) {
     program.addCommand(command.copyInheritedSettings(program).exitOverride());
