@@ -1,6 +1,6 @@
 import { escapeHtml, groupOf } from './page-parts.ts';
 import type { PeerRow } from './peers/contest.ts';
-import { digits, milliseconds, percent } from './report.ts';
+import { digits, milliseconds, percent, usersOf } from './report.ts';
 import type { Results } from './results.ts';
 import { rooflineChart } from './roofline-chart.ts';
 import type { HostRow, StepRow } from './training.ts';
@@ -75,7 +75,7 @@ const bar = (fraction: number, text: string, color: number) =>
 
 function kernelSection({ kernels, roofs }: Results): string {
   const rows = kernels.map((row) => {
-    const uses = row.models ? ` <span class="faint">${escapeHtml(row.models.join(', '))}</span>` : '';
+    const uses = row.models ? ` <span class="faint">${escapeHtml(usersOf(row.models))}</span>` : '';
     return `<tr><td>${escapeHtml(row.id)}${uses}</td>${bar(row.roof, percent(row.roof), groupOf(row))}${cells(
       row.bound,
       milliseconds(row.ms),

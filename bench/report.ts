@@ -33,11 +33,15 @@ export const describeRoofs = ({ bandwidth, kernelBandwidth, compute }: Roofs): s
     `  ${digits(compute.rate)} GFLOP/s (${compute.probe})`,
   ].join('\n');
 
+/** Models that use a kernel: three of them, and how many more. */
+export const usersOf = (models: readonly string[]) =>
+  models.length > 3 ? `${models.slice(0, 3).join(', ')} and ${models.length - 3} more` : models.join(', ');
+
 export function describeKernels(rows: readonly KernelRow[]): string {
   return table(
     ['kernel', 'ms: median (quartiles)', 'GFLOP/s', 'GB/s', 'of the roof', 'bound by', 'CPU ms'],
     rows.map((row) => [
-      row.models ? `${row.id} [${row.models.join(', ')}]` : row.id,
+      row.models ? `${row.id} [${usersOf(row.models)}]` : row.id,
       milliseconds(row.ms),
       row.flops > 0 ? digits(row.gflops) : '',
       digits(row.gbs),

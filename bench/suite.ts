@@ -31,9 +31,9 @@ export interface Log {
 }
 
 /** All rows that the filters ask for, on a device that runs nothing where the models have to be looked into. */
-async function plan(options: Options, nothing: WebGPUDevice): Promise<Plan> {
+async function plan(options: Options, openNothing: () => Promise<WebGPUDevice>): Promise<Plan> {
   const specs = [...models.values()];
-  const layers = layerCases(specs, nothing);
+  const layers = await layerCases(specs, openNothing);
   const all = [...products, ...layers, ...convolutions, ...others];
   // A layer of a model may be one of the shapes chosen by hand; and a filter may name a model.
   const kernels = [...new Map(all.map((one) => [one.id, one])).values()].filter(({ id, models: uses = [] }) =>
@@ -50,7 +50,7 @@ const isSmall = ({ flops, bytes }: KernelCase) => flops < 4e7 && bytes < 1e7;
 
 /** Names what would be measured. */
 export async function listRows(options: Options): Promise<string[]> {
-  const { kernels, steps, host } = await plan(options, await openNothing(options));
+  const { kernels, steps, host } = await plan(options, () => openNothing(options.adapter));
   return [
     ...kernels.map(({ id, models: uses }) => (uses ? `${id} [${uses.join(', ')}]` : id)),
     ...steps.map(({ name }) => `steps/${name}`),
@@ -59,15 +59,14 @@ export async function listRows(options: Options): Promise<string[]> {
 }
 
 /** The null backend, with kernels chosen as for the adapter that is asked for, where that is one kind. */
-function openNothing({ adapter }: Pick<Options, 'adapter'>): Promise<OpenDevice> {
+function openNothing(adapter: string): Promise<OpenDevice> {
   return openDevice(adapter, { nullBackend: true });
 }
 
 export async function runSuite(options: Options, device: OpenDevice, log: Log): Promise<Results> {
   const { effort, quick } = options;
   setDefaultDevice(device);
-  const nothing = await openNothing({ adapter: device.adapterKind });
-  const rows = await plan(options, nothing);
+  const rows = await plan(options, () => openNothing(device.adapterKind));
   if (rows.kernels.length + rows.steps.length + rows.host.length === 0 && !options.peers) {
     throw new UserError(`no row's name contains ${options.filters.join(' or ')}; --list names them all`);
   }
@@ -87,7 +86,9 @@ export async function runSuite(options: Options, device: OpenDevice, log: Log): 
   const host: HostRow[] = [];
   for (const spec of rows.host) {
     log.progress(`host/${spec.name}`);
+    const nothing = await openNothing(device.adapterKind);
     const row = await attempt(() => measureHost(spec, nothing, effort, quick), `host/${spec.name}`, missed);
+    nothing.destroy();
     if (row) host.push(row);
   }
   log.progress('');

@@ -13,13 +13,20 @@ import { type ContractionCall, contractionCase, type KernelCase } from './case.t
 import { describeConvolution } from './contractions.ts';
 
 /**
- * The contractions in a training step of every model, forward and backward, each once. The models run on a device that
- * computes nothing (`nothing`): what they call is seen, and the backward contractions follow from the rules.
+ * The contractions in a training step of every model, forward and backward, each once. A model runs on a device that
+ * computes nothing: what it calls is seen, and the backward contractions follow from the rules.
  */
-export function layerCases(models: Iterable<ModelSpec>, nothing: WebGPUDevice): KernelCase[] {
+export async function layerCases(
+  models: Iterable<ModelSpec>,
+  openNothing: () => Promise<WebGPUDevice>,
+): Promise<KernelCase[]> {
   const found = new Map<string, { call: ContractionCall; label: string; models: Set<string> }>();
   for (const spec of models) {
-    for (const call of contractionsOf(spec, nothing)) {
+    // One for each: the null backend's memory is soon used up.
+    const nothing = await openNothing();
+    const calls = contractionsOf(spec, nothing);
+    nothing.destroy();
+    for (const call of calls) {
       const label = describe(call);
       const key = `${call.op} ${label}`;
       const seen = found.get(key) ?? { call, label, models: new Set() };

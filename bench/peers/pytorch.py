@@ -6,6 +6,7 @@ On its own it measures the same things, on the GPU if there is one:  python3 pyt
 import argparse
 import base64
 import json
+import os
 import sys
 import time
 
@@ -170,6 +171,8 @@ if __name__ == "__main__":
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments = parser.parse_args()
     chosen = torch.device(arguments.device)
+    # All that this process may use: by default PyTorch takes half of them where cores run two threads.
+    torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
     # Full float32, as everybody else here computes: no TF32 in matrix products or convolutions.
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
