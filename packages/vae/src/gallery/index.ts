@@ -27,13 +27,13 @@ export type PictureName = keyof typeof pictures;
 /** A picture, or why there is none. */
 export type Hung = Picture | { readonly kind: 'absent'; readonly title: string; readonly reason: string };
 
-/** All pictures of a model. One that it has no room for says why, and the others are made. */
-export async function allPictures(
+/** All pictures of a model, or only some. One that it has no room for says why, and the others are made. */
+export async function allPictures<N extends PictureName = PictureName>(
   subject: Subject,
-  { seed = 0 }: { seed?: number } = {},
-): Promise<Record<PictureName, Hung>> {
+  { seed = 0, only = Object.keys(pictures) as N[] }: { seed?: number; only?: readonly N[] } = {},
+): Promise<Record<N, Hung>> {
   const hung: [string, Hung][] = [];
-  for (const name of Object.keys(pictures) as PictureName[]) {
+  for (const name of only) {
     try {
       hung.push([name, await (name === 'samples' ? samples(subject, { seed }) : pictures[name](subject))]);
     } catch (error) {
@@ -41,7 +41,7 @@ export async function allPictures(
       hung.push([name, { kind: 'absent', title: titles[name], reason: error.message }]);
     }
   }
-  return Object.fromEntries(hung) as Record<PictureName, Hung>;
+  return Object.fromEntries(hung) as Record<N, Hung>;
 }
 
 /** What a picture is called where there is none. */

@@ -23,7 +23,7 @@ export const epochsOf = (records: readonly MetricsRecord[]): StoredEpoch[] =>
   records.filter(({ kind }) => kind === 'epoch').map((record) => record as unknown as StoredEpoch);
 
 /** One figure of a run over its steps: single steps, and the averages of its epochs. */
-export function figureCurves(records: readonly MetricsRecord[], name: string, yLabel: string): Curves {
+export function figureCurves(records: readonly MetricsRecord[], name: string): Curves {
   const steps = records.filter(({ kind }) => kind === 'step');
   const every = Math.max(1, Math.ceil(steps.length / MOST_POINTS));
   const thinned = steps.filter((_, i) => i % every === 0);
@@ -46,5 +46,9 @@ export function figureCurves(records: readonly MetricsRecord[], name: string, yL
     curve('training, mean of the epoch', 0, 'train'),
     curve('test', 1, 'test'),
   ];
-  return { xLabel: 'steps', yLabel, curves: curves.filter(({ y }) => y.some((value) => value !== null)) };
+  return {
+    xLabel: 'steps',
+    yLabel: name,
+    curves: curves.filter(({ y }) => y.some((value) => value !== null)),
+  };
 }

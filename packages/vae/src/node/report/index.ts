@@ -50,9 +50,7 @@ function reportPage(
     return picture.kind === 'cloud' ? [[name, picture] as const] : [];
   });
   const data: PageData = {
-    curves: Object.fromEntries(
-      names.map((name) => [`curve-${name}`, figureCurves(records, name, name === 'loss' ? units : name)]),
-    ),
+    curves: Object.fromEntries(names.map((name) => [`curve-${name}`, figureCurves(records, name)])),
     clouds: Object.fromEntries(clouds.map(([name, cloud]) => [`cloud-${name}`, cloudData(cloud)])),
     sliders: frames.length > 0 ? { epochs: frames } : {},
     ...(clouds.length > 0 && sprites(run)),
@@ -68,9 +66,11 @@ function reportPage(
     summary: html`<p>${spec.summary}. ${run.model.latentShape.join('x')} latent dimensions, ${digitsOf(config.parameters)} parameters, ${run.data.train.count.toLocaleString('en')} training images.</p>`,
     sections: [
       { id: 'figures', title: 'Figures and options', body: figuresBlock(records, run) },
-      { id: 'curves', title: 'Learning curves', body: curvesBlock(names) },
-      { id: 'epochs', title: 'Reconstructions by epoch', body: sliderBlock(frames) },
-      picture('reconstructions'),
+      { id: 'curves', title: 'Learning curves', body: curvesBlock(names, units) },
+      ...(frames.length > 0
+        ? [{ id: 'epochs', title: 'Reconstructions by epoch', body: sliderBlock(frames) }]
+        : []),
+      ...(frames.length > 0 ? [] : [picture('reconstructions')]),
       picture('samples'),
       picture('latent-grid'),
       picture('manifold'),
@@ -90,20 +90,20 @@ const hintFor = (kind: Hung['kind']): string =>
     ? ' Point at a dot to see its image. Drag to move, zoom with the buttons or with Ctrl and the wheel, double-click to see all again.'
     : '';
 
-const capitalized = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+/** Greek letters stay as they are: a capital μ is no μ. */
+const capitalized = (text: string): string => text.replace(/^[a-z]/, (letter) => letter.toUpperCase());
 
-function curvesBlock(names: readonly string[]): Markup {
+function curvesBlock(names: readonly string[], units: string): Markup {
   if (names.length === 0) return html`<p class="note">No epoch is complete yet.</p>`;
   return html`<p>Drag along a curve to zoom in, double-click to see all again; the values below a chart are those at the pointer. A click on a name hides its curve.</p><div class="charts">${names.map(
     (name) =>
-      html`<figure><h3>${name}</h3><div class="curves" id="curve-${name}" role="img" aria-label="${name} over optimizer steps"></div></figure>`,
+      html`<figure><h3>${name === 'loss' ? `loss: ${units}` : name}</h3><div class="curves" id="curve-${name}" role="img" aria-label="${name} over optimizer steps"></div></figure>`,
   )}</div>`;
 }
 
 function sliderBlock(frames: readonly Frame[]): Markup {
-  const last = frames.at(-1);
-  if (!last) return html`<p class="note">The run folder holds no pictures of its epochs.</p>`;
-  return html`<div class="slider" id="epochs"><label>epoch <input type="range" min="0" max="${frames.length - 1}" step="1" value="${frames.length - 1}"> <output>${last.label}</output></label><div class="paper"><img src="${last.source}" alt="${last.alt}"></div></div>`;
+  const last = frames.at(-1)!;
+  return html`<p>Images of the test set, and what the model makes of them.</p><div class="slider" id="epochs"><label>epoch <input type="range" min="0" max="${frames.length - 1}" step="1" value="${frames.length - 1}"> <output>${last.label}</output></label><div class="paper"><img src="${last.source}" alt="${last.alt}"></div></div>`;
 }
 
 /** The pictures that the epochs left, as they are; of very many, some evenly from the first to the last. */
@@ -167,11 +167,25 @@ function figuresBlock(records: readonly MetricsRecord[], { config, spec, model }
 
 /** What `config.json` holds, in the words of the command line. */
 export function optionRows(config: RunConfig, spec: ModelSpec): [string, string][] {
-  return Object.entries(storedConfig(config, spec)).flatMap(([name, value]): [string, string][] => {
-    if (name === 'checksums' || name === 'parameters') return [];
-    if (value === null || value === undefined) return [[flagOf(name), 'all']];
-    if (Array.isArray(value)) return [[flagOf(name), value.join(' x ')]];
-    if (typeof value === 'object') return [[flagOf(name), Object.values(value).join(', ')]];
-    return [[flagOf(name), String(value)]];
-  });
+  const {
+    model,
+    data,
+    checksums: _,
+    parameters: __,
+    imageShape,
+    adapter,
+    versions,
+    ...options
+  } = storedConfig(config, spec);
+  const rows = Object.entries({ model, data, ...options }).map(([name, value]): [string, string] => [
+    flagOf(name),
+    value === null || value === undefined ? 'all' : String(value),
+  ]);
+  const named = Object.entries(versions ?? {}).map(([name, version]) => `${name} ${version}`);
+  return [
+    ...rows,
+    ['images', imageShape?.join(' x ') ?? ''],
+    ['adapter', [adapter?.name, adapter?.driver].filter(Boolean).join(', ')],
+    ['versions', named.join(', ')],
+  ];
 }

@@ -1,3 +1,5 @@
+import './locale.ts';
+
 import { CloudChart } from './cloud.ts';
 import { curveChart } from './curves.ts';
 import { slider } from './slider.ts';
