@@ -12,6 +12,7 @@ import { importCommand } from '../packages/vae/src/cli/import.ts';
 import { inferOptions } from '../packages/vae/src/interchange/infer.ts';
 import { decodeTorchFile } from '../packages/vae/src/interchange/torch-file.ts';
 import { TracingDevice } from '../packages/vae/src/interchange/trace.ts';
+import { runOnnx } from './helpers/onnx.ts';
 import { fewDigits, tapegrad, temporaryFolder, writeIdx } from './helpers/runs.ts';
 
 const root = temporaryFolder();
@@ -149,7 +150,10 @@ for (const spec of models.values()) {
 
 // ----------------------------------------------------------------------------------------------------- the command
 
-const digits = writeIdx(at('digits'), fewDigits(200, 40));
+const few = fewDigits(200, 40);
+const digits = writeIdx(at('digits'), few);
+const worst = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+  Math.max(...Array.from(a, (value, i) => Math.abs(value - b[i]!)));
 const ADAPTER = ['--adapter', process.env.TAPEGRAD_ADAPTER ?? 'auto'];
 
 test('PyTorch weights become a run that computes what PyTorch computes', async () => {
@@ -178,11 +182,11 @@ test('PyTorch weights become a run that computes what PyTorch computes', async (
   near(await logits.data(), pt.vaeMlp.logits);
 });
 
-test('what is exported and imported again draws the same pictures and has the same figures', async () => {
+test('what is exported computes the same in another runtime; imported again, it draws the same pictures and has the same figures', async () => {
   const small = ['--data', digits, '--hidden', '8', '--latent', '3', '--batch-size', '64', '--epochs', '1'];
   const steps = [
     ['train', 'vae-mlp', ...small, ...ADAPTER, '--no-tensorboard', '--out', at('run')],
-    ['export', at('run'), '--format', 'safetensors'],
+    ['export', at('run')],
     ['import', 'vae-mlp', at('run/export/model.safetensors'), '--data', digits, '--out', at('again')],
     ['reconstruct', at('run'), ...ADAPTER],
     ['reconstruct', at('again'), ...ADAPTER],
@@ -202,6 +206,16 @@ test('what is exported and imported again draws the same pictures and has the sa
   );
   const [first, second] = figures.map(({ stdout }) => JSON.parse(stdout).test);
   assert.equal(first, second);
+  const { model } = openRun(at('run'), referenceDevice);
+  const pixels = Float32Array.from(few.test.images, (byte) => byte / 255);
+  const shape = [few.test.count, 1, 28, 28];
+  const { mean } = model.encode(tensor(pixels, { shape, device: referenceDevice }));
+  const onnx = async (half: string, name: string, values: Float32Array, extents: readonly number[]) =>
+    runOnnx(readFileSync(at('run/export', `${half}.onnx`)), { name, values, shape: extents });
+  const codes = (await onnx('encoder', 'x', pixels, shape)).get('mean')!;
+  assert.ok(worst(codes.values, await mean.data()) < 1e-4);
+  const decoded = (await onnx('decoder', 'z', codes.values, codes.shape)).get('pixels')!;
+  assert.ok(worst(decoded.values, await model.pixels(model.decode(mean)).data()) < 1e-4);
   const resumed = await tapegrad(['train', '--resume', at('again'), ...ADAPTER]);
   assert.match(resumed.stderr, /nothing to resume: it has no state.safetensors/);
 });

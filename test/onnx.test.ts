@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { readTensors } from '@tapegrad/nn';
 import * as tg from '@tapegrad/tensor';
 import { Generator, ops, referenceDevice, type Tensor, tensor } from '@tapegrad/tensor';
@@ -8,10 +9,12 @@ import { traceGraph } from '../packages/vae/src/interchange/onnx.ts';
 import { encodeOnnx } from '../packages/vae/src/interchange/onnx-file.ts';
 import { onnxOps } from '../packages/vae/src/interchange/onnx-ops.ts';
 import { TracingDevice } from '../packages/vae/src/interchange/trace.ts';
-import { models, settingsOf } from '../packages/vae/src/models/index.ts';
+import { models, settingsOf, VectorQuantizedVAE, vaeMlp } from '../packages/vae/src/models/index.ts';
+import { exportRun } from '../packages/vae/src/node/export.ts';
+import { RunFolder } from '../packages/vae/src/node/run-folder.ts';
 import { runOnnx } from './helpers/onnx.ts';
 import { decode, message, messages, text } from './helpers/protobuf.ts';
-import { fewDigits } from './helpers/runs.ts';
+import { fewDigits, temporaryFolder } from './helpers/runs.ts';
 
 /** Numbers that repeat nothing, of both signs, none near 0 or ½, where rounding could decide a comparison. */
 const numbers = (count: number, scale = 1) =>
@@ -206,7 +209,7 @@ test('a bias becomes part of its layer, where it is a bias and of one layer only
     [[3, 4, 4], (x, p) => tg.add(tg.conv2d(x, p([2, 3, 3, 3])), p([2])), ['Conv', 'Add', 'Identity']],
     [
       [4],
-      (x, p) => tg.add(linear(x, p), tg.matmul(x, p([5, 4]), { transposeB: true })),
+      (x, p) => tg.add(linear(x, p), tg.matmul(x, p([5, 4], 0.5), { transposeB: true })),
       ['Gemm', 'Gemm', 'Add', 'Identity'],
     ],
     [
@@ -275,6 +278,10 @@ for (const spec of models.values()) {
     const encoded = await runOnnx(files.encoder, { name: 'x', values: x, shape });
     await near(encoded, 'mean', mean);
     if (logSigma) await near(encoded, 'log_sigma', logSigma);
+    if (model instanceof VectorQuantizedVAE) {
+      const codes = await model.indices(tensor(x, { shape, device: referenceDevice })).data();
+      assert.equal([...encoded.get('codes')!.values], [...codes]);
+    }
     // Codes, scaled so that they differ from each other.
     const z = Float32Array.from(await mean.data(), (value) => 3 * value);
     const output = model.decode(tensor(z, { shape: mean.shape, device: referenceDevice }));
@@ -292,5 +299,26 @@ async function near(found: Awaited<ReturnType<typeof runOnnx>>, name: string, wa
   assert.ok(worst < 1e-4, `${name} is off by ${worst}`);
   assert.ok(new Set(values).size > 3, `${name} is not one number`);
 }
+
+test('a model without such a form: an error of one line, and nothing is written, of the other formats neither', async () => {
+  const folder = RunFolder.create(join(temporaryFolder(), 'run'));
+  const options = { ...settingsOf(vaeMlp), hidden: 4 };
+  const spec = {
+    ...vaeMlp,
+    build(...[shape, chosen, generator]: Parameters<typeof vaeMlp.build>) {
+      const model = vaeMlp.build(shape, chosen, generator);
+      model.decode = (z) => generator.normal(z.shape);
+      return model;
+    },
+  };
+  const generator = new Generator(0, { device: referenceDevice });
+  const weights = await readTensors(vaeMlp.build([1, 28, 28], options, generator).stateDict());
+  const run = { folder, spec, weights, config: { ...options, model: 'vae-mlp', imageShape: [1, 28, 28] } };
+  assert.throws(
+    () => exportRun(run as any, ['safetensors', 'onnx']),
+    /vae-mlp cannot be exported to ONNX: random \(op 1 of the decoder\): has no form in ONNX$/,
+  );
+  assert.not(folder.has('export'));
+});
 
 test.run();

@@ -12,8 +12,8 @@ export function exportCommand(): Command {
       `
 Writes into the run's folder export/ and prints the paths; needs no adapter.
   model.safetensors  all weights, under the names that a PyTorch module of the same structure has
-  encoder.onnx       x [batch, c, h, w], normalized as the metadata say → mean and, of a VAE, log_sigma
-  decoder.onnx       z [batch, latent] → output, as the model has it, and pixels in [0, 1]`,
+  encoder.onnx       x [batch, c, h, w], normalized as the metadata say → mean; log_sigma of a VAE; codes of a VQ-VAE
+  decoder.onnx       z, such as mean → output, as the model has it, and pixels in [0, 1]`,
     )
     .action((path: string, { format }: { format?: ExportFormat }) => {
       const files = exportRun(readRun(path), format ? [format] : exportFormats);

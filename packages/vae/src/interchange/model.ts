@@ -1,7 +1,13 @@
 import { noGrad } from '@tapegrad/autograd';
 import type { TensorSource } from '@tapegrad/nn';
 import { Generator, type Shape, type Tensor, tensor } from '@tapegrad/tensor';
-import type { Autoencoder, ImageShape, ModelOptions, ModelSpec } from '../models/index.ts';
+import {
+  type Autoencoder,
+  type ImageShape,
+  type ModelOptions,
+  type ModelSpec,
+  VectorQuantizedVAE,
+} from '../models/index.ts';
 import { traceGraph } from './onnx.ts';
 import { encodeOnnx } from './onnx-file.ts';
 import { TracingDevice } from './trace.ts';
@@ -18,7 +24,10 @@ export interface TrainedModel {
 }
 
 export interface OnnxFiles {
-  /** x [batch, c, h, w], normalized → mean, and log_sigma where the model is stochastic. */
+  /**
+   * x [batch, c, h, w], normalized → mean; log_sigma where the model is stochastic; codes, the numbers of the codebook's
+   * vectors (int32), where there is one.
+   */
   readonly encoder: Uint8Array;
   /** z [batch, latent] → output, as the model's `decode` gives it, and pixels in [0, 1]. */
   readonly decoder: Uint8Array;
@@ -71,7 +80,11 @@ export function exportOnnx({ spec, imageShape, options, weights, version }: Trai
 
 function encoded(model: Autoencoder, x: Tensor): Record<string, Tensor> {
   const { mean, logSigma } = model.encode(x);
-  return logSigma ? { mean, log_sigma: logSigma } : { mean };
+  return {
+    mean,
+    ...(logSigma ? { log_sigma: logSigma } : {}),
+    ...(model instanceof VectorQuantizedVAE ? { codes: model.indices(x) } : {}),
+  };
 }
 
 const blank = (shape: Shape, device: TracingDevice): Tensor =>

@@ -54,7 +54,7 @@ class GraphWriter implements Writer {
   readonly #initializers = new Map<string, Initializer>();
   /** Values by the memory that they are in, in the first trace; each under the shape that it was made with. */
   readonly #values = new Map<unknown, { name: string; shape: readonly Extent[] }>();
-  /** Values under other shapes, and other nodes that several want. */
+  /** Nodes' outputs and constants by what they are. */
   readonly #shared = new Map<string, string>();
   #count = 0;
 
@@ -115,9 +115,12 @@ class GraphWriter implements Writer {
     inputs: readonly string[],
     attributes: Readonly<Record<string, Attribute>> = {},
   ): string {
-    const output = `${type.toLowerCase()}_${++this.#count}`;
-    this.#nodes.push({ type, inputs, outputs: [output], attributes });
-    return output;
+    // Nodes are pure: what is asked for twice is computed once.
+    return this.#once(JSON.stringify([type, inputs, attributes]), () => {
+      const output = `${type.toLowerCase()}_${++this.#count}`;
+      this.#nodes.push({ type, inputs, outputs: [output], attributes });
+      return output;
+    });
   }
 
   floats(values: readonly number[], shape: readonly number[] = []): string {
@@ -138,10 +141,8 @@ class GraphWriter implements Writer {
 
   /** So many times the batch, as a list of one number. */
   #batches(times: number): string {
-    const batch = this.#once('batch', () => {
-      const shape = this.node('Shape', [this.#traceable.input.name]);
-      return this.node('Gather', [shape, this.integers([0])], { axis: 0 });
-    });
+    const shape = this.node('Shape', [this.#traceable.input.name]);
+    const batch = this.node('Gather', [shape, this.integers([0])], { axis: 0 });
     return times === 1 ? batch : this.node('Mul', [batch, this.integers([times])]);
   }
 
@@ -167,15 +168,13 @@ class GraphWriter implements Writer {
     const value = this.#values.get(operand.storage) ?? this.#hostValue(operand, again);
     const shape = extents(operand.shape, again.shape, 'the operand');
     if (shown(shape) === shown(value.shape)) return value.name;
-    return this.#once(`${value.name} ${shown(shape)}`, () => {
-      const free = shape.filter((extent) => typeof extent !== 'number').length;
-      // One extent may be left to the runtime.
-      const target =
-        free > 1
-          ? this.shape(shape)
-          : this.integers(shape.map((extent) => (typeof extent === 'number' ? extent : -1)));
-      return this.node('Reshape', [value.name, target]);
-    });
+    const free = shape.filter((extent) => typeof extent !== 'number').length;
+    // One extent may be left to the runtime.
+    const target =
+      free > 1
+        ? this.shape(shape)
+        : this.integers(shape.map((extent) => (typeof extent === 'number' ? extent : -1)));
+    return this.node('Reshape', [value.name, target]);
   }
 
   /** What the host has written: a parameter under its name, or a constant. */
