@@ -131,7 +131,7 @@ results.push(
 const onKernels = all.filter((name) => !adapterless.includes(name));
 for (const [i, adapter] of adapters.entries()) {
   const names = i === 0 ? onKernels : onKernels.filter((name) => !once.includes(name));
-  results.push(await suites(adapter, names, { TAPEGRAD_ADAPTER: adapter }));
+  results.push(await suites(adapter, names, { TAPEGRAD_ADAPTER: adapter, TAPEGRAD_TUNE: 'off' }));
 }
 if (adapters.length === 0) {
   process.stdout.write('FAILED: no adapter to run kernels on; `npx tapegrad doctor` says what to install\n');

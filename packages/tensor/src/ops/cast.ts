@@ -33,7 +33,7 @@ export const cast: Op<CastAttributes> = {
     };
     for (let i = 0; i < output.data.length; i++) output.data[i] = limit(x!.data[i]!);
   },
-  kernel(gpu, [x], { dtype }, output) {
+  kernel(gpu, [x], _attributes, output) {
     // Four neighbours a thread, where the size allows it.
     const FOURS = output.size % 4 === 0;
     const items = output.size / (FOURS ? 4 : 1);

@@ -167,7 +167,7 @@ function reduceInPasses(gpu: Kernels, code: string, x: Tensor, digits: Run[], ou
 function modeOf(digits: readonly Run[], lanes: number): 'main' | 'lines' | 'columns' {
   const last = digits.at(-1);
   const others = digits.slice(0, -1);
-  if (!last || last.stride !== 1 || !fours(last.extent, ...others.map((run) => run.stride))) return 'main';
+  if (last?.stride !== 1 || !fours(last.extent, ...others.map((run) => run.stride))) return 'main';
   if (digits.some((run) => run.extent === 0) || !digits.some((run) => run.reduced)) return 'main';
   if (!last.reduced) return 'columns';
   return product(digits.filter((run) => run.reduced)) >= 8 * lanes ? 'lines' : 'main';

@@ -1,6 +1,7 @@
 import type { Tensor } from '../tensor.ts';
 import { forwards, slidesConstants, slidesOf } from './contraction-slides.ts';
 import type { Kernels } from './kernels.ts';
+import { shapeKey } from './tuned.ts';
 
 /**
  * Matmul and all convolutions are one contraction with affine addresses:
@@ -59,7 +60,7 @@ export interface ContractionVariant {
 }
 
 /** What the choice depends on besides the task. */
-export type Adapter = Pick<Kernels, 'kind' | 'subgroups'>;
+export type Adapter = Pick<Kernels, 'kind' | 'subgroups' | 'tuned'>;
 
 const naive: ContractionVariant = { shader: 'naive', rows: 4, subgroups: false, plain: false, parts: 1 };
 const lanes = (rows: 4 | 8 | 16 | 32, subgroups: boolean): ContractionVariant => ({
@@ -115,6 +116,46 @@ export function withContractionVariant<T>(variant: Partial<ContractionVariant>, 
   }
 }
 
+/** A contraction that was asked for, and the sizes of its operands and its result. */
+export interface SeenContraction {
+  readonly task: Contraction;
+  readonly half: boolean;
+  /** Whether it writes all of C, so that its sums may be split. */
+  readonly whole: boolean;
+  readonly sizes: readonly [number, number, number];
+}
+
+let seen: SeenContraction[] | undefined;
+
+/** The contractions that `queue` asks for, in their order: what there is to tune. */
+export function contractionsOf(queue: () => unknown): SeenContraction[] {
+  const list: SeenContraction[] = [];
+  seen = list;
+  try {
+    queue();
+  } finally {
+    seen = undefined;
+  }
+  return list;
+}
+
+/** What was measured as the fastest for shapes like this one, if somebody measured. */
+function tunedVariant(
+  adapter: Adapter,
+  task: Contraction,
+  splittable: boolean,
+  half: boolean,
+): ContractionVariant | undefined {
+  const choice = adapter.tuned?.get(shapeKey(task, half));
+  if (!choice) return undefined;
+  const variant = contractionVariants[choice.variant as keyof typeof contractionVariants] as
+    | ContractionVariant
+    | undefined;
+  return variant && runsOn(adapter, variant)
+    ? { ...variant, parts: splittable ? choice.parts : 1 }
+    : undefined;
+}
+
 const product = (digits: readonly number[]) => digits.reduce((all, extent) => all * extent, 1);
 const fours = (...values: number[]) => values.every((value) => value % 4 === 0);
 
@@ -124,7 +165,9 @@ export function contract(gpu: Kernels, task: Contraction, a: Tensor, b: Tensor, 
   const sums = product(task.sums);
   if (columns * task.rows * task.batch === 0) return;
   const whole = columns * task.rows * task.batch === c.size;
-  const variant = { ...chooseVariant(gpu, task, whole), ...forced };
+  const half = a.dtype === 'float16';
+  seen?.push({ task, half, whole, sizes: [a.size, b.size, c.size] });
+  const variant = { ...(tunedVariant(gpu, task, whole, half) ?? chooseVariant(gpu, task, whole)), ...forced };
   if (variant.shader === 'naive' || sums === 0) runNaive(gpu, task, a, b, c);
   else {
     const parts = whole ? Math.min(variant.parts, Math.ceil(sums / 4)) : 1;

@@ -10,6 +10,7 @@ import type { AdapterKind, Kernels, Launch } from './kernels.ts';
 import { BufferPool, byteLength, type GpuStorage } from './memory.ts';
 import { type Kernel, PipelineCache, UNIFORM_SLOT } from './pipelines.ts';
 import { type DeviceStats, noStats } from './stats.ts';
+import type { TunedTable } from './tuned.ts';
 import { warm } from './warm.ts';
 
 /** Launches that are encoded before they are submitted, unless something asks for results earlier. */
@@ -91,6 +92,8 @@ export class WebGPUDevice implements Device {
   readonly subgroups: { min: number; max: number } | undefined;
   /** Elements from which captured programs merge elementwise launches on a software adapter, which compiles slowly. */
   fuseFrom = 2 ** 21;
+  /** Contraction variants that were measured on this adapter, preferred to the built-in choice. */
+  tuned: TunedTable | undefined;
   readonly pool: BufferPool;
   readonly pipelines: PipelineCache;
   readonly wait: <T>(promise: Promise<T>) => Promise<T>;
@@ -245,6 +248,9 @@ export class WebGPUDevice implements Device {
     },
     get subgroups() {
       return device.subgroups;
+    },
+    get tuned() {
+      return device.tuned;
     },
     launch: (launch: Launch) => device.launch(launch),
     scratch: (dtype: DType, size: number) => device.scratch(dtype, size),

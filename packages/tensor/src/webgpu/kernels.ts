@@ -1,5 +1,6 @@
 import type { DType } from '../dtype.ts';
 import type { Tensor } from '../tensor.ts';
+import type { TunedTable } from './tuned.ts';
 
 /**
  * What kind of machine runs the kernels: it decides which variant of a kernel is the fast one. `swiftshader` stands
@@ -62,6 +63,8 @@ export function subgroupSize({ subgroups }: Pick<Kernels, 'subgroups'>): number 
 export interface Kernels {
   readonly kind: AdapterKind;
   readonly subgroups: { readonly min: number; readonly max: number } | undefined;
+  /** Choices that were measured on this adapter. */
+  readonly tuned?: TunedTable | undefined;
   launch(launch: Launch): void;
   /** Scratch memory, valid until the op's kernel function returns. */
   scratch(dtype: DType, size: number): Tensor;

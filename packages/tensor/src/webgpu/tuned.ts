@@ -1,0 +1,35 @@
+import type { Contraction } from './contraction.ts';
+
+/*
+ * Choices of contraction variants that were measured on one adapter, and are preferred there to the built-in rules of
+ * `chooseVariant`. Whoever opens a device hands it such a table; in Node, `openDevice` reads it from the user's cache.
+ */
+
+export interface TunedChoice {
+  /** One of `contractionVariants`, by its name. */
+  readonly variant: string;
+  /** Workgroups that share a sum. */
+  readonly parts: number;
+}
+
+/** The choice for each bucket of shapes: see `shapeKey`. */
+export type TunedTable = ReadonlyMap<string, TunedChoice>;
+
+/**
+ * The bucket of a task: whether it is a product of matrices or slides a window, its type, and its extents to the nearest
+ * power of two. Shapes in one bucket differ by less than a factor of two, so that one measurement serves them all.
+ */
+export function shapeKey({ batch, rows, columns, sums }: Contraction, half: boolean): string {
+  const log = (...extents: number[]) =>
+    Math.round(
+      Math.log2(
+        Math.max(
+          1,
+          extents.reduce((product, extent) => product * extent, 1),
+        ),
+      ),
+    );
+  const kind = sums[0] * sums[1] * columns[0] * columns[1] === 1 ? 'product' : 'window';
+  const size = [`b${log(batch)}`, `m${log(rows)}`, `n${log(...columns)}`, `k${log(...sums)}`].join(' ');
+  return `${kind} ${half ? 'float16' : 'float32'} ${size}`;
+}
