@@ -22,9 +22,10 @@ export function comparisonPage(runs: readonly ComparedRun[], differing: readonly
   const pictures = (name: keyof ComparedRun['pictures'], id: string, title: string): Section => ({
     id,
     title,
-    body: html`<div class="side-by-side">${runs.map(
-      ({ label, pictures }, i) => html`<div><h3>${swatch(i)}${label}</h3>${pictureOf(pictures[name])}</div>`,
-    )}</div>`,
+    body: picturesBlock(
+      runs.map(({ label }) => label),
+      runs.map((run) => run.pictures[name]),
+    ),
   });
   const sections: Section[] = [
     { id: 'options', title: 'What differs', body: optionsBlock(runs, differing) },
@@ -64,10 +65,18 @@ export function comparisonPage(runs: readonly ComparedRun[], differing: readonly
   });
 }
 
-const pictureOf = (picture: Hung): Markup =>
-  picture.kind === 'cloud'
-    ? html``
-    : html`${picture.kind === 'sheet' ? html`<p>${picture.caption}</p>` : undefined}${pictureBlock(picture)}`;
+/** A picture of each run; what is to be said of all of them is said once. */
+function picturesBlock(labels: readonly string[], pictures: readonly Hung[]): Markup {
+  const captions = pictures.map((picture) => (picture.kind === 'absent' ? '' : picture.caption));
+  const common = new Set(captions).size === 1;
+  return html`${common ? html`<p>${captions[0]}</p>` : ''}<div class="side-by-side">${pictures.map(
+    (picture, i) => {
+      if (picture.kind === 'cloud') return '';
+      const words = common ? '' : html`<p>${captions[i]}</p>`;
+      return html`<div><h3>${swatch(i)}${labels[i]}</h3>${words}${pictureBlock(picture)}</div>`;
+    },
+  )}</div>`;
+}
 
 const swatch = (i: number): Markup =>
   html`<span class="swatch" style="background: var(--class-${i % 10})"></span>`;

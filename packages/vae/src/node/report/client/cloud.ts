@@ -163,7 +163,7 @@ export class CloudChart {
     }
     const kind = labels ? `class ${labels[nearest]}, ` : '';
     this.#tip.querySelector('span')!.textContent =
-      `${kind}training image ${images[nearest]} (${x.toFixed(2)}, ${y.toFixed(2)})`;
+      `${kind}training image ${images[nearest]} at (${x.toFixed(2)}, ${y.toFixed(2)})`.replaceAll('-', '−');
     const left = toX(x) > this.#canvas.clientWidth / 2;
     this.#tip.style.left = `${toX(x) + (left ? -12 : 12)}px`;
     this.#tip.style.top = `${toY(y)}px`;

@@ -3,6 +3,11 @@ import { classColor, cssColor, onThemeChange } from './theme.ts';
 import type { Curve, Curves } from './types.ts';
 
 const HEIGHT = 280;
+/** What comes in whole numbers, and the distances that its ticks may have. */
+const counted = ['steps', 'epochs'];
+const wholes = Array.from({ length: 9 }, (_, power) =>
+  [1, 2, 5].map((factor) => factor * 10 ** power),
+).flat();
 /** Beyond the number of colours, lines are dashed. */
 const dashes: readonly number[][] = [[], [8, 4], [2, 3]];
 
@@ -11,6 +16,8 @@ export function curveChart(element: HTMLElement, { xLabel, yLabel, logX, curves 
   const data = uPlot.join(curves.map(({ x, y }) => [[...x], [...y]] as uPlot.AlignedData));
   const axis = (label: string, size?: number): uPlot.Axis => ({
     label,
+    // uPlot's own go no further than three decimals.
+    values: (_, splits) => splits.map((value) => (value == null ? '' : String(Number(value.toPrecision(6))))),
     labelSize: 20,
     labelFont: '12px system-ui, sans-serif',
     font: '12px system-ui, sans-serif',
@@ -24,7 +31,7 @@ export function curveChart(element: HTMLElement, { xLabel, yLabel, logX, curves 
       width: element.clientWidth,
       height: HEIGHT,
       scales: { x: { time: false, ...(logX && { distr: 3 as const }) } },
-      axes: [axis(xLabel), axis(yLabel, 64)],
+      axes: [{ ...axis(xLabel), ...(counted.includes(xLabel) && { incrs: wholes }) }, axis(yLabel, 64)],
       series: [{ label: xLabel, value: (_, value) => number(value) }, ...curves.map(seriesOf)],
       cursor: { dataIdx: nearestValue },
       legend: { live: true },
@@ -39,7 +46,7 @@ export function curveChart(element: HTMLElement, { xLabel, yLabel, logX, curves 
 function seriesOf({ name, color, faint, x }: Curve): uPlot.Series {
   return {
     label: name,
-    stroke: () => classColor(color) + (faint ? '80' : ''),
+    stroke: () => classColor(color) + (faint ? 'a0' : ''),
     width: faint ? 1 : 2.5,
     dash: dashes[Math.floor(color / 10) % dashes.length],
     spanGaps: true,
