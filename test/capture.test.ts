@@ -29,6 +29,7 @@ import {
   run,
   scope,
   slotsOf,
+  softplus,
   square,
   sub,
   sum,
@@ -354,6 +355,41 @@ test(named('prepare compiles and runs nothing'), async () => {
   await same(counter, [6, 0] as never);
   assert.is(device.stats.pipelines, pipelines);
 });
+
+test(
+  named('prepare tells how many kernels are compiled, from none to all, and nothing the second time'),
+  async () => {
+    const seen: [number, number][] = [];
+    const make = () =>
+      capture((x: Tensor) => sum(mul(square(x).add(0.1234), x), 0), {
+        device,
+        onCompile: (done, total) => seen.push([done, total]),
+      });
+    const x = made([7, 3]);
+    const f = make();
+    await f.prepare(x);
+    const total = seen[0]![1];
+    assert.ok(total <= f.programs[0]!.launches);
+    assert.equal(
+      seen,
+      Array.from({ length: total + 1 }, (_, done) => [done, total]),
+    );
+    seen.length = 0;
+    const again = make();
+    await again.prepare(x);
+    assert.equal(seen, []);
+    f.dispose();
+    again.dispose();
+    // A kernel that no test has used: the count begins at 0 of 1.
+    const fresh = capture((y: Tensor) => softplus(y), { device, onCompile: (...both) => seen.push(both) });
+    await fresh.prepare(x);
+    assert.equal(seen, [
+      [0, 1],
+      [1, 1],
+    ]);
+    fresh.dispose();
+  },
+);
 
 test(named('disposing gives all memory back'), async () => {
   const x = made([33]);

@@ -1,7 +1,7 @@
 import { type Device, defaultDevice } from './device.ts';
 import { show } from './shape.ts';
 import { announce, deviceOf, scope, Tensor } from './tensor.ts';
-import { WebGPUDevice } from './webgpu/device.ts';
+import { type CompileProgress, WebGPUDevice } from './webgpu/device.ts';
 import { Program } from './webgpu/program.ts';
 import { mapTensors, replay } from './webgpu/program-recording.ts';
 
@@ -10,6 +10,8 @@ export interface CaptureOptions {
   device?: Device;
   /** Programs that may be recorded before a new set of arguments is an error. Default 32. */
   limit?: number;
+  /** Told by `prepare` how many of the kernels that have to be compiled are done: from 0 to all of them. */
+  onCompile?: CompileProgress;
 }
 
 /** A function that is recorded at its first call and replayed afterwards. */
@@ -39,7 +41,7 @@ export interface CapturedFunction<A extends unknown[], R> {
  */
 export function capture<A extends unknown[], R>(
   fn: (...args: A) => R,
-  { device: chosen, limit = 32 }: CaptureOptions = {},
+  { device: chosen, limit = 32, onCompile }: CaptureOptions = {},
 ): CapturedFunction<A, R> {
   const programs = new Map<string, Program<R>>();
   const devices: Device[] = [];
@@ -76,7 +78,7 @@ export function capture<A extends unknown[], R>(
   return Object.defineProperty(
     Object.assign(call, {
       async prepare(...args: A) {
-        await find(args)?.program.compile();
+        await find(args)?.program.compile(onCompile);
       },
       dispose() {
         for (const program of programs.values()) program.dispose();

@@ -2,6 +2,7 @@ import { Adam, readTensors, type SafetensorsEntry } from '@tapegrad/nn';
 import {
   assign,
   type CapturedFunction,
+  type CompileProgress,
   capture,
   type Device,
   defaultDevice,
@@ -132,6 +133,7 @@ export class Trainer {
   readonly #evaluation: Evaluation;
   readonly #snapshots: Snapshot[];
   #windows = 0;
+  #onCompile: CompileProgress | undefined;
   readonly #trainingStep: CapturedFunction<[count: number], void>;
 
   constructor(spec: ModelSpec, data: TrainingData, options: TrainerOptions) {
@@ -159,7 +161,10 @@ export class Trainer {
       step: 0,
       position: 0,
     }));
-    this.#trainingStep = capture((count: number) => this.#runTrainingStep(count), { device });
+    this.#trainingStep = capture((count: number) => this.#runTrainingStep(count), {
+      device,
+      onCompile: (done, total) => this.#onCompile?.(done, total),
+    });
     this.#startEpoch();
   }
 
@@ -170,8 +175,9 @@ export class Trainer {
 
   // -------------------------------------------------------------------------------------------------------- training
 
-  /** Compiles the kernels of a step, in parallel. */
-  async prepare(): Promise<void> {
+  /** Compiles the kernels of a step, in parallel; tells how many are done. */
+  async prepare(onCompile?: CompileProgress): Promise<void> {
+    this.#onCompile = onCompile;
     await this.#trainingStep.prepare(Math.min(this.#options.batchSize, this.imagesPerEpoch - this.position));
   }
 

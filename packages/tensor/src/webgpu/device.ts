@@ -42,6 +42,9 @@ export interface Dispatch {
   readonly launch: Launch;
 }
 
+/** Told how many of the kernels that were not compiled yet are compiled now. */
+export type CompileProgress = (done: number, total: number) => void;
+
 /** Receives launches instead of the queue, while a step is captured. */
 export interface Recorder {
   launched(dispatch: Dispatch): void;
@@ -376,24 +379,28 @@ export class WebGPUDevice implements Device {
     }
   }
 
-  /** Compiles kernels in parallel, as far as the driver lets itself be asked. */
-  async compile(kernels: readonly Kernel[]): Promise<void> {
-    await this.pipelines.compile(kernels);
+  /** Compiles kernels in parallel, as far as the driver lets itself be asked; tells how many of them are done. */
+  async compile(kernels: readonly Kernel[], onProgress?: CompileProgress): Promise<void> {
+    const missing = [...new Set(kernels)].filter((kernel) =>
+      this.#warming ? !this.#warm.has(kernel) : !kernel.pipeline,
+    );
+    let done = 0;
+    const onDone = () => onProgress?.(++done, missing.length);
+    if (missing.length > 0) onProgress?.(0, missing.length);
+    await this.pipelines.compile(kernels, this.#warming ? undefined : onDone);
     if (!this.#warming) return;
     const { another, workers } = this.#warming;
-    await warm(
-      kernels.filter((kernel) => !this.#warm.has(kernel)),
-      {
-        gpu: this.gpu,
-        pipeline: async (kernel) => this.pipelines.ready(kernel),
-        wait: this.wait,
-        workers,
-        another: async () => {
-          const adapter = await another();
-          return adapter?.requestDevice(everythingOf(adapter));
-        },
+    await warm(missing, {
+      onDone,
+      gpu: this.gpu,
+      pipeline: async (kernel) => this.pipelines.ready(kernel),
+      wait: this.wait,
+      workers,
+      another: async () => {
+        const adapter = await another();
+        return adapter?.requestDevice(everythingOf(adapter));
       },
-    );
+    });
     for (const kernel of kernels) this.#warm.add(kernel);
     this.#check();
   }

@@ -71,8 +71,8 @@ export class PipelineCache {
     return kernel.pipeline;
   }
 
-  /** Compiles several kernels in parallel. */
-  async compile(kernels: Iterable<Kernel>): Promise<void> {
+  /** Compiles several kernels in parallel, telling of each that was not compiled before. */
+  async compile(kernels: Iterable<Kernel>, onDone?: () => void): Promise<void> {
     await Promise.all(
       [...new Set(kernels)].map((kernel) => {
         if (kernel.pipeline) return undefined;
@@ -80,7 +80,7 @@ export class PipelineCache {
           kernel.pipeline ??= pipeline;
           this.#stats.pipelines++;
         });
-        return kernel.pending;
+        return kernel.pending.then(onDone);
       }),
     );
   }

@@ -3,7 +3,7 @@ import { bytesPerElement, type DType } from '../dtype.ts';
 import { withOrigins } from '../origin.ts';
 import type { Shape } from '../shape.ts';
 import { announce, keep, scope, Tensor } from '../tensor.ts';
-import type { Binding, Dispatch, WebGPUDevice } from './device.ts';
+import type { Binding, CompileProgress, Dispatch, WebGPUDevice } from './device.ts';
 import { elideCopies } from './elide.ts';
 import { fuseElementwise } from './fuse.ts';
 import type { Launch } from './kernels.ts';
@@ -203,8 +203,11 @@ export class Program<R = unknown> {
   }
 
   /** Compiles what the launches need, in parallel. */
-  async compile(): Promise<void> {
-    await this.device.compile(this.#steps.map(({ dispatch }) => dispatch.kernel));
+  async compile(onProgress?: CompileProgress): Promise<void> {
+    await this.device.compile(
+      this.#steps.map(({ dispatch }) => dispatch.kernel),
+      onProgress,
+    );
   }
 
   /** Replays the launches on these arguments. The result's tensors are the same in every call. */

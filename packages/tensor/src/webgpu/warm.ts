@@ -12,6 +12,8 @@ export interface WarmOptions extends Worker {
   another(): Promise<GPUDevice | undefined>;
   /** Devices in all. */
   readonly workers: number;
+  /** Told of each kernel that has been run. */
+  onDone?(): void;
   /** Milliseconds from which a kernel's first run shows that it was compiled, not found in the driver's cache. */
   readonly compiled?: number;
 }
@@ -33,8 +35,12 @@ export async function warm(kernels: readonly Kernel[], options: WarmOptions): Pr
   const own = runner(options);
   const started = performance.now();
   await own.run(first);
+  options.onDone?.();
   const work = async (run: (kernel: Kernel) => Promise<void>) => {
-    for (let next = waiting.shift(); next; next = waiting.shift()) await run(next);
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      await run(next);
+      options.onDone?.();
+    }
   };
   const help = async () => {
     const gpu = await options.another();

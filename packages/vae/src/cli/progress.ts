@@ -36,6 +36,10 @@ export function progressReport({ epochs }: { readonly epochs: number }): Report 
   return {
     preparing: ({ model, parameters }) =>
       say(`${model}: ${parameters.toLocaleString('en')} parameters; compiling its kernels`),
+    compiling: (done, total) => {
+      if (process.stderr.isTTY)
+        process.stderr.write(`\r\u001b[K${done < total ? `compiling ${done}/${total} kernels` : ''}`);
+    },
     step: (row, progress) => bar?.show(row, progress),
     epoch: ({ epoch, seconds, train, test }) =>
       note(

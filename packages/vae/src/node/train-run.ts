@@ -17,6 +17,8 @@ import { epochPicture, headingOf, subjectOf, writePicture, writePictures } from 
 export interface Listener {
   /** Kernels are being compiled. */
   preparing(config: RunConfig): void;
+  /** So many of them are. */
+  compiling?(done: number, total: number): void;
   step(figures: StepFigures, progress: { epoch: number; images: number; imagesPerEpoch: number }): void;
   epoch(record: EpochRecord): void;
   /** Something went wrong that does not stop the run. */
@@ -90,7 +92,7 @@ export async function trainRun(request: RunRequest): Promise<boolean> {
   const run = { ...request, folder, config, trainer, events, tally: resume?.tally ?? emptyTally() };
   try {
     request.listener.preparing(config);
-    await trainer.prepare();
+    await trainer.prepare((done, total) => request.listener.compiling?.(done, total));
     while (trainer.epoch < config.epochs) {
       if (!(await trainEpoch(run))) {
         await checkpoint(run);
