@@ -49,7 +49,7 @@ export function contracted(encode: (x: Tensor) => Tensor, x: Tensor): { code: Te
 export const contractiveAe: ModelSpec = {
   name: 'contractive-ae',
   summary: 'contractive autoencoder: the code hardly moves when the image does, exact Jacobian',
-  defaults: { ...imageOptions, contraction: 1e-3, ...courseTraining },
+  defaults: { ...imageOptions, contraction: 1e-2, ...courseTraining },
   units: (options) => `${reconstructionUnits(options)} + ${options.contraction} · ‖∂z/∂x‖²`,
   build: (imageShape, options, generator) => new ContractiveAutoencoder(imageShape, options, generator),
 };
