@@ -177,7 +177,7 @@ export const vqVae: ModelSpec = {
     restart: 1,
     batchSize: 128,
     epochs: 30,
-    lr: 1e-3,
+    lr: 2e-3,
     beta1: 0.9,
     beta2: 0.999,
     binarize: 'none',
