@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  statSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -227,17 +228,25 @@ test('stopping ends the runs under way, starts no others, and is no failure', as
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-test('no more runs at the same time than --jobs', async () => {
+test('as many runs at the same time as --jobs says, and no more', async () => {
   const folder = at('jobs');
-  let most = 0;
-  const script = `write('on', ''); setTimeout(() => { fs.rmSync(folder + '/on'); finish(); }, 150);`;
-  const counting = setInterval(() => {
-    const running = points.filter(({ name }) => existsSync(join(folder, name, 'on'))).length;
-    most = Math.max(most, running);
-  }, 10);
+  // Each looks for others, until it has seen one and then for a while, and notes how many there were.
+  const script = `
+    write('on', '');
+    let most = 0, left = 200;
+    const look = setInterval(() => {
+      const on = fs.readdirSync(folder + '/..').filter((name) => fs.existsSync(folder + '/../' + name + '/on')).length;
+      most = Math.max(most, on);
+      if (most > 1) left = Math.min(left, 10);
+      if (--left > 0) return;
+      clearInterval(look);
+      write('seen', String(most));
+      fs.rmSync(folder + '/on');
+      finish();
+    }, 10);`;
   await sweep(folder, script, { jobs: 2 });
-  clearInterval(counting);
-  assert.is(most, 2);
+  const seen = points.map(({ name }) => Number(readFileSync(join(folder, name, 'seen'), 'utf8')));
+  assert.is(Math.max(...seen), 2);
 });
 
 test('two processes on the same point: one of them runs it', async () => {
@@ -254,29 +263,55 @@ test('two processes on the same point: one of them runs it', async () => {
   assert.match(reasons[0]!, /^process \d+ on .* runs it \(if that cannot be, remove .*seed=0\)$/);
 });
 
-test('locks: of the dead are taken, of the living and of other machines are not, until those fall silent', () => {
+const rejected = async (promise: Promise<unknown>, message: RegExp) => {
+  const error: Error = await promise.then(
+    () => assert.unreachable('it was taken'),
+    (reason) => reason,
+  );
+  assert.match(error.message, message);
+};
+
+test('locks: those of the dead are taken over, those of the living are not', async () => {
   const path = at('locks', 'a');
-  const lock = Lock.take(path);
-  assert.throws(() => Lock.take(path), new RegExp(`process ${process.pid} on ${hostname()} runs it`));
+  const lock = await Lock.take(path);
+  const here = json(path);
+  await rejected(Lock.take(path), new RegExp(`^process ${process.pid} on ${hostname()} runs it \\(if that`));
   lock.release();
   assert.not(existsSync(path));
-  const left = (holder: object) => writeFileSync(path, JSON.stringify(holder));
-  const DEAD = 2 ** 22 + 1;
-  left({ host: hostname(), pids: [DEAD, DEAD + 1], token: 'a' });
-  Lock.take(path).release();
+  const left = (change: object) =>
+    writeFileSync(path, JSON.stringify({ ...here, token: 'other', ...change }));
+  const DEAD = { pid: 2 ** 22 + 1 };
+  left({ processes: [DEAD] });
+  (await Lock.take(path)).release();
   // The sweep has died, its run lives on.
-  left({ host: hostname(), pids: [DEAD, process.pid], token: 'a' });
-  assert.throws(() => Lock.take(path), /runs it/);
-  left({ host: 'elsewhere', pids: [1], token: 'a' });
-  assert.throws(() => Lock.take(path), /process 1 on elsewhere runs it/);
-  const before = new Date(Date.now() - 200_000);
-  utimesSync(path, before, before);
-  const taken = Lock.take(path);
+  left({ processes: [DEAD, ...here.processes] });
+  await rejected(Lock.take(path), /runs it/);
+  // The number of a process that has ended went to another.
+  if (here.processes[0].began) {
+    left({ processes: [{ pid: process.pid, began: '1' }] });
+    (await Lock.take(path)).release();
+  }
   // One who has lost it to another leaves the other's alone.
-  left({ host: hostname(), pids: [process.pid], token: 'b' });
-  taken.release();
-  assert.ok(existsSync(path));
+  const lost = await Lock.take(path);
+  left({});
+  lost.release();
   assert.equal(readdirSync(at('locks')), ['a']);
+});
+
+test('locks: those of another machine are taken over when nobody touches them', async () => {
+  const path = at('locks', 'b');
+  const patience = { beat: 40, watch: 200 };
+  const elsewhere = { host: 'elsewhere', place: 'elsewhere', processes: [{ pid: process.pid }], token: 'x' };
+  writeFileSync(path, JSON.stringify(elsewhere));
+  const touching = setInterval(() => utimesSync(path, new Date(), new Date()), 40);
+  await rejected(Lock.take(path, patience), /^process \d+ on elsewhere runs it/);
+  clearInterval(touching);
+  const lock = await Lock.take(path, patience);
+  // It is touched from now on, so that others see that it is held.
+  const before = statSync(path).mtimeMs;
+  await pause(150);
+  assert.ok(statSync(path).mtimeMs > before);
+  lock.release();
 });
 
 test('a folder with another sweep, a run or a file is refused, saying what differs', () => {
@@ -419,6 +454,10 @@ test('the whole sweep goes on from what the tasks have done, and ends with all f
     assert.is(result.test.loss, epochs.at(-1).test.loss);
   }
   assert.is(new Set(runs.map((run: any) => run.result.test.loss)).size, 4);
+  // Of the two seeds, the page shows the first.
+  const page = readFileSync(at('array/compare.html'), 'utf8');
+  assert.match(page, /2 runs compared/);
+  assert.ok(existsSync(at('array/compare.png')));
 });
 
 test.run();

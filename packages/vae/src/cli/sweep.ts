@@ -1,13 +1,17 @@
+import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import { Command, Option as CommandOption } from 'commander';
 import { flagOf, type ModelSpec, modelOptions, type Option, trainingOptions } from '../models/index.ts';
+import { writeComparison } from '../node/compare.ts';
 import { UserError } from '../node/errors.ts';
 import { specOf } from '../node/run.ts';
 import { enterFolder, type Outcome, runSweep, type SweepConfig } from '../node/sweep.ts';
 import { type Axis, gridPoints, type Point, parseValues, pointsOfTask } from '../node/sweep-grid.ts';
 import { kubernetesJob, slurmScript } from '../node/sweep-script.ts';
-import { summarize, summaryTable, writeSummary } from '../node/sweep-summary.ts';
-import { ADAPTER_HELP } from './device.ts';
+import { type SummaryRow, summarize, summaryTable, writeSummary } from '../node/sweep-summary.ts';
+import { ADAPTER_HELP, openAdapter } from './device.ts';
+import { loadingReport } from './loading.ts';
 import { whole } from './options.ts';
 import { addDataOptions } from './train.ts';
 
@@ -35,7 +39,11 @@ type SweepOptions = Record<string, string | undefined> & {
   claim: string;
   json?: boolean;
   tensorboard: boolean;
+  compare: boolean;
 };
+
+/** Runs that a page can put side by side. */
+const MOST_COMPARED = 40;
 
 export function sweepCommand(): Command {
   const command = new Command('sweep')
@@ -56,6 +64,7 @@ export function sweepCommand(): Command {
     )
     .option('--image <name>', 'for kubernetes: the container image, which has tapegrad', 'tapegrad')
     .option('--claim <name>', 'for kubernetes: the claim of the volume for the runs', 'tapegrad-runs')
+    .option('--no-compare', 'make no comparison page')
     .option('--json', 'print the summary as JSON');
   addDataOptions(command)
     .option('--limit <n>', 'use the first N training images (default: all)', whole(1))
@@ -71,7 +80,7 @@ export function sweepCommand(): Command {
 Options with <values> take one, a list (0.1,1,4) or, where they are whole numbers, a range (0..4, both ends included).
 Every combination is a run, in a folder such as beta=0.1,latent=2,seed=0. The same command goes on after an interruption:
 finished runs stay, others go on from their checkpoint. A run that fails stops none of the others.
-Writes summary.json, summary.csv, logs/ and results/ beside the runs. docs/sweeps.md has job arrays.`,
+Writes summary.json, summary.csv and compare.html, and logs/ and results/, beside the runs. docs/sweeps.md has job arrays.`,
     )
     .action(sweep);
 }
@@ -96,6 +105,32 @@ async function sweep(model: string, options: SweepOptions): Promise<void> {
   process.stdout.write(
     options.json ? `${JSON.stringify({ ...config, runs: rows })}\n` : summaryTable(config, rows),
   );
+  const isNew = [...outcomes.values()].some((outcome) => outcome.status === 'done' && !outcome.earlier);
+  const page = join(folder, 'compare.html');
+  // Of a job array, the task that ends last makes the page.
+  const isTime = task === undefined || rows.every(({ status }) => status === 'done');
+  const isStopped = [...outcomes.values()].some(({ status }) => status === 'interrupted');
+  if (options.compare && isTime && !isStopped && (isNew || !existsSync(page)))
+    await compare(rows, page, options.adapter);
+}
+
+/** The finished runs side by side; of a grid over seeds, those of the first. */
+async function compare(rows: readonly SummaryRow[], page: string, adapter = 'auto'): Promise<void> {
+  const done = rows.filter(({ status }) => status === 'done');
+  const seeds = new Set(rows.map(({ values }) => values.seed));
+  const distinct =
+    seeds.size < rows.length ? done.filter(({ values }) => values.seed === rows[0]!.values.seed) : done;
+  if (distinct.length < 2) return;
+  if (distinct.length > MOST_COMPARED) {
+    process.stderr.write(
+      `${distinct.length} runs are too many for one page: name some of them to \`tapegrad compare\`\n`,
+    );
+    return;
+  }
+  const device = await openAdapter(adapter);
+  const runs = distinct.map(({ run }) => run);
+  const { html } = await writeComparison(runs, page, { device, listener: loadingReport() });
+  process.stderr.write(`${html}\n`);
 }
 
 /** The grid and what all its runs share. */

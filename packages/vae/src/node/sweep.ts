@@ -159,7 +159,7 @@ async function runPoint(
 ): Promise<Outcome> {
   const run = runOf(folder, point);
   if (isFinished(folder, point)) return { status: 'done', earlier: true };
-  const lock = Lock.take(join(folder, 'locks', point.name));
+  const lock = await Lock.take(join(folder, 'locks', point.name));
   try {
     // Another process may have finished it just before.
     if (isFinished(folder, point)) return { status: 'done', earlier: true };
