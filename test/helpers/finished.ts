@@ -1,0 +1,89 @@
+import { join } from 'node:path';
+import { Generator, referenceDevice } from '@tapegrad/tensor';
+import {
+  type Autoencoder,
+  type ModelOptions,
+  models,
+  settingsOf,
+  type TrainingOptions,
+} from '../../packages/vae/src/models/index.ts';
+import type { Dataset } from '../../packages/vae/src/node/data/datasets.ts';
+import { type RunConfig, storedConfig, writeWeights } from '../../packages/vae/src/node/run.ts';
+import { RunFolder } from '../../packages/vae/src/node/run-folder.ts';
+import { epochPicture } from '../../packages/vae/src/node/run-pictures.ts';
+import { encodePng } from '../../packages/vae/src/pictures/png.ts';
+import { createRaster } from '../../packages/vae/src/pictures/raster.ts';
+
+/** What a run of two epochs has noted: a loss that falls from `loss`, with a step that is no number. */
+export const recordsOf = (loss: number, epochs = 2) =>
+  Array.from({ length: epochs }, (_, i) => {
+    const [epoch, now] = [i + 1, loss / (i + 1)];
+    const parts = { reconstruction: now * 0.75, kl: now * 0.25 };
+    return [
+      {
+        kind: 'step' as const,
+        step: 10 * epoch - 5,
+        epoch,
+        loss: i === 0 ? Number.NaN : now * 1.1,
+        ...parts,
+      },
+      { kind: 'step' as const, step: 10 * epoch, epoch, loss: now * 1.05, ...parts },
+      {
+        kind: 'epoch' as const,
+        epoch,
+        step: 10 * epoch,
+        steps: 10,
+        seconds: 1.5,
+        train: { loss: now * 1.2, ...parts },
+        test: { loss: now, ...parts },
+        nats: { elbo: -100 * now, reconstruction: 90 * now, kl: 10 * now },
+      },
+    ];
+  }).flat();
+
+export interface Finished {
+  readonly folder: RunFolder;
+  readonly config: RunConfig;
+  readonly model: Autoencoder;
+}
+
+/** The folder of a run with untrained weights and invented figures: nothing but what a command reads of it. */
+export async function finishedRun(
+  path: string,
+  data: Dataset,
+  {
+    model: name = 'vae',
+    loss = 1,
+    epochs = 2,
+    ...options
+  }: Partial<ModelOptions & TrainingOptions> & {
+    model?: string;
+    loss?: number;
+    seed?: number;
+    data: string;
+  },
+): Promise<Finished> {
+  const spec = models.get(name)!;
+  const config: RunConfig = {
+    ...settingsOf(spec, { network: 'mlp', hidden: 8, latent: 3, ...options }),
+    model: name,
+    epochs,
+    seed: 0,
+    limit: null,
+    logEvery: 5,
+    imageShape: data.shape,
+    checksums: data.checksums,
+    adapter: { name: 'reference', driver: '', kind: '' },
+    versions: { tapegrad: '0' },
+    parameters: 1234,
+    ...options,
+  };
+  const folder = RunFolder.create(path);
+  folder.writeConfig(storedConfig(config, spec));
+  for (const record of recordsOf(loss, epochs)) folder.appendMetrics(record);
+  for (let epoch = 1; epoch <= epochs; epoch++)
+    folder.writeImage(`${epochPicture(epoch)}.png`, encodePng(createRaster(4, 4, [epoch, 0, 0])));
+  const model = spec.build(data.shape, config, new Generator(config.seed, { device: referenceDevice }));
+  await writeWeights(folder, model, name);
+  return { folder: RunFolder.open(join(path)), config, model };
+}
