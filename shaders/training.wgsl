@@ -5,10 +5,10 @@ struct Params {
   size: u32, // batch: images
   extent: u32, // batch: pixels an image; record: rows of the ring
   images: u32,
-  unused0: u32,
+  first: u32, // batch: of the images in `bytes`
   scale: f32,
   shift: f32,
-  unused1: u32,
+  count: u32, // batch: images in `bytes`
   unused2: u32,
 }
 
@@ -24,7 +24,10 @@ fn batch(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec
   let pixel = wid.x * WORKGROUP + local;
   let row = wid.z * groups.y + wid.y;
   if pixel >= params.extent || row >= params.size { return; }
-  let at = order[(cursor[0] + row) % params.images] * params.extent + pixel;
+  // Another launch writes the images that lie in other buffers: below `first` the difference wraps around.
+  let image = order[(cursor[0] + row) % params.images] - params.first;
+  if image >= params.count { return; }
+  let at = image * params.extent + pixel;
   let byte = (bytes[at / 4u] >> (8u * (at % 4u))) & 0xffu;
   out[row * params.extent + pixel] = f32(byte) * params.scale + params.shift;
 }

@@ -114,7 +114,7 @@ function trainee() {
 
   function step(count: number): Tensor {
     const [w1, b1, w2, b2, w3, w4] = leaves as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
-    const x = apply(ops.batch, [images, order, cursor], {
+    const x = apply(ops.batch, [order, cursor, images], {
       shape: [count, 1, 14, 14],
       scale: 1 / 255,
       shift: 0,

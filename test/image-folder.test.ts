@@ -20,7 +20,6 @@ import * as assert from 'uvu/assert';
 import { arrange } from '../packages/vae/src/node/data/arrange.ts';
 import type { Dataset } from '../packages/vae/src/node/data/datasets.ts';
 import { BadImage, openDecoder } from '../packages/vae/src/node/data/decode.ts';
-import { assertFits } from '../packages/vae/src/node/data/fits.ts';
 import { listImages } from '../packages/vae/src/node/data/image-files.ts';
 import { type ImageFolderOptions, loadImageFolder } from '../packages/vae/src/node/data/image-folder.ts';
 import { type RgbImage, resizeAndCrop } from '../packages/vae/src/node/data/resize.ts';
@@ -618,23 +617,6 @@ const root = process.getuid?.() === 0;
   );
   chmodSync(join(path, 'cat', '00.png'), 0o600);
   assert.is((await load(path)).train.count, 18);
-});
-
-test('folder: more images than the adapter binds at once are refused, saying how many would do', async () => {
-  const data = await load(put('many', twenty));
-  const limits = (bytes: number) => ({ maxBufferSize: 2 ** 30, maxStorageBufferBindingSize: bytes });
-  assertFits(data, limits(18 * 48));
-  const refuses = (bytes: number, message: RegExp) =>
-    assert.throws(
-      () => assertFits(data, limits(bytes)),
-      (error: Error) => error instanceof UserError && message.test(error.message),
-    );
-  refuses(
-    18 * 48 - 1,
-    /--data many: 18 training images of 3x4x4 take 864 bytes, .* \(863 bytes\): use --limit 17, /,
-  );
-  data.train.count = 1;
-  refuses(95, /2 test images of 3x4x4 take 96 bytes, .* \(95 bytes\): use smaller images/);
 });
 
 test('folder: refuses when too few good images are left', async () => {

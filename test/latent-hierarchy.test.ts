@@ -10,6 +10,7 @@ import {
   latentStatistics,
   type ModelOptions,
   models,
+  Pass,
   PlainVAE,
   settingsOf,
 } from '@tapegrad/vae';
@@ -183,6 +184,22 @@ test(`importance-weighted likelihood: grows with k, never under the ELBO by much
   const [one, many, chunked] = [await estimate(1), await estimate(400), await estimate(400, 64)];
   assert.ok(many > one, `k = 400: ${many}, k = 1: ${one}`);
   near(chunked, many, 'other draws, in chunks of 64', 0.02);
+});
+
+test(`a pass takes the same batches from one tensor of images and from several (${adapter})`, async () => {
+  const model = models
+    .get('vae')!
+    .build(shape, options('vae', { network: 'mlp' }), new Generator(1, { device }));
+  const images = someImages(20, shape);
+  const batches = async (maxBytes?: number) => {
+    const noise = new Generator(0, { device });
+    const pass = new Pass(model, images, { rows: 1, noise, device, maxBytes });
+    pass.advance(13);
+    return [pass.images.length, await values(pass.batch(9))] as const;
+  };
+  const [[one, whole], [several, parts]] = [await batches(), await batches(7 * 64 + 63)];
+  assert.equal([one, several], [1, 3]);
+  assert.equal(parts, whole);
 });
 
 test(`codes of all images, and their statistics (${adapter})`, async () => {

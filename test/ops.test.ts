@@ -864,12 +864,32 @@ for (const [pixels, start, size] of [
       (d) =>
         tg.apply(
           tg.ops.batch,
-          [on(d, [10, ...pixels], images), on(d, [10], order), on(d, [2], Uint32Array.of(start, 0))],
+          [on(d, [10], order), on(d, [2], Uint32Array.of(start, 0)), on(d, [10, ...pixels], images)],
           attributes,
         ),
       { absolute: 2 ** -22 }, // scale and product rounded, values up to 2
       'batch',
     );
+  });
+
+  test(`the same from three tensors ${adapter}: [${pixels}], ${size} from ${start}`, async () => {
+    const images = Uint8Array.from(integers(10 * sizeOf(pixels), 0, 256));
+    const order = Uint32Array.of(3, 1, 4, 0, 5, 9, 2, 6, 8, 7);
+    const attributes = { shape: [size, ...pixels], scale: 2 / 255, shift: -1 };
+    const part = (d: Device, from: number, to: number) =>
+      on(d, [to - from, ...pixels], images.subarray(from * sizeOf(pixels), to * sizeOf(pixels)));
+    const batch = (d: Device, ...parts: tg.Tensor[]) =>
+      tg.apply(
+        tg.ops.batch,
+        [on(d, [10], order), on(d, [2], Uint32Array.of(start, 0)), ...parts],
+        attributes,
+      );
+    const [whole, parts] = await agree(
+      (d) => [batch(d, part(d, 0, 10)), batch(d, part(d, 0, 3), part(d, 3, 4), part(d, 4, 10))],
+      { absolute: 2 ** -22 },
+      'batch',
+    );
+    assert.equal(parts!.data, whole!.data);
   });
 }
 

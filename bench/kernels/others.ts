@@ -138,14 +138,14 @@ const batch = kernelCase({
   id: 'training/batch 512x1x28x28',
   inputs: ({ state: { device } }) => [
     tg.tensor(
-      Uint8Array.from({ length: 2048 * 784 }, (_, i) => (i * 7) % 256),
-      { shape: [2048, 1, 28, 28], device },
-    ),
-    tg.tensor(
       Uint32Array.from({ length: 2048 }, (_, i) => (i * 1001) % 2048),
       { device },
     ),
     tg.tensor(new Uint32Array(2), { device }),
+    tg.tensor(
+      Uint8Array.from({ length: 2048 * 784 }, (_, i) => (i * 7) % 256),
+      { shape: [2048, 1, 28, 28], device },
+    ),
   ],
   reads: (512 * 784) / 4,
   writes: 512 * 784,

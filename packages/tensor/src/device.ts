@@ -17,6 +17,8 @@ export interface Storage {
 export interface Device {
   readonly name: string;
   readonly kind: 'reference' | 'webgpu';
+  /** The most bytes that a tensor can have. */
+  readonly maxTensorBytes: number;
   /** Memory of unspecified content. */
   allocate(dtype: DType, size: number): Storage;
   release(storage: Storage): void;

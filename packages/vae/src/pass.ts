@@ -37,6 +37,8 @@ export interface PassOptions {
   /** Draws each pixel as 0 or 1, with its value as the probability, whenever it is taken. */
   readonly binarize?: boolean;
   readonly device: Device;
+  /** The most bytes of images in one tensor, if not what the device allows. */
+  readonly maxBytes?: number;
 }
 
 /**
@@ -45,8 +47,9 @@ export interface PassOptions {
  */
 export class Pass {
   readonly count: number;
-  readonly images: Tensor;
-  /** uint32 [N]: image i of the pass is images[order[i]]. */
+  /** uint8, in as many tensors as the device needs for them. */
+  readonly images: readonly Tensor[];
+  /** uint32 [N]: image i of the pass is number order[i]. */
   readonly order: Tensor;
   /** uint32 [2]: the next place in the order, a 64-bit count. */
   readonly cursor: Tensor;
@@ -67,10 +70,15 @@ export class Pass {
     this.#model = model;
     this.#names = ['loss', ...model.figures];
     this.#binarize = options.binarize ?? false;
-    const bytes = images.subarray(0, count * shape[0] * shape[1] * shape[2]);
+    const pixels = shape[0] * shape[1] * shape[2];
+    const most = Math.floor((options.maxBytes ?? device.maxTensorBytes) / pixels);
+    const parts = Array.from({ length: Math.ceil(count / most) }, (_, i) => {
+      const [from, to] = [i * most, Math.min(count, (i + 1) * most)];
+      return tensor(images.subarray(from * pixels, to * pixels), { shape: [to - from, ...shape], device });
+    });
     const order = Uint32Array.from({ length: count }, (_, i) => i);
     this.count = count;
-    this.images = keep(tensor(bytes, { shape: [count, ...shape], device }));
+    this.images = parts.map(keep);
     this.order = keep(tensor(order, { device }));
     this.cursor = keep(tensor(new Uint32Array(2), { device }));
     this.steps = keep(tensor(new Uint32Array(2), { device }));
@@ -91,7 +99,7 @@ export class Pass {
     const { imageShape, normalization } = this.#model;
     const shape = [count, ...imageShape];
     const take = (attributes: { scale: number; shift: number }) =>
-      apply(ops.batch, [this.images, this.order, this.cursor], { shape, ...attributes });
+      apply(ops.batch, [this.order, this.cursor, ...this.images], { shape, ...attributes });
     if (!this.#binarize) return take(normalization);
     const bits = less(this.noise.uniform(shape), take({ scale: 1 / 255, shift: 0 }));
     const { scale, shift } = normalization;

@@ -17,43 +17,66 @@ export interface BatchAttributes {
 }
 
 /**
- * Takes the next images of a dataset that stays on the device: (images uint8 [N, …], order uint32 [N], cursor
- * uint32[2]) → float32, image i being images[order[cursor + i]]. The cursor is on the device too, so that a captured
- * step needs nothing from the host; `advance` moves it.
+ * Takes the next images of a dataset that stays on the device: (order uint32 [N], cursor uint32[2], images uint8
+ * [n, …] …) → float32, image i being number order[cursor + i] of all the images, which may lie in several tensors, N in
+ * all: an adapter binds only so many bytes at once. The cursor is on the device too, so that a captured step needs nothing
+ * from the host; `advance` moves it.
  */
 const batch: Op<BatchAttributes> = {
   name: 'batch',
-  infer([images, order, cursor], { shape }) {
-    if (images!.dtype !== 'uint8' || order!.dtype !== 'uint32' || cursor!.dtype !== 'uint32') {
-      throw new Error('batch: expects uint8 images, uint32 order and uint32 cursor');
+  infer([order, cursor, ...images], { shape }) {
+    if (
+      images.some(({ dtype }) => dtype !== 'uint8') ||
+      order!.dtype !== 'uint32' ||
+      cursor!.dtype !== 'uint32'
+    ) {
+      throw new Error('batch: expects uint32 order, uint32 cursor and uint8 images');
     }
-    if (order!.size === 0 || sizeOf(shape.slice(1)) !== sizeOf(images!.shape.slice(1))) {
-      throw new Error(`batch: images of ${show(images!.shape)} do not make a batch of ${show(shape)}`);
+    const wrong = images.find((t) => sizeOf(shape.slice(1)) !== sizeOf(t.shape.slice(1)));
+    if (order!.size === 0 || images.length === 0 || wrong) {
+      throw new Error(
+        `batch: images of ${show((wrong ?? order!).shape)} do not make a batch of ${show(shape)}`,
+      );
     }
     return { shape, dtype: 'float32' };
   },
-  reference([images, order, cursor], { shape, scale, shift }, output) {
+  reference([order, cursor, ...images], { shape, scale, shift }, output) {
     const pixels = sizeOf(shape.slice(1));
+    const starts = startsOf(images);
     for (let i = 0; i < output.data.length; i++) {
       const at = (cursor!.data[0]! + Math.floor(i / pixels)) % order!.data.length;
       const image = order!.data[at]!;
-      output.data[i] = images!.data[image * pixels + (i % pixels)]! * scale + shift;
+      const part = starts.findLastIndex((start) => image >= start);
+      output.data[i] = images[part]!.data[(image - starts[part]!) * pixels + (i % pixels)]! * scale + shift;
     }
   },
-  kernel(gpu, [images, order, cursor], { shape, scale, shift }, output) {
+  kernel(gpu, [order, cursor, ...images], { shape, scale, shift }, output) {
     const [count, pixels] = [shape[0]!, sizeOf(shape.slice(1))];
     const layers = Math.ceil(count / MAX_ROWS);
-    gpu.launch({
-      shader: 'training',
-      entry: 'batch',
-      constants: { WORKGROUP },
-      outputs: [output],
-      inputs: [images!, order!, cursor!],
-      uniforms: [count, pixels, order!.size, 0, float(scale), float(shift), 0, 0],
-      workgroups: [Math.ceil(pixels / WORKGROUP), Math.ceil(count / layers), layers],
-    });
+    const starts = startsOf(images);
+    for (const [part, bytes] of images.entries()) {
+      gpu.launch({
+        shader: 'training',
+        entry: 'batch',
+        constants: { WORKGROUP },
+        outputs: [output],
+        inputs: [bytes, order!, cursor!],
+        uniforms: [count, pixels, order!.size, starts[part]!, float(scale), float(shift), bytes.shape[0]!, 0],
+        workgroups: [Math.ceil(pixels / WORKGROUP), Math.ceil(count / layers), layers],
+      });
+    }
   },
 };
+
+/** The number of the first image in each tensor. */
+function startsOf(images: readonly { readonly shape: Shape }[]): number[] {
+  let next = 0;
+  return images.map(({ shape }) => {
+    const start = next;
+    next += shape[0]!;
+    return start;
+  });
+}
 
 export const trainingOps = { batch };
 

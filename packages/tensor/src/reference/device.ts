@@ -15,6 +15,7 @@ interface HostStorage extends Storage {
 export const referenceDevice: Device = {
   name: 'reference',
   kind: 'reference',
+  maxTensorBytes: Number.POSITIVE_INFINITY,
   allocate(dtype, size) {
     const storage: HostStorage = {
       device: referenceDevice,

@@ -151,6 +151,11 @@ export class WebGPUDevice implements Device {
 
   // ------------------------------------------------------------------------------------------------------- memory
 
+  get maxTensorBytes(): number {
+    const { maxBufferSize, maxStorageBufferBindingSize } = this.gpu.limits;
+    return Math.min(maxBufferSize, maxStorageBufferBindingSize);
+  }
+
   allocate(dtype: DType, size: number): Storage {
     if (dtype === 'float16' && !this.gpu.features.has('shader-f16')) {
       throw new Error(

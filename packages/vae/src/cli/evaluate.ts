@@ -1,5 +1,4 @@
 import { Command } from 'commander';
-import { assertFits } from '../node/data/fits.ts';
 import { type RunFigures, runFigures } from '../node/figures.ts';
 import { dataForRun, openRun, readRun } from '../node/run.ts';
 import { ADAPTER_HELP, openAdapter } from './device.ts';
@@ -35,7 +34,6 @@ async function evaluate(path: string, options: EvaluateOptions): Promise<void> {
   const stored = readRun(path);
   const data = await dataForRun(stored, options.data, loadingReport());
   const device = await openAdapter(options.adapter);
-  assertFits(data, device.gpu.limits);
   // A GPU wants large batches; a software adapter's memory is the machine's.
   const rows = device.adapterKind === 'gpu' ? 65_536 : 4096;
   const figures = await runFigures(openRun(stored, device), data, device, { ...options, rows });

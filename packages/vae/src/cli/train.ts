@@ -13,7 +13,6 @@ import {
   trainingOptions,
 } from '../models/index.ts';
 import type { Dataset } from '../node/data/datasets.ts';
-import { assertFits } from '../node/data/fits.ts';
 import { type BadImages, badImagesChoices } from '../node/data/image-folder.ts';
 import { UserError } from '../node/errors.ts';
 import { loadData, type RunConfig, readRunConfig, specOf } from '../node/run.ts';
@@ -140,7 +139,6 @@ async function train(name: string | undefined, options: TrainOptions): Promise<v
   const data = await loadData(plan.config, { ...loadingReport(), note: report.note });
   plan.checkData?.(data.checksums);
   const device = await openAdapter(options.adapter, options.profile ? exactTimes : {});
-  assertFits(data, device.gpu.limits);
   const profile = options.profile && profiler(device, model, options);
   const { name: adapter, driver, kind } = device.found;
   const interruption = catchInterrupts(report.note);

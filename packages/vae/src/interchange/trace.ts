@@ -36,6 +36,7 @@ export interface Call {
  * holds its weights in host memory, and what it would compute can be read off in milliseconds, without an adapter.
  */
 export class TracingDevice implements Device {
+  readonly maxTensorBytes = Number.POSITIVE_INFINITY;
   readonly name = 'tracing';
   readonly kind = 'reference';
   #calls: Call[] | undefined;
