@@ -5,6 +5,7 @@ export const shaderNames = [
   'cast',
   'contraction',
   'contraction_lanes',
+  'contraction_matrix',
   'contraction_slides',
   'contraction_tiles',
   'copy',

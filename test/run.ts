@@ -21,6 +21,7 @@ const adapterless = [
   'gallery',
   'image-folder',
   'imports',
+  'matrix',
   'onnx',
   'pictures',
   'report',

@@ -1,6 +1,7 @@
 import type { Tensor } from '../tensor.ts';
 import { forwards, slidesConstants, slidesOf } from './contraction-slides.ts';
 import type { Kernels } from './kernels.ts';
+import { matrixProduct, runMatrix } from './matrix.ts';
 import { shapeKey } from './tuned.ts';
 
 /**
@@ -167,7 +168,13 @@ export function contract(gpu: Kernels, task: Contraction, a: Tensor, b: Tensor, 
   const whole = columns * task.rows * task.batch === c.size;
   const half = a.dtype === 'float16';
   seen?.push({ task, half, whole, sizes: [a.size, b.size, c.size] });
-  const variant = { ...(tunedVariant(gpu, task, whole, half) ?? chooseVariant(gpu, task, whole)), ...forced };
+  const tuned = tunedVariant(gpu, task, whole, half);
+  const matrix = forced || tuned ? undefined : matrixProduct(gpu, task, a.dtype);
+  if (matrix) {
+    runMatrix(gpu, task, matrix, [a, b, c]);
+    return;
+  }
+  const variant = { ...(tuned ?? chooseVariant(gpu, task, whole)), ...forced };
   if (variant.shader === 'naive' || sums === 0) runNaive(gpu, task, a, b, c);
   else {
     const parts = whole ? Math.min(variant.parts, Math.ceil(sums / 4)) : 1;

@@ -7,6 +7,7 @@ import { beginOrigin, type Origin } from '../origin.ts';
 import type { Shape } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
 import type { AdapterKind, Kernels, Launch } from './kernels.ts';
+import type { MatrixConfig } from './matrix.ts';
 import { BufferPool, byteLength, type GpuStorage } from './memory.ts';
 import { type Kernel, PipelineCache, UNIFORM_SLOT } from './pipelines.ts';
 import { type DeviceStats, noStats } from './stats.ts';
@@ -71,7 +72,9 @@ export interface WebGPUDeviceOptions {
   readonly warming?: { readonly another: () => Promise<GPUAdapter | null>; readonly workers: number };
 }
 
-const FEATURES: GPUFeatureName[] = ['subgroups', 'timestamp-query', 'shader-f16'];
+/** Dawn's name for matrix units; it offers them with the toggle `allow_unsafe_apis`. */
+const MATRICES = 'chromium-experimental-subgroup-matrix' as GPUFeatureName;
+const FEATURES: GPUFeatureName[] = ['subgroups', 'timestamp-query', 'shader-f16', MATRICES];
 
 const LIMITS = [
   'maxBufferSize',
@@ -95,6 +98,8 @@ export class WebGPUDevice implements Device {
   readonly subgroups: { min: number; max: number } | undefined;
   /** Elements from which captured programs merge elementwise launches on a software adapter, which compiles slowly. */
   fuseFrom = 2 ** 21;
+  /** Shapes that the adapter's matrix units multiply; none without Dawn's toggle `allow_unsafe_apis`. */
+  readonly matrices: readonly MatrixConfig[];
   /** Contraction variants that were measured on this adapter, preferred to the built-in choice. */
   tuned: TunedTable | undefined;
   readonly pool: BufferPool;
@@ -129,6 +134,13 @@ export class WebGPUDevice implements Device {
       string,
       number
     >;
+    const { subgroupMatrixConfigs = [] } = options.adapter.info as { subgroupMatrixConfigs?: MatrixConfig[] };
+    this.matrices = gpu.features.has(MATRICES)
+      ? subgroupMatrixConfigs.map(({ componentType, resultComponentType, M, N, K }) =>
+          // Dawn's own objects have getters only.
+          ({ componentType, resultComponentType, M, N, K }),
+        )
+      : [];
     this.subgroups = gpu.features.has('subgroups' as GPUFeatureName) ? { min: min!, max: max! } : undefined;
     this.#uniforms = gpu.createBuffer({
       size: BATCH * UNIFORM_SLOT,
@@ -256,6 +268,9 @@ export class WebGPUDevice implements Device {
     },
     get subgroups() {
       return device.subgroups;
+    },
+    get matrices() {
+      return device.matrices;
     },
     get tuned() {
       return device.tuned;

@@ -1,5 +1,6 @@
 import type { DType } from '../dtype.ts';
 import type { Tensor } from '../tensor.ts';
+import type { MatrixConfig } from './matrix.ts';
 import type { TunedTable } from './tuned.ts';
 
 /**
@@ -63,6 +64,8 @@ export function subgroupSize({ subgroups }: Pick<Kernels, 'subgroups'>): number 
 export interface Kernels {
   readonly kind: AdapterKind;
   readonly subgroups: { readonly min: number; readonly max: number } | undefined;
+  /** Shapes that the adapter's matrix units multiply. */
+  readonly matrices?: readonly MatrixConfig[] | undefined;
   /** Choices that were measured on this adapter. */
   readonly tuned?: TunedTable | undefined;
   launch(launch: Launch): void;

@@ -1,0 +1,89 @@
+enable subgroups;
+enable chromium_experimental_subgroup_matrix;
+// C[z, m, n] = sum over k of A(z, m, k) * B(z, k, n) on matrix units, for products of matrices whose extents are multiples
+// of the units' own: M rows, N columns, K summed. A workgroup is one subgroup, and makes SIDE x SIDE such matrices of sums
+// in float32; operands are loaded straight from memory, where the caches hold what neighbouring workgroups share.
+//
+// A_ROWS, B_ROWS: rows of A, of B are contiguous; else their columns are. FUSED: what is stored goes through finish().
+// After https://dawn.googlesource.com/dawn/+/refs/heads/main/docs/dawn/features/subgroup_matrix.md.
+
+struct Params {
+  extents: vec4u, // rows, columns, sums; workgroups in all
+  tiles: vec4u, // along the columns, along the rows
+  offset: vec4u, // of A, of B, of C
+  stride: vec4u, // from one row (or column) to the next in A, in B, in C
+  batch: vec4u, // from one product to the next in A, in B, in C
+  stages: array<vec4u, 3>, // of what was merged into the end (FUSED): see webgpu/fuse.ts
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> c: array<Out0>;
+@group(0) @binding(2) var<storage, read> a: array<In0>;
+@group(0) @binding(3) var<storage, read> b: array<In1>;
+
+// Extents are written columns first.
+alias Left = subgroup_matrix_left<In0, K, M>;
+alias Right = subgroup_matrix_right<In1, N, K>;
+alias Sums = subgroup_matrix_result<f32, N, M>;
+
+// Sums on their way to memory: each lane rounds and stores some.
+var<workgroup> patch_of_sums: array<f32, M * N>;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let group = group_index(id, groups);
+  if group >= params.extents.w { return; }
+  let above = group / params.tiles.x;
+  let n_first = (group - above * params.tiles.x) * SIDE * N;
+  let z = above / params.tiles.y;
+  let m_first = (above - z * params.tiles.y) * SIDE * M;
+  let first = params.offset + z * params.batch;
+  // Tiles that stick out repeat the last matrix inside; what they make is not stored.
+  //% for i in 0..SIDE
+  let m${i} = min(m_first + ${i}u * M, params.extents.x - M);
+  let n${i} = min(n_first + ${i}u * N, params.extents.y - N);
+  //% end
+  //% for i in 0..SIDE
+  //% for j in 0..SIDE
+  var sums${i}_${j} = Sums();
+  //% end
+  //% end
+
+  for (var k = 0u; k < params.extents.z; k += K) {
+    //% for i in 0..SIDE
+    //% if A_ROWS
+    let left${i} = subgroupMatrixLoad<Left, row_major>(&a, first.x + m${i} * params.stride.x + k, params.stride.x);
+    //% else
+    let left${i} = subgroupMatrixLoad<Left, col_major>(&a, first.x + k * params.stride.x + m${i}, params.stride.x);
+    //% end
+    //% if B_ROWS
+    let right${i} = subgroupMatrixLoad<Right, row_major>(&b, first.y + k * params.stride.y + n${i}, params.stride.y);
+    //% else
+    let right${i} = subgroupMatrixLoad<Right, col_major>(&b, first.y + n${i} * params.stride.y + k, params.stride.y);
+    //% end
+    //% end
+    //% for i in 0..SIDE
+    //% for j in 0..SIDE
+    sums${i}_${j} = subgroupMatrixMultiplyAccumulate(left${i}, right${j}, sums${i}_${j});
+    //% end
+    //% end
+  }
+
+  //% for i in 0..SIDE
+  //% for j in 0..SIDE
+  subgroupMatrixStore<row_major>(&patch_of_sums, 0u, sums${i}_${j}, N);
+  workgroupBarrier();
+  if m_first + ${i}u * M < params.extents.x && n_first + ${j}u * N < params.extents.y {
+    for (var e = lane; e < M * N; e += LANES) {
+      let at = first.z + (m${i} + e / N) * params.stride.z + n${j} + e % N;
+      //% if FUSED
+      c[at] = Out0(finish(patch_of_sums[e], at));
+      //% else
+      c[at] = Out0(patch_of_sums[e]);
+      //% end
+    }
+  }
+  workgroupBarrier();
+  //% end
+  //% end
+}
