@@ -245,22 +245,24 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
 
   if n_first >= params.columns { return; }
   let c_base = params.c.x + part * params.parts.z + z * params.c.y;
-  //% for r in 0..ROWS
-  if m_first + ${r} < params.rows {
-    let c_row = c_base + row_offset(m_first + ${r});
+  // Row by row in a loop, the rows below moving up: each store written out takes the driver long to compile.
+  for (var r = m_first; r < min(m_first + i32(ROWS), params.rows); r++) {
+    let c_row = c_base + row_offset(r);
     //% if C_N4
-    let at${r} = u32(c_row + c_at0);
+    let at = u32(c_row + c_at0);
     //% if FUSED
-    c[at${r} / 4u] = vec4<Out0>(finish(sum${r}, at${r}));
+    c[at / 4u] = finish(sum0, at);
     //% else
-    c[at${r} / 4u] = vec4<Out0>(sum${r});
+    c[at / 4u] = sum0;
     //% end
     //% else
-    store(c_row + c_at0, sum${r}.x);
-    if n_first + 1 < params.columns { store(c_row + c_at1, sum${r}.y); }
-    if n_first + 2 < params.columns { store(c_row + c_at2, sum${r}.z); }
-    if n_first + 3 < params.columns { store(c_row + c_at3, sum${r}.w); }
+    store(c_row + c_at0, sum0.x);
+    if n_first + 1 < params.columns { store(c_row + c_at1, sum0.y); }
+    if n_first + 2 < params.columns { store(c_row + c_at2, sum0.z); }
+    if n_first + 3 < params.columns { store(c_row + c_at3, sum0.w); }
+    //% end
+    //% for r in 1..ROWS
+    sum${r - 1} = sum${r};
     //% end
   }
-  //% end
 }

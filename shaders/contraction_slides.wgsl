@@ -168,16 +168,20 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local
 
   if group >= params.groups.y { return; }
   let c_first = params.c.x + part * params.parts.z + d0 * params.c_columns.x + d1 * params.c_columns.y + d2 * params.c_columns.z;
-  //% for r in 0..ROWS
-  if m_first + ${r} < params.rows {
-    let c_row = c_first + row_offset(m_first + ${r});
+  // Row by row in a loop, the rows below moving up: each store written out takes the driver long to compile.
+  for (var r = m_first; r < min(m_first + i32(ROWS), params.rows); r++) {
+    let c_row = c_first + row_offset(r);
     //% for q in 0..COLS
     //% if FULL || q == 0
-    store(c_row + ${q} * params.c_columns.z, sum${r}_${q});
+    store(c_row + ${q} * params.c_columns.z, sum0_${q});
     //% else
-    if d2 + ${q} < params.columns2 { store(c_row + ${q} * params.c_columns.z, sum${r}_${q}); }
+    if d2 + ${q} < params.columns2 { store(c_row + ${q} * params.c_columns.z, sum0_${q}); }
+    //% end
+    //% end
+    //% for r in 1..ROWS
+    //% for q in 0..COLS
+    sum${r - 1}_${q} = sum${r}_${q};
     //% end
     //% end
   }
-  //% end
 }

@@ -96,8 +96,8 @@ export class WebGPUDevice implements Device {
   readonly gpu: GPUDevice;
   readonly stats: DeviceStats;
   readonly subgroups: { min: number; max: number } | undefined;
-  /** Elements from which captured programs merge elementwise launches on a software adapter, which compiles slowly. */
-  fuseFrom = 2 ** 21;
+  /** Elements from which captured programs merge elementwise launches: all, unless somebody wants to see them apart. */
+  fuseFrom = 0;
   /** Shapes that the adapter's matrix units multiply; none without Dawn's toggle `allow_unsafe_apis`. */
   readonly matrices: readonly MatrixConfig[];
   /** Contraction variants that were measured on this adapter, preferred to the built-in choice. */

@@ -115,8 +115,7 @@ export class Program<R = unknown> {
 
     const isTemporary = (storage: GpuStorage) => recording.made.has(storage) && storage.block === undefined;
     const find = (launch: Launch) => device.pipelines.find(launch);
-    const least = device.adapterKind === 'gpu' ? 0 : device.fuseFrom;
-    const fused = fuseElementwise(recording.dispatches, isTemporary, find, least);
+    const fused = fuseElementwise(recording.dispatches, isTemporary, find, device.fuseFrom);
     const dispatches = elideCopies(fused, isTemporary);
     this.fused = recording.dispatches.length - fused.length;
     this.elided = fused.length - dispatches.length;
