@@ -166,7 +166,7 @@ test('report: points are where the codes are, each with its image', () => {
       [10, 20],
     ] as const)
       assert.is(at(image, x, y), data.train.images[image * 784 + y * 28 + x], `image ${image}`);
-  const { length } = new Set(data.test.labels!);
+  const { size: length } = new Set(data.test.labels!);
   assert.is(shown.heldOut.labels!.length, length, 'one digit of each class');
   assert.is(heldOut!.columns, Math.ceil(Math.sqrt(length)));
 });
