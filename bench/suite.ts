@@ -33,7 +33,12 @@ export interface Log {
 /** All rows that the filters ask for, on a device that runs nothing where the models have to be looked into. */
 async function plan(options: Options, openNothing: () => Promise<WebGPUDevice>): Promise<Plan> {
   const specs = [...models.values()];
-  const layers = await layerCases(specs, openNothing);
+  const chosen = [...products, ...convolutions, ...others];
+  // Looking into all models takes some seconds. A filter that is a row's whole name can do without.
+  const isWhole = (filter: string) =>
+    /^(steps|host|peers)\//.test(filter) || chosen.some(({ id }) => id.toLowerCase() === filter);
+  const search = options.filters.length === 0 || !options.filters.every(isWhole);
+  const layers = search ? await layerCases(specs, openNothing) : [];
   const all = [...products, ...layers, ...convolutions, ...others];
   // A layer of a model may be one of the shapes chosen by hand; and a filter may name a model.
   const kernels = [...new Map(all.map((one) => [one.id, one])).values()].filter(({ id, models: uses = [] }) =>
@@ -105,10 +110,10 @@ export async function runSuite(options: Options, device: OpenDevice, log: Log): 
         wanted: (id) => wanted(options, id),
         note,
         progress: (id) => log.progress(id),
+        finished: (row) => note(`\n${describePeers([row])}`),
       })
     : [];
   log.progress('');
-  if (peers.length > 0) log.line(`\n${describePeers(peers)}`);
   const skipped: Skipped[] = [...bench.skipped, ...[...missed].map(([id, reason]) => ({ id, reason }))];
   if (skipped.length > 0) {
     log.line(`\nskipped:\n${skipped.map(({ id, reason }) => `  ${id}: ${reason}`).join('\n')}`);

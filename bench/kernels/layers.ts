@@ -21,11 +21,10 @@ export async function layerCases(
   openNothing: () => Promise<WebGPUDevice>,
 ): Promise<KernelCase[]> {
   const found = new Map<string, { call: ContractionCall; label: string; models: Set<string> }>();
+  const nothing = await openNothing();
   for (const spec of models) {
-    // One for each: the null backend's memory is soon used up.
-    const nothing = await openNothing();
     const calls = contractionsOf(spec, nothing);
-    nothing.destroy();
+    nothing.trim(); // the null backend's memory is small
     for (const call of calls) {
       const label = describe(call);
       const key = `${call.op} ${label}`;
@@ -34,6 +33,7 @@ export async function layerCases(
       found.set(key, seen);
     }
   }
+  nothing.destroy();
   return [...found.values()].map(({ call, label, models }) => contractionCase(call, label, [...models]));
 }
 

@@ -104,6 +104,8 @@ export interface ContestOptions {
   /** Something worth a line; and what is going on. */
   note(line: string): void;
   progress(id: string): void;
+  /** A task is done. */
+  finished(row: PeerRow): void;
 }
 
 /**
@@ -112,7 +114,7 @@ export interface ContestOptions {
  */
 export async function contest(
   device: WebGPUDevice & { readonly found: { readonly gpu: GPU } },
-  { effort, quick, wanted, note, progress }: ContestOptions,
+  { effort, quick, wanted, note, progress, finished }: ContestOptions,
 ): Promise<PeerRow[]> {
   const { peers, missing } = await gather(device);
   for (const { peer, reason } of missing) note(`${peer} does not take part: ${reason}`);
@@ -121,7 +123,9 @@ export async function contest(
     for await (const task of tasks(device, quick)) {
       if (!wanted(task.id)) continue;
       progress(task.id);
-      rows.push(await compete(task, peers, missing, effort, note));
+      const row = await compete(task, peers, missing, effort, note);
+      finished(row);
+      rows.push(row);
     }
   } finally {
     for (const peer of peers) peer.close();
