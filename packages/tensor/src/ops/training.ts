@@ -54,15 +54,16 @@ const batch: Op<BatchAttributes> = {
     const [count, pixels] = [shape[0]!, sizeOf(shape.slice(1))];
     const layers = Math.ceil(count / MAX_ROWS);
     const starts = startsOf(images);
+    const fours = pixels % 4 === 0;
     for (const [part, bytes] of images.entries()) {
       gpu.launch({
         shader: 'training',
-        entry: 'batch',
+        entry: fours ? 'batch_fours' : 'batch',
         constants: { WORKGROUP },
         outputs: [output],
         inputs: [bytes, order!, cursor!],
         uniforms: [count, pixels, order!.size, starts[part]!, float(scale), float(shift), bytes.shape[0]!, 0],
-        workgroups: [Math.ceil(pixels / WORKGROUP), Math.ceil(count / layers), layers],
+        workgroups: [Math.ceil(pixels / (fours ? 4 : 1) / WORKGROUP), Math.ceil(count / layers), layers],
       });
     }
   },
