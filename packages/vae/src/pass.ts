@@ -71,7 +71,7 @@ export class Pass {
     this.#names = ['loss', ...model.figures];
     this.#binarize = options.binarize ?? false;
     const pixels = shape[0] * shape[1] * shape[2];
-    const most = Math.floor((options.maxBytes ?? device.maxTensorBytes) / pixels);
+    const most = Math.min(count, Math.floor((options.maxBytes ?? device.maxTensorBytes) / pixels));
     const parts = Array.from({ length: Math.ceil(count / most) }, (_, i) => {
       const [from, to] = [i * most, Math.min(count, (i + 1) * most)];
       return tensor(images.subarray(from * pixels, to * pixels), { shape: [to - from, ...shape], device });
