@@ -266,6 +266,8 @@ test('the frame: an encoder that is not stochastic has its own mean and deviatio
   const deviation = (xs: number[]) => Math.sqrt(xs.reduce((sum, x) => sum + (x - 2) ** 2, 0) / xs.length);
   close(scale, [deviation([0, 4, 0.8, 3.2]), deviation([4, 0, 1.6, 2.4])], { absolute: 1e-6 });
   assert.match((await pictures.traversals(subject)).title, /by variance/);
+  assert.match((await pictures.samples(subject)).caption, /although this model has no prior/);
+  assert.not.match((await pictures.samples(probing(standard, bytes))).caption, /no prior/);
 });
 
 // --------------------------------------------------------------------------- models and data that are out of the way

@@ -1,10 +1,19 @@
 import { decode } from 'fast-png';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { barChart } from '../packages/vae/src/pictures/bars.ts';
 import { lineChart } from '../packages/vae/src/pictures/chart.ts';
-import { type Color, classColor, classColors } from '../packages/vae/src/pictures/colormap.ts';
+import {
+  type Color,
+  classColor,
+  classColors,
+  darkClassColors,
+  darkGround,
+} from '../packages/vae/src/pictures/colormap.ts';
+import { sideBySide, stacked } from '../packages/vae/src/pictures/compose.ts';
 import { glyph } from '../packages/vae/src/pictures/font.ts';
 import { imageGrid } from '../packages/vae/src/pictures/grid.ts';
+import { histogramRows } from '../packages/vae/src/pictures/histograms.ts';
 import { encodePng } from '../packages/vae/src/pictures/png.ts';
 import {
   createRaster,
@@ -17,7 +26,7 @@ import {
   textWidth,
 } from '../packages/vae/src/pictures/raster.ts';
 import { scatterPlot } from '../packages/vae/src/pictures/scatter.ts';
-import { rangeOf, ticks } from '../packages/vae/src/pictures/ticks.ts';
+import { rangeOf, sameSpan, ticks } from '../packages/vae/src/pictures/ticks.ts';
 
 const pixel = ({ width, data }: Raster, x: number, y: number): number[] => [
   ...data.subarray((y * width + x) * 3, (y * width + x) * 3 + 3),
@@ -334,15 +343,76 @@ function lab(color: Color, deficiency: number[][]): number[] {
   return [116 * y - 16, 500 * (x - y), 200 * (y - z)];
 }
 
+const palettes = [
+  ['on white', classColors, [255, 255, 255]],
+  ['on the dark ground', darkClassColors, darkGround],
+] as const;
 for (const [name, matrix] of Object.entries(deficiencies)) {
-  test(`palette: ten colours apart from each other and from white, colour blindness: ${name}`, () => {
-    const seen = [...classColors, [255, 255, 255] as Color].map((color) => lab(color, matrix));
-    let least = Infinity;
-    for (const [i, a] of seen.entries()) {
-      for (const b of seen.slice(i + 1)) least = Math.min(least, Math.hypot(...a.map((v, k) => v - b[k]!)));
-    }
-    assert.ok(least > 15, `closest pair is ${least.toFixed(1)} apart`);
-  });
+  for (const [where, colors, ground] of palettes) {
+    test(`palette ${where}: ten colours apart from each other and from it, colour blindness: ${name}`, () => {
+      const seen = [...colors, ground].map((color) => lab(color, matrix));
+      let least = Infinity;
+      for (const [i, a] of seen.entries()) {
+        for (const b of seen.slice(i + 1)) least = Math.min(least, Math.hypot(...a.map((v, k) => v - b[k]!)));
+      }
+      assert.ok(least > 15, `closest pair is ${least.toFixed(1)} apart`);
+    });
+  }
 }
+
+test('palette: on the dark ground every colour has a contrast of 3 and more, as WCAG 2.1 wants of graphics', () => {
+  const luminance = (color: Color) => {
+    const linear = color.map((v) => (v <= 10 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * linear[0]! + 0.7152 * linear[1]! + 0.0722 * linear[2]!;
+  };
+  for (const color of darkClassColors) {
+    const contrast = (luminance(color) + 0.05) / (luminance(darkGround) + 0.05);
+    assert.ok(contrast >= 3, `${color}: ${contrast.toFixed(2)}`);
+  }
+});
+
+// ------------------------------------------------------------------------------------- bars, histograms, composition
+
+test('bars: lengths are as the values, marked ones in another colour', () => {
+  const bars = [
+    { name: 'z1', value: 4, marked: true },
+    { name: 'z0', value: 1, marked: false },
+    { name: 'z2', value: Number.NaN, marked: false },
+  ];
+  const raster = barChart(bars, { width: 200, unit: 'nats' });
+  const [marked, unmarked] = [find(raster, classColor(0)), find(raster, classColor(3))];
+  assert.equal([marked.right - marked.left + 1, unmarked.right - unmarked.left + 1], [200, 50]);
+  assert.ok(marked.bottom < unmarked.top, 'in the order given');
+  barChart([]);
+});
+
+test('histograms: bins stand where their values are, as high as their shares', () => {
+  const cell = { name: 'μ', low: 0, high: 4, shares: [0, 0.5, 0.25, 0.25], mean: 2, std: 1 };
+  const raster = histogramRows([{ name: 'z0', cells: [cell] }], { width: 200, height: 40 });
+  const { left, right, top, bottom, count } = find(raster, classColor(0));
+  assert.equal([right - left + 1, bottom - top + 1], [149, 40], 'the first quarter is empty');
+  assert.is(count, 49 * 40 + 2 * 49 * 20);
+  histogramRows([]);
+});
+
+test('compose: pictures side by side, in lines that fit, and one below the other', () => {
+  const square = (size: number, level: number) => createRaster(size, size, [level, level, level]);
+  const three = [square(4, 10), square(2, 20), square(3, 30)];
+  const lines = sideBySide(three, 6);
+  assert.equal([lines.width, lines.height], [6, 7]);
+  assert.equal(
+    [pixel(lines, 0, 0)[0], pixel(lines, 5, 1)[0], pixel(lines, 5, 2)[0], pixel(lines, 2, 6)[0]],
+    [10, 20, 255, 30],
+  );
+  const pile = stacked(three);
+  assert.equal([pile.width, pile.height, pixel(pile, 1, 5)[0], pixel(pile, 0, 8)[0]], [4, 9, 20, 30]);
+});
+
+test('axes: the same span leaves the wider range as it is', () => {
+  assert.equal(sameSpan([0, 4], [1, 2]), [
+    [0, 4],
+    [-0.5, 3.5],
+  ]);
+});
 
 test.run();

@@ -51,7 +51,7 @@ export async function histograms(
     rows: shown.map((d, i) => ({
       name: `z${d}`,
       cells: [
-        histogram('μ', mus[i]!, muRange),
+        histogram(logSigmas ? 'μ' : 'z', mus[i]!, muRange),
         ...(sigmas[i] ? [histogram('σ', sigmas[i], [0, sigmaRange[1]])] : []),
       ],
     })),

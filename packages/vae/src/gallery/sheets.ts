@@ -43,7 +43,10 @@ export async function samples(
 ): Promise<Sheet> {
   return sheet(subject, {
     title: 'samples',
-    caption: 'Decoded draws from the prior.',
+    caption:
+      subject.isVector && !subject.isStochastic
+        ? 'Decoded draws from N(0, 1), although this model has no prior.'
+        : 'Decoded draws from the prior.',
     pixels: await subject.draw(count, seed),
     columns: Math.ceil(Math.sqrt(count)),
   });

@@ -90,6 +90,17 @@ export class Subject {
     return pixels;
   }
 
+  /** Whether an image has a distribution of codes, and with it codes have a prior. */
+  get isStochastic(): boolean {
+    let logSigma: Tensor | undefined;
+    this.#evaluating(() =>
+      scope(() => {
+        ({ logSigma } = this.model.encode(this.#normalized(this.testImages([0]))));
+      }),
+    );
+    return logSigma !== undefined;
+  }
+
   /** Pixels of draws from the prior. */
   async draw(count: number, seed: number): Promise<Float32Array> {
     const noise = new Generator(seed, { stream: STREAM, device: this.#device });
@@ -171,14 +182,17 @@ export class Subject {
     return this.model.pixels(this.model.decode(z));
   }
 
-  async #read(make: () => Tensor): Promise<Float32Array> {
+  #evaluating<T>(fn: () => T): T {
     this.model.eval();
-    let output: Tensor;
     try {
-      output = scope(() => noGrad(() => reshape(make(), [-1])));
+      return noGrad(fn);
     } finally {
       this.model.train();
     }
+  }
+
+  async #read(make: () => Tensor): Promise<Float32Array> {
+    const output = this.#evaluating(() => scope(() => reshape(make(), [-1])));
     const values: NumericArray = await output.data();
     output.dispose();
     return Float32Array.from(values);

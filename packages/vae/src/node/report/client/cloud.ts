@@ -2,7 +2,7 @@ import { type Range, rangeOf, sameSpan, ticks } from '../../../pictures/ticks.ts
 import { classColor, cssColor, onThemeChange } from './theme.ts';
 import type { CloudData, Sprite } from './types.ts';
 
-const MARGIN = { left: 56, right: 12, top: 12, bottom: 44 };
+const MARGIN = { left: 64, right: 26, top: 12, bottom: 44 };
 /** How far from the pointer a point may be, in pixels. */
 const REACH = 14;
 const THUMBNAIL = 30;
