@@ -251,9 +251,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     //% if C_N4
     let at = u32(c_row + c_at0);
     //% if FUSED
-    c[at / 4u] = finish(sum0, at);
+    c[at / 4u] = vec4<Out0>(finish(sum0, at));
     //% else
-    c[at / 4u] = sum0;
+    c[at / 4u] = vec4<Out0>(sum0);
     //% end
     //% else
     store(c_row + c_at0, sum0.x);
