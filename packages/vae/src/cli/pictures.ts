@@ -8,8 +8,9 @@ import {
   type Subject,
 } from '../gallery/index.ts';
 import { UserError } from '../node/errors.ts';
-import { dataForRun, openRun, readRun } from '../node/run.ts';
-import { headingOf, subjectOf, writePicture } from '../node/run-pictures.ts';
+import { dataForRun, openRun, readRun, readRunConfig } from '../node/run.ts';
+import { RunFolder } from '../node/run-folder.ts';
+import { headingOf, subjectOf, writeCurves, writePicture } from '../node/run-pictures.ts';
 import { ADAPTER_HELP, openAdapter } from './device.ts';
 import { loadingReport } from './loading.ts';
 import { real, whole } from './options.ts';
@@ -52,6 +53,11 @@ export function pictureCommands(): Command[] {
       whole(1),
       20,
     ),
+    new Command('curves')
+      .description('the learning curves, of training and test')
+      .argument('<run>', 'a run folder')
+      .addHelpText('after', '\nWrites images/curves.png in the run folder and prints its path.')
+      .action(drawCurves),
     picture('kl', 'KL divergence of each latent dimension, and which are active', 'kl'),
   ];
 }
@@ -99,6 +105,13 @@ async function draw(path: string, name: PictureName, options: PictureOptions): P
     if (error instanceof NoPicture) throw new UserError(`${path}: no such picture: ${error.message}`);
     throw error;
   }
+}
+
+function drawCurves(path: string): void {
+  const folder = RunFolder.open(path);
+  const written = writeCurves(folder, headingOf(readRunConfig(folder).config));
+  if (!written) throw new UserError(`${path}: no such picture: no epoch of the run is complete`);
+  process.stdout.write(`${written}\n`);
 }
 
 /** `3,1,4` */

@@ -1,8 +1,11 @@
 import { drawPicture, type Hung, Subject } from '../gallery/index.ts';
 import type { Autoencoder } from '../models/index.ts';
+import { lineChart } from '../pictures/chart.ts';
+import { stacked } from '../pictures/compose.ts';
 import { encodePng } from '../pictures/png.ts';
 import type { Raster } from '../pictures/raster.ts';
 import { type Dataset, heldOutDigits } from './data/datasets.ts';
+import { figureCurves, figureNames } from './report/curves.ts';
 import type { RunConfig } from './run.ts';
 import type { RunFolder } from './run-folder.ts';
 
@@ -20,11 +23,27 @@ export function writePicture(folder: RunFolder, name: string, raster: Raster): s
   return folder.file(`images/${name}.png`);
 }
 
-/** Writes those that there are. */
+/** Writes those that there are, and the learning curves. */
 export function writePictures(folder: RunFolder, all: Readonly<Record<string, Hung>>, heading: string): void {
   for (const [name, picture] of Object.entries(all)) {
     if (picture.kind !== 'absent') writePicture(folder, name, drawPicture(picture, heading));
   }
+  writeCurves(folder, heading);
+}
+
+/** The learning curves, one chart below the other, of a run that has completed an epoch: `images/curves.png`. */
+export function writeCurves(folder: RunFolder, heading: string): string | undefined {
+  const records = folder.readMetrics();
+  const charts = figureNames(records).map((name) => {
+    const { curves, xLabel } = figureCurves(records, name);
+    const series = curves.map(({ name: title, x, y }) => ({
+      name: title,
+      x,
+      y: y.map((value) => value ?? Number.NaN),
+    }));
+    return lineChart(series, { title: `${heading}: ${name}`, xLabel, yLabel: name, height: 300 });
+  });
+  return charts.length > 0 ? writePicture(folder, 'curves', stacked(charts)) : undefined;
 }
 
 /** The file of an epoch's reconstructions, without its ending. */
