@@ -140,6 +140,11 @@ const BAD: [name: string, args: string[], message: RegExp][] = [
     ['train', 'vae', '--warmup', 'quadratic'],
     /--warmup.*'quadratic'.*one of none, linear, cyclical/,
   ],
+  [
+    'options that do not go together',
+    ['train', 'beta-vae', '--data', digits, '--gamma', '5', '--warmup', 'linear', '--out', at('never')],
+    /gamma 5: the capacity form .* has no place for --warmup linear: leave one of them out$/m,
+  ],
   ['no images a sample', ['train', 'iwae', '--samples', '0'], /--samples.*'0'.*whole number, 1 or more/],
   ['no length of a warm-up', ['train', 'vae', '--warmup-epochs', '0'], /--warmup-epochs.*'0'.*above 0/],
   [
@@ -399,17 +404,38 @@ for (const [command, file] of [
   ['sample', 'samples'],
   ['reconstruct', 'reconstructions'],
   ['grid', 'latent-grid'],
+  ['traverse', 'traversals'],
+  ['pca', 'principal'],
+  ['curves', 'curves'],
 ] as const) {
   test(`${command}: writes a PNG and prints where`, async () => {
     const run = damaged(`for-${command}`, () => {});
     writeFileSync(join(run, 'images', `${file}.png`), '');
-    const { code, stdout, stderr } = await tapegrad([command, run, '--adapter', adapter]);
+    const device = command === 'curves' ? [] : ['--adapter', adapter];
+    const { code, stdout, stderr } = await tapegrad([command, run, ...device]);
     assert.is(code, 0, stderr);
     const path = join(run, 'images', `${file}.png`);
     assert.is(stdout, `${path}\n`);
     assert.is(readFileSync(path).toString('latin1', 1, 4), 'PNG');
   });
 }
+
+test('report and compare: write their pages and print where', async () => {
+  const [one, other] = ['compared-1', 'compared-2'].map((name) => damaged(name, () => {})) as [
+    string,
+    string,
+  ];
+  const report = await tapegrad(['report', one, '--adapter', adapter]);
+  assert.is(report.stdout, `${join(one, 'report.html')}\n`, report.stderr);
+  assert.match(readFileSync(join(one, 'report.html'), 'utf8'), /^<!DOCTYPE html>/);
+  const out = at('comparison.html');
+  const compared = await tapegrad(['compare', one, other, '--out', out, '--adapter', adapter]);
+  assert.is(compared.stdout, `${out}\n${out.replace('.html', '.png')}\n`, compared.stderr);
+  assert.match(readFileSync(out, 'utf8'), /All options are the same/);
+  const refused = await tapegrad(['compare', one, at('nowhere'), '--out', at('never.html')]);
+  assert.match(refused.stderr, /^tapegrad: .*nowhere: no such run folder/);
+  assert.not(existsSync(at('never.html')));
+});
 
 test('doctor: readable in 100 columns, and JSON', async () => {
   const { stdout, code } = await tapegrad(['doctor']);

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { OptionError } from '../models/index.ts';
 import { UserError } from '../node/errors.ts';
 import { compareCommand } from './compare.ts';
 import { doctorCommand } from './doctor.ts';
@@ -55,7 +56,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 
 function said(error: unknown): string {
   // What to install takes more than a line; everything else that a user can act on is one.
-  if (error instanceof UserError) return error.message;
+  if (error instanceof UserError || error instanceof OptionError) return error.message;
   const line = String(error instanceof Error ? error.message : error).replaceAll(/\s*\n\s*/g, ' ');
   if (!(error instanceof CommanderError)) return `${line} (--debug shows where)`;
   const message = line.replace(/^error: /, '').replace(/\.$/, '');

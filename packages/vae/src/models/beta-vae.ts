@@ -1,6 +1,6 @@
 import { imageOptions } from './ae.ts';
 import type { ModelSpec } from './model.ts';
-import type { ModelOptions } from './options.ts';
+import { type ModelOptions, OptionError } from './options.ts';
 import { elboUnits, klOptions, PlainVAE } from './vae.ts';
 
 const { reduction: _, ...options } = imageOptions;
@@ -43,7 +43,7 @@ export const betaVae: ModelSpec = {
 function assertOneForm({ gamma, warmup, freeBits }: ModelOptions): void {
   if (gamma > 0 && (warmup !== 'none' || freeBits > 0)) {
     const what = warmup !== 'none' ? `--warmup ${warmup}` : `--free-bits ${freeBits}`;
-    throw new Error(
+    throw new OptionError(
       `gamma ${gamma}: the capacity form γ·|KL − C| has no place for ${what}: leave one of them out`,
     );
   }

@@ -1,6 +1,6 @@
 import { add, type Generator, less, mul, type Tensor, where } from '@tapegrad/tensor';
 import type { Normalization } from './likelihoods.ts';
-import type { ModelOptions } from './options.ts';
+import { type ModelOptions, OptionError } from './options.ts';
 
 export type Corruption = Pick<ModelOptions, 'noise' | 'noiseLevel'>;
 
@@ -30,7 +30,7 @@ export function corrupted(
 /** @throws if more pixels than there are would have to be hit */
 export function assertCorruption({ noise, noiseLevel }: Corruption): void {
   if (noise !== 'gaussian' && noiseLevel > 1) {
-    throw new Error(
+    throw new OptionError(
       `noise-level ${noiseLevel}: with --noise ${noise} it is the share of pixels that are hit, 0 to 1`,
     );
   }

@@ -10,7 +10,7 @@ import {
 } from '@tapegrad/nn';
 import type { Generator } from '@tapegrad/tensor';
 import type { ImageShape } from './model.ts';
-import type { ModelOptions } from './options.ts';
+import { type ModelOptions, OptionError } from './options.ts';
 
 /** [B, c, h, w] → [B, outputs]. */
 export function encoderNetwork(
@@ -78,7 +78,7 @@ export function halvings([channels, height, width]: ImageShape): Halving[] {
   let [c, h, w]: ImageShape = [channels, height, width];
   while (Math.min(h, w) >= 8 || halves.length === 0) {
     if (h % 2 !== 0 || w % 2 !== 0) {
-      throw new Error(
+      throw new OptionError(
         `the convolutions halve the image until 4 to 7 pixels are left, but ${height}x${width} comes to ${h}x${w}: ` +
           'use another image size, or --network mlp',
       );

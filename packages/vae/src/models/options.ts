@@ -117,6 +117,11 @@ export const optionValues = Object.fromEntries(
   Object.entries({ ...modelOptions, ...trainingOptions }).map(([name, { value }]) => [name, value]),
 ) as unknown as ModelOptions & TrainingOptions;
 
+/** Options that do not fit together, or not the images: one line that says what to do. */
+export class OptionError extends Error {
+  override name = 'OptionError';
+}
+
 /** `freeBits` as a flag has it: `free-bits`. */
 export const flagOf = (name: string): string =>
   name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

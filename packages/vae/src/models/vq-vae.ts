@@ -26,7 +26,7 @@ import {
   type Nats,
   type Objective,
 } from './model.ts';
-import type { ModelOptions } from './options.ts';
+import { type ModelOptions, OptionError } from './options.ts';
 
 /**
  * The vector-quantized VAE (van den Oord et al. 2017). The encoder gives D numbers at each place of a grid, z; each
@@ -59,7 +59,7 @@ export class VectorQuantizedVAE extends Autoencoder {
     super(imageShape, options, generator);
     const [channels, height, width] = imageShape;
     if (height % 4 !== 0 || width % 4 !== 0) {
-      throw new Error(
+      throw new OptionError(
         `vq-vae: its convolutions halve the image twice, but ${height}x${width} is no multiple of 4: use another image size`,
       );
     }
