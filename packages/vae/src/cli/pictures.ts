@@ -46,7 +46,11 @@ export function pictureCommands(): Command[] {
       .option('--to <i,j…>', 'and to end at, as many', indices)
       .option('--points <n>', 'steps between them, ends included', whole(2), 9),
     plane(picture('scatter', 'the first 5,000 training images in latent space', 'scatter')),
-    picture('pca', 'the same along the two directions in which their codes vary the most', 'principal'),
+    picture(
+      'pca',
+      'training images along the two directions in which their codes vary the most',
+      'principal',
+    ),
     picture('histograms', 'how μ and σ of each latent dimension are distributed', 'histograms').option(
       '--rows <n>',
       'dimensions at most',

@@ -14,7 +14,7 @@ import {
   type TrainingOptions,
   trainingOptions,
 } from '../models/index.ts';
-import { type Dataset, heldOutDigits, loadDataset } from './data/datasets.ts';
+import { type Dataset, loadDataset } from './data/datasets.ts';
 import type { ImageFolderOptions } from './data/image-folder.ts';
 import { attempt, UserError } from './errors.ts';
 import { RunFolder, runFiles } from './run-folder.ts';
@@ -178,15 +178,4 @@ export async function writeWeights(folder: RunFolder, model: Autoencoder, name: 
   const file = await saveStateDict(model, { format: 'pt', model: name });
   folder.writeAtomically(runFiles.weights, file);
   return file;
-}
-
-/** The bytes of the held-out digits (the first of each class in the test set), and their names. */
-export function heldOut(data: Dataset): { bytes: Uint8Array; labels: string[] } {
-  const size = data.shape.reduce((product, extent) => product * extent, 1);
-  const indices = heldOutDigits(data);
-  const bytes = new Uint8Array(indices.length * size);
-  indices.forEach((index, k) => {
-    bytes.set(data.test.images.subarray(index * size, (index + 1) * size), k * size);
-  });
-  return { bytes, labels: indices.map((index, k) => `${data.test.labels?.[index] ?? k}`) };
 }
