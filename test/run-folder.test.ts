@@ -63,6 +63,7 @@ test('run folder: force removes the other run, and nothing else', () => {
   run.writeConfig({ model: 'ae' });
   run.appendMetrics({ kind: 'step', step: 1 });
   run.writeImage('epoch-01.png', new Uint8Array(3));
+  run.writeAtomically('report.html', '');
   writeFileSync(run.file('notes.txt'), 'mine');
   RunFolder.create(run.path, { force: true });
   assert.equal(readdirSync(run.path), ['notes.txt']);

@@ -96,8 +96,9 @@ export function readRuns(paths: readonly string[]): ReadRun[] {
 const circumstances = new Set(['checksums', 'parameters', 'adapter', 'versions', 'logEvery', 'imageShape']);
 
 function optionsOf({ config, spec }: StoredRun): Map<string, string | number> {
+  const { model, data, ...rest } = storedConfig(config, spec);
   return new Map(
-    Object.entries(storedConfig(config, spec)).flatMap(([name, value]) => {
+    Object.entries({ model, data, ...rest }).flatMap(([name, value]) => {
       if (circumstances.has(name) || typeof value === 'boolean') return [];
       return [[flagOf(name), typeof value === 'number' ? value : String(value ?? 'all')] as const];
     }),

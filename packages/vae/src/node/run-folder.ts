@@ -28,7 +28,7 @@ export const runFiles = {
 } as const;
 
 /** Folders that a run fills, and what it writes only if asked. */
-const runFolders = ['images', 'export', 'profile.json'];
+const runFolders = ['images', 'export', 'profile.json', 'report.html'];
 
 /** One line of `metrics.jsonl`. Losses that are not finite are stored as null, since JSON has no NaN. */
 export interface MetricsRecord {
