@@ -1,15 +1,18 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { referenceDevice } from '@tapegrad/tensor';
 import { decode } from 'fast-png';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { allPictures, type Cloud } from '../packages/vae/src/gallery/index.ts';
-import { models } from '../packages/vae/src/models/index.ts';
+import { models, settingsOf } from '../packages/vae/src/models/index.ts';
 import { writeReport } from '../packages/vae/src/node/report/index.ts';
 import { escaped, html, jsonFor } from '../packages/vae/src/node/report/markup.ts';
 import { spriteOf, tiles } from '../packages/vae/src/node/report/png.ts';
-import { subjectOf } from '../packages/vae/src/node/run-pictures.ts';
+import { RunFolder } from '../packages/vae/src/node/run-folder.ts';
+import { subjectOf, writeCurves } from '../packages/vae/src/node/run-pictures.ts';
+import { trainRun } from '../packages/vae/src/node/train-run.ts';
 import { inChromium } from './helpers/chromium.ts';
 import { finishedRun, recordsOf } from './helpers/finished.ts';
 import { assertSelfContained, attribute, ParsedPage, textOf } from './helpers/page.ts';
@@ -194,6 +197,43 @@ test('report: a run that has no such picture, no epoch and no images of its epoc
   assert.ok(notes.some((note) => /not stochastic/.test(note)));
   assert.ok(notes.some((note) => /No epoch is complete/.test(note)));
   assert.equal(bare.data.sliders, {});
+});
+
+test('report: pictures that fail do not end a training, and are named', async () => {
+  const notes: string[] = [];
+  const ae = models.get('ae')!;
+  const complete = await trainRun({
+    folder: () => RunFolder.create(join(root, 'failing')),
+    config: {
+      ...run.config,
+      ...settingsOf(ae),
+      ...{ model: 'ae', network: 'mlp', hidden: 4, batchSize: 30, epochs: 1 },
+    },
+    spec: {
+      ...ae,
+      build(...given) {
+        const model = ae.build(...given);
+        model.pixels = () => {
+          throw new Error('out of paint');
+        };
+        return model;
+      },
+    },
+    data,
+    listener: { preparing() {}, step() {}, epoch() {}, note: (message) => notes.push(message) },
+    stop: () => false,
+    device: referenceDevice,
+  });
+  assert.ok(complete);
+  assert.is(notes.length, 2);
+  assert.is(notes[0], 'no pictures of epoch 1: out of paint');
+  assert.match(notes[1]!, /^no pictures; `tapegrad report .*failing` tries again: out of paint$/);
+  assert.ok(existsSync(join(root, 'failing', 'weights.safetensors')));
+});
+
+test('curves: a chart for each figure, as a picture', () => {
+  const png = decode(readFileSync(writeCurves(run.folder, 'vae')!));
+  assert.ok(png.height > 3 * 300, 'loss, reconstruction and KL');
 });
 
 test('report: in a browser, with charts, a slider by keyboard, images at the pointer, and no errors', async () => {
