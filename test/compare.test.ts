@@ -81,6 +81,18 @@ test('compare: several seeds are lines of their own', async () => {
   );
 });
 
+test('compare: of many runs only the test curves are drawn', async () => {
+  const seeded = [];
+  for (let seed = 2; seed < 6; seed++) seeded.push(await make(`seed-${seed}`, { beta: 0.01, seed }));
+  const { page } = await compared([...betas, ...seeded], 'many.html');
+  const { curves } = page.data.curves['group-0-curve-loss']!;
+  assert.equal([curves.length, curves.some(({ faint }) => faint)], [7, false]);
+  assert.equal(
+    curves.map(({ color }) => color),
+    [0, 1, 2, 3, 4, 5, 6],
+  );
+});
+
 test('compare: the three losses, which are words and no numbers', async () => {
   const runs = [
     await make('both', {}),

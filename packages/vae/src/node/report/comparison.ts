@@ -45,7 +45,9 @@ export function comparisonPage(runs: readonly ComparedRun[], differing: readonly
       body: chartsBlock(
         charts,
         groups.length > 1,
-        'Strong lines: test; thin lines: mean of the training epoch.',
+        runs.length > MOST_WITH_TRAINING
+          ? 'Of the test set.'
+          : 'Strong lines: test set; thin lines: mean of the training epoch.',
       ),
     },
     pictures('reconstructions', 'reconstructions', 'Reconstructions'),
@@ -193,6 +195,9 @@ interface Chart {
 
 const numberOf = (value: unknown): number | null => (typeof value === 'number' ? value : null);
 
+/** Of more runs the training curves would hide those of the test set. */
+const MOST_WITH_TRAINING = 6;
+
 /** A chart for each figure: the runs' curves over epochs. */
 function curveCharts({ id, title, runs: members }: Group, all: readonly ComparedRun[]): Chart[] {
   const names = [...new Set(members.flatMap(({ records }) => figureNames(records)))];
@@ -204,10 +209,9 @@ function curveCharts({ id, title, runs: members }: Group, all: readonly Compared
         x: epochs.map(({ epoch }) => epoch),
         y: epochs.map((epoch) => numberOf(epoch[half][name])),
       });
-      return [
-        { name: label, ...line('test') },
-        { name: `${label}, training`, faint: true, ...line('train') },
-      ];
+      const test = { name: label, ...line('test') };
+      if (all.length > MOST_WITH_TRAINING) return [test];
+      return [test, { name: `${label}, training`, faint: true, ...line('train') }];
     });
     const shown = curves.filter(({ y }) => y.some((value) => value !== null));
     return {
