@@ -5,6 +5,7 @@ import type { CloudData, Sprite } from './types.ts';
 const MARGIN = { left: 64, right: 26, top: 12, bottom: 44 };
 /** How far from the pointer a point may be, in pixels. */
 const REACH = 14;
+/** Side of a held-out image in a plane that is wide enough, in pixels. */
 const THUMBNAIL = 30;
 
 /** A part of the plane. */
@@ -248,12 +249,14 @@ export class CloudChart {
     if (!this.#heldOut) return;
     const { points, labels } = this.#data.heldOut;
     const { toX, toY } = this.#scales();
+    const side = Math.min(THUMBNAIL, Math.round(this.#area().width / 16));
+    const rim = side < THUMBNAIL ? 2 : 3;
     for (let i = 0; i < points.length / 2; i++) {
       if (!this.#isShown(labels?.[i])) continue;
-      const [left, top] = [toX(points[2 * i]!) - THUMBNAIL / 2, toY(points[2 * i + 1]!) - THUMBNAIL / 2];
+      const [left, top] = [toX(points[2 * i]!) - side / 2, toY(points[2 * i + 1]!) - side / 2];
       context.fillStyle = labels ? classColor(labels[i]!) : cssColor('ink');
-      context.fillRect(left - 3, top - 3, THUMBNAIL + 6, THUMBNAIL + 6);
-      paint(context, this.#heldOut, i, left, top, THUMBNAIL, THUMBNAIL);
+      context.fillRect(left - rim, top - rim, side + 2 * rim, side + 2 * rim);
+      paint(context, this.#heldOut, i, left, top, side, side);
     }
   }
 }
