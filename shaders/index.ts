@@ -14,6 +14,7 @@ export const shaderNames = [
   'merge_phases',
   'optimize',
   'random',
+  'record',
   'reduce',
   'softmax',
   'training',

@@ -1,9 +1,9 @@
-// What a training step needs besides arithmetic, all of it on the device: the next batch of a resident uint8 dataset,
-// accumulation, a ring of figures. Host constant: WORKGROUP.
+// What a training step needs besides arithmetic, all of it on the device: the next batch of a resident uint8 dataset, and
+// accumulation. Host constant: WORKGROUP.
 
 struct Params {
   size: u32, // batch: images
-  extent: u32, // batch: pixels an image; record: rows of the ring
+  extent: u32, // batch: pixels an image
   images: u32,
   first: u32, // batch: of the images in `bytes`
   scale: f32,
@@ -49,19 +49,11 @@ fn batch_fours(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) group
 }
 
 @group(0) @binding(2) var<storage, read> values: array<f32>;
-@group(0) @binding(3) var<storage, read> counter: array<u32>;
 
 @compute @workgroup_size(WORKGROUP)
 fn accumulate(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
   let id = group_index(wid, groups) * WORKGROUP + local;
   if id < params.size {
     out[id] += values[id];
-  }
-}
-
-@compute @workgroup_size(WORKGROUP)
-fn record(@builtin(global_invocation_id) id: vec3u) {
-  if id.x < params.size {
-    out[(counter[0] % params.extent) * params.size + id.x] = values[id.x];
   }
 }

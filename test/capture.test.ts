@@ -128,9 +128,7 @@ function trainee() {
     for (const leaf of leaves) clearGradient(leaf);
     backward(loss);
     run(effects.adam, [parameters, gradients, m, v, clock, settings], null);
-    run(effects.record, [ring, loss, steps], null);
-    run(effects.advance, [cursor], { index: 0, by: count });
-    run(effects.advance, [steps], { index: 0, by: 1 });
+    run(effects.record, [ring, steps, cursor, loss], { images: count });
     return loss;
   }
   return { step, parameters, gradients, m, v, ring, clock, settings, noise, cursor };

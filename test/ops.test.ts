@@ -915,20 +915,44 @@ test(`assign, accumulate, also within one buffer ${adapter}`, async () => {
   );
 });
 
-test(`record writes the row that the counter names, around the ring ${adapter}`, async () => {
-  await agree(
-    (d) => {
-      const ring = tg.zeros([3, 2], { device: d });
-      const counter = on(d, [2], Uint32Array.of(0, 0));
-      for (let step = 0; step < 5; step++) {
-        tg.run(tg.effects.record, [ring, on(d, [2], Float32Array.of(step, -step)), counter], null);
-        tg.run(tg.effects.advance, [counter], { index: 0, by: 1 });
-      }
-      return [ring, counter];
-    },
-    EXACT,
-    'record',
-  );
+for (const columns of [1, 2, 7]) {
+  test(`record notes ${columns} figures around the ring and moves the counters on ${adapter}`, async () => {
+    const [ring, steps, cursor] = await agree(
+      (d) => {
+        const ring = tg.zeros([3, columns], { device: d });
+        const steps = on(d, [2], Uint32Array.of(2 ** 32 - 3, 4));
+        const cursor = on(d, [2], Uint32Array.of(2 ** 32 - 10, 1));
+        for (let step = 0; step < 5; step++) {
+          const figures = Array.from({ length: columns }, (_, k) =>
+            on(d, [], Float32Array.of(10 * step + k)),
+          );
+          tg.run(tg.effects.record, [ring, steps, cursor, ...figures], { images: 3 });
+        }
+        return [ring, steps, cursor];
+      },
+      EXACT,
+      'record',
+    );
+    // 2³² − 3 is a multiple of 3, plus 1; the low word begins anew after three steps.
+    assert.equal(
+      [0, 1, 2].map((row) => ring!.data[row * columns]),
+      [30, 40, 10],
+    );
+    assert.equal([...steps!.data], [2, 5]);
+    assert.equal([...cursor!.data], [5, 2]);
+  });
+}
+
+test(`record refuses figures that do not fit the ring ${adapter}`, () => {
+  const [ring, counter] = [tg.zeros([3, 2], { device }), on(device, [2], new Uint32Array(2))];
+  const one = tg.zeros([], { device });
+  const record = (...figures: tg.Tensor[]) => {
+    tg.run(tg.effects.record, [ring, counter, on(device, [2], new Uint32Array(2)), ...figures], {
+      images: 1,
+    });
+  };
+  assert.throws(() => record(one), /a ring of \[3, 2\] does not take/);
+  assert.throws(() => record(one, tg.zeros([2], { device })), /figures of \[\], \[2\]/);
 });
 
 test(`advance carries into the upper word ${adapter}`, async () => {

@@ -14,7 +14,6 @@ import {
   reshape,
   run,
   slice,
-  stack,
   type Tensor,
   tensor,
   zeros,
@@ -109,11 +108,9 @@ export class Pass {
   /** Notes a step's figures in the ring and moves on by `count` images. */
   record({ loss, parts, tallies = {} }: Objective, count: number): void {
     const reported = this.#model.figures.map((name) => parts[name]!);
-    const figures = stack([loss, ...reported].map((figure) => reshape(figure.detach(), [])));
     for (const [name, tally] of Object.entries(tallies)) accumulate(this.counts.get(name)!, tally.detach());
-    run(effects.record, [this.ring, figures, this.steps], null);
-    run(effects.advance, [this.steps], { index: 0, by: 1 });
-    this.advance(count);
+    const figures = [loss, ...reported].map((figure) => figure.detach());
+    run(effects.record, [this.ring, this.steps, this.cursor, ...figures], { images: count });
   }
 
   /** Moves on by `count` images. */

@@ -3,6 +3,7 @@ import type { Tensor } from '../tensor.ts';
 import { float, type Kernels } from '../webgpu/kernels.ts';
 import { copyInto } from './movement.ts';
 import type { Effect, Op } from './op.ts';
+import { advance } from './random.ts';
 
 const WORKGROUP = 64;
 /** Workgroups that WebGPU allows in one dimension. */
@@ -137,32 +138,54 @@ export const accumulate: Effect<null> = {
   },
 };
 
-/** Writes a row of figures into a ring [rows, columns], at the row that a counter on the device names. */
-export const record: Effect<null> = {
+export interface RecordAttributes {
+  /** What the cursor moves on by. */
+  readonly images: number;
+}
+
+/** Figures of one launch: with the ring and two counters as many buffers as WebGPU guarantees a kernel, 8. */
+const FIGURES = 5;
+
+/**
+ * A step's bookkeeping: (ring float32 [rows, n], steps uint32 [2], cursor uint32 [2], n figures of one float32 each). The
+ * figures go to row `steps` modulo `rows`; then `steps` moves on by one and `cursor` by `images`, both 64-bit counts.
+ */
+export const record: Effect<RecordAttributes> = {
   name: 'record',
-  writes: [0],
-  check([ring, values, counter]) {
-    if (ring!.rank !== 2 || ring!.shape[1] !== values!.size) {
-      throw new Error(`record: a ring of ${show(ring!.shape)} does not take rows of ${show(values!.shape)}`);
+  writes: [0, 1, 2],
+  check([ring, steps, cursor, ...figures]) {
+    if (ring!.rank !== 2 || ring!.shape[1] !== figures.length || figures.some(({ size }) => size !== 1)) {
+      const shapes = figures.map(({ shape }) => show(shape)).join(', ');
+      throw new Error(`record: a ring of ${show(ring!.shape)} does not take figures of ${shapes}`);
     }
-    if (ring!.dtype !== 'float32' || values!.dtype !== 'float32' || counter!.dtype !== 'uint32') {
-      throw new Error('record: expects a float32 ring and row, and a uint32 counter');
+    if (
+      [ring!, ...figures].some(({ dtype }) => dtype !== 'float32') ||
+      [steps!, cursor!].some(({ dtype, size }) => dtype !== 'uint32' || size !== 2)
+    ) {
+      throw new Error('record: expects a float32 ring and figures, and counters of two uint32');
     }
   },
-  reference([ring, values, counter]) {
+  reference([ring, steps, cursor, ...figures], { images }) {
     const [rows, columns] = ring!.shape as [number, number];
-    const start = (counter!.data[0]! % rows) * columns;
-    for (let i = 0; i < columns; i++) ring!.data[start + i] = values!.data[i]!;
+    const start = (steps!.data[0]! % rows) * columns;
+    for (const [i, figure] of figures.entries()) ring!.data[start + i] = figure.data[0]!;
+    advance.reference([steps!], { index: 0, by: 1 });
+    advance.reference([cursor!], { index: 0, by: images });
   },
-  kernel(gpu, [ring, values, counter]) {
-    gpu.launch({
-      shader: 'training',
-      entry: 'record',
-      constants: { WORKGROUP },
-      outputs: [ring!],
-      inputs: [values!, counter!],
-      uniforms: [values!.size, ring!.shape[0]!, 0, 0, 0, 0, 0, 0],
-      workgroups: Math.ceil(values!.size / WORKGROUP),
-    });
+  kernel(gpu, [ring, steps, cursor, ...figures], { images }) {
+    const [rows, columns] = ring!.shape as [number, number];
+    for (let first = 0; first < columns; first += FIGURES) {
+      const some = figures.slice(first, first + FIGURES);
+      const last = first + FIGURES >= columns;
+      gpu.launch({
+        shader: 'record',
+        constants: { FIGURES: some.length },
+        outputs: [ring!, steps!, cursor!],
+        inputs: some,
+        // The counters move on when all is noted.
+        uniforms: [rows, columns, first, ...(last ? [1, images] : [0, 0]), 0, 0, 0],
+        workgroups: 1,
+      });
+    }
   },
 };

@@ -1,0 +1,34 @@
+// The bookkeeping of a training step: its figures into a row of a ring, and both counters on. One thread does it all.
+// Host constant: FIGURES.
+
+struct Params {
+  rows: u32,
+  columns: u32,
+  first: u32, // the column of the first figure
+  steps: u32, // what the counters move on by
+  images: u32,
+  unused0: u32,
+  unused1: u32,
+  unused2: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> ring: array<f32>;
+// 64-bit counts: the low word, the high word.
+@group(0) @binding(2) var<storage, read_write> steps: array<u32>;
+@group(0) @binding(3) var<storage, read_write> cursor: array<u32>;
+//% for k in 0..FIGURES
+@group(0) @binding(${4 + k}) var<storage, read> figure${k}: array<f32>;
+//% end
+
+@compute @workgroup_size(1)
+fn main() {
+  let at = (steps[0] % params.rows) * params.columns + params.first;
+  //% for k in 0..FIGURES
+  ring[at + ${k}u] = figure${k}[0];
+  //% end
+  steps[0] += params.steps;
+  if steps[0] < params.steps { steps[1] += 1u; }
+  cursor[0] += params.images;
+  if cursor[0] < params.images { cursor[1] += 1u; }
+}
