@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import { diagnose } from '@tapegrad/tensor/node';
 
 /*
- * `npm test`: type check, lint, and every suite; suites that run kernels once for each adapter. Ends with a line
- * `N passed, N failed`. Options: `--adapter NAME` (repeatable; default: each software adapter and GPU that is here),
+ * `npm test`: type check, lint, and every suite in a process of its own; suites that run kernels once for each adapter.
+ * Ends with a line `N passed, N failed`. Options: `--adapter NAME` (repeatable; default: each software adapter and GPU that is here),
  * and a pattern that suites' names have to match.
  */
 
@@ -29,13 +30,19 @@ const adapterless = [
   'safetensors',
   'template',
 ];
-/** Suites that train through the command line: long, so they run on the fastest adapter only. */
+/** Suites that train: long, and of kernels that have suites of their own, so they run on the fastest adapter only. */
 const once = [
   'bench',
   'cli',
   'image-training',
   'import',
   'interchange',
+  'latent-hierarchy',
+  'models-contractive',
+  'models-corruption',
+  'models-family',
+  'models-vq-vae',
+  'objectives',
   'readme',
   'sweep',
   'tensorboard',
@@ -47,7 +54,7 @@ interface Result {
   failed: number;
 }
 
-/** Runs a command, showing its output; resolves with its exit code and what it printed. */
+/** Runs a command; resolves with its exit code and what it printed. */
 function shell(
   command: string,
   args: string[],
@@ -63,7 +70,6 @@ function shell(
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (data: Buffer) => {
         output += data;
-        process.stdout.write(data);
       });
     }
     child.on('error', reject);
@@ -73,27 +79,45 @@ function shell(
 }
 
 async function check(name: string, args: string[]): Promise<Result> {
-  const { code } = await shell(process.execPath, args);
-  process.stdout.write(`${code === 0 ? 'ok' : 'FAILED'}: ${name}\n`);
+  const { code, output } = await shell(process.execPath, args);
+  process.stdout.write(`${code === 0 ? '' : output}${code === 0 ? 'ok' : 'FAILED'}: ${name}\n`);
   return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1 };
 }
 
-/** Runs suites in one process. A suite that was forgotten (no `.run()`) or that died counts as a failure. */
-async function suites(label: string, names: string[], env: NodeJS.ProcessEnv = {}): Promise<Result> {
-  if (names.length === 0) return { passed: 0, failed: 0 };
-  process.stdout.write(`\n── ${label}: ${names.join(', ')}\n`);
-  const pattern = `^(${names.join('|')})\\.test\\.ts$`;
-  const uvu = join(root, 'node_modules/uvu/bin.js');
-  const { code, output } = await shell(process.execPath, ['--import', 'tsx', uvu, 'test', pattern], {
-    ...env,
-  });
-  const total = Number(/Total: +(\d+)/.exec(output)?.[1] ?? 0);
-  const passed = Number(/Passed: +(\d+)/.exec(output)?.[1] ?? 0);
-  const seen = new Set([...output.matchAll(/^([\w-]+)\.test\.ts/gm)].map((match) => match[1]));
-  const silent = names.filter((name) => names.length > 1 && !seen.has(name));
-  for (const name of silent) process.stdout.write(`FAILED: suite ${name} ran no test\n`);
-  const failed = total - passed + silent.length;
-  return { passed, failed: failed === 0 && (code !== 0 || total === 0) ? 1 : failed };
+/** A suite to be run, on an adapter or on none. */
+interface Task {
+  readonly name: string;
+  readonly adapter?: string;
+}
+
+/** A suite that was forgotten (no `.run()`) or that died counts as a failure. What failed is shown in full. */
+async function suite({ name, adapter }: Task): Promise<Result> {
+  const started = performance.now();
+  const env = { TAPEGRAD_TUNE: 'off', ...(adapter && { TAPEGRAD_ADAPTER: adapter }) };
+  const { code, output } = await shell(process.execPath, ['--import', 'tsx', `test/${name}.test.ts`], env);
+  const count = (what: string) => Number(new RegExp(`${what}: +(\\d+)`).exec(output)?.[1] ?? 0);
+  const [total, passed, skipped] = [count('Total'), count('Passed'), count('Skipped')];
+  const missing = total - passed;
+  const failed = missing === 0 && (code !== 0 || total === 0) ? 1 : missing;
+  const notes = output.split('\n').filter((line) => line.startsWith('SKIPPED'));
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  const what = `${failed > 0 ? 'FAILED' : 'ok'}: ${name}${adapter ? ` on ${adapter}` : ''}`;
+  const counts = `${passed} of ${total}${skipped > 0 ? `, ${skipped} skipped` : ''}, ${seconds} s`;
+  process.stdout.write(
+    `${failed > 0 ? `\n${output}\n` : ''}${[`${what} (${counts})`, ...notes].join('\n')}\n`,
+  );
+  return { passed, failed };
+}
+
+/** Runs tasks side by side, a process for each core. */
+async function inParallel(tasks: readonly Task[]): Promise<Result[]> {
+  const waiting = [...tasks];
+  const results: Result[] = [];
+  const worker = async () => {
+    for (let task = waiting.shift(); task; task = waiting.shift()) results.push(await suite(task));
+  };
+  await Promise.all(Array.from({ length: Math.min(4, availableParallelism()) }, worker));
+  return results;
 }
 
 async function adaptersHere(): Promise<string[]> {
@@ -126,17 +150,14 @@ if (args.length === 0 || chosen.length > 0) {
     ]),
   );
 }
-results.push(
-  await suites(
-    'without an adapter',
-    all.filter((name) => adapterless.includes(name)),
-  ),
-);
 const onKernels = all.filter((name) => !adapterless.includes(name));
-for (const [i, adapter] of adapters.entries()) {
-  const names = i === 0 ? onKernels : onKernels.filter((name) => !once.includes(name));
-  results.push(await suites(adapter, names, { TAPEGRAD_ADAPTER: adapter, TAPEGRAD_TUNE: 'off' }));
-}
+const tasks: Task[] = [
+  ...adapters.flatMap((adapter, i) =>
+    onKernels.filter((name) => i === 0 || !once.includes(name)).map((name) => ({ name, adapter })),
+  ),
+  ...all.filter((name) => adapterless.includes(name)).map((name) => ({ name })),
+];
+results.push(...(await inParallel(tasks)));
 if (adapters.length === 0) {
   process.stdout.write('FAILED: no adapter to run kernels on; `npx tapegrad doctor` says what to install\n');
   results.push({ passed: 0, failed: 1 });
