@@ -3,6 +3,7 @@ export const shaderNames = [
   'prelude',
   'add_parts',
   'cast',
+  'chain',
   'contraction',
   'contraction_lanes',
   'contraction_matrix',

@@ -33,3 +33,65 @@ fn safe_log(x: f32) -> f32 {
   if x == 0.0 { return -infinity(); }
   return select(x, nan(), x < 0.0); // infinity and NaN as they are
 }
+
+// Functions of the elementwise ops' expressions, which may be merged into any kernel ------------------------------------
+
+fn sigmoid(a: f32) -> f32 {
+  let e = exp(-abs(a));
+  return select(e, 1.0, a >= 0.0) / (1.0 + e);
+}
+
+// Through exp(-2|a|), which cannot overflow: a driver's own tanh may return NaN for large arguments.
+fn safe_tanh(a: f32) -> f32 {
+  let x = abs(a);
+  if x < 0.05 {
+    // 1 - e would cancel here; the odd series is exact to rounding.
+    let q = a * a;
+    return a * (1.0 - q * (0.33333333 - q * (0.13333333 - q * 0.053968254)));
+  }
+  let e = exp(-2.0 * x);
+  return sign(a) * (1.0 - e) / (1.0 + e);
+}
+
+fn softplus(a: f32) -> f32 {
+  return max(a, 0.0) + log1p_accurate(safe_exp(-abs(a)));
+}
+
+// log(1 + a) for small a too, where log itself is only good to 2^-21 absolute: 2 atanh(a / (2 + a)) as a series.
+fn log1p_accurate(a: f32) -> f32 {
+  if abs(a) > 0.4 || is_nan(a) { return safe_log(1.0 + a); }
+  let s = a / (2.0 + a);
+  let q = s * s;
+  return s * (2.0 + q * (0.6666667 + q * (0.4 + q * (0.2857143 + q * (0.22222222 + q * 0.18181819)))));
+}
+
+// WGSL's pow is undefined for a negative base; mathematics is not, for a whole exponent. Drivers differ at 0, at
+// infinity and for NaN, so those are told by their bits. As JavaScript has it, an infinite power of 1 is NaN.
+fn signed_pow(a: f32, b: f32) -> f32 {
+  if b == 0.0 { return 1.0; }
+  if b == 1.0 { return a; }
+  if b == 2.0 { return a * a; }
+  if is_nan(a) || is_nan(b) { return nan(); }
+  let x = abs(a);
+  let infinite = bitcast<u32>(x) == 0x7f800000u;
+  if abs(b) > 3.4028234e38 {
+    if x == 1.0 { return nan(); }
+    return select(0.0, infinity(), (x > 1.0) == (b > 0.0));
+  }
+  let negative = bitcast<u32>(a) >= 0x80000000u;
+  let odd = abs(b) % 2.0 == 1.0;
+  if a < 0.0 && !infinite && floor(b) != b { return nan(); }
+  var magnitude = pow(x, b);
+  if x == 0.0 || infinite {
+    magnitude = select(0.0, infinity(), infinite == (b > 0.0));
+  }
+  return select(magnitude, -magnitude, negative && odd);
+}
+
+fn lesser(a: f32, b: f32) -> f32 {
+  return select(select(b, a, a <= b), a, is_nan(a));
+}
+
+fn greater(a: f32, b: f32) -> f32 {
+  return select(select(b, a, a >= b), a, is_nan(a));
+}

@@ -706,7 +706,10 @@ test('memory plan: chains of layers take little more than what is alive', () => 
 test(named('print lists launches and totals'), () => {
   const x = made([3]);
   const f = capture(() => sum(relu(add(x, 1))), { device });
+  const merges = device.fuseFrom;
+  device.fuseFrom = Number.POSITIVE_INFINITY;
   f();
+  device.fuseFrom = merges;
   const lines = f.programs[0]!.print().split('\n');
   assert.match(lines[0]!, /^# +op +from +kernel +workgroups +writes +reads$/);
   assert.match(lines[1]!, /^0 +affine +- +elementwise\.unary +1 x 1 x 1 +\[3\] 12 B +\[3\] 12 B$/);

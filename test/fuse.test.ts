@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { adapter, device } from './helpers/device.ts';
 
-/* Elementwise ops merged into the ends of contractions, in captured programs: same bytes, fewer launches. */
+/* Elementwise ops merged into the ends of contractions and with each other, in captured programs: same bytes, fewer launches. */
 
 tg.setDefaultDevice(device);
 device.fuseFrom = 0;
@@ -38,8 +38,8 @@ for (const [b, k, n] of [
       () => product().add(bias).mul(same).sub(row).add(same),
     ],
     [
-      `matmul ${size}, read twice: left alone`,
-      0,
+      `matmul ${size}, read twice: left alone, but what reads it merged`,
+      1,
       () => {
         const y = product();
         return y.relu().add(y);
@@ -75,6 +75,70 @@ for (const [c, h, w, o, kernel, stride] of [
   );
 }
 
+for (const shape of [
+  [24, 16],
+  [7, 5],
+  [3, 4, 8],
+  [513, 4],
+] as const) {
+  const [a, b, c, d] = [numbers(...shape), numbers(...shape), numbers(...shape), numbers(...shape)];
+  const last = shape.at(-1)!;
+  const [row, scalar] = [numbers(last), numbers()];
+  const [another, same] = [numbers(), numbers(...shape)];
+  const column = numbers(...shape.slice(0, -1), 1);
+  const name = `[${shape}]`;
+  cases.push(
+    [`chain ${name}: a·b + c`, 1, () => a.mul(b).add(c)],
+    // What a compiler could factor out, cancel or round differently in one kernel.
+    [`chain ${name}: a·b + a·c`, 2, () => a.mul(b).add(a.mul(c))],
+    [`chain ${name}: (a + b) − b`, 1, () => a.add(b).sub(b)],
+    [`chain ${name}: log exp a`, 1, () => tg.log(tg.exp(a))],
+    [`chain ${name}: a / b · b`, 1, () => a.div(b).mul(b)],
+    [`chain ${name}: functions`, 4, () => tg.tanh(a).add(tg.sigmoid(b)).mul(tg.softplus(c))],
+    [
+      `chain ${name}: where, clamp, power`,
+      5,
+      () => tg.where(tg.less(a, b), tg.clamp(c, { min: -0.5 }), tg.pow(tg.abs(d), 1.5)).mul(1),
+    ],
+    [`chain ${name}: row, column and number`, 3, () => a.add(row).mul(column).sub(scalar).relu()],
+    [`chain ${name}: one input twice`, 2, () => a.mul(a).add(row).mul(a)],
+    [
+      `chain ${name}: read twice, left alone`,
+      0,
+      () => {
+        const y = a.mul(b);
+        return [y.add(c), y.sub(d)];
+      },
+    ],
+    [
+      `chain ${name}: a number read by several, which meet again`,
+      5,
+      () => {
+        const n = scalar.mul(3).add(1);
+        return a.mul(n).add(b.sub(n)).mul(n);
+      },
+    ],
+    [
+      `chain ${name}: an expensive number read twice, left alone`,
+      0,
+      () => {
+        const n = tg.exp(scalar);
+        return [a.mul(n), b.mul(n)];
+      },
+    ],
+    [`chain ${name}: returned in between`, 1, () => [a.mul(b)].flatMap((y) => [y, y.add(c).add(d)])],
+    [`chain ${name}: broadcast, left alone`, 0, () => row.mul(2).add(a)],
+    [
+      `chain ${name}: more inputs than a kernel has`,
+      6,
+      () => [b, c, d, row, column, scalar, another, same].reduce((sum, t) => sum.add(t), a),
+    ],
+  );
+}
+
+const [cube, slab] = [numbers(3, 4, 8), numbers(3, 1, 8)];
+cases.push(['chain: broadcast in the middle, left alone', 0, () => cube.add(slab).mul(cube)]);
+
 for (const [name, fused, fn] of cases) {
   test(`${name} (${adapter})`, async () => {
     const captured = tg.capture(fn);
@@ -105,6 +169,24 @@ test('a write to the operand in between keeps the launches apart', async () => {
   const seen = await captured().data();
   assert.is(captured.programs[0]!.fused, 0);
   assert.equal(seen, await tg.scope(step).data());
+});
+
+test('a write to what a chain begins with keeps its launches apart', async () => {
+  const [x, y, next] = [numbers(24), numbers(24), numbers(24)];
+  const operand = tg.keep(tg.zeros([24]));
+  const step = () => {
+    const product = x.mul(operand);
+    tg.assign(operand, next);
+    return product.add(y);
+  };
+  const captured = tg.capture(step);
+  for (const _ of [1, 2]) {
+    tg.assign(operand, x);
+    const seen = await captured().data();
+    tg.assign(operand, x);
+    assert.equal(seen, await tg.scope(step).data());
+  }
+  assert.is(captured.programs[0]!.fused, 0);
 });
 
 test.run();

@@ -131,7 +131,7 @@ const sigmoid = (a: number) => (a >= 0 ? 1 / (1 + Math.exp(-a)) : Math.exp(a) / 
 
 /**
  * The elementwise ops: each line is the definition in JavaScript and the expression in WGSL. Helper functions that
- * the expressions call (`safe_tanh`, `signed_pow`, …) are in `shaders/elementwise.wgsl` and `prelude.wgsl`. Some drivers take `!=` for
+ * the expressions call (`safe_tanh`, `signed_pow`, …) are in `shaders/prelude.wgsl`. Some drivers take `!=` for
  * false where an operand is NaN, so the expressions only ask `==`.
  */
 export const elementwiseOps = {

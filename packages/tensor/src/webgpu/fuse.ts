@@ -1,10 +1,11 @@
-import { broadcastStrides, collapse, sizeOf, stridesOf } from '../shape.ts';
+import { sizeOf } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import type { Binding, Dispatch } from './device.ts';
 import { overlaps, sameBuffer } from './elide.ts';
 import type { Fusion, Launch } from './kernels.ts';
 import type { GpuStorage } from './memory.ts';
 import type { Kernel } from './pipelines.ts';
+import { isByFour, loadOf, type Place, placeOf } from './place.ts';
 
 /** An elementwise op at the end of another kernel: applied to each value on its way to memory. */
 interface Stage {
@@ -12,8 +13,8 @@ interface Stage {
   readonly parameters: readonly number[];
   /** Which argument of the expression the value is. */
   readonly slot: 0 | 1;
-  /** The other argument, if there is one: element (index / inner) % extent of it. */
-  readonly operand: { readonly extent: number; readonly inner: number; readonly whole: boolean } | undefined;
+  /** Where the other argument is, if there is one. */
+  readonly operand: Place | undefined;
 }
 
 /** A launch with stages that were merged into it. */
@@ -76,7 +77,7 @@ function mergeable(
     if (value.offset !== 0 || tensor!.size !== value.storage.size) continue;
     const other =
       inputs.length === 2 ? { tensor: inputs[1 - slot]!, binding: bindings[2 - slot]! } : undefined;
-    const operand = other && placeOf(other.tensor, launch.outputs[0]!);
+    const operand = other && placeOf(other.tensor.shape, shape);
     if (other && !operand) continue;
     const writers = writersOf(dispatches, at, value, output, other?.binding);
     if (!writers) continue;
@@ -84,21 +85,6 @@ function mergeable(
     return { writers, stage, other };
   }
   return undefined;
-}
-
-/** How the element of an operand follows from the output's index, if one division and one remainder say it. */
-function placeOf(operand: Tensor, output: Tensor): Stage['operand'] {
-  if (operand.size === output.size) return { extent: output.size, inner: 1, whole: true };
-  const { shape, strides } = collapse(
-    output.shape,
-    stridesOf(output.shape),
-    broadcastStrides(operand.shape, output.shape),
-  );
-  const own = strides[1]!;
-  const digit = own.findIndex((stride) => stride !== 0);
-  if (digit === -1) return { extent: 1, inner: 1, whole: false };
-  if (own[digit] !== 1 || own.some((stride, k) => stride !== 0 && k !== digit)) return undefined;
-  return { extent: shape[digit]!, inner: sizeOf(shape.slice(digit + 1)), whole: false };
 }
 
 /** The launches that write `value`, or undefined if they may not write `output` instead, reading `other` besides. */
@@ -173,36 +159,25 @@ function finishing(
   stages.forEach(({ expression, slot, operand }, k) => {
     lines.push(`fn stage${k}(a: f32, b: f32, p: vec4f) -> f32 { return ${expression}; }`);
     const p = `vec4f(bitcast<vec2f>(params.stages[${k}].zw), 0.0, 0.0)`;
-    // Where four neighbours of the output have neighbouring operands, or one for all, that is one load.
-    const byFour = operand && (operand.whole || (operand.inner === 1 && operand.extent % 4 === 0));
-    const index = operand?.whole
-      ? 'at'
-      : operand?.inner === 1
-        ? `at % params.stages[${k}].x`
-        : `at / params.stages[${k}].y % params.stages[${k}].x`;
     const call = (value: string, other: string) =>
       `stage${k}(${slot === 0 ? value : other}, ${slot === 0 ? other : value}, ${p})`;
     if (operand) {
-      const type = vectors && byFour ? `vec4<In${input}>` : `In${input}`;
+      const type = vectors && isByFour(operand) ? `vec4<In${input}>` : `In${input}`;
       lines.push(`@group(0) @binding(${before + input++}) var<storage, read> operand${k}: array<${type}>;`);
     }
+    const [extent, inner] = [`params.stages[${k}].x`, `params.stages[${k}].y`];
+    const other = operand
+      ? loadOf(`operand${k}`, operand, extent, inner, vectors)
+      : vectors
+        ? 'vec4f()'
+        : '0.0';
     if (!vectors) {
-      lines.push(
-        `fn merge${k}(v: f32, at: u32) -> f32 { return ${call('v', operand ? `f32(operand${k}[${index}])` : '0.0')}; }`,
-      );
+      lines.push(`fn merge${k}(v: f32, at: u32) -> f32 { return ${call('v', other)}; }`);
       return;
     }
-    const same = operand && !byFour && operand.inner % 4 === 0;
-    const fetched = !operand
-      ? 'vec4f()'
-      : byFour
-        ? `vec4f(operand${k}[(${index}) / 4u])`
-        : same || operand.extent === 1
-          ? `vec4f(f32(operand${k}[${index}]))`
-          : `vec4f(${[0, 1, 2, 3].map((j) => `f32(operand${k}[${index.replace('at', `(at + ${j}u)`)}])`).join(', ')})`;
     const parts = ['x', 'y', 'z', 'w'].map((j) => call(`v.${j}`, `o.${j}`));
     lines.push(
-      `fn merge${k}(v: vec4f, at: u32) -> vec4f { let o = ${fetched}; return vec4f(${parts.join(', ')}); }`,
+      `fn merge${k}(v: vec4f, at: u32) -> vec4f { let o = ${other}; return vec4f(${parts.join(', ')}); }`,
     );
   });
   const all = stages.reduce((value, _, k) => `merge${k}(${stored(value)}, at)`, 'v');

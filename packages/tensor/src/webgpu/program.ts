@@ -6,6 +6,7 @@ import { announce, keep, scope, Tensor } from '../tensor.ts';
 import type { Binding, CompileProgress, Dispatch, WebGPUDevice } from './device.ts';
 import { elideCopies } from './elide.ts';
 import { fuseElementwise } from './fuse.ts';
+import { fuseChains } from './fuse-chains.ts';
 import type { Launch } from './kernels.ts';
 import { type Block, byteLength, type GpuStorage } from './memory.ts';
 import { type MemoryPlan, planMemory } from './plan.ts';
@@ -45,7 +46,7 @@ export class Program<R = unknown> {
   readonly memory: ProgramMemory;
   /** Copies that were dropped because their source is now written where it belongs. */
   readonly elided: number;
-  /** Elementwise launches that were merged into the kernels before them. */
+  /** Elementwise launches that were merged into the kernels before or after them. */
   readonly fused: number;
   readonly #recording: Recording;
   readonly #inputs: readonly Tensor[];
@@ -115,7 +116,8 @@ export class Program<R = unknown> {
 
     const isTemporary = (storage: GpuStorage) => recording.made.has(storage) && storage.block === undefined;
     const find = (launch: Launch) => device.pipelines.find(launch);
-    const fused = fuseElementwise(recording.dispatches, isTemporary, find, device.fuseFrom);
+    const ends = fuseElementwise(recording.dispatches, isTemporary, find, device.fuseFrom);
+    const fused = fuseChains(ends, isTemporary, find, device.fuseFrom);
     const dispatches = elideCopies(fused, isTemporary);
     this.fused = recording.dispatches.length - fused.length;
     this.elided = fused.length - dispatches.length;

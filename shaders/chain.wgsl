@@ -1,0 +1,27 @@
+// Several elementwise ops in one launch (webgpu/fuse-chains.ts). The host appends the inputs and `value(i)`: what becomes
+// element i, or the four from 4i on with VECTORS. Other host constants: WORKGROUP, ITEMS (of these, that a thread does).
+
+struct Params {
+  items: u32, // elements, or vec4s of them
+  unused0: u32,
+  unused1: u32,
+  unused2: u32,
+  numbers: array<vec4u, 15>, // see webgpu/formula.ts
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+//% if VECTORS
+@group(0) @binding(1) var<storage, read_write> out: array<vec4f>;
+//% else
+@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+//% end
+
+// A workgroup covers WORKGROUP * ITEMS neighbours, each thread every WORKGROUP-th of them.
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+  var i = group_index(wid, groups) * WORKGROUP * ITEMS + local;
+  for (var item = 0u; item < ITEMS && i < params.items; item++) {
+    out[i] = value(i);
+    i += WORKGROUP;
+  }
+}
