@@ -11,7 +11,8 @@ enable subgroups;
 //
 // and `arg` and `arg_lines`, a thread or a workgroup for each line along one axis: the index of the best value, where
 // step_with tells whether v beats acc. FOURS: x is read as vec4s. SUBGROUPS: a workgroup is one subgroup, whose lanes
-// exchange values without shared memory; else LANES threads exchange them through it.
+// exchange values without shared memory; else LANES threads exchange them through it. Captured programs may merge what
+// comes before (MERGED: the host appends the inputs and value(i), which takes the place of x[i]) and after (FUSED).
 
 struct Params {
   outputs: u32,
@@ -24,13 +25,19 @@ struct Params {
   unused: u32,
   kept_shape: array<vec4u, 2>,
   kept_strides: array<vec4u, 2>,
+  stages: array<vec4u, 3>, // of what was merged into the end (FUSED): see webgpu/fuse.ts
+  numbers: array<vec4u, 7>, // of what was merged into the loads (MERGED): see webgpu/formula.ts
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
+//% if !MERGED
 //% if FOURS
 @group(0) @binding(2) var<storage, read> x: array<vec4<In0>>;
+fn value(i: u32) -> vec4f { return vec4f(x[i]); }
 //% else
 @group(0) @binding(2) var<storage, read> x: array<In0>;
+fn value(i: u32) -> f32 { return f32(x[i]); }
+//% end
 //% end
 
 fn kept_position(index: u32) -> u32 {
@@ -45,6 +52,18 @@ fn kept_position(index: u32) -> u32 {
     }
   }
   return at;
+}
+
+//% if MODE == 2
+fn ended(v: vec4f, at: u32) -> vec4f {
+//% else
+fn ended(v: f32, at: u32) -> f32 {
+//% end
+  //% if FUSED
+  return finish(v, at);
+  //% else
+  return v;
+  //% end
 }
 
 //% if MODE == 0
@@ -64,17 +83,16 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3
   for (var i0 = chunk0; i0 < params.extent0; i0 += params.chunks0) {
     let row = base + i0 * params.stride0;
     for (var i1 = chunk1; i1 < params.extent1; i1 += params.chunks1) {
-      acc = step_with(acc, f32(x[row + i1 * params.stride1]));
+      acc = step_with(acc, value(row + i1 * params.stride1));
     }
   }
-  out[id] = Out0(acc);
+  out[id] = Out0(ended(acc, id));
 }
 //% end
 
 //% if MODE == 1 || MODE == 2
-fn step_four(acc: vec4f, v: vec4<In0>) -> vec4f {
-  let w = vec4f(v);
-  return vec4f(step_with(acc.x, w.x), step_with(acc.y, w.y), step_with(acc.z, w.z), step_with(acc.w, w.w));
+fn step_four(acc: vec4f, v: vec4f) -> vec4f {
+  return vec4f(step_with(acc.x, v.x), step_with(acc.y, v.y), step_with(acc.z, v.z), step_with(acc.w, v.w));
 }
 //% end
 
@@ -103,12 +121,12 @@ fn lines(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec
     let row = (base + i0 * params.stride0) / 4u;
     var i1 = chunk1 * LANES + lane;
     for (; i1 + turn < fours; i1 += 2u * turn) {
-      acc0 = step_four(acc0, x[row + i1]);
-      acc1 = step_four(acc1, x[row + i1 + turn]);
+      acc0 = step_four(acc0, value(row + i1));
+      acc1 = step_four(acc1, value(row + i1 + turn));
     }
-    if i1 < fours { acc0 = step_four(acc0, x[row + i1]); }
+    if i1 < fours { acc0 = step_four(acc0, value(row + i1)); }
   }
-  let both = vec4f(step_with(acc0.x, acc1.x), step_with(acc0.y, acc1.y), step_with(acc0.z, acc1.z), step_with(acc0.w, acc1.w));
+  let both = step_four(acc0, acc1);
   var acc = step_with(step_with(both.x, both.y), step_with(both.z, both.w));
   //% if SUBGROUPS
   //% if LANES > 16
@@ -130,7 +148,7 @@ fn lines(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec
   }
   acc = exchange[0];
   //% end
-  if lane == 0u { out[id] = Out0(acc); }
+  if lane == 0u { out[id] = Out0(ended(acc, id)); }
 }
 //% end
 
@@ -155,13 +173,13 @@ fn columns(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: v
     var at = base + i0 * (params.stride0 / 4u) + chunk1 * stride;
     var i1 = chunk1;
     for (; i1 + params.chunks1 < params.extent1; i1 += 2u * params.chunks1) {
-      acc0 = step_four(acc0, x[at]);
-      acc1 = step_four(acc1, x[at + turn]);
+      acc0 = step_four(acc0, value(at));
+      acc1 = step_four(acc1, value(at + turn));
       at += 2u * turn;
     }
-    if i1 < params.extent1 { acc0 = step_four(acc0, x[at]); }
+    if i1 < params.extent1 { acc0 = step_four(acc0, value(at)); }
   }
-  out[id] = vec4<Out0>(vec4f(step_with(acc0.x, acc1.x), step_with(acc0.y, acc1.y), step_with(acc0.z, acc1.z), step_with(acc0.w, acc1.w)));
+  out[id] = vec4<Out0>(ended(step_four(acc0, acc1), 4u * id));
 }
 //% end
 

@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { adapter, device } from './helpers/device.ts';
 
-/* Elementwise ops merged into the ends of contractions and with each other, in captured programs: same bytes, fewer launches. */
+/* Elementwise ops merged with each other and with contractions and reductions, in captured programs: same bytes, fewer launches. */
 
 tg.setDefaultDevice(device);
 device.fuseFrom = 0;
@@ -132,6 +132,57 @@ for (const shape of [
       `chain ${name}: more inputs than a kernel has`,
       6,
       () => [b, c, d, row, column, scalar, another, same].reduce((sum, t) => sum.add(t), a),
+    ],
+  );
+}
+
+// Rows (of a subgroup each), columns, and what neither fits; in one launch or, where long, in two.
+for (const [shape, axes] of [
+  [[16, 1024], [1]],
+  [[3, 20_000], [1]],
+  [[64, 96], [0]],
+  [[5000, 8], [0]],
+  [[7, 5], [1]],
+  [
+    [33, 7, 4],
+    [0, 1, 2],
+  ],
+  [
+    [40, 3, 8, 8],
+    [0, 2, 3],
+  ],
+  [
+    [4, 3, 4, 3, 4],
+    [0, 2, 4],
+  ],
+] as const) {
+  const [a, b, c] = [numbers(...shape), numbers(...shape), numbers(...shape)];
+  const [row, scalar] = [numbers(shape.at(-1)!), numbers()];
+  const name = `[${shape}] over ${axes}`;
+  cases.push(
+    [`reduction ${name}: mean of squared differences`, 3, () => tg.mean(a.sub(b).square(), axes)],
+    [`reduction ${name}: a product's sum`, 1, () => tg.sum(a.mul(b), axes)],
+    [
+      `reduction ${name}: maximum of a chain with a row and a number`,
+      4,
+      () => tg.max(a.add(row).mul(scalar).relu(), axes).mul(2),
+    ],
+    [`reduction ${name}: cross-entropy`, 3, () => tg.sum(tg.softplus(a).sub(a.mul(c)), axes)],
+    [
+      `reduction ${name}: read elsewhere, left alone`,
+      0,
+      () => {
+        const y = a.mul(b);
+        return [y, tg.sum(y, axes)];
+      },
+    ],
+    [
+      `reduction ${name}: its result read twice, left alone`,
+      0,
+      () => {
+        const y = tg.sum(a, axes);
+        return [y, y.exp()];
+      },
     ],
   );
 }

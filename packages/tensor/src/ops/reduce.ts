@@ -85,6 +85,9 @@ function reduction(
 /** The kernels of `reduce.wgsl`, by the number that its MODE has for each. */
 const MODES = { main: 0, lines: 1, columns: 2, arg: 3, arg_lines: 4 } as const;
 
+/** What captured programs may change: see `fuse.ts` and `fuse-chains.ts`. */
+const UNMERGED = { FUSED: false, MERGED: false } as const;
+
 /** Threads that make one line together, and whether they are exactly a subgroup. */
 export function lineLanes(gpu: Kernels): { LANES: number; SUBGROUPS: boolean } {
   const size = subgroupSize(gpu);
@@ -144,6 +147,7 @@ function reduceInPasses(gpu: Kernels, code: string, x: Tensor, digits: Run[], ou
       FOURS: mode !== 'main',
       LANES: mode === 'lines' ? lanes.LANES : WORKGROUP,
       SUBGROUPS: mode === 'lines' && lanes.SUBGROUPS,
+      ...UNMERGED,
     },
     code,
     outputs: [target],
@@ -154,6 +158,12 @@ function reduceInPasses(gpu: Kernels, code: string, x: Tensor, digits: Run[], ou
       ...pad(strides, 0),
     ],
     workgroups: mode === 'lines' ? workers * parts : Math.ceil((workers * parts) / WORKGROUP),
+    fusion: {
+      role: 'producer',
+      words: 24,
+      vectors: mode === 'columns',
+      loads: { start: 36, most: 28, vectors: mode !== 'main' },
+    },
   });
   if (parts === 1) return;
   // A line's parts lie side by side; those of columns lie row by row.
@@ -216,7 +226,12 @@ function argReduction(
       gpu.launch({
         shader: 'reduce',
         entry: mode,
-        constants: { MODE: MODES[mode], FOURS: mode === 'arg_lines' && fours(extent), ...together },
+        constants: {
+          MODE: MODES[mode],
+          FOURS: mode === 'arg_lines' && fours(extent),
+          ...together,
+          ...UNMERGED,
+        },
         code: `fn start() -> f32 { return 0.0; }\nfn step_with(acc: f32, v: f32) -> f32 { return select(0.0, 1.0, ${wgsl}); }`,
         outputs: [output],
         inputs: [x!],

@@ -1,6 +1,6 @@
 import type { Dispatch } from './device.ts';
 import { overlaps, sameBuffer } from './elide.ts';
-import { type Formula, formulaCode, formulaOf, numbersOf, substitute } from './formula.ts';
+import { type Formula, formulaCode, formulaOf, identity, numbersOf, substitute } from './formula.ts';
 import type { Launch } from './kernels.ts';
 import type { GpuStorage } from './memory.ts';
 import type { Kernel } from './pipelines.ts';
@@ -9,13 +9,13 @@ import type { Kernel } from './pipelines.ts';
 type Chained = Dispatch & { readonly formula?: Formula | undefined };
 
 /** Words of the uniforms of `chain.wgsl`: where its numbers begin, and how many there can be. */
-const CHAIN = { start: 4, most: 60 } as const;
+const CHAIN = { start: 4, most: 60 };
 /** Functions that cost next to nothing: what calls others is not computed twice. */
 const CHEAP = new Set(['select', 'max', 'min', 'abs', 'is_nan']);
 
 /**
- * Merges elementwise launches into the elementwise launches that read their output, so that a chain of ops is one launch
- * and one pass over memory. The values are those of the ops one by one, bit for bit.
+ * Merges elementwise launches into the elementwise launches and the reductions that read their output, so that a chain
+ * of ops is one launch and one pass over memory. The values are those of the ops one by one, bit for bit.
  *
  * It is done where the output is a temporary that one launch reads, which makes as many elements, and nothing in between
  * writes what it is computed from. A single number, if cheap ops make it, goes into all its readers.
@@ -27,7 +27,10 @@ export function fuseChains(
   /** Elements below which a merge saves less than compiling one more kernel costs. */
   least = 0,
 ): Dispatch[] {
-  const list: Chained[] = dispatches.map((dispatch) => ({ ...dispatch, formula: formulaOf(dispatch) }));
+  const list: Chained[] = dispatches.map((dispatch) => ({
+    ...dispatch,
+    formula: formulaOf(dispatch) ?? readingOf(dispatch),
+  }));
   for (let at = 0; at < list.length; at++) {
     if (list[at]!.launch.outputs[0]!.size < least) continue;
     const readers = readersOf(list, at, isTemporary);
@@ -36,6 +39,16 @@ export function fuseChains(
     list.splice(at--, 1);
   }
   return list.map((dispatch) => (isMerged(dispatch) ? compiled(dispatch, find) : dispatch));
+}
+
+const loadsOf = ({ launch }: Dispatch) =>
+  launch.fusion?.role === 'producer' ? launch.fusion.loads : undefined;
+
+/** What a reduction reads, as a formula: its input as it is. One whose end reads another operand stays as it is. */
+function readingOf(dispatch: Dispatch): Formula | undefined {
+  const { inputs } = dispatch.launch;
+  if (!loadsOf(dispatch) || inputs.length !== 1 || inputs[0]!.dtype !== 'float32') return undefined;
+  return identity(inputs[0]!, dispatch.bindings[dispatch.outputs]!);
 }
 
 /** The launches that read what the one at `at` makes, each with both formulas in one; undefined if it has to stay. */
@@ -57,7 +70,7 @@ function readersOf(
     if (made.size !== reader.formula.size && made.size !== 1) return undefined;
     if (made.inputs.some(({ binding }) => sameBuffer(binding.storage, reader.bindings[0]!.storage)))
       return undefined;
-    const formula = substitute(made, output.storage, reader.formula, CHAIN.most);
+    const formula = substitute(made, output.storage, reader.formula, (loadsOf(reader) ?? CHAIN).most);
     if (!formula) return undefined;
     readers.push([index, formula]);
   }
@@ -85,25 +98,31 @@ function joined(made: Chained, reader: Chained, formula: Formula): Chained {
 }
 
 /** Of an elementwise launch, one step is its own. */
-const isMerged = ({ formula }: Chained) => formula !== undefined && formula.steps.length > 1;
+const isMerged = (dispatch: Chained) =>
+  dispatch.formula !== undefined && dispatch.formula.steps.length > (loadsOf(dispatch) ? 0 : 1);
 
-/** The same launch with the kernel for its formula. Elementwise kernels have as many workgroups either way. */
+/** The same launch with the kernel for its formula. Kernels have as many workgroups either way. */
 function compiled({ formula, ...dispatch }: Chained, find: (launch: Launch) => Kernel): Dispatch {
   const { launch, outputs } = dispatch;
   const inputs = formula!.inputs.map(({ tensor }) => tensor);
-  const vectors = formula!.size % 4 === 0;
+  const loads = loadsOf(dispatch);
+  const vectors = loads?.vectors ?? formula!.size % 4 === 0;
+  const value = formulaCode(formula!, vectors, 1 + outputs);
   const numbers = numbersOf(formula!);
-  const uniforms = new Uint32Array(CHAIN.start + numbers.length);
-  uniforms[0] = formula!.size / (vectors ? 4 : 1);
-  uniforms.set(numbers, CHAIN.start);
-  const { WORKGROUP, ITEMS } = launch.constants as { WORKGROUP: number; ITEMS: number };
-  const merged: Launch = {
-    ...launch,
-    shader: 'chain',
-    entry: 'main',
-    constants: { WORKGROUP, ITEMS, VECTORS: vectors },
-    inputs,
-    code: formulaCode(formula!, vectors, 1 + outputs),
-  };
+  const { start } = loads ?? CHAIN;
+  const uniforms = new Uint32Array(start + numbers.length);
+  uniforms.set(loads ? dispatch.uniforms : [formula!.size / (vectors ? 4 : 1)]);
+  uniforms.set(numbers, start);
+  const { constants = {}, code } = launch;
+  const merged: Launch = loads
+    ? { ...launch, inputs, constants: { ...constants, MERGED: true }, code: `${code}\n${value}` }
+    : {
+        ...launch,
+        shader: 'chain',
+        entry: 'main',
+        inputs,
+        constants: { WORKGROUP: constants.WORKGROUP!, ITEMS: constants.ITEMS!, VECTORS: vectors },
+        code: value,
+      };
   return { ...dispatch, kernel: find(merged), launch: merged, uniforms };
 }

@@ -18,7 +18,11 @@ interface Stage {
 }
 
 /** A launch with stages that were merged into it. */
-type Fused = Dispatch & { readonly stages?: readonly Stage[] };
+type Fused = Dispatch & {
+  readonly stages?: readonly Stage[];
+  /** The WGSL that it had before. */
+  readonly base?: string;
+};
 
 /** Words that a stage takes of the uniforms: extent, inner, and two of the op's parameters. */
 const STAGE_WORDS = 4;
@@ -29,7 +33,7 @@ const KNOWN = new Set(['select', 'max', 'min', 'abs', 'is_nan']);
 
 /**
  * Merges elementwise launches into the kernels that produce their input: a bias and an activation into a contraction,
- * the mask of a relu into the contraction that makes the gradient. The values are computed as before and in the same
+ * the mask of a relu into the contraction that makes the gradient, the factor of a mean into its sum. The values are computed as before and in the same
  * order, so the bytes stay the same; a pass over memory and a launch are saved.
  *
  * It is done where the input is a temporary that nobody else reads, all its writers can take stages, and nothing in
@@ -123,13 +127,14 @@ function withStage(
   const fusion = writer.launch.fusion as Extract<Fusion, { role: 'producer' }>;
   const inputs = other ? [...writer.launch.inputs, other.tensor] : writer.launch.inputs;
   const operands = stages.filter(({ operand }) => operand).length;
+  const base = writer.base ?? writer.launch.code ?? '';
   const half = consumer.launch.outputs[0]!.dtype === 'float16';
   const launch: Launch = {
     ...writer.launch,
     outputs: consumer.launch.outputs,
     inputs,
     constants: { ...writer.launch.constants, FUSED: true },
-    code: finishing(stages, fusion.vectors, half, 1 + writer.outputs, inputs.length - operands),
+    code: `${base}\n${finishing(stages, fusion.vectors, half, 1 + writer.outputs, inputs.length - operands)}`,
   };
   const uniforms = new Uint32Array(fusion.words + stages.length * STAGE_WORDS);
   uniforms.set(writer.uniforms);
@@ -140,7 +145,7 @@ function withStage(
   const bindings = [consumer.bindings[0]!, ...writer.bindings.slice(1), ...(other ? [other.binding] : [])];
   const op = `${writer.op} + ${consumer.op}`;
   const origins = [...writer.origins, ...consumer.origins];
-  return { ...writer, kernel: find(launch), launch, bindings, uniforms, op, origins, stages };
+  return { ...writer, kernel: find(launch), launch, bindings, uniforms, op, origins, stages, base };
 }
 
 /** The WGSL of `finish` (or `finish4`, for kernels that store vec4s): the stages, one after the other. */

@@ -38,7 +38,10 @@ export interface Launch {
   readonly fusion?: Fusion;
 }
 
-/** A producer passes what it stores through `finish`; an elementwise consumer can become that function. */
+/**
+ * A producer passes what it stores through `finish`; an elementwise consumer can become that function. One with `loads`
+ * reads its first input through `value`, each element once; the elementwise launches before it can become that.
+ */
 export type Fusion =
   | {
       readonly role: 'producer';
@@ -46,6 +49,8 @@ export type Fusion =
       readonly words: number;
       /** Whether it stores vec4s. */
       readonly vectors: boolean;
+      /** Where the uniforms of `value` begin and how many there can be, in words; whether it reads vec4s. */
+      readonly loads?: { readonly start: number; readonly most: number; readonly vectors: boolean };
     }
   | {
       readonly role: 'elementwise';
