@@ -1,6 +1,6 @@
 // C[z, m, n] = sum over i of A(z, m, i) * B(z, n, i), all addresses affine: matmul and every convolution. This is the
 // plain kernel, an output a thread, for small tasks and to compare the others with.
-// The formulas are in packages/tensor/src/webgpu/contraction.ts. Host constants: WORKGROUP, PADDED, PHASES, FUSED.
+// The formulas are in packages/tensor/src/webgpu/contraction.ts. Host constants: WORKGROUP, PADDED, PHASES, GRID, FUSED.
 
 struct Params {
   rows: u32,
@@ -8,14 +8,14 @@ struct Params {
   columns1: u32,
   columns2: u32,
   sums: vec4u,
-  a: vec4u, // offset, batch, row
-  a_sums: vec4u,
-  b: vec4u, // offset, batch, d0, i0
+  a: vec4u, // offset, batch or grid along h, row, grid along w
+  a_sums: vec4u, // and what the grid adds to w
+  b: vec4u, // offset, batch or what the grid adds to h, d0, i0
   h: vec4i, // start, column, sum, extent
   w: vec4i,
-  hw_stride: vec4i, // of h, of w; of the phases in C (PHASES)
+  hw_stride: vec4i, // of h, of w; in C, of the phases (PHASES) or the grid (GRID)
   c: vec4u, // offset, batch, row, phases along h
-  c_columns: vec4u, // and phases along w
+  c_columns: vec4u, // and phases along w; or the grid's extent along w
   outputs: u32, // elements of C
   stages: array<vec4u, 3>, // of what was merged into the end (FUSED): see webgpu/fuse.ts
 }
@@ -56,10 +56,26 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   let d2 = n - n01 * params.columns2;
   let d0 = n01 / params.columns1;
   let d1 = n01 - d0 * params.columns1;
-  let a_base = params.a.x + z * params.a.y + m * params.a.z;
-  let b_base = params.b.x + z * params.b.y + d0 * params.b.z;
-  let h_first = params.h.x + i32(d1) * params.h.y;
-  let w_first = params.w.x + i32(d2) * params.w.y;
+  // Where this one of a batch begins; or of a GRID of contractions, which are counted along h and w.
+  //% if GRID
+  let grid0 = z / params.c_columns.w;
+  let grid1 = z - grid0 * params.c_columns.w;
+  let a_start = params.a.x + grid0 * params.a.y + grid1 * params.a.w;
+  let b_start = params.b.x;
+  let h_start = params.h.x + i32(grid0 * params.b.y);
+  let w_start = params.w.x + i32(grid1 * params.a_sums.w);
+  let c_start = params.c.x + grid0 * u32(params.hw_stride.z) + grid1 * u32(params.hw_stride.w);
+  //% else
+  let a_start = params.a.x + z * params.a.y;
+  let b_start = params.b.x + z * params.b.y;
+  let h_start = params.h.x;
+  let w_start = params.w.x;
+  let c_start = params.c.x + z * params.c.y;
+  //% end
+  let a_base = a_start + m * params.a.z;
+  let b_base = b_start + d0 * params.b.z;
+  let h_first = h_start + i32(d1) * params.h.y;
+  let w_first = w_start + i32(d2) * params.w.y;
   var sum = 0.0;
   for (var i0 = 0u; i0 < params.sums.x; i0++) {
     for (var i1 = 0u; i1 < params.sums.y; i1++) {
@@ -75,5 +91,5 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     }
   }
   let columns = vec3u(d0, d1, d2) * params.c_columns.xyz;
-  store(params.c.x + z * params.c.y + row_offset(m) + columns.x + columns.y + columns.z, sum);
+  store(c_start + row_offset(m) + columns.x + columns.y + columns.z, sum);
 }

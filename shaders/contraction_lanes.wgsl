@@ -21,14 +21,14 @@ struct Params {
   columns1: i32,
   columns2: i32,
   sums: vec4i, // extents of i0, i1, i2; K, their product
-  a: vec4i, // offset, batch, row
-  a_sums: vec4i,
-  b: vec4i, // offset, batch, d0, i0
+  a: vec4i, // offset, batch or grid along h, row, grid along w
+  a_sums: vec4i, // and what the grid adds to w
+  b: vec4i, // offset, batch or what the grid adds to h, d0, i0
   h: vec4i, // start, column, sum, extent
   w: vec4i,
-  hw_stride: vec4i, // of h, of w; of the phases in C (PHASES)
+  hw_stride: vec4i, // of h, of w; in C, of the phases (PHASES) or the grid (GRID)
   c: vec4i, // offset, batch, row, phases along h
-  c_columns: vec4i, // and phases along w
+  c_columns: vec4i, // and phases along w; or the grid's extent along w
   tiles: vec4i, // along the columns, along the rows; workgroups in all
   parts: vec4i, // of K: their number, the length of each, elements of C in each
   stages: array<vec4u, 3>, // of what was merged into the end (FUSED): see webgpu/fuse.ts
@@ -86,12 +86,28 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   let k_first = part * params.parts.y;
   let k_end = min(k_first + params.parts.y, params.sums.w);
 
+  // Where this one of a batch begins; or of a GRID of contractions, which are counted along h and w.
+  //% if GRID
+  let grid0 = z / params.c_columns.w;
+  let grid1 = z - grid0 * params.c_columns.w;
+  let a_start = params.a.x + grid0 * params.a.y + grid1 * params.a.w;
+  let b_start = params.b.x;
+  let h_start = params.h.x + grid0 * params.b.y;
+  let w_start = params.w.x + grid1 * params.a_sums.w;
+  let c_start = params.c.x + grid0 * params.hw_stride.z + grid1 * params.hw_stride.w;
+  //% else
+  let a_start = params.a.x + z * params.a.y;
+  let b_start = params.b.x + z * params.b.y;
+  let h_start = params.h.x;
+  let w_start = params.w.x;
+  let c_start = params.c.x + z * params.c.y;
+  //% end
+
   // The lane's columns: where B and C have them. Those past the end read the last column and are not stored.
-  let b_base = params.b.x + z * params.b.y;
   //% if FLAT
   //% for q in 0..4
   let n${q} = min(n_first + ${q}, params.columns - 1);
-  let b_at${q} = b_base + n${q} * params.w.y * params.hw_stride.y;
+  let b_at${q} = b_start + n${q} * params.w.y * params.hw_stride.y;
   let c_at${q} = n${q} * params.c_columns.z;
   //% end
   //% else
@@ -111,16 +127,15 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     d2 = select(d2 + 1, 0, row_ends);
   }
   //% end
-  let h${q} = params.h.x + d1 * params.h.y;
-  let w${q} = params.w.x + d2 * params.w.y;
-  let b_at${q} = b_base + d0 * params.b.z + h${q} * params.hw_stride.x + w${q} * params.hw_stride.y;
+  let h${q} = h_start + d1 * params.h.y;
+  let w${q} = w_start + d2 * params.w.y;
+  let b_at${q} = b_start + d0 * params.b.z + h${q} * params.hw_stride.x + w${q} * params.hw_stride.y;
   let c_at${q} = d0 * params.c_columns.x + d1 * params.c_columns.y + d2 * params.c_columns.z;
   //% end
   //% end
   let b_step = params.w.z * params.hw_stride.y;
 
   // The vectors of A's block that the lane fetches: vector v is row v, or by rows (A_M4) rows 4 * (v / 4) … at k = v % 4.
-  let a_base = params.a.x + z * params.a.y;
   //% for v in 0..VECTORS
   //% if SUBGROUPS
   let v${v} = lane + ${v * LANES};
@@ -128,9 +143,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   let v${v} = ${v};
   //% end
   //% if A_M4
-  let a_at${v} = a_base + min(m_first + v${v} / 4 * 4, params.rows - 4) + v${v} % 4 * params.a_sums.z;
+  let a_at${v} = a_start + min(m_first + v${v} / 4 * 4, params.rows - 4) + v${v} % 4 * params.a_sums.z;
   //% else
-  let a_at${v} = a_base + min(m_first + v${v}, params.rows - 1) * params.a.z;
+  let a_at${v} = a_start + min(m_first + v${v}, params.rows - 1) * params.a.z;
   //% end
   //% end
 
@@ -209,7 +224,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     let b${j} = vec4f(column0[${j}], column1[${j}], column2[${j}], column3[${j}]);
     //% end
     //% if B_N4
-    let b${j} = select(vec4f(), vec4f(b[select(0u, u32(b_base + min(n_first, params.columns - 4) + (k + ${j}) * b_step) / 4u, live${j})]), live${j});
+    let b${j} = select(vec4f(), vec4f(b[select(0u, u32(b_start + min(n_first, params.columns - 4) + (k + ${j}) * b_step) / 4u, live${j})]), live${j});
     //% end
     //% if !B_K4 && !B_N4
     var b${j} = vec4f();
@@ -244,7 +259,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   }
 
   if n_first >= params.columns { return; }
-  let c_base = params.c.x + part * params.parts.z + z * params.c.y;
+  let c_base = c_start + part * params.parts.z;
   // Row by row in a loop, the rows below moving up: each store written out takes the driver long to compile.
   for (var r = m_first; r < min(m_first + i32(ROWS), params.rows); r++) {
     let c_row = c_base + row_offset(r);

@@ -16,14 +16,14 @@ struct Params {
   columns1: i32,
   columns2: i32,
   sums: vec4i, // extents of i0, i1, i2; K, their product
-  a: vec4i, // offset, batch, row
-  a_sums: vec4i,
-  b: vec4i, // offset, batch, d0, i0
+  a: vec4i, // offset, batch or grid along h, row, grid along w
+  a_sums: vec4i, // and what the grid adds to w
+  b: vec4i, // offset, batch or what the grid adds to h, d0, i0
   h: vec4i, // start, column, sum, extent
   w: vec4i,
-  hw_stride: vec4i, // of h, 1; of the phases in C (PHASES)
+  hw_stride: vec4i, // of h, 1; in C, of the phases (PHASES) or the grid (GRID)
   c: vec4i, // offset, batch, row, phases along h
-  c_columns: vec4i, // and phases along w
+  c_columns: vec4i, // and phases along w; or the grid's extent along w
   groups: vec4i, // of COLS columns: in a row, in all
   parts: vec4i, // of K: their number, values of i0 in each, elements of C in each
   stages: array<vec4u, 3>, // of what was merged into the end (FUSED): see webgpu/fuse.ts
@@ -61,7 +61,25 @@ fn row_offset(m: i32) -> i32 {
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
   let group = i32(id.x * LANES + local);
   let m_first = i32(id.y * ROWS);
-  let part = i32(id.z);
+  let z = i32(id.z) / params.parts.x;
+  let part = i32(id.z) - z * params.parts.x;
+
+  // Where this one of a batch begins; or of a GRID of contractions, which are counted along h and w.
+  //% if GRID
+  let grid0 = z / params.c_columns.w;
+  let grid1 = z - grid0 * params.c_columns.w;
+  let a_start = params.a.x + grid0 * params.a.y + grid1 * params.a.w;
+  let b_start = params.b.x;
+  let h_start = params.h.x + grid0 * params.b.y;
+  let w_start = params.w.x + grid1 * params.a_sums.w;
+  let c_start = params.c.x + grid0 * params.hw_stride.z + grid1 * params.hw_stride.w;
+  //% else
+  let a_start = params.a.x + z * params.a.y;
+  let b_start = params.b.x + z * params.b.y;
+  let h_start = params.h.x;
+  let w_start = params.w.x;
+  let c_start = params.c.x + z * params.c.y;
+  //% end
 
   // The lane's columns. A lane past the end does the last ones again and stores nothing.
   let own = min(group, params.groups.y - 1);
@@ -69,17 +87,17 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local
   let d2 = (own - d01 * params.groups.x) * i32(COLS);
   let d0 = i32(u32(d01) / u32(params.columns1));
   let d1 = d01 - d0 * params.columns1;
-  let h_first = params.h.x + d1 * params.h.y;
-  let w_first = params.w.x + d2 * i32(COLUMN);
-  let b_first = params.b.x + d0 * params.b.z + h_first * params.hw_stride.x + w_first;
+  let h_first = h_start + d1 * params.h.y;
+  let w_first = w_start + d2 * i32(COLUMN);
+  let b_first = b_start + d0 * params.b.z + h_first * params.hw_stride.x + w_first;
   let b_row = params.h.z * params.hw_stride.x;
 
   // The rows of A that the lane fetches.
   //% for v in 0..VECTORS
   //% if SUBGROUPS
-  let a_at${v} = params.a.x + min(m_first + i32(local) + ${v * LANES}, params.rows - 1) * params.a.z;
+  let a_at${v} = a_start + min(m_first + i32(local) + ${v * LANES}, params.rows - 1) * params.a.z;
   //% else
-  let a_at${v} = params.a.x + min(m_first + ${v}, params.rows - 1) * params.a.z;
+  let a_at${v} = a_start + min(m_first + ${v}, params.rows - 1) * params.a.z;
   //% end
   //% end
 
@@ -167,7 +185,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local
   }
 
   if group >= params.groups.y { return; }
-  let c_first = params.c.x + part * params.parts.z + d0 * params.c_columns.x + d1 * params.c_columns.y + d2 * params.c_columns.z;
+  let c_first = c_start + part * params.parts.z + d0 * params.c_columns.x + d1 * params.c_columns.y + d2 * params.c_columns.z;
   // Row by row in a loop, the rows below moving up: each store written out takes the driver long to compile.
   for (var r = m_first; r < min(m_first + i32(ROWS), params.rows); r++) {
     let c_row = c_first + row_offset(r);

@@ -12,14 +12,14 @@ struct Params {
   columns1: i32,
   columns2: i32,
   sums: vec4i, // extents of i0, i1, i2; K, their product
-  a: vec4i, // offset, batch, row
-  a_sums: vec4i,
-  b: vec4i, // offset, batch, d0, i0
+  a: vec4i, // offset, batch or grid along h, row, grid along w
+  a_sums: vec4i, // and what the grid adds to w
+  b: vec4i, // offset, batch or what the grid adds to h, d0, i0
   h: vec4i, // start, column, sum, extent
   w: vec4i,
-  hw_stride: vec4i, // of h, of w; of the phases in C (PHASES)
+  hw_stride: vec4i, // of h, of w; in C, of the phases (PHASES) or the grid (GRID)
   c: vec4i, // offset, batch, row, phases along h
-  c_columns: vec4i, // and phases along w
+  c_columns: vec4i, // and phases along w; or the grid's extent along w
   tiles: vec4i, // along the columns, along the rows; workgroups in all
   parts: vec4i, // of K: their number, the length of each, elements of C in each
   stages: array<vec4u, 3>, // of what was merged into the end (FUSED): see webgpu/fuse.ts
@@ -87,6 +87,23 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   let k_first = part * params.parts.y;
   let k_end = min(k_first + params.parts.y, params.sums.w);
 
+  // Where this one of a batch begins; or of a GRID of contractions, which are counted along h and w.
+  //% if GRID
+  let grid0 = z / params.c_columns.w;
+  let grid1 = z - grid0 * params.c_columns.w;
+  let a_start = params.a.x + grid0 * params.a.y + grid1 * params.a.w;
+  let b_start = params.b.x;
+  let h_start = params.h.x + grid0 * params.b.y;
+  let w_start = params.w.x + grid1 * params.a_sums.w;
+  let c_start = params.c.x + grid0 * params.hw_stride.z + grid1 * params.hw_stride.w;
+  //% else
+  let a_start = params.a.x + z * params.a.y;
+  let b_start = params.b.x + z * params.b.y;
+  let h_start = params.h.x;
+  let w_start = params.w.x;
+  let c_start = params.c.x + z * params.c.y;
+  //% end
+
   // The elements that the thread loads of each tile: at a_k, a_row and b_k, b_column within it.
   //% for e in 0..TILE * DEPTH / 256
   let along${e} = local + ${e}u * THREADS;
@@ -95,13 +112,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   let b_k${e} = select(along${e} / TILE, along${e} % DEPTH, B_BY_K);
   let b_column${e} = select(along${e} % TILE, along${e} / DEPTH, B_BY_K);
   let a_live${e} = m_first + i32(a_row${e}) < params.rows;
-  let a_at${e} = params.a.x + z * params.a.y + (m_first + i32(a_row${e})) * params.a.z;
+  let a_at${e} = a_start + (m_first + i32(a_row${e})) * params.a.z;
   let n${e} = n_first + i32(b_column${e});
   let b_live${e} = n${e} < params.columns;
   let d${e} = column_digits(n${e});
-  let h${e} = params.h.x + d${e}.y * params.h.y;
-  let w${e} = params.w.x + d${e}.z * params.w.y;
-  let b_at${e} = params.b.x + z * params.b.y + d${e}.x * params.b.z + h${e} * params.hw_stride.x + w${e} * params.hw_stride.y;
+  let h${e} = h_start + d${e}.y * params.h.y;
+  let w${e} = w_start + d${e}.z * params.w.y;
+  let b_at${e} = b_start + d${e}.x * params.b.z + h${e} * params.hw_stride.x + w${e} * params.hw_stride.y;
   //% end
 
   let x = local % 16u;
@@ -143,7 +160,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     }
   }
 
-  let c_base = params.c.x + part * params.parts.z + z * params.c.y;
+  let c_base = c_start + part * params.parts.z;
   //% for j in 0..TILE / 16
   let n_out${j} = n_first + i32(x) + ${16 * j};
   if n_out${j} < params.columns {

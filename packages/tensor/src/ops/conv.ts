@@ -1,7 +1,7 @@
 import { floatType } from '../dtype.ts';
 import { type Shape, show } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
-import { contract } from '../webgpu/contraction.ts';
+import { type Contraction, contract } from '../webgpu/contraction.ts';
 import type { Kernels } from '../webgpu/kernels.ts';
 import type { Op } from './op.ts';
 
@@ -173,42 +173,75 @@ const conv2dInputGradient: Op<ConvGradientAttributes> = {
       mergedPhases(gpu, y!, w!, attributes, x);
       return;
     }
-    for (let r0 = 0; r0 < Math.min(stride[0], H); r0++) {
-      const h = phase(r0, H, KH, stride[0], padding[0], dilation[0]);
-      for (let r1 = 0; r1 < Math.min(stride[1], W); r1++) {
-        const v = phase(r1, W, KW, stride[1], padding[1], dilation[1]);
-        contract(
-          gpu,
-          {
-            batch: 1,
-            rows: C,
-            columns: [N, h.pixels, v.pixels],
-            sums: [O, h.taps, v.taps],
-            a: {
-              offset: h.firstTap * KW + v.firstTap,
-              batch: 0,
-              row: KH * KW,
-              sums: [C * KH * KW, h.tapStep * KW, v.tapStep],
-            },
-            b: {
-              offset: 0,
-              batch: 0,
-              d0: O * OH * OW,
-              i0: OH * OW,
-              h: { start: h.start, column: 1, sum: h.move, extent: OH, stride: OW },
-              w: { start: v.start, column: 1, sum: v.move, extent: OW, stride: 1 },
-            },
-            c: { offset: r0 * W + r1, batch: 0, row: H * W, columns: [C * H * W, stride[0] * W, stride[1]] },
-            padded: true,
+    const along = (r: number, d: 0 | 1) =>
+      phase(r, [H, W][d]!, [KH, KW][d]!, stride[d], padding[d], dilation[d]);
+    const all = ([0, 1] as const).map((d) =>
+      Array.from({ length: Math.min(stride[d], [H, W][d]!) }, (_, r) => along(r, d)),
+    ) as [Phase[], Phase[]];
+    const queue = (r0: number, r1: number, grid?: Contraction['grid']) => {
+      const [h, v] = [all[0][r0]!, all[1][r1]!];
+      contract(
+        gpu,
+        {
+          batch: grid ? phases : 1,
+          rows: C,
+          columns: [N, h.pixels, v.pixels],
+          sums: [O, h.taps, v.taps],
+          a: {
+            offset: h.firstTap * KW + v.firstTap,
+            batch: 0,
+            row: KH * KW,
+            sums: [C * KH * KW, h.tapStep * KW, v.tapStep],
           },
-          w!,
-          y!,
-          x,
-        );
-      }
+          b: {
+            offset: 0,
+            batch: 0,
+            d0: O * OH * OW,
+            i0: OH * OW,
+            h: { start: h.start, column: 1, sum: h.move, extent: OH, stride: OW },
+            w: { start: v.start, column: 1, sum: v.move, extent: OW, stride: 1 },
+          },
+          c: { offset: r0 * W + r1, batch: 0, row: H * W, columns: [C * H * W, stride[0] * W, stride[1]] },
+          padded: true,
+          ...(grid && { grid }),
+        },
+        w!,
+        y!,
+        x,
+      );
+    };
+    // Phases of the same extents that follow from each other by additions are one launch.
+    const [steps0, steps1] = [stepsOf(all[0]), stepsOf(all[1])];
+    if (phases > 1 && even && steps0 && steps1) {
+      queue(0, 0, {
+        counts: stride,
+        a: [steps0.firstTap * KW, steps1.firstTap],
+        starts: [steps0.start, steps1.start],
+        c: [W, 1],
+      });
+      return;
     }
+    for (const r0 of all[0].keys()) for (const r1 of all[1].keys()) queue(r0, r1);
   },
 };
+
+type Phase = ReturnType<typeof phase>;
+
+/** By what the first tap and the start grow from phase to phase, if all are alike and grow evenly. */
+function stepsOf(phases: readonly Phase[]): Pick<Phase, 'firstTap' | 'start'> | undefined {
+  const [first, second] = phases as [Phase, Phase | undefined];
+  const firstTap = second ? second.firstTap - first.firstTap : 0;
+  const start = second ? second.start - first.start : 0;
+  const alike = phases.every(
+    (one, r) =>
+      one.taps > 0 &&
+      one.taps === first.taps &&
+      one.pixels === first.pixels &&
+      one.firstTap === first.firstTap + r * firstTap &&
+      one.start === first.start + r * start,
+  );
+  return alike ? { firstTap, start } : undefined;
+}
 
 /**
  * Along one axis, the pixels i ≡ r (mod stride) of the image, and the taps k that reach them: those with

@@ -31,10 +31,10 @@ const divisor = (n: number, most: number) => {
  * The cuts for a task, or nothing where columns and sums do not slide along a row of B, or where that saves less than a
  * fifth of the loads.
  */
-export function slidesOf({ batch, columns, sums, b }: Contraction): Slides | undefined {
+export function slidesOf({ batch, columns, sums, b, grid }: Contraction): Slides | undefined {
   const [, N1, N2] = columns;
   const [K0, K1, K2] = sums;
-  if (batch !== 1 || b.w.stride !== 1 || b.w.column < 1 || b.w.sum < 1 || K0 * K1 * K2 === 0)
+  if ((batch !== 1 && !grid) || b.w.stride !== 1 || b.w.column < 1 || b.w.sum < 1 || K0 * K1 * K2 === 0)
     return undefined;
   const cols = N2 % 4 === 0 ? 4 : (([7, 6, 5] as const).find((width) => N2 % width === 0) ?? 4);
   const groups = Math.ceil(N2 / cols);
@@ -61,11 +61,11 @@ export function forwards(task: Contraction): Contraction {
 
 /** What the kernel has unrolled. */
 export function slidesConstants(task: Contraction, { cols, turns, taps, span }: Slides) {
-  const { rows, a, b, sums, columns } = task;
+  const { rows, a, b, sums, columns, grid } = task;
   const fours = (...values: number[]) => values.every((value) => value % 4 === 0);
   const neighbours = a.sums[2] === 1 && (turns === 1 || a.sums[1] === sums[2]);
   const byFours =
-    fours(turns * taps, a.offset) &&
+    fours(turns * taps, a.offset, ...(grid?.a ?? [])) &&
     (rows === 1 || fours(a.row)) &&
     (sums[0] === 1 || fours(a.sums[0])) &&
     (sums[1] === turns || fours(turns * a.sums[1]));

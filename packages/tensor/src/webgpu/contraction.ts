@@ -32,6 +32,16 @@ export interface Contraction {
     readonly counts: readonly [number, number];
     readonly strides: readonly [number, number];
   };
+  /**
+   * Contractions alike that `batch` counts along h and along w, those along w first: how many there are, and what A's
+   * offset, the starts of h and of w, and C's offset grow by from one to the next.
+   */
+  readonly grid?: {
+    readonly counts: readonly [number, number];
+    readonly a: readonly [number, number];
+    readonly starts: readonly [number, number];
+    readonly c: readonly [number, number];
+  };
   /** Whether h and w can leave their extents at all. */
   readonly padded: boolean;
 }
@@ -211,7 +221,7 @@ export function chooseVariant(adapter: Adapter, task: Contraction, splittable: b
   if (slides) {
     // Long turns make long kernels: fewer rows then.
     const size = slides.taps > 4 && variant.rows > 8 ? 8 : variant.rows;
-    const count = Math.ceil(rows / size) * Math.ceil(slides.all / lanesOf(adapter, variant));
+    const count = Math.ceil(rows / size) * Math.ceil(slides.all / lanesOf(adapter, variant)) * task.batch;
     const parts = Math.min(splitInto(count, 64, sums, 512, splittable), task.sums[0]);
     return { ...variant, shader: 'slides', rows: size, parts };
   }
@@ -270,17 +280,18 @@ function exchanged(task: Contraction): Contraction {
 
 /** The words that all variants' uniforms begin with. */
 function addresses(task: Contraction): number[] {
+  const { grid } = task;
   return [
     ...[task.rows, product(task.columns), task.columns[1], task.columns[2]],
     ...[...task.sums, product(task.sums)],
-    ...[task.a.offset, task.a.batch, task.a.row, 0],
-    ...[...task.a.sums, 0],
-    ...[task.b.offset, task.b.batch, task.b.d0, task.b.i0],
+    ...[task.a.offset, grid?.a[0] ?? task.a.batch, task.a.row, grid?.a[1] ?? 0],
+    ...[...task.a.sums, grid?.starts[1] ?? 0],
+    ...[task.b.offset, grid?.starts[0] ?? task.b.batch, task.b.d0, task.b.i0],
     ...[task.b.h.start, task.b.h.column, task.b.h.sum, task.b.h.extent],
     ...[task.b.w.start, task.b.w.column, task.b.w.sum, task.b.w.extent],
-    ...[task.b.h.stride, task.b.w.stride, ...(task.phases?.strides ?? [0, 0])],
+    ...[task.b.h.stride, task.b.w.stride, ...(task.phases?.strides ?? grid?.c ?? [0, 0])],
     ...[task.c.offset, task.c.batch, task.c.row, task.phases?.counts[0] ?? 1],
-    ...[...task.c.columns, task.phases?.counts[1] ?? 1],
+    ...[...task.c.columns, task.phases?.counts[1] ?? grid?.counts[1] ?? 1],
   ];
 }
 
@@ -290,7 +301,13 @@ function runNaive(gpu: Kernels, task: Contraction, a: Tensor, b: Tensor, c: Tens
   const outputs = product(task.columns) * task.rows * task.batch;
   gpu.launch({
     shader: 'contraction',
-    constants: { WORKGROUP, PADDED: task.padded, PHASES: task.phases !== undefined, FUSED: false },
+    constants: {
+      WORKGROUP,
+      PADDED: task.padded,
+      PHASES: task.phases !== undefined,
+      GRID: task.grid !== undefined,
+      FUSED: false,
+    },
     fusion: { role: 'producer', words: 44, vectors: false },
     outputs: [c],
     inputs: [a, b],
@@ -338,13 +355,14 @@ function runSlides(
       ...slidesConstants(task, slides),
       CHECKED: task.padded,
       PHASES: task.phases !== undefined,
+      GRID: task.grid !== undefined,
       FUSED: false,
     },
     fusion: { role: 'producer', words: uniforms.length, vectors: false },
     outputs: [c],
     inputs: [a, b],
     uniforms,
-    workgroups: [Math.ceil(slides.all / lanes), Math.ceil(task.rows / rows), parts],
+    workgroups: [Math.ceil(slides.all / lanes), Math.ceil(task.rows / rows), parts * task.batch],
   });
   return true;
 }
@@ -374,6 +392,7 @@ function runTiled(
       ...(variant.shader === 'tiles' ? tileConstants(task, variant) : laneConstants(gpu, task, variant)),
       CHECKED: task.padded,
       PHASES: task.phases !== undefined,
+      GRID: task.grid !== undefined,
       C_N4,
       FUSED: false,
     },
@@ -411,14 +430,14 @@ function laneConstants(gpu: Kernels, task: Contraction, { rows, subgroups, plain
 
 /** Which loads can be vec4s: the axis is contiguous, and whatever else moves the address moves it by fours. */
 function vectorModes(task: Contraction) {
-  const { batch, rows, columns, sums, a, b } = task;
+  const { batch, rows, columns, sums, a, b, grid } = task;
   const [, K1, K2] = sums;
   const K = product(sums);
   const [a0, a1, a2] = a.sums;
   const A_FLAT = (K1 === 1 || a1 === K2 * a2) && (sums[0] === 1 || a0 === K1 * K2 * a2);
   const FLAT = isProduct(task);
   const batches = (stride: number) => batch === 1 || fours(stride);
-  const aByFours = fours(a.offset) && batches(a.batch);
+  const aByFours = fours(a.offset, ...(grid?.a ?? [])) && batches(a.batch);
   const runs = A_FLAT ? fours(K) : (K1 === 1 || a1 === K2) && fours(K1 * K2, a0);
   const A_K4 = a2 === 1 && runs && aByFours && (rows === 1 || fours(a.row));
   const A_M4 = !A_K4 && A_FLAT && a.row === 1 && fours(rows) && aByFours && (K === 1 || fours(a2));
@@ -431,7 +450,7 @@ function vectorModes(task: Contraction) {
 }
 
 /** Whether any four columns from a multiple of four on are neighbours in C, at a multiple of four. */
-function storesVectors({ batch, rows, columns, c, phases }: Contraction): boolean {
+function storesVectors({ batch, rows, columns, c, phases, grid }: Contraction): boolean {
   const [N0, N1, N2] = columns;
   const [c0, c1, c2] = c.columns;
   const inRow = fours(N2) && (N1 === 1 || fours(c1));
@@ -441,7 +460,7 @@ function storesVectors({ batch, rows, columns, c, phases }: Contraction): boolea
     (inRow || inPlane) &&
     (N0 === 1 || fours(c0)) &&
     (rows === 1 || fours(c.row)) &&
-    fours(...(phases?.strides ?? [])) &&
+    fours(...(phases?.strides ?? grid?.c ?? [])) &&
     (batch === 1 || fours(c.batch)) &&
     fours(c.offset)
   );
