@@ -231,6 +231,27 @@ const BAD: [name: string, args: string[], message: RegExp][] = [
     ['evaluate', damaged('foreign', (path) => writeFileSync(join(path, 'config.json'), '{"model":"vae"}'))],
     /config.json: broken: it has no latent/,
   ],
+  ...(
+    [
+      ['limit', -5, 'limit is -5, not a whole number, 1 or more'],
+      ['logEvery', 0, 'logEvery is 0, not a whole number, 1 or more'],
+      ['seed', -1, 'seed is -1, not a whole number, 0 or more'],
+      ['imageShape', [1, 'a', 28], 'imageShape is \\[1,"a",28\\], not \\[channels, height, width\\]'],
+      ['checksums', null, 'checksums do not say of which data the run is'],
+    ] as const
+  ).map(([name, value, said]): (typeof BAD)[number] => [
+    `a config.json with ${name} ${JSON.stringify(value)}`,
+    [
+      'train',
+      '--resume',
+      damaged(`odd-${name}`, (path) => {
+        const file = join(path, 'config.json');
+        const config = JSON.parse(readFileSync(file, 'utf8')) as object;
+        writeFileSync(file, JSON.stringify({ ...config, [name]: value }));
+      }),
+    ],
+    new RegExp(`config.json: broken: ${said}`),
+  ]),
   [
     'truncated weights',
     ['grid', damaged('weights', (path) => truncateSync(join(path, 'weights.safetensors'), 1000))],

@@ -118,13 +118,22 @@ export function readRunConfig(folder: RunFolder): { config: RunConfig; spec: Mod
     const fault = faultOf(options[name], whole[name]);
     if (fault) refuse(`${name} is ${JSON.stringify(whole[name])}, not ${fault}`);
   }
-  for (const name of ['seed', 'logEvery'] as const) {
-    if (!Number.isSafeInteger(whole[name]))
-      refuse(`${name} is ${JSON.stringify(whole[name])}, not a whole number`);
+  for (const [name, least] of [
+    ['seed', 0],
+    ['logEvery', 1],
+    ['limit', 1],
+  ] as const) {
+    const value = whole[name];
+    if (name === 'limit' && value === null) continue; // all images
+    const fault = faultOf({ kind: 'whole', least, value: least, help: '' }, value);
+    if (fault) refuse(`${name} is ${JSON.stringify(value)}, not ${fault}`);
   }
-  const { imageShape, data } = config;
-  if (!Array.isArray(imageShape) || imageShape.length !== 3)
-    refuse('imageShape is not [channels, height, width]');
+  const { imageShape, data, checksums } = config;
+  const isExtent = (extent: unknown) => Number.isSafeInteger(extent) && (extent as number) > 0;
+  if (!Array.isArray(imageShape) || imageShape.length !== 3 || !imageShape.every(isExtent))
+    refuse(`imageShape is ${JSON.stringify(imageShape)}, not [channels, height, width]`);
+  if (typeof checksums !== 'object' || checksums === null || Array.isArray(checksums))
+    refuse('checksums do not say of which data the run is');
   if (typeof data !== 'string') refuse('data is not a name');
   return { config: whole as unknown as RunConfig, spec };
 }
