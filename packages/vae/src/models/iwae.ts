@@ -1,7 +1,7 @@
 import type { Tensor } from '@tapegrad/tensor';
 import { logSumExp, mean, mul, neg, sub, sum } from '@tapegrad/tensor';
 import { klFromLogSigma } from '../objectives.ts';
-import { imageOptions, reconstructionUnits } from './ae.ts';
+import { imageOptions } from './ae.ts';
 import type { Context, ModelSpec, Objective } from './model.ts';
 import { logRatios, PlainVAE } from './vae.ts';
 
@@ -55,8 +55,8 @@ export const iwae: ModelSpec = {
     beta2: 0.999,
     binarize: 'dynamic',
   },
-  units: (options) =>
-    `${reconstructionUnits({ ...options, likelihood: 'bernoulli', reduction: 'sum' })} (bound of k samples)`,
+  units: ({ likelihood }) =>
+    `nats per image${likelihood === 'bernoulli' ? '' : ', constants included'} (bound of k samples)`,
   build: (imageShape, options, generator) =>
     new ImportanceWeightedAutoencoder(imageShape, { ...options, reduction: 'sum' }, generator),
 };
