@@ -15,26 +15,7 @@ enable subgroups;
 //   FUSED: what is stored goes through finish(), which the host appends
 // The lines with //% are expanded by packages/tensor/src/webgpu/template.ts: sums in an array would live in memory.
 
-struct Params {
-  rows: i32,
-  columns: i32,
-  columns1: i32,
-  columns2: i32,
-  sums: vec4i, // extents of i0, i1, i2; K, their product
-  a: vec4i, // offset, batch or grid along h, row, grid along w
-  a_sums: vec4i, // and what the grid adds to w
-  b: vec4i, // offset, batch or what the grid adds to h, d0, i0
-  h: vec4i, // start, column, sum, extent
-  w: vec4i,
-  hw_stride: vec4i, // of h, of w; in C, of the phases (PHASES) or the grid (GRID)
-  c: vec4i, // offset, batch, row, phases along h
-  c_columns: vec4i, // and phases along w; or the grid's extent along w
-  tiles: vec4i, // along the columns, along the rows; workgroups in all
-  parts: vec4i, // of K: their number, the length of each, elements of C in each
-  stages: array<vec4u, 3>, // of what was merged into the end (FUSED): see webgpu/fuse.ts
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
+//% include contraction_tiled
 //% if C_N4
 @group(0) @binding(1) var<storage, read_write> c: array<vec4<Out0>>;
 //% else
@@ -61,17 +42,6 @@ fn store(at: i32, value: f32) {
 }
 //% end
 
-// Where row m begins in C. With PHASES its lowest digits count the stride phases of a convolution's image.
-fn row_offset(m: i32) -> i32 {
-  //% if PHASES
-  let above = m / params.c_columns.w;
-  let channel = above / params.c.w;
-  return channel * params.c.z + (above - channel * params.c.w) * params.hw_stride.z + (m - above * params.c_columns.w) * params.hw_stride.w;
-  //% else
-  return m * params.c.z;
-  //% end
-}
-
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
   let group = i32(group_index(id, groups));
@@ -86,28 +56,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   let k_first = part * params.parts.y;
   let k_end = min(k_first + params.parts.y, params.sums.w);
 
-  // Where this one of a batch begins; or of a GRID of contractions, which are counted along h and w.
-  //% if GRID
-  let grid0 = z / params.c_columns.w;
-  let grid1 = z - grid0 * params.c_columns.w;
-  let a_start = params.a.x + grid0 * params.a.y + grid1 * params.a.w;
-  let b_start = params.b.x;
-  let h_start = params.h.x + grid0 * params.b.y;
-  let w_start = params.w.x + grid1 * params.a_sums.w;
-  let c_start = params.c.x + grid0 * params.hw_stride.z + grid1 * params.hw_stride.w;
-  //% else
-  let a_start = params.a.x + z * params.a.y;
-  let b_start = params.b.x + z * params.b.y;
-  let h_start = params.h.x;
-  let w_start = params.w.x;
-  let c_start = params.c.x + z * params.c.y;
-  //% end
+  let start = start_of(z);
 
   // The lane's columns: where B and C have them. Those past the end read the last column and are not stored.
   //% if FLAT
   //% for q in 0..4
   let n${q} = min(n_first + ${q}, params.columns - 1);
-  let b_at${q} = b_start + n${q} * params.w.y * params.hw_stride.y;
+  let b_at${q} = start.b + n${q} * params.w.y * params.hw_stride.y;
   let c_at${q} = n${q} * params.c_columns.z;
   //% end
   //% else
@@ -127,9 +82,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     d2 = select(d2 + 1, 0, row_ends);
   }
   //% end
-  let h${q} = h_start + d1 * params.h.y;
-  let w${q} = w_start + d2 * params.w.y;
-  let b_at${q} = b_start + d0 * params.b.z + h${q} * params.hw_stride.x + w${q} * params.hw_stride.y;
+  let h${q} = start.h + d1 * params.h.y;
+  let w${q} = start.w + d2 * params.w.y;
+  let b_at${q} = start.b + d0 * params.b.z + h${q} * params.hw_stride.x + w${q} * params.hw_stride.y;
   let c_at${q} = d0 * params.c_columns.x + d1 * params.c_columns.y + d2 * params.c_columns.z;
   //% end
   //% end
@@ -143,9 +98,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   let v${v} = ${v};
   //% end
   //% if A_M4
-  let a_at${v} = a_start + min(m_first + v${v} / 4 * 4, params.rows - 4) + v${v} % 4 * params.a_sums.z;
+  let a_at${v} = start.a + min(m_first + v${v} / 4 * 4, params.rows - 4) + v${v} % 4 * params.a_sums.z;
   //% else
-  let a_at${v} = a_start + min(m_first + v${v}, params.rows - 1) * params.a.z;
+  let a_at${v} = start.a + min(m_first + v${v}, params.rows - 1) * params.a.z;
   //% end
   //% end
 
@@ -224,7 +179,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     let b${j} = vec4f(column0[${j}], column1[${j}], column2[${j}], column3[${j}]);
     //% end
     //% if B_N4
-    let b${j} = select(vec4f(), vec4f(b[select(0u, u32(b_start + min(n_first, params.columns - 4) + (k + ${j}) * b_step) / 4u, live${j})]), live${j});
+    let b${j} = select(vec4f(), vec4f(b[select(0u, u32(start.b + min(n_first, params.columns - 4) + (k + ${j}) * b_step) / 4u, live${j})]), live${j});
     //% end
     //% if !B_K4 && !B_N4
     var b${j} = vec4f();
@@ -259,7 +214,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   }
 
   if n_first >= params.columns { return; }
-  let c_base = c_start + part * params.parts.z;
+  let c_base = start.c + part * params.parts.z;
   // Row by row in a loop, the rows below moving up: each store written out takes the driver long to compile.
   for (var r = m_first; r < min(m_first + i32(ROWS), params.rows); r++) {
     let c_row = c_base + row_offset(r);

@@ -10,26 +10,7 @@ enable subgroups;
 //   WHOLE: TAPS is all of i2, so that what lies in the row is known before the loop     FULL: COLS divides the row of C
 //   A_K4: A's elements of a turn are neighbours     CHECKED: B is padded     FUSED: as in contraction_lanes.wgsl
 
-struct Params {
-  rows: i32,
-  columns: i32,
-  columns1: i32,
-  columns2: i32,
-  sums: vec4i, // extents of i0, i1, i2; K, their product
-  a: vec4i, // offset, batch or grid along h, row, grid along w
-  a_sums: vec4i, // and what the grid adds to w
-  b: vec4i, // offset, batch or what the grid adds to h, d0, i0
-  h: vec4i, // start, column, sum, extent
-  w: vec4i,
-  hw_stride: vec4i, // of h, 1; in C, of the phases (PHASES) or the grid (GRID)
-  c: vec4i, // offset, batch, row, phases along h
-  c_columns: vec4i, // and phases along w; or the grid's extent along w
-  groups: vec4i, // of COLS columns: in a row, in all
-  parts: vec4i, // of K: their number, values of i0 in each, elements of C in each
-  stages: array<vec4u, 3>, // of what was merged into the end (FUSED): see webgpu/fuse.ts
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
+//% include contraction_tiled
 @group(0) @binding(1) var<storage, read_write> c: array<Out0>;
 //% if A_K4
 @group(0) @binding(2) var<storage, read> a: array<vec4<In0>>;
@@ -46,17 +27,6 @@ fn store(at: i32, value: f32) {
   //% end
 }
 
-// Where row m begins in C. With PHASES its lowest digits count the stride phases of a convolution's image.
-fn row_offset(m: i32) -> i32 {
-  //% if PHASES
-  let above = m / params.c_columns.w;
-  let channel = above / params.c.w;
-  return channel * params.c.z + (above - channel * params.c.w) * params.hw_stride.z + (m - above * params.c_columns.w) * params.hw_stride.w;
-  //% else
-  return m * params.c.z;
-  //% end
-}
-
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
   let group = i32(id.x * LANES + local);
@@ -64,40 +34,25 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local
   let z = i32(id.z) / params.parts.x;
   let part = i32(id.z) - z * params.parts.x;
 
-  // Where this one of a batch begins; or of a GRID of contractions, which are counted along h and w.
-  //% if GRID
-  let grid0 = z / params.c_columns.w;
-  let grid1 = z - grid0 * params.c_columns.w;
-  let a_start = params.a.x + grid0 * params.a.y + grid1 * params.a.w;
-  let b_start = params.b.x;
-  let h_start = params.h.x + grid0 * params.b.y;
-  let w_start = params.w.x + grid1 * params.a_sums.w;
-  let c_start = params.c.x + grid0 * params.hw_stride.z + grid1 * params.hw_stride.w;
-  //% else
-  let a_start = params.a.x + z * params.a.y;
-  let b_start = params.b.x + z * params.b.y;
-  let h_start = params.h.x;
-  let w_start = params.w.x;
-  let c_start = params.c.x + z * params.c.y;
-  //% end
+  let start = start_of(z);
 
   // The lane's columns. A lane past the end does the last ones again and stores nothing.
-  let own = min(group, params.groups.y - 1);
-  let d01 = i32(u32(own) / u32(params.groups.x));
-  let d2 = (own - d01 * params.groups.x) * i32(COLS);
+  let own = min(group, params.tiles.y - 1);
+  let d01 = i32(u32(own) / u32(params.tiles.x));
+  let d2 = (own - d01 * params.tiles.x) * i32(COLS);
   let d0 = i32(u32(d01) / u32(params.columns1));
   let d1 = d01 - d0 * params.columns1;
-  let h_first = h_start + d1 * params.h.y;
-  let w_first = w_start + d2 * i32(COLUMN);
-  let b_first = b_start + d0 * params.b.z + h_first * params.hw_stride.x + w_first;
+  let h_first = start.h + d1 * params.h.y;
+  let w_first = start.w + d2 * i32(COLUMN);
+  let b_first = start.b + d0 * params.b.z + h_first * params.hw_stride.x + w_first;
   let b_row = params.h.z * params.hw_stride.x;
 
   // The rows of A that the lane fetches.
   //% for v in 0..VECTORS
   //% if SUBGROUPS
-  let a_at${v} = a_start + min(m_first + i32(local) + ${v * LANES}, params.rows - 1) * params.a.z;
+  let a_at${v} = start.a + min(m_first + i32(local) + ${v * LANES}, params.rows - 1) * params.a.z;
   //% else
-  let a_at${v} = a_start + min(m_first + ${v}, params.rows - 1) * params.a.z;
+  let a_at${v} = start.a + min(m_first + ${v}, params.rows - 1) * params.a.z;
   //% end
   //% end
 
@@ -184,8 +139,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local
     i0 = select(i0, i0 + 1, end1);
   }
 
-  if group >= params.groups.y { return; }
-  let c_first = c_start + part * params.parts.z + d0 * params.c_columns.x + d1 * params.c_columns.y + d2 * params.c_columns.z;
+  if group >= params.tiles.y { return; }
+  let c_first = start.c + part * params.parts.z + d0 * params.c_columns.x + d1 * params.c_columns.y + d2 * params.c_columns.z;
   // Row by row in a loop, the rows below moving up: each store written out takes the driver long to compile.
   for (var r = m_first; r < min(m_first + i32(ROWS), params.rows); r++) {
     let c_row = c_first + row_offset(r);

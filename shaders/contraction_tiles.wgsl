@@ -6,26 +6,7 @@
 // CHECKED: B is padded.  FUSED: what is stored goes through finish(), which the host appends.
 // The lines with //% are expanded by packages/tensor/src/webgpu/template.ts.
 
-struct Params {
-  rows: i32,
-  columns: i32,
-  columns1: i32,
-  columns2: i32,
-  sums: vec4i, // extents of i0, i1, i2; K, their product
-  a: vec4i, // offset, batch or grid along h, row, grid along w
-  a_sums: vec4i, // and what the grid adds to w
-  b: vec4i, // offset, batch or what the grid adds to h, d0, i0
-  h: vec4i, // start, column, sum, extent
-  w: vec4i,
-  hw_stride: vec4i, // of h, of w; in C, of the phases (PHASES) or the grid (GRID)
-  c: vec4i, // offset, batch, row, phases along h
-  c_columns: vec4i, // and phases along w; or the grid's extent along w
-  tiles: vec4i, // along the columns, along the rows; workgroups in all
-  parts: vec4i, // of K: their number, the length of each, elements of C in each
-  stages: array<vec4u, 3>, // of what was merged into the end (FUSED): see webgpu/fuse.ts
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
+//% include contraction_tiled
 @group(0) @binding(1) var<storage, read_write> c: array<Out0>;
 @group(0) @binding(2) var<storage, read> a: array<In0>;
 @group(0) @binding(3) var<storage, read> b: array<In1>;
@@ -63,17 +44,6 @@ fn walk_to(k: i32) -> vec4i {
   return vec4i(from_a, i.x * params.b.w + h * params.hw_stride.x + w * params.hw_stride.y, h, w);
 }
 
-// Where row m begins in C. With PHASES its lowest digits count the stride phases of a convolution's image.
-fn row_offset(m: i32) -> i32 {
-  //% if PHASES
-  let above = m / params.c_columns.w;
-  let channel = above / params.c.w;
-  return channel * params.c.z + (above - channel * params.c.w) * params.hw_stride.z + (m - above * params.c_columns.w) * params.hw_stride.w;
-  //% else
-  return m * params.c.z;
-  //% end
-}
-
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
   let group = i32(group_index(id, groups));
@@ -87,22 +57,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   let k_first = part * params.parts.y;
   let k_end = min(k_first + params.parts.y, params.sums.w);
 
-  // Where this one of a batch begins; or of a GRID of contractions, which are counted along h and w.
-  //% if GRID
-  let grid0 = z / params.c_columns.w;
-  let grid1 = z - grid0 * params.c_columns.w;
-  let a_start = params.a.x + grid0 * params.a.y + grid1 * params.a.w;
-  let b_start = params.b.x;
-  let h_start = params.h.x + grid0 * params.b.y;
-  let w_start = params.w.x + grid1 * params.a_sums.w;
-  let c_start = params.c.x + grid0 * params.hw_stride.z + grid1 * params.hw_stride.w;
-  //% else
-  let a_start = params.a.x + z * params.a.y;
-  let b_start = params.b.x + z * params.b.y;
-  let h_start = params.h.x;
-  let w_start = params.w.x;
-  let c_start = params.c.x + z * params.c.y;
-  //% end
+  let start = start_of(z);
 
   // The elements that the thread loads of each tile: at a_k, a_row and b_k, b_column within it.
   //% for e in 0..TILE * DEPTH / 256
@@ -112,13 +67,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   let b_k${e} = select(along${e} / TILE, along${e} % DEPTH, B_BY_K);
   let b_column${e} = select(along${e} % TILE, along${e} / DEPTH, B_BY_K);
   let a_live${e} = m_first + i32(a_row${e}) < params.rows;
-  let a_at${e} = a_start + (m_first + i32(a_row${e})) * params.a.z;
+  let a_at${e} = start.a + (m_first + i32(a_row${e})) * params.a.z;
   let n${e} = n_first + i32(b_column${e});
   let b_live${e} = n${e} < params.columns;
   let d${e} = column_digits(n${e});
-  let h${e} = h_start + d${e}.y * params.h.y;
-  let w${e} = w_start + d${e}.z * params.w.y;
-  let b_at${e} = b_start + d${e}.x * params.b.z + h${e} * params.hw_stride.x + w${e} * params.hw_stride.y;
+  let h${e} = start.h + d${e}.y * params.h.y;
+  let w${e} = start.w + d${e}.z * params.w.y;
+  let b_at${e} = start.b + d${e}.x * params.b.z + h${e} * params.hw_stride.x + w${e} * params.hw_stride.y;
   //% end
 
   let x = local % 16u;
@@ -160,7 +115,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     }
   }
 
-  let c_base = c_start + part * params.parts.z;
+  let c_base = start.c + part * params.parts.z;
   //% for j in 0..TILE / 16
   let n_out${j} = n_first + i32(x) + ${16 * j};
   if n_out${j} < params.columns {

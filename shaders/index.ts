@@ -8,6 +8,7 @@ export const shaderNames = [
   'contraction_lanes',
   'contraction_matrix',
   'contraction_slides',
+  'contraction_tiled',
   'contraction_tiles',
   'copy',
   'elementwise',

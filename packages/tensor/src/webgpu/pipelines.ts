@@ -85,14 +85,20 @@ export class PipelineCache {
     );
   }
 
+  #source(name: string): string {
+    const source = this.#sources.get(name);
+    if (source === undefined) throw new Error(`kernel: no shader is named '${name}'`);
+    return source;
+  }
+
   #describe(
     launch: Launch,
     constants: [string, number | boolean][],
     [outputs, inputs]: readonly [string[], string[]],
   ): Kernel {
     const { shader, entry = 'main' } = launch;
-    const source = this.#sources.get(shader);
-    if (source === undefined) throw new Error(`kernel: no shader is named '${shader}'`);
+    // What several shaders share is named by a line, and may have lines for the template itself.
+    const source = this.#source(shader).replace(/^\/\/% include (\w+)$/gm, (_, name) => this.#source(name));
     const body = source.includes('//%') ? expandTemplate(source, launch.constants ?? {}) : source;
     const code = [
       // Directives have to come first.
