@@ -3,6 +3,8 @@
  * Format: https://github.com/huggingface/safetensors#format. Pure: works on bytes, and so in a browser too.
  */
 
+import { halfValue } from '@tapegrad/tensor';
+
 export type SafetensorsArray =
   | Float64Array
   | Float32Array
@@ -55,7 +57,7 @@ interface Format {
 const formats: Record<string, Format> = {
   F64: { dtype: 'float64', bytes: 8 },
   F32: { dtype: 'float32', bytes: 4 },
-  F16: { dtype: 'float32', bytes: 2, widen: float16ToFloat32 },
+  F16: { dtype: 'float32', bytes: 2, widen: halfValue },
   BF16: { dtype: 'float32', bytes: 2, widen: bfloat16ToFloat32 },
   I64: { dtype: 'int64', bytes: 8 },
   U64: { dtype: 'uint64', bytes: 8 },
@@ -251,16 +253,6 @@ const isCounts = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every((count) => Number.isSafeInteger(count) && count >= 0);
 
 // -------------------------------------------------------------------------------------------------- half precision
-
-/** IEEE 754 binary16: 1 sign bit, 5 of exponent (bias 15), 10 of fraction. Every value is exact in float32. */
-export function float16ToFloat32(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 0x1f) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
 
 const word = new Uint32Array(1);
 const wordAsFloat = new Float32Array(word.buffer);

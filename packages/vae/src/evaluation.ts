@@ -1,6 +1,5 @@
-import { noGrad } from '@tapegrad/autograd';
 import { capture, type Device, Generator, type Tensor } from '@tapegrad/tensor';
-import type { Autoencoder } from './models/model.ts';
+import { type Autoencoder, evaluating } from './models/model.ts';
 import { averageOf, type Figures, type Images, Pass, takeCounts, writeTo } from './pass.ts';
 
 const BATCH = 512;
@@ -18,12 +17,8 @@ export class Evaluation {
     const noise = new Generator(seed, { stream: STREAM, device });
     const rows = Math.max(1, Math.ceil(images.count / BATCH));
     const pass = new Pass(model, images, { rows, noise, device });
-    const step = (count: number) => {
-      model.eval();
-      const objective = noGrad(() => model.objective(pass.batch(count), { noise, epoch }));
-      pass.record(objective, count);
-      model.train();
-    };
+    const step = (count: number) =>
+      evaluating(model, () => pass.record(model.objective(pass.batch(count), { noise, epoch }), count));
     this.#model = model;
     this.#pass = pass;
     this.#step = capture(step, { device });

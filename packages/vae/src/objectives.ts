@@ -1,28 +1,10 @@
-import {
-  abs,
-  add,
-  clamp,
-  exp,
-  floor,
-  type Generator,
-  mean,
-  mul,
-  square,
-  sub,
-  sum,
-  type Tensor,
-} from '@tapegrad/tensor';
+import { abs, add, clamp, exp, floor, mean, mul, square, sub, sum, type Tensor } from '@tapegrad/tensor';
 import type { Context } from './models/model.ts';
 import type { ModelOptions } from './models/options.ts';
 
 /** KL of N(μ, σ²) from N(0, 1) for every dimension: (σ² + μ² − 1)/2 − log σ. Takes log σ, not log σ². */
 export function klFromLogSigma(mean: Tensor, logSigma: Tensor): Tensor {
   return sub(mul(sub(add(exp(mul(logSigma, 2)), square(mean)), 1), 0.5), logSigma);
-}
-
-/** z = μ + σ·ε, with ε drawn for every sample and dimension (Kingma and Welling 2014). */
-export function reparameterize(mean: Tensor, logSigma: Tensor, noise: Generator): Tensor {
-  return add(mean, mul(exp(logSigma), noise.normal(mean.shape)));
 }
 
 /** Bounds of log σ: outside, exp(2·log σ) leaves float32 long before the model gains anything. */

@@ -1,4 +1,3 @@
-import { noGrad } from '@tapegrad/autograd';
 import {
   assign,
   capture,
@@ -15,7 +14,7 @@ import {
   type Tensor,
   zeros,
 } from '@tapegrad/tensor';
-import type { Autoencoder } from './models/model.ts';
+import { type Autoencoder, evaluating } from './models/model.ts';
 import type { VariationalAutoencoder } from './models/vae.ts';
 import { type Images, Pass, writeTo } from './pass.ts';
 
@@ -179,14 +178,4 @@ export async function importanceWeighted(
     weigh.dispose();
   }
   return result;
-}
-
-/** Runs `fn` without gradients, and with what acts otherwise in training as in evaluation. */
-function evaluating<T>(model: Autoencoder, fn: () => T): T {
-  model.eval();
-  try {
-    return noGrad(fn);
-  } finally {
-    model.train();
-  }
 }

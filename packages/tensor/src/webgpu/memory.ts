@@ -1,4 +1,4 @@
-import type { Device, Storage } from '../device.ts';
+import type { Storage } from '../device.ts';
 import { bytesPerElement, type DType } from '../dtype.ts';
 import type { DeviceStats } from './stats.ts';
 
@@ -90,8 +90,4 @@ function sizeClass(bytes: number): number {
   if (bytes <= 256) return 256;
   const step = 2 ** Math.floor(Math.log2(bytes - 1)) / 4;
   return Math.ceil(bytes / step) * step;
-}
-
-export function isOn(storage: Storage, device: Device): storage is GpuStorage {
-  return storage.device === device;
 }

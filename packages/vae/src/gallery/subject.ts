@@ -1,6 +1,5 @@
-import { noGrad } from '@tapegrad/autograd';
 import { Generator, type NumericArray, reshape, scope, type Tensor, tensor } from '@tapegrad/tensor';
-import type { Autoencoder, ImageShape } from '../models/model.ts';
+import { type Autoencoder, evaluating, type ImageShape } from '../models/model.ts';
 import type { Images } from '../pass.ts';
 import { type Codes, encodeAll, type LatentStatistics, latentStatistics } from '../statistics.ts';
 import type { Frame } from './codes.ts';
@@ -93,7 +92,7 @@ export class Subject {
   /** Whether an image has a distribution of codes, and with it codes have a prior. */
   get isStochastic(): boolean {
     let logSigma: Tensor | undefined;
-    this.#evaluating(() =>
+    evaluating(this.model, () =>
       scope(() => {
         ({ logSigma } = this.model.encode(this.#normalized(this.testImages([0]))));
       }),
@@ -182,17 +181,8 @@ export class Subject {
     return this.model.pixels(this.model.decode(z));
   }
 
-  #evaluating<T>(fn: () => T): T {
-    this.model.eval();
-    try {
-      return noGrad(fn);
-    } finally {
-      this.model.train();
-    }
-  }
-
   async #read(make: () => Tensor): Promise<Float32Array> {
-    const output = this.#evaluating(() => scope(() => reshape(make(), [-1])));
+    const output = evaluating(this.model, () => scope(() => reshape(make(), [-1])));
     const values: NumericArray = await output.data();
     output.dispose();
     return Float32Array.from(values);

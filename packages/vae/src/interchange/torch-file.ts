@@ -1,4 +1,5 @@
-import { bfloat16ToFloat32, float16ToFloat32, type SafetensorsEntry } from '@tapegrad/nn';
+import { bfloat16ToFloat32, type SafetensorsEntry } from '@tapegrad/nn';
+import { halfValue } from '@tapegrad/tensor';
 import { unzipSync } from 'fflate';
 import { Dictionary, type Globals, type Pickled, readPickle } from './pickle.ts';
 
@@ -16,7 +17,7 @@ interface StorageType {
 const storageTypes: Readonly<Record<string, StorageType>> = {
   FloatStorage: { dtype: 'float32', bytes: 4 },
   DoubleStorage: { dtype: 'float64', bytes: 8 },
-  HalfStorage: { dtype: 'float32', bytes: 2, widen: float16ToFloat32 },
+  HalfStorage: { dtype: 'float32', bytes: 2, widen: halfValue },
   BFloat16Storage: { dtype: 'float32', bytes: 2, widen: bfloat16ToFloat32 },
   LongStorage: { dtype: 'int64', bytes: 8 },
   IntStorage: { dtype: 'int32', bytes: 4 },

@@ -60,6 +60,16 @@ export const courseTraining = {
   binarize: 'none',
 } as const;
 
+/** Adam as PyTorch has it, in small batches. */
+export const usualTraining = {
+  batchSize: 128,
+  epochs: 10,
+  lr: 1e-3,
+  beta1: 0.9,
+  beta2: 0.999,
+  binarize: 'none',
+} as const;
+
 /** What every model with a choice of network and pixels takes. */
 export const imageOptions = {
   network: 'conv',

@@ -1,4 +1,4 @@
-import { imageOptions } from './ae.ts';
+import { imageOptions, usualTraining } from './ae.ts';
 import type { ModelSpec } from './model.ts';
 import { type ModelOptions, OptionError } from './options.ts';
 import { elboUnits, klOptions, PlainVAE } from './vae.ts';
@@ -25,12 +25,7 @@ export const betaVae: ModelSpec = {
     gamma: 0,
     capacity: 25,
     capacityEpochs: 10,
-    batchSize: 128,
-    epochs: 10,
-    lr: 1e-3,
-    beta1: 0.9,
-    beta2: 0.999,
-    binarize: 'none',
+    ...usualTraining,
   },
   units: (chosen) => elboUnits({ ...chosen, reduction: 'sum' }),
   build(imageShape, chosen, generator) {

@@ -14,7 +14,7 @@ import {
   type Tensor,
 } from '@tapegrad/tensor';
 import { klFromLogSigma, LOG_SIGMA } from '../objectives.ts';
-import { imageOptions } from './ae.ts';
+import { imageOptions, usualTraining } from './ae.ts';
 import type { Context, ImageShape, ModelSpec, Objective } from './model.ts';
 import { decoderNetwork, encoderNetwork } from './networks.ts';
 import type { ModelOptions } from './options.ts';
@@ -159,12 +159,7 @@ export const hvae: ModelSpec = {
     levels: 2,
     ...klOptions,
     warmup: 'linear',
-    batchSize: 128,
-    epochs: 10,
-    lr: 1e-3,
-    beta1: 0.9,
-    beta2: 0.999,
-    binarize: 'none',
+    ...usualTraining,
   },
   units: (options) => elboUnits({ ...options, reduction: 'sum' }),
   build: (imageShape, options, generator) =>

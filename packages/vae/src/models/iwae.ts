@@ -1,7 +1,7 @@
 import type { Tensor } from '@tapegrad/tensor';
 import { logSumExp, mean, mul, neg, sub, sum } from '@tapegrad/tensor';
 import { klFromLogSigma } from '../objectives.ts';
-import { imageOptions } from './ae.ts';
+import { imageOptions, usualTraining } from './ae.ts';
 import type { Context, ModelSpec, Objective } from './model.ts';
 import { logRatios, PlainVAE } from './vae.ts';
 
@@ -48,11 +48,8 @@ export const iwae: ModelSpec = {
     hidden: 200,
     likelihood: 'bernoulli',
     samples: 5,
-    batchSize: 128,
+    ...usualTraining,
     epochs: 20,
-    lr: 1e-3,
-    beta1: 0.9,
-    beta2: 0.999,
     binarize: 'dynamic',
   },
   units: ({ likelihood }) =>

@@ -1,3 +1,4 @@
+import { noGrad } from '@tapegrad/autograd';
 import { Module } from '@tapegrad/nn';
 import { type Generator, mul, type NumericArray, type Shape, sum, type Tensor } from '@tapegrad/tensor';
 import type { Figures } from '../pass.ts';
@@ -120,6 +121,16 @@ export abstract class Autoencoder extends Module {
   /** The weight of the KL divergence against the likelihood in nats: means over pixels and latents hide one. */
   get effectiveBeta(): number | undefined {
     return undefined;
+  }
+}
+
+/** Runs `fn` without gradients, and with what acts otherwise in training (batch statistics, codebooks) as in evaluation. */
+export function evaluating<T>(model: Autoencoder, fn: () => T): T {
+  model.eval();
+  try {
+    return noGrad(fn);
+  } finally {
+    model.train();
   }
 }
 

@@ -2,6 +2,7 @@ import { Linear, ReLU, Sequential } from '@tapegrad/nn';
 import { add, type Generator, log, mul, reshape, square, type Tensor, tanh } from '@tapegrad/tensor';
 import { klFromLogSigma } from '../objectives.ts';
 import type { Figures } from '../pass.ts';
+import { usualTraining } from './ae.ts';
 import type { Context, ImageShape, ModelSpec, Nats, Objective } from './model.ts';
 import type { ModelOptions } from './options.ts';
 import { type GaussianCode, VariationalAutoencoder } from './vae.ts';
@@ -72,11 +73,9 @@ export const vaeBlog: ModelSpec = {
     latent: 12,
     beta: 5,
     terms: 'both',
+    ...usualTraining,
     batchSize: 32,
     epochs: 15,
-    lr: 1e-3,
-    beta1: 0.9,
-    beta2: 0.999,
     binarize: 'threshold',
   },
   units: ({ beta, terms }) => {

@@ -1,6 +1,7 @@
 import { Linear } from '@tapegrad/nn';
 import { clamp, type Generator, mul, relu, reshape, type Tensor } from '@tapegrad/tensor';
 import { LOG_SIGMA } from '../objectives.ts';
+import { usualTraining } from './ae.ts';
 import type { ImageShape, ModelSpec } from './model.ts';
 import type { ModelOptions } from './options.ts';
 import { elboUnits, type GaussianCode, klOptions, VariationalAutoencoder } from './vae.ts';
@@ -50,12 +51,7 @@ export const vaeMlp: ModelSpec = {
     ...klOptions,
     pixelMean: 0.1307,
     pixelStd: 0.3081,
-    batchSize: 128,
-    epochs: 10,
-    lr: 1e-3,
-    beta1: 0.9,
-    beta2: 0.999,
-    binarize: 'none',
+    ...usualTraining,
   },
   units: elboUnits,
   build: (imageShape, options, generator) => new MlpVAE(imageShape, options, generator),

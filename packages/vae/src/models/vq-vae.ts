@@ -15,7 +15,7 @@ import {
   type Tensor,
 } from '@tapegrad/tensor';
 import type { Figures } from '../pass.ts';
-import { imageOptions, reconstructionUnits } from './ae.ts';
+import { imageOptions, reconstructionUnits, usualTraining } from './ae.ts';
 import { Codebook, drawIndices, perplexity } from './codebook.ts';
 import {
   Autoencoder,
@@ -175,12 +175,9 @@ export const vqVae: ModelSpec = {
     commitment: 0.25,
     decay: 0.99,
     restart: 1,
-    batchSize: 128,
+    ...usualTraining,
     epochs: 30,
     lr: 2e-3,
-    beta1: 0.9,
-    beta2: 0.999,
-    binarize: 'none',
   },
   units: (options) => {
     const { reduction, commitment, codebook } = options;

@@ -1,8 +1,7 @@
-import { noGrad } from '@tapegrad/autograd';
 import { decodeSafetensors } from '@tapegrad/nn';
 import { exp, type NumericArray, scope } from '@tapegrad/tensor';
 import { normalized } from '../gallery/index.ts';
-import type { Autoencoder } from '../models/index.ts';
+import { type Autoencoder, evaluating } from '../models/index.ts';
 import type { Figures } from '../pass.ts';
 import { encodePng } from '../pictures/png.ts';
 import type { Raster } from '../pictures/raster.ts';
@@ -60,14 +59,12 @@ export class RunEvents {
   async codes(step: number, model: Autoencoder, images: Uint8Array): Promise<void> {
     const pixels = model.imageShape.reduce((product, extent) => product * extent, 1);
     const bytes = images.subarray(0, ENCODED * pixels);
-    model.eval();
     const code = scope(() =>
-      noGrad(() => {
+      evaluating(model, () => {
         const { mean, logSigma } = model.encode(normalized(model, bytes));
         return { mean, ...(logSigma ? { sigma: exp(logSigma) } : {}) };
       }),
     );
-    model.train();
     const lists = new Map<string, NumericArray>();
     for (const [name, values] of Object.entries(code)) {
       lists.set(`latent/${name}`, await values.data());
