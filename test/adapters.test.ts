@@ -30,6 +30,21 @@ ${PREAMBLE}
 const { diagnose } = await import('@tapegrad/tensor/node');
 console.log(JSON.stringify(await diagnose(...JSON.parse(process.argv[1]))));`;
 
+/** Keeps what it opened no longer than it must, collects garbage all the time, and lets Dawn's polling run on. */
+const COLLECT = `
+${PREAMBLE}
+const { findAdapter } = await import('@tapegrad/tensor/node');
+for (let time = 0; time < 4; time++) {
+  const { adapter } = await findAdapter(...JSON.parse(process.argv[1]));
+  const opening = adapter.requestDevice();
+  gc();
+  (await opening).destroy();
+  gc();
+  await new Promise((done) => setTimeout(done, 20));
+  gc();
+}
+console.log(JSON.stringify('alive'));`;
+
 interface Found {
   kind?: string;
   name?: string;
@@ -50,6 +65,7 @@ const cache = join(scratch, 'cache');
 process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));
 
 const argv = (code: string, args: unknown[]) => [
+  '--expose-gc',
   '--import',
   'tsx',
   '--input-type=module',
@@ -101,6 +117,10 @@ test('the null backend needs no driver and takes the kind from the choice', () =
   assert.is(found.error, undefined);
   assert.is(found.kind, 'lavapipe');
   assert.is(found.name, 'null');
+});
+
+test('an adapter outlives the garbage collection of the instance that it came from', () => {
+  assert.is(run<string>(COLLECT, ['auto']), 'alive');
 });
 
 test('toggles reach Dawn', () => {

@@ -64,11 +64,18 @@ export interface OpenedAdapter {
 }
 
 /**
+ * Every instance of this process. Dawn polls an instance as long as one of its promises is pending, by a pointer that does
+ * not keep it alive: once V8 collects the `GPU` object, that polling reads freed memory and the process dies at random.
+ */
+const instances: GPU[] = [];
+
+/**
  * Creates an instance and asks it for its best adapter. Dawn finds the drivers inside the two calls, not later, so the
  * environment that steers the Vulkan loader may be put back as soon as this function has returned its promise.
  */
 export async function openAdapter(dawn: Dawn, flags: string[]): Promise<OpenedAdapter | undefined> {
   const gpu = dawn.create(flags);
+  instances.push(gpu);
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   return adapter ? { gpu, adapter } : undefined;
 }
