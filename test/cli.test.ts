@@ -334,7 +334,7 @@ const BAD: [name: string, args: string[], message: RegExp][] = [
   [
     'more memory than there is',
     train('--out', at('never'), '--latent', '1000000000'),
-    /more than this adapter binds|Invalid typed array length|allocation/,
+    /vae-mlp with these options needs a tensor of 32 GB, and .* takes [\d.]+ [MG]B at most: make --latent smaller$/m,
   ],
 ];
 if (existsSync('/dev/full')) {
@@ -344,6 +344,9 @@ if (existsSync('/dev/full')) {
     /config.json: cannot write it: the disk is full/,
   ]);
 }
+
+/** What a training says before it writes anything: the disk may refuse after it. */
+const PREPARING = /^vae-mlp: [\d,]+ parameters; compiling its kernels\n/;
 
 /** Two at a time. */
 function inPairs<T, R>(items: readonly T[], fn: (item: T) => Promise<R>): Promise<R>[] {
@@ -362,7 +365,7 @@ BAD.forEach(([name, , message], i) => {
   test(`bad input: ${name}`, async () => {
     const { code, stdout, stderr } = await answers[i]!;
     assert.match(stderr, message);
-    assert.match(stderr, /^tapegrad: [^\n]+\n$/, 'one line, no stack');
+    assert.match(stderr.replace(PREPARING, ''), /^tapegrad: [^\n]+\n$/, 'one line, no stack');
     assert.is(stdout, '');
     assert.is(code, 1);
   });

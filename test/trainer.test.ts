@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Linear } from '@tapegrad/nn';
 import { add, div, type Generator, mean, mul, sqrt, square, sub, type Tensor } from '@tapegrad/tensor';
@@ -260,14 +260,12 @@ test('trainer: a device lost in the middle of a run: the last checkpoint stays, 
   same('lost', 'vae-mlp-straight');
 });
 
-test('trainer: a device lost before the first checkpoint', async () => {
+test('trainer: a device lost before the first step: no folder is left', async () => {
   const other = await openDevice(process.env.TAPEGRAD_ADAPTER ?? 'auto');
   const listener: Partial<Listener> = { preparing: () => other.destroy() };
   const error = await rejection(run('vae-mlp', 'lost-early', { on: other, listener }));
-  assert.match(
-    error.message,
-    /^the GPU device was lost: .*; there was no checkpoint yet: start again with --force$/,
-  );
+  assert.match(error.message, /^the GPU device was lost: .*; nothing was written: start again$/);
+  assert.not(existsSync(join(root, 'lost-early')));
 });
 
 test.run();

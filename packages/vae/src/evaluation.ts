@@ -2,7 +2,8 @@ import { capture, type Device, Generator, type Tensor } from '@tapegrad/tensor';
 import { type Autoencoder, evaluating } from './models/model.ts';
 import { averageOf, type Figures, type Images, Pass, takeCounts, writeTo } from './pass.ts';
 
-const BATCH = 512;
+/** Images at a time. */
+export const EVALUATION_BATCH = 512;
 /** Keeps the evaluation's random numbers apart from all others of the seed. */
 const STREAM = 3;
 
@@ -15,7 +16,7 @@ export class Evaluation {
   /** `epoch` tells schedules how far training has come: what is selected by must be what was trained on. */
   constructor(model: Autoencoder, images: Images, seed: number, epoch: () => Tensor, device: Device) {
     const noise = new Generator(seed, { stream: STREAM, device });
-    const rows = Math.max(1, Math.ceil(images.count / BATCH));
+    const rows = Math.max(1, Math.ceil(images.count / EVALUATION_BATCH));
     const pass = new Pass(model, images, { rows, noise, device });
     const step = (count: number) =>
       evaluating(model, () => pass.record(model.objective(pass.batch(count), { noise, epoch }), count));
@@ -31,8 +32,8 @@ export class Evaluation {
     writeTo(pass.steps, new Uint32Array(2));
     writeTo(pass.noise.state, new Uint32Array(2), 2);
     const sizes: number[] = [];
-    for (let start = 0; start < pass.count; start += BATCH) {
-      sizes.push(Math.min(BATCH, pass.count - start));
+    for (let start = 0; start < pass.count; start += EVALUATION_BATCH) {
+      sizes.push(Math.min(EVALUATION_BATCH, pass.count - start));
       this.#step(sizes.at(-1)!);
     }
     const values = await pass.ring.data();

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { decodeSafetensors, encodeSafetensors, type SafetensorsEntry } from '@tapegrad/nn';
-import { type Device, DeviceLostError } from '@tapegrad/tensor';
+import { type Device, DeviceLostError, defaultDevice } from '@tapegrad/tensor';
 import { allPictures, drawPicture, pictures } from '../gallery/index.ts';
-import type { ModelSpec, Nats } from '../models/index.ts';
+import { type ModelSpec, type Nats, OptionError } from '../models/index.ts';
 import { averageOf, type Figures } from '../pass.ts';
 import { NotFiniteError, type StepFigures, Trainer } from '../trainer.ts';
 import type { Dataset } from './data/datasets.ts';
@@ -12,6 +12,7 @@ import { type RunConfig, storedConfig, writeWeights } from './run.ts';
 import { RunEvents } from './run-events.ts';
 import { type MetricsRecord, type RunFolder, runFiles } from './run-folder.ts';
 import { epochPicture, headingOf, subjectOf, writePicture, writePictures } from './run-pictures.ts';
+import { tooLarge } from './too-large.ts';
 
 /** Whom a run tells how it goes: the progress bar, or the lines of `--json`. */
 export interface Listener {
@@ -80,19 +81,14 @@ const emptyTally = (): Tally => ({ rows: [], images: 0, seconds: 0 });
  * Returns whether all epochs were done.
  */
 export async function trainRun(request: RunRequest): Promise<boolean> {
-  const { spec, data, resume } = request;
-  const trainer = new Trainer(spec, data, { ...request.config, device: request.device });
-  if (resume) attempt(resume.file, () => trainer.restore(resume.tensors, resume.metadata));
-  const parameters = trainer.model.parameters().reduce((sum, { size }) => sum + size, 0);
-  const config = { ...request.config, parameters };
+  const { spec, resume } = request;
+  const { trainer, config } = await prepared(request);
   const folder = request.folder();
   folder.writeConfig(storedConfig(config, spec));
   folder.rewindMetrics(trainer);
   const events = RunEvents.open(folder.path, { step: trainer.step, wanted: config.tensorboard ?? true });
   const run = { ...request, folder, config, trainer, events, tally: resume?.tally ?? emptyTally() };
   try {
-    request.listener.preparing(config);
-    await trainer.prepare((done, total) => request.listener.compiling?.(done, total));
     while (trainer.epoch < config.epochs) {
       if (!(await trainEpoch(run))) {
         await checkpoint(run);
@@ -105,9 +101,27 @@ export async function trainRun(request: RunRequest): Promise<boolean> {
     await lastPictures(run);
     await request.finished?.(trainer, folder);
   } catch (error) {
-    throw explained(error, folder);
+    throw explained(error, run);
   }
   return true;
+}
+
+/** A trainer whose step is compiled: all that can fail before there is anything to keep. */
+async function prepared(request: RunRequest): Promise<Pick<Run, 'trainer' | 'config'>> {
+  const { spec, data, resume, listener } = request;
+  try {
+    const trainer = new Trainer(spec, data, { ...request.config, device: request.device });
+    if (resume) attempt(resume.file, () => trainer.restore(resume.tensors, resume.metadata));
+    const parameters = trainer.model.parameters().reduce((sum, { size }) => sum + size, 0);
+    const config = { ...request.config, parameters };
+    listener.preparing(config);
+    await trainer.prepare((done, total) => listener.compiling?.(done, total));
+    return { trainer, config };
+  } catch (error) {
+    if (error instanceof DeviceLostError)
+      throw new UserError(`${error.message}; nothing was written: start again`, { cause: error });
+    throw inSize(error, request);
+  }
 }
 
 async function trainEpoch({ folder, events, config, trainer, tally, listener, stop }: Run): Promise<boolean> {
@@ -212,7 +226,8 @@ export function readRunState(folder: RunFolder): RunState {
 }
 
 /** Errors of training as a user can act on them. What is on the disk is the last good checkpoint, and stays. */
-function explained(error: unknown, folder: RunFolder): unknown {
+function explained(error: unknown, run: Run): unknown {
+  const { folder } = run;
   const kept = folder.has(runFiles.state);
   const resume = kept
     ? `the last checkpoint is kept: go on with \`tapegrad train --resume ${folder.path}\``
@@ -224,5 +239,11 @@ function explained(error: unknown, folder: RunFolder): unknown {
   if (error instanceof DeviceLostError || error instanceof UserError) {
     return new UserError(`${error.message}; ${resume}`, { cause: error });
   }
-  return error;
+  return inSize(error, run);
+}
+
+/** The error, or which options ask for too much memory where they do. */
+function inSize(error: unknown, { device = defaultDevice(), ...training }: RunRequest | Run): unknown {
+  if (error instanceof UserError || error instanceof OptionError) return error;
+  return tooLarge(training, device) ?? error;
 }
