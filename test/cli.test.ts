@@ -324,12 +324,12 @@ const BAD: [name: string, args: string[], message: RegExp][] = [
         writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), latent: 7 }));
       }),
     ],
-    /weights.safetensors: weights of another architecture: .* of another shape: .* is \[20, 8\], expected \[7, 8\]/,
+    /weights.safetensors: weights of another architecture: 5 of another shape \(fc21.weight is \[20, 8\], expected \[7, 8\]; .*; and 1 more\)$/m,
   ],
   [
     'a state of another architecture',
     ['train', '--adapter', adapter, '--resume', at('architecture'), '--epochs', '2'],
-    /state.safetensors: the checkpoint does not fit this model and dataset: parameters is \[\d+\], expected \[\d+\]/,
+    /state.safetensors: the checkpoint does not fit this model and dataset: 3 of another shape \(parameters is \[\d+\], expected \[\d+\]; .*\)$/m,
   ],
   [
     'more memory than there is',

@@ -326,15 +326,9 @@ onEachDevice('loadStateDict reports everything that is wrong at once, and then l
     ['1.weight', zeros([1, 3])],
     ['extra', zeros([2])],
   ]);
-  const message = [
-    'loadStateDict: the tensors do not fit, nothing was loaded: 1 missing, 1 unexpected, 1 of another shape',
-    '  missing:',
-    '    1.bias [1]',
-    '  unexpected:',
-    '    extra [2]',
-    '  of another shape:',
-    '    0.bias is [4], expected [3]',
-  ].join('\n');
+  const message =
+    'loadStateDict: the tensors do not fit, nothing was loaded: 1 missing (1.bias [1]); 1 unexpected (extra [2]); ' +
+    '1 of another shape (0.bias is [4], expected [3])';
   assert.throws(
     () => model.loadStateDict(wrong),
     (error: Error) => error.message === message,
@@ -343,6 +337,12 @@ onEachDevice('loadStateDict reports everything that is wrong at once, and then l
     () => model.loadStateDict(wrong, { strict: false }),
     (error: Error) => /1 of another shape/.test(error.message) && !/missing|unexpected/.test(error.message),
   );
+  for (let i = 0; i < 5; i++) wrong.set(`more.${i}`, zeros([1]));
+  assert.throws(
+    () => model.loadStateDict(wrong),
+    /; 6 unexpected \(extra \[2\]; more\.0 \[1\]; more\.1 \[1\]; more\.2 \[1\]; and 2 more\); /,
+  );
+  for (let i = 0; i < 5; i++) wrong.delete(`more.${i}`);
   wrong.set('0.bias', { shape: [3], data: [1, 2] });
   assert.throws(
     () => model.loadStateDict(wrong, { strict: false }),
@@ -540,10 +540,7 @@ onEachDevice('an interrupted training goes on to the same bits', async () => {
     await nn.readTensors(straight.model.stateDict()),
   );
   state.delete('v');
-  assert.throws(
-    () => second.optimizer.loadState(state),
-    /Adam\.loadState: .*1 missing\n {2}missing:\n {4}v \[/,
-  );
+  assert.throws(() => second.optimizer.loadState(state), /Adam\.loadState: .*: 1 missing \(v \[\d+\]\)$/);
 });
 
 /** A step with everything that has state of its own, and a layer without a gradient in the middle. */

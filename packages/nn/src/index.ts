@@ -17,5 +17,5 @@ export * from './losses.ts';
 export { buffer, callable, Module, parameter } from './module.ts';
 export { Adam, type AdamOptions, AdamW, Optimizer, SGD, type SGDOptions } from './optim.ts';
 export * from './safetensors.ts';
-export { type LoadOptions, type LoadReport, loadTensors, type TensorSource } from './state.ts';
+export { type LoadOptions, type LoadReport, loadTensors, misfits, type TensorSource } from './state.ts';
 export { loadStateDict, readTensors, saveStateDict, saveTensors } from './weights.ts';

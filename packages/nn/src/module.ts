@@ -67,7 +67,7 @@ export abstract class Module {
 
   /**
    * Writes values into the parameters and buffers of the same names.
-   * @throws one report of all that is missing, unexpected or of another shape; nothing is loaded then. With
+   * @throws one line about what is missing, unexpected or of another shape; nothing is loaded then. With
    *   `{ strict: false }` only another shape is an error, and the rest is returned.
    */
   loadStateDict(state: ReadonlyMap<string, TensorSource>, options?: LoadOptions): LoadReport {

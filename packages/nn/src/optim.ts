@@ -129,7 +129,7 @@ export abstract class Optimizer {
 
   /**
    * Goes on from a state saved by the same optimizer over the same parameters.
-   * @throws one report of all that is missing, unexpected or of another shape; nothing is loaded then.
+   * @throws one line about what is missing, unexpected or of another shape; nothing is loaded then.
    */
   loadState(state: ReadonlyMap<string, TensorSource>): void {
     for (const key of state.keys()) {

@@ -19,42 +19,61 @@ export interface LoadReport {
 /**
  * Writes `sources` into the tensors of the same names. Everything is checked first: if anything is wrong, nothing is
  * written.
- * @throws an error whose first line counts what is wrong and whose further lines name it all; it opens with `what`.
+ * @throws an error of one line, which opens with `what`, with the `misfits`
  */
 export function loadTensors(
   what: string,
   targets: ReadonlyMap<string, Tensor>,
   sources: ReadonlyMap<string, TensorSource>,
-  { strict = true }: LoadOptions = {},
+  options: LoadOptions = {},
 ): LoadReport {
-  const missing = [...targets.keys()].filter((name) => !sources.has(name));
-  const unexpected = [...sources.keys()].filter((name) => !targets.has(name));
+  const wrong = misfits(targets, sources, options);
+  if (wrong) throw new Error(`${what}: the tensors do not fit, nothing was loaded: ${wrong}`);
   const pairs = [...targets].flatMap(([name, target]) => {
     const source = sources.get(name);
     return source ? [{ name, target, source }] : [];
   });
-  const misshapen = pairs.filter(({ target, source }) => !sameShape(target.shape, source.shape));
-  report(what, [
-    ['missing', strict ? missing.map((name) => `${name} ${show(targets.get(name)!.shape)}`) : []],
-    ['unexpected', strict ? unexpected.map((name) => `${name} ${show(sources.get(name)!.shape)}`) : []],
-    [
-      'of another shape',
-      misshapen.map(
-        ({ name, target, source }) => `${name} is ${show(source.shape)}, expected ${show(target.shape)}`,
-      ),
-    ],
-  ]);
   for (const { name, target, source } of pairs) check(what, name, target, source);
   for (const { target, source } of pairs) write(target, source);
-  return { missing, unexpected };
+  return namesApart(targets, sources);
 }
 
-function report(what: string, problems: [string, string[]][]): void {
-  const found = problems.filter(([, lines]) => lines.length > 0);
-  if (found.length === 0) return;
-  const counts = found.map(([problem, lines]) => `${lines.length} ${problem}`).join(', ');
-  const details = found.map(([problem, lines]) => `\n  ${problem}:\n    ${lines.join('\n    ')}`).join('');
-  throw new Error(`${what}: the tensors do not fit, nothing was loaded: ${counts}${details}`);
+const namesApart = (targets: ReadonlyMap<string, unknown>, sources: ReadonlyMap<string, unknown>) => ({
+  missing: [...targets.keys()].filter((name) => !sources.has(name)),
+  unexpected: [...sources.keys()].filter((name) => !targets.has(name)),
+});
+
+type Shapes = ReadonlyMap<string, { readonly shape: Shape }>;
+
+/**
+ * How names and shapes differ, in a line that counts what is missing, unexpected and of another shape, and names the first
+ * of each: `1 missing (fc3.bias [2]); 1 of another shape (fc4.bias is [783], expected [784])`. Empty if they do not.
+ */
+export function misfits(targets: Shapes, sources: Shapes, { strict = true }: LoadOptions = {}): string {
+  const { missing, unexpected } = namesApart(targets, sources);
+  const misshapen = [...targets].flatMap(([name, { shape }]) => {
+    const found = sources.get(name)?.shape;
+    return !found || sameShape(found, shape) ? [] : [`${name} is ${show(found)}, expected ${show(shape)}`];
+  });
+  const withShapes = (names: readonly string[], tensors: Shapes) =>
+    strict ? names.map((name) => `${name} ${show(tensors.get(name)!.shape)}`) : [];
+  return [
+    summary('missing', withShapes(missing, targets)),
+    summary('unexpected', withShapes(unexpected, sources)),
+    summary('of another shape', misshapen),
+  ]
+    .filter(Boolean)
+    .join('; ');
+}
+
+/** Tensors that are named of each kind. */
+const NAMED = 4;
+
+function summary(problem: string, tensors: readonly string[]): string {
+  if (tensors.length === 0) return '';
+  const named = tensors.slice(0, NAMED).join('; ');
+  const more = tensors.length > NAMED ? `; and ${tensors.length - NAMED} more` : '';
+  return `${tensors.length} ${problem} (${named}${more})`;
 }
 
 /** What would make `write` fail halfway. */

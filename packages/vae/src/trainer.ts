@@ -1,4 +1,4 @@
-import { Adam, readTensors, type SafetensorsEntry } from '@tapegrad/nn';
+import { Adam, misfits, readTensors, type SafetensorsEntry } from '@tapegrad/nn';
 import {
   assign,
   type CapturedFunction,
@@ -331,19 +331,17 @@ export class Trainer {
 
   /** @throws if the checkpoint is of another model or dataset, naming what does not fit; nothing is changed then. */
   restore(tensors: ReadonlyMap<string, SafetensorsEntry>, metadata: Readonly<Record<string, string>>): void {
-    const wanted = [...this.#state, ['order', this.#train.order] as const];
-    const wrong = wanted.flatMap(([name, t]) => {
-      const entry = tensors.get(name);
-      if (!entry) return [`${name} is missing`];
-      return show(entry.shape) === show(t.shape)
-        ? []
-        : [`${name} is ${show(entry.shape)}, expected ${show(t.shape)}`];
-    });
+    const wanted = new Map([...this.#state, ['order', this.#train.order]]);
+    const refuse = (what: string) => {
+      throw new Error(`the checkpoint does not fit this model and dataset: ${what}`);
+    };
+    // Further clocks than these are of parameters that have not been stepped from the start.
+    const known = new Map([...tensors].filter(([name]) => wanted.has(name)));
+    const wrong = misfits(wanted, known);
+    if (wrong) refuse(wrong);
     const [step, epoch, position] = ['step', 'epoch', 'position'].map((key) => Number(metadata[key]));
     if (![step, epoch, position].every((n) => Number.isSafeInteger(n) && n! >= 0))
-      wrong.push('the counts are missing');
-    if (wrong.length > 0)
-      throw new Error(`the checkpoint does not fit this model and dataset: ${wrong.join('; ')}`);
+      refuse('the counts are missing');
     for (const [name, t] of wanted) writeTo(t, tensors.get(name)!.data as NumericArray);
     [this.step, this.epoch, this.position] = [step!, epoch!, position!];
   }

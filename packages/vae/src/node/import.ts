@@ -9,7 +9,7 @@ import { TracingDevice } from '../interchange/trace.ts';
 import type { ImageShape, ModelOptions, ModelSpec, TrainingOptions } from '../models/index.ts';
 import { settingsOf } from '../models/index.ts';
 import { attempt, UserError } from './errors.ts';
-import { type RunConfig, storedConfig, writeWeights } from './run.ts';
+import { loadWeights, type RunConfig, storedConfig, writeWeights } from './run.ts';
 import type { RunFolder } from './run-folder.ts';
 
 /** Weights from elsewhere. */
@@ -64,8 +64,10 @@ export async function importRun({
   const options = settingsOf(spec, { ...inferOptions(spec, imageShape, shapes, chosen), ...chosen });
   const device = new TracingDevice();
   const model = attempt(spec.name, () => spec.build(imageShape, options, new Generator(0, { device })));
-  attempt(`${path}: not the weights of ${spec.name} for images of ${imageShape.join('x')}`, () =>
-    model.loadStateDict(tensors),
+  loadWeights(
+    model,
+    tensors,
+    `${path}: not the weights of ${spec.name} for images of ${imageShape.join('x')}`,
   );
   for (const [name, { data, shape }] of tensors) {
     const at = Array.prototype.findIndex.call(data, (value) => !Number.isFinite(Number(value)));

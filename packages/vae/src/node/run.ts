@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { decodeSafetensors, type SafetensorsEntry, saveStateDict } from '@tapegrad/nn';
+import { decodeSafetensors, misfits, type SafetensorsEntry, saveStateDict } from '@tapegrad/nn';
 import type { Device } from '@tapegrad/tensor';
 import { Generator } from '@tapegrad/tensor';
 import { binarized } from '../binarize.ts';
@@ -161,9 +161,15 @@ export function readRun(path: string): StoredRun {
 export function openRun(run: string | StoredRun, device: Device): OpenRun {
   const { folder, config, spec, weights } = typeof run === 'string' ? readRun(run) : run;
   const model = spec.build(config.imageShape, config, new Generator(config.seed, { device }));
-  const what = `${folder.file(runFiles.weights)}: weights of another architecture`;
-  attempt(what, () => model.loadStateDict(weights));
+  loadWeights(model, weights, `${folder.file(runFiles.weights)}: weights of another architecture`);
   return { folder, config, spec, model };
+}
+
+/** Writes weights into a model. Those that do not fit are a UserError that opens with `what`. */
+export function loadWeights(model: Autoencoder, weights: StoredRun['weights'], what: string): void {
+  const wrong = misfits(model.stateDict(), weights);
+  if (wrong) throw new UserError(`${what}: ${wrong}`);
+  model.loadStateDict(weights);
 }
 
 /** Images for a run: its own dataset's (those that it was trained on), or another's, of the same size. */
