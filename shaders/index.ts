@@ -7,6 +7,7 @@ export const shaderNames = [
   'contraction',
   'contraction_lanes',
   'contraction_matrix',
+  'contraction_resident',
   'contraction_slides',
   'contraction_tiled',
   'contraction_tiles',

@@ -1,4 +1,6 @@
 import type { Tensor } from '../tensor.ts';
+import { addresses, fours, isProduct, product, storesVectors, vectorModes } from './contraction-layout.ts';
+import { canStay, runResident } from './contraction-resident.ts';
 import { forwards, slidesConstants, slidesOf } from './contraction-slides.ts';
 import type { Kernels } from './kernels.ts';
 import { matrixProduct, runMatrix } from './matrix.ts';
@@ -59,7 +61,7 @@ export const constantCoordinate: Coordinate = { start: 0, column: 0, sum: 0, ext
 
 /** How a contraction runs. The choice is `chooseVariant`'s; tests and benchmarks name one. */
 export interface ContractionVariant {
-  readonly shader: 'naive' | 'lanes' | 'slides' | 'tiles';
+  readonly shader: 'naive' | 'lanes' | 'slides' | 'resident' | 'tiles';
   /** Rows of C in a workgroup's tile; with `tiles`, columns too. */
   readonly rows: 4 | 8 | 16 | 32 | 64 | 128;
   /** Whether lanes exchange what they load (lanes). */
@@ -101,6 +103,7 @@ export const contractionVariants = {
   slides8: { ...lanes(8, true), shader: 'slides' },
   slides16: { ...lanes(16, true), shader: 'slides' },
   slidesAlone4: { ...lanes(4, false), shader: 'slides' },
+  resident: { ...lanes(4, true), shader: 'resident' },
   plain4: { ...lanes(4, true), plain: true },
   plainAlone4: { ...lanes(4, false), plain: true },
   tiles32: tiles(32),
@@ -167,9 +170,6 @@ function tunedVariant(
     : undefined;
 }
 
-const product = (digits: readonly number[]) => digits.reduce((all, extent) => all * extent, 1);
-const fours = (...values: number[]) => values.every((value) => value % 4 === 0);
-
 /** Queues `task`, reading `a` and `b` and writing `c`. */
 export function contract(gpu: Kernels, task: Contraction, a: Tensor, b: Tensor, c: Tensor): void {
   const columns = product(task.columns);
@@ -184,7 +184,7 @@ export function contract(gpu: Kernels, task: Contraction, a: Tensor, b: Tensor, 
     runMatrix(gpu, task, matrix, [a, b, c]);
     return;
   }
-  const variant = { ...(tuned ?? chooseVariant(gpu, task, whole)), ...forced };
+  const variant = { ...(tuned ?? chooseVariant(gpu, task, whole, half)), ...forced };
   if (variant.shader === 'naive' || sums === 0) runNaive(gpu, task, a, b, c);
   else {
     const parts = whole ? Math.min(variant.parts, Math.ceil(sums / 4)) : 1;
@@ -192,14 +192,19 @@ export function contract(gpu: Kernels, task: Contraction, a: Tensor, b: Tensor, 
     // Few columns leave most lanes idle: if there are more rows, the two change places, and C is made transposed.
     const exchange = variant.shader !== 'tiles' && isTallProduct(task);
     if (exchange) runTiled(gpu, exchanged(task), b, a, partial, variant, parts, c.size);
-    else if (variant.shader !== 'slides' || !runSlides(gpu, task, [a, b, partial], variant, parts, c.size))
+    else if (!runOwn(gpu, task, [a, b, partial], variant, parts, c.size))
       runTiled(gpu, task, a, b, partial, variant, parts, c.size);
     if (parts > 1) addParts(gpu, partial, c);
   }
 }
 
 /** Chooses by what was measured: see docs/performance.md. `splittable` tells whether the task writes all of C. */
-export function chooseVariant(adapter: Adapter, task: Contraction, splittable: boolean): ContractionVariant {
+export function chooseVariant(
+  adapter: Adapter,
+  task: Contraction,
+  splittable: boolean,
+  half = false,
+): ContractionVariant {
   let [rows, columns, sums] = [task.rows, product(task.columns), product(task.sums)];
   // Not worth compiling a kernel for.
   if (rows * columns * sums * task.batch < 2 ** 15) return naive;
@@ -211,6 +216,16 @@ export function chooseVariant(adapter: Adapter, task: Contraction, splittable: b
     return { ...tiles(tile), parts: splitInto(count(tile), 256, sums, 256, splittable) };
   }
   if (isTallProduct(task)) [rows, columns] = [columns, rows];
+  if (
+    adapter.kind !== 'gpu' &&
+    subgroups &&
+    !half &&
+    canStay(task) &&
+    rows >= 64 &&
+    columns >= 16 &&
+    sums >= 64
+  )
+    return contractionVariants.resident;
   // 32 rows are 5 % faster on lavapipe, and take more than twice as long to compile.
   const most = !subgroups ? 4 : adapter.kind === 'swiftshader' ? 8 : 16;
   const tall = rows > 8 ? 16 : rows > 4 ? 8 : 4;
@@ -248,12 +263,6 @@ function lanesOf({ subgroups }: Adapter, variant: Pick<ContractionVariant, 'subg
   return variant.subgroups ? subgroups!.min : 32;
 }
 
-/** Whether columns and sums have one digit each: a product of matrices. */
-function isProduct({ sums, columns, padded, b }: Contraction): boolean {
-  const still = b.h.start * b.h.stride === 0 && b.w.start * b.w.stride === 0;
-  return sums[0] * sums[1] * columns[0] * columns[1] === 1 && !padded && still;
-}
-
 function exchanged(task: Contraction): Contraction {
   const { a, b, c } = task;
   return {
@@ -276,23 +285,6 @@ function exchanged(task: Contraction): Contraction {
     },
     c: { offset: c.offset, batch: c.batch, row: c.columns[2], columns: [0, 0, c.row] },
   };
-}
-
-/** The words that all variants' uniforms begin with. */
-function addresses(task: Contraction): number[] {
-  const { grid } = task;
-  return [
-    ...[task.rows, product(task.columns), task.columns[1], task.columns[2]],
-    ...[...task.sums, product(task.sums)],
-    ...[task.a.offset, grid?.a[0] ?? task.a.batch, task.a.row, grid?.a[1] ?? 0],
-    ...[...task.a.sums, grid?.starts[1] ?? 0],
-    ...[task.b.offset, grid?.starts[0] ?? task.b.batch, task.b.d0, task.b.i0],
-    ...[task.b.h.start, task.b.h.column, task.b.h.sum, task.b.h.extent],
-    ...[task.b.w.start, task.b.w.column, task.b.w.sum, task.b.w.extent],
-    ...[task.b.h.stride, task.b.w.stride, ...(task.phases?.strides ?? grid?.c ?? [0, 0])],
-    ...[task.c.offset, task.c.batch, task.c.row, task.phases?.counts[0] ?? 1],
-    ...[...task.c.columns, task.phases?.counts[1] ?? grid?.counts[1] ?? 1],
-  ];
 }
 
 const WORKGROUP = 64;
@@ -328,6 +320,21 @@ function addParts(gpu: Kernels, parts: Tensor, c: Tensor): void {
     uniforms: [c.size, parts.size / c.size, 0, 0],
     workgroups: Math.ceil(c.size / WORKGROUP),
   });
+}
+
+/** By the kernel of a variant that does not fit every task; false where it does not fit this one, or there is none. */
+function runOwn(
+  gpu: Kernels,
+  task: Contraction,
+  tensors: readonly [Tensor, Tensor, Tensor],
+  variant: ContractionVariant,
+  parts: number,
+  partSize: number,
+): boolean {
+  if (variant.shader === 'slides') return runSlides(gpu, task, tensors, variant, parts, partSize);
+  return (
+    variant.shader === 'resident' && parts === 1 && runResident(gpu, task, tensors, lanesOf(gpu, variant))
+  );
 }
 
 /** By `contraction_slides.wgsl`; false where that does not fit the task. */
@@ -426,42 +433,4 @@ function laneConstants(gpu: Kernels, task: Contraction, { rows, subgroups, plain
     ...vectorModes(task),
     ...(plain && { A_K4: false, A_M4: false, B_N4: false, B_K4: false }),
   };
-}
-
-/** Which loads can be vec4s: the axis is contiguous, and whatever else moves the address moves it by fours. */
-function vectorModes(task: Contraction) {
-  const { batch, rows, columns, sums, a, b, grid } = task;
-  const [, K1, K2] = sums;
-  const K = product(sums);
-  const [a0, a1, a2] = a.sums;
-  const A_FLAT = (K1 === 1 || a1 === K2 * a2) && (sums[0] === 1 || a0 === K1 * K2 * a2);
-  const FLAT = isProduct(task);
-  const batches = (stride: number) => batch === 1 || fours(stride);
-  const aByFours = fours(a.offset, ...(grid?.a ?? [])) && batches(a.batch);
-  const runs = A_FLAT ? fours(K) : (K1 === 1 || a1 === K2) && fours(K1 * K2, a0);
-  const A_K4 = a2 === 1 && runs && aByFours && (rows === 1 || fours(a.row));
-  const A_M4 = !A_K4 && A_FLAT && a.row === 1 && fours(rows) && aByFours && (K === 1 || fours(a2));
-  const [column, step] = [b.w.column * b.w.stride, b.w.sum * b.w.stride];
-  const bByFours = FLAT && fours(b.offset) && batches(b.batch);
-  const N = product(columns);
-  const B_N4 = bByFours && column === 1 && fours(N) && (K === 1 || fours(step));
-  const B_K4 = !B_N4 && bByFours && step === 1 && fours(K) && (N === 1 || fours(column));
-  return { FLAT, A_FLAT, A_K4, A_M4, B_N4, B_K4 };
-}
-
-/** Whether any four columns from a multiple of four on are neighbours in C, at a multiple of four. */
-function storesVectors({ batch, rows, columns, c, phases, grid }: Contraction): boolean {
-  const [N0, N1, N2] = columns;
-  const [c0, c1, c2] = c.columns;
-  const inRow = fours(N2) && (N1 === 1 || fours(c1));
-  const inPlane = fours(N1 * N2) && c1 === N2;
-  return (
-    c2 === 1 &&
-    (inRow || inPlane) &&
-    (N0 === 1 || fours(c0)) &&
-    (rows === 1 || fours(c.row)) &&
-    fours(...(phases?.strides ?? grid?.c ?? [])) &&
-    (batch === 1 || fours(c.batch)) &&
-    fours(c.offset)
-  );
 }

@@ -73,7 +73,7 @@ async function tuneTask(
     kernel: (gpu, [x, y], attributes, output) => contract(gpu, attributes, x!, y!, output),
   };
   const adapter = { kind: device.adapterKind, subgroups: device.subgroups };
-  const own = chooseVariant(adapter, task, whole);
+  const own = chooseVariant(adapter, task, whole, half);
   const candidates: { name: string; variant: ContractionVariant; best: number }[] = [
     { name: nameOf(own), variant: own, best: Number.POSITIVE_INFINITY },
   ];
