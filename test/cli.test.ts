@@ -307,6 +307,22 @@ const BAD: [name: string, args: string[], message: RegExp][] = [
     ['evaluate', damaged('younger', (path) => rmSync(join(path, 'weights.safetensors')))],
     /the run has no weights yet: it stopped before its first checkpoint/,
   ],
+  [
+    'a configuration of another model',
+    [
+      'evaluate',
+      damaged('renamed', (path) => {
+        const file = join(path, 'config.json');
+        writeFileSync(file, readFileSync(file, 'utf8').replace('"vae-mlp"', '"beta-vae"'));
+      }),
+    ],
+    /weights.safetensors: of 'vae-mlp', but config.json beside it says 'beta-vae': one of them is of another run/,
+  ],
+  [
+    'resuming it',
+    ['train', '--resume', at('renamed'), '--epochs', '2'],
+    /state.safetensors: of 'vae-mlp', but config.json beside it says 'beta-vae': one of them is of another run/,
+  ],
   // These need the device.
   [
     'an adapter that is not there',

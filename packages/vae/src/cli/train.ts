@@ -15,7 +15,7 @@ import {
 import type { Dataset } from '../node/data/datasets.ts';
 import { type BadImages, badImagesChoices } from '../node/data/image-folder.ts';
 import { UserError } from '../node/errors.ts';
-import { loadData, type RunConfig, readRunConfig, specOf } from '../node/run.ts';
+import { assertOfModel, loadData, type RunConfig, readRunConfig, specOf } from '../node/run.ts';
 import { RunFolder } from '../node/run-folder.ts';
 import { type RunState, readRunState, trainRun } from '../node/train-run.ts';
 import { ADAPTER_HELP, openAdapter } from './device.ts';
@@ -252,6 +252,7 @@ function planResumed(name: string | undefined, options: TrainOptions): Plan {
     }
   }
   const state = readRunState(folder);
+  assertOfModel(state.file, state.metadata, config);
   const done = Number(state.metadata.epoch);
   const epochs = options.epochs ?? config.epochs;
   if (epochs < done)

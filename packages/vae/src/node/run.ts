@@ -153,8 +153,23 @@ export function readRun(path: string): StoredRun {
     throw new UserError(`${path}: the run has no weights yet: it stopped before its first checkpoint`);
   }
   const file = folder.file(runFiles.weights);
-  const { tensors: weights } = attempt(`${file}: broken`, () => decodeSafetensors(readFileSync(file)));
+  const { tensors: weights, metadata } = attempt(`${file}: broken`, () =>
+    decodeSafetensors(readFileSync(file)),
+  );
+  assertOfModel(file, metadata, config);
   return { folder, config, spec, weights };
+}
+
+/** Refuses a file that says that it is of another model: shapes may fit where the meaning does not. */
+export function assertOfModel(
+  file: string,
+  { model = '' }: Readonly<Record<string, string>>,
+  config: Pick<RunConfig, 'model'>,
+): void {
+  if (models.has(model) && model !== config.model)
+    throw new UserError(
+      `${file}: of '${model}', but ${runFiles.config} beside it says '${config.model}': one of them is of another run`,
+    );
 }
 
 /** Opens a run: builds its model and loads the weights. */
