@@ -107,7 +107,7 @@ interface Window {
 
 /** What changes from step to step, as it was before a window: values on the device, and the host's counts. */
 interface Snapshot {
-  readonly tensors: readonly Tensor[];
+  readonly tensors: Map<string, Tensor>;
   step: number;
   position: number;
 }
@@ -156,11 +156,7 @@ export class Trainer {
     const epoch = () => mul(this.#train.stepCount(), 1 / stepsPerEpoch);
     this.#context = { noise, epoch };
     this.#evaluation = new Evaluation(this.model, data.test, options.seed, epoch, device);
-    this.#snapshots = Array.from({ length: SNAPSHOTS }, () => ({
-      tensors: this.#changing.map((t) => keep(empty(t.shape, { dtype: t.dtype, device }))),
-      step: 0,
-      position: 0,
-    }));
+    this.#snapshots = Array.from({ length: SNAPSHOTS }, () => ({ tensors: new Map(), step: 0, position: 0 }));
     this.#trainingStep = capture((count: number) => this.#runTrainingStep(count), {
       device,
       onCompile: (done, total) => this.#onCompile?.(done, total),
@@ -313,10 +309,6 @@ export class Trainer {
     ]);
   }
 
-  get #changing(): Tensor[] {
-    return [...this.#state.values()];
-  }
-
   /**
    * Everything that `restore` needs to go on bit for bit.
    * @throws NotFiniteError if the last update has spoilt a parameter
@@ -335,7 +327,6 @@ export class Trainer {
     const refuse = (what: string) => {
       throw new Error(`the checkpoint does not fit this model and dataset: ${what}`);
     };
-    // Further clocks than these are of parameters that have not been stepped from the start.
     const known = new Map([...tensors].filter(([name]) => wanted.has(name)));
     const wrong = misfits(wanted, known);
     if (wrong) refuse(wrong);
@@ -343,23 +334,31 @@ export class Trainer {
     if (![step, epoch, position].every((n) => Number.isSafeInteger(n) && n! >= 0))
       refuse('the counts are missing');
     for (const [name, t] of wanted) writeTo(t, tensors.get(name)!.data as NumericArray);
+    // It may have further clocks, where some parameters are left out of the loss.
+    const names = new Set(this.optimizer.state().keys());
+    this.optimizer.loadState(
+      new Map([...tensors].filter(([name]) => names.has(name) || name.startsWith('clock.'))),
+    );
     [this.step, this.epoch, this.position] = [step!, epoch!, position!];
   }
 
   #takeSnapshot(): Snapshot {
     const snapshot = this.#snapshots[this.#windows++ % SNAPSHOTS]!;
-    this.#changing.forEach((t, i) => {
-      assign(snapshot.tensors[i]!, t);
-    });
+    for (const [name, t] of this.#state) {
+      const { shape, dtype, device } = t;
+      const copy = snapshot.tensors.get(name) ?? keep(empty(shape, { dtype, device }));
+      snapshot.tensors.set(name, copy);
+      assign(copy, t);
+    }
     snapshot.step = this.step;
     snapshot.position = this.position;
     return snapshot;
   }
 
   #goBack(snapshot: Snapshot): void {
-    this.#changing.forEach((t, i) => {
-      assign(t, snapshot.tensors[i]!);
-    });
+    // Clocks part at the first step, if some parameters are left out of the loss; before it they are one.
+    for (const [name, t] of this.#state)
+      assign(t, (snapshot.tensors.get(name) ?? snapshot.tensors.get('clock'))!);
     this.step = snapshot.step;
     this.position = snapshot.position;
   }
