@@ -1,4 +1,4 @@
-import type { Generator, Tensor } from '@tapegrad/tensor';
+import { Generator, referenceDevice, type Tensor } from '@tapegrad/tensor';
 import { decode } from 'fast-png';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -20,6 +20,7 @@ import {
 } from '../packages/vae/src/gallery/index.ts';
 import { principalAxes, project, symmetricEigen } from '../packages/vae/src/gallery/principal.ts';
 import { normalQuantile, normalShare } from '../packages/vae/src/gallery/quantile.ts';
+import { models, settingsOf } from '../packages/vae/src/models/index.ts';
 import { encodePng } from '../packages/vae/src/pictures/png.ts';
 import { close, numbers } from './helpers/close.ts';
 import { dataOf, Probe, probing } from './helpers/probe.ts';
@@ -177,6 +178,22 @@ test('latent grid: as many points as asked for, over the range', async () => {
   });
   assert.equal([...pixels], [0, 1, 0, 1, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0]);
   assert.equal(columnLabels, ['−1.0', '0.0', '1.0']);
+});
+
+test('latent grid: over [−1, 1] for vae-blog, over [−3, 3] for others, if nothing is said', async () => {
+  for (const [name, end] of [
+    ['vae-blog', '1.0'],
+    ['vae-mlp', '3.0'],
+  ] as const) {
+    const spec = models.get(name)!;
+    const shape = [1, 1, 2] as const;
+    const generator = new Generator(0, { device: referenceDevice });
+    const model = spec.build(shape, settingsOf(spec, { latent: 2, hidden: 4 }), generator);
+    const subject = new Subject(model, dataOf(shape, bytes, null), [0]);
+    const { columnLabels, caption } = await pictures['latent-grid'](subject);
+    assert.equal([columnLabels![0], columnLabels!.at(-1)], [`−${end}`, end]);
+    assert.match(caption, new RegExp(`from −${end} to ${end}`));
+  }
 });
 
 test('scatter: every image lies at the mean of its code, the held-out ones too', async () => {

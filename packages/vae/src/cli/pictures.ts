@@ -27,7 +27,7 @@ export function pictureCommands(): Command[] {
       indices,
     ),
     plane(picture('grid', 'decode a grid over two latent dimensions, the others 0', 'latent-grid'))
-      .option('--range <x>', 'from −x to x', real({ above: 0 }), 3)
+      .option('--range <x>', 'from −x to x (default: 3; of vae-blog: 1)', real({ above: 0 }))
       .option('--points <n>', 'steps along each dimension', whole(1), 11),
     plane(
       picture('manifold', 'two latent dimensions through the inverse distribution of the prior', 'manifold'),

@@ -51,6 +51,8 @@ export abstract class Autoencoder extends Module {
   readonly reduction: ModelOptions['reduction'];
   /** Names of the parts that `objective` reports. */
   abstract readonly figures: readonly string[];
+  /** How far the picture of the latent grid goes from 0, along each dimension. */
+  readonly gridRange: number = 3;
   /** Names and lengths of the counts that `objective` adds up over an epoch. */
   readonly tallies: Readonly<Record<string, number>> = {};
 

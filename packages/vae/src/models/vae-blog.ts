@@ -23,6 +23,8 @@ const GUARD = 1e-8;
  * parameters for MNIST. The post draws one ε for all dimensions of a sample; this draws one for each.
  */
 export class BlogVAE extends VariationalAutoencoder {
+  /** Means are those of a tanh, and the post's picture shows no others. */
+  override readonly gridRange = 1;
   readonly encoder: Sequential;
   readonly mean: Linear;
   readonly std: Linear;
