@@ -542,6 +542,39 @@ test('folder: decoded once; again when a file changed, or the cache is broken', 
   assert.is(decoded.length, 18, 'another time');
 });
 
+test('folder: a new cache file removes those of ours that nobody has used for 30 days', async () => {
+  rmSync(cache, { recursive: true, force: true });
+  const root = put('pruned', twenty);
+  await load(root);
+  const at = join(cache, 'tapegrad', 'data');
+  const used = readdirSync(at);
+  const daysAgo = (days: number) => Date.now() / 1000 - days * 24 * 3600;
+  const leave = (name: string, days: number, make = (path: string) => writeFileSync(path, 'something')) => {
+    make(join(at, name));
+    utimesSync(join(at, name), daysAgo(days), daysAgo(days));
+    return name;
+  };
+  const key = (digit: string) => `${digit.repeat(32)}.images`;
+  const stay = [
+    ...used,
+    leave(key('a'), 29),
+    leave(`${key('b')}.77.tmp`, 29),
+    leave('notes.images', 99),
+    leave(`${key('c')}.txt`, 99),
+    leave(key('d'), 99, (path) => mkdirSync(path)),
+  ];
+  leave(key('e'), 31);
+  leave(`${key('f')}.77.tmp`, 31);
+  for (const name of used) utimesSync(join(at, name), daysAgo(40), daysAgo(40));
+
+  await load(root); // uses its own, and writes none: all stay
+  assert.is(readdirSync(at).length, stay.length + 2);
+  await load(root, { imageSize: 5 });
+  const now = readdirSync(at);
+  assert.equal(now.filter((name) => stay.includes(name)).sort(), stay.sort());
+  assert.is(now.length, stay.length + 2, 'and the two new ones');
+});
+
 test('folder: without a cache where none can be written, with a note', async () => {
   const root = put('uncached', twenty);
   const blocked = join(folder, 'blocked');

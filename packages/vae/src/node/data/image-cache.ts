@@ -3,8 +3,11 @@ import {
   closeSync,
   fstatSync,
   fsyncSync,
+  futimesSync,
+  lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readSync,
   renameSync,
   rmSync,
@@ -40,11 +43,12 @@ export function imageCacheFile(key: unknown): string {
   return join(base, 'tapegrad', 'data', `${name}.images`);
 }
 
-/** What a cache file holds, or undefined where there is none, or none that is whole. */
+/** What a cache file holds, or undefined where there is none, or none that is whole. Its time says that it was used. */
 export function readImageCache(path: string): DecodedImages | undefined {
   let file: number | undefined;
   try {
     file = openSync(path, 'r');
+    touch(file);
     const { size } = fstatSync(file);
     const hash = createHash('sha256');
     const next = (length: number) => {
@@ -78,7 +82,10 @@ interface Header {
   readonly digest: string;
 }
 
-/** Writes a cache file under a temporary name and renames it. @throws what the system says when it cannot */
+/**
+ * Writes a cache file under a temporary name and renames it, and removes those that nobody has used for long.
+ * @throws what the system says when it cannot
+ */
 export function writeImageCache(path: string, { pixels, bad, digest }: DecodedImages): void {
   const temporary = `${path}.${process.pid}.tmp`;
   mkdirSync(dirname(path), { recursive: true });
@@ -107,4 +114,40 @@ export function writeImageCache(path: string, { pixels, bad, digest }: DecodedIm
     rmSync(temporary, { force: true });
     throw error;
   }
+  prune(dirname(path));
+}
+
+// --------------------------------------------------------------------------------------------------------- old files
+
+const UNUSED_DAYS = 30;
+/** Names of cache files, and of what a crash has left of one. */
+const OURS = /^[0-9a-f]{32}\.images(\.\d+\.tmp)?$/;
+
+/** What fails here is of no consequence: the cache may be one that can only be read, or somebody else was faster. */
+function quietly(fn: () => void): void {
+  try {
+    fn();
+  } catch {}
+}
+
+const touch = (file: number): void => quietly(() => futimesSync(file, new Date(), new Date()));
+
+function isOld(path: string): boolean {
+  const stat = lstatSync(path);
+  return stat.isFile() && stat.mtimeMs < Date.now() - UNUSED_DAYS * 24 * 3600 * 1000;
+}
+
+const prune = (folder: string): void =>
+  quietly(() => {
+    for (const name of readdirSync(folder))
+      if (OURS.test(name)) quietly(() => removeIfOld(join(folder, name)));
+  });
+
+/** Another process may begin to use it at this moment: where none finds it any more, its time is looked at once more. */
+function removeIfOld(path: string): void {
+  if (!isOld(path)) return;
+  const aside = `${path.replace(/\.\d+\.tmp$/, '')}.${process.pid}.tmp`;
+  renameSync(path, aside);
+  if (isOld(aside)) rmSync(aside);
+  else renameSync(aside, path);
 }
