@@ -76,6 +76,10 @@ const BAD: [args: string, message: RegExp][] = [
   ['vae --seed 0..99999', /100000 values; a sweep has 10000 runs at most/],
   ['vae --seed 0..99 --latent 1..200', /20000 runs \(100 of --seed x 200 of --latent\); a sweep has 10000/],
   ['vae --beta 1,2,1.0', /--beta '1,2,1\.0': 1 is there twice/],
+  ['vae --beta 1,2 --beta 3', /--beta is given twice: name all values at once, --beta 1,2,3$/],
+  ['vae --beta ,', /--beta ',': an empty value; give a list such as 0\.1,1,4/],
+  ['vae --beta 0..4', /--beta '0\.\.4': ranges are for whole numbers; give a list such as 0\.1,1,4/],
+  ['vae --latent 2..1e9', /'2\.\.1e9' is no range; one is written 0\.\.4/],
   ['vae --terms both,some', /--terms: 'some' is not one of both, reconstruction, kl/],
   ['vae --codes 1,2', /vae has no --codes/],
   ['vea --beta 1,2', /no model is named 'vea'; did you mean 'vae'\?/],
@@ -312,6 +316,10 @@ test('locks: those of another machine are taken over when nobody touches them', 
   await pause(150);
   assert.ok(statSync(path).mtimeMs > before);
   lock.release();
+});
+
+test('a folder without a name is refused', () => {
+  assert.throws(() => enterFolder('', config), /the sweep's folder has no name: name one with --out/);
 });
 
 test('a folder with another sweep, a run or a file is refused, saying what differs', () => {

@@ -72,7 +72,7 @@ export function sweepCommand(): Command {
     .option('--no-tensorboard', 'write no event files for TensorBoard')
     .option('--adapter <which>', ADAPTER_HELP);
   for (const [name, { help }] of Object.entries(sweepable))
-    command.option(`--${flagOf(name)} <values>`, help);
+    command.option(`--${flagOf(name)} <values>`, help, onlyOnce(`--${flagOf(name)}`));
   return command
     .addHelpText(
       'after',
@@ -84,6 +84,12 @@ Writes summary.json, summary.csv and compare.html, and logs/ and results/, besid
     )
     .action(sweep);
 }
+
+/** Of a flag that is there twice the last would count, and nobody would see that the others do not. */
+const onlyOnce = (flag: string) => (text: string, before?: string) => {
+  if (before === undefined) return text;
+  throw new UserError(`${flag} is given twice: name all values at once, ${flag} ${before},${text}`);
+};
 
 async function sweep(model: string, options: SweepOptions): Promise<void> {
   const spec = specOf(model);

@@ -31,6 +31,8 @@ export function parseValues(name: string, option: Option, text: string): (string
     const item = part.trim();
     if (item === '')
       throw new UserError(`${flag} '${text}': an empty value; give a list such as ${example(option)}`);
+    if (option.kind === 'real' && item.includes('..'))
+      throw new UserError(`${flag} '${text}': ranges are for whole numbers; give a list such as 0.1,1,4`);
     const range = option.kind === 'whole' ? /^(-?\d+)\.\.(-?\d+)$/.exec(item) : null;
     if (!range) {
       if (option.kind === 'whole' && item.includes('..'))

@@ -80,6 +80,7 @@ export function replaceFile(path: string, content: string): void {
 
 /** Makes the folder of a sweep, or enters it again; refuses one that holds another sweep, or something else. */
 export function enterFolder(folder: string, config: SweepConfig): void {
+  if (folder === '') throw new UserError("the sweep's folder has no name: name one with --out");
   const path = sweepFile(folder);
   if (existsSync(folder) && !statSync(folder).isDirectory())
     throw new UserError(`${folder}: cannot be the sweep's folder: it is a file; choose another with --out`);
