@@ -115,7 +115,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local
     //% for t in 0..TURNS
     //% for j in 0..TAPS
     //% if SUBGROUPS
-    let m${r}_${t * TAPS + j} = subgroupBroadcast(a${r / LANES}_${t * TAPS + j}, ${r % LANES}u);
+    let m${r}_${t * TAPS + j} = subgroupShuffle(a${r / LANES}_${t * TAPS + j}, ${r % LANES}u);
     //% else
     let m${r}_${t * TAPS + j} = a${r}_${t * TAPS + j};
     //% end

@@ -5,6 +5,7 @@ export const shaderNames = [
   'cast',
   'chain',
   'contraction',
+  'contraction_bands',
   'contraction_lanes',
   'contraction_matrix',
   'contraction_resident',

@@ -15,10 +15,12 @@ import { matmul } from '../packages/tensor/src/ops/matmul.ts';
 import type { Op } from '../packages/tensor/src/ops/op.ts';
 import {
   type ContractionVariant,
+  contractionsOf,
   contractionVariants,
   runsOn,
   withContractionVariant,
 } from '../packages/tensor/src/webgpu/contraction.ts';
+import { bandsOf } from '../packages/tensor/src/webgpu/contraction-bands.ts';
 import { expandTemplate } from '../packages/tensor/src/webgpu/template.ts';
 
 const gpu = await openDevice(process.env.TAPEGRAD_ADAPTER ?? 'auto');
@@ -139,30 +141,52 @@ function compute(device: Device, { op, shapes, attributes }: Case, map = (v: num
   return apply(op, inputs, attributes);
 }
 
+/** Holds what a variant computes against the reference device. */
+async function check(one: Case, variant: Partial<ContractionVariant>): Promise<void> {
+  const got = withContractionVariant(variant, () => compute(gpu, one));
+  const expected = compute(referenceDevice, one);
+  assert.equal(got.shape, expected.shape);
+  // Rounding errors of a sum are relative to the sum of magnitudes; those of a float32 sum of K terms grow as √K.
+  const magnitudes = await compute(referenceDevice, one, Math.abs).data();
+  const terms = sizeOf(one.shapes[0]);
+  const [x, y] = [await got.data(), await expected.data()];
+  for (let i = 0; i < y.length; i++) {
+    const error = Math.abs(x[i]! - y[i]!);
+    const allowed = 1e-6 * Math.sqrt(Math.min(terms, 1e4)) * magnitudes[i]!;
+    if (!(error <= allowed)) {
+      assert.unreachable(
+        `${one.name}: element ${i} of ${y.length} is ${x[i]}, not ${y[i]} (${error} > ${allowed})`,
+      );
+    }
+  }
+}
+
 for (const [name, variant] of forms) {
   const runnable = variant.shader === undefined || runsOn(adapter, variant as ContractionVariant);
   const suite = runnable ? test : test.skip;
   suite(`${name} on ${gpu.name}`, async () => {
-    for (const one of slow.has(name) ? fewer(cases) : cases) {
-      const got = withContractionVariant(variant, () => compute(gpu, one));
-      const expected = compute(referenceDevice, one);
-      assert.equal(got.shape, expected.shape);
-      // Rounding errors of a sum are relative to the sum of magnitudes; those of a float32 sum of K terms grow as √K.
-      const magnitudes = await compute(referenceDevice, one, Math.abs).data();
-      const terms = sizeOf(one.shapes[0]);
-      const [x, y] = [await got.data(), await expected.data()];
-      for (let i = 0; i < y.length; i++) {
-        const error = Math.abs(x[i]! - y[i]!);
-        const allowed = 1e-6 * Math.sqrt(Math.min(terms, 1e4)) * magnitudes[i]!;
-        if (!(error <= allowed)) {
-          assert.unreachable(
-            `${one.name}: element ${i} of ${y.length} is ${x[i]}, not ${y[i]} (${error} > ${allowed})`,
-          );
-        }
-      }
-    }
+    for (const one of slow.has(name) ? fewer(cases) : cases) await check(one, variant);
   });
 }
+
+// Images that fit a subgroup of 8: a row for each lane, two rows for each, several images, a stride that is no phase.
+const banded: Case[] = [
+  ...convolutions([3, 5, 14, 14], 6, [4, 4], { stride: [2, 2], padding: [1, 1] }),
+  ...convolutions([2, 1, 28, 28], 3, [4, 4], { stride: [2, 2], padding: [1, 1] }),
+  ...convolutions([5, 2, 4, 6], 9, [2, 2], { stride: [2, 2] }),
+  ...convolutions([3, 4, 8, 9], 5, [3, 4], { padding: [1, 2] }),
+];
+(runsOn(adapter, contractionVariants.bands) ? test : test.skip)('bands, and their choice', async () => {
+  const kernels = new Set<string>();
+  for (const one of banded) {
+    await check(one, contractionVariants.bands);
+    await check(one, {});
+    const { task } = contractionsOf(() => compute(gpu, one))[0]!;
+    if (bandsOf(task, adapter.subgroups!.min)) kernels.add(one.name);
+  }
+  const eight = adapter.subgroups!.min === 8;
+  assert.is(kernels.size, eight ? 8 : kernels.size, [...kernels].join('\n'));
+});
 
 test('the choice splits a long sum, and computes the same bytes again', async () => {
   const one = product([7000, 24], [7000, 40], 'A');
@@ -230,6 +254,13 @@ test('templates: arithmetic is that of whole numbers, with the usual precedence'
   assert.is(value('!yes || R == 1'), 'false');
 });
 
+test('templates: names for values, until the block ends', () => {
+  const source =
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the template's own syntax
+    '//% let n = N + 1\n//% for i in 0..2\n//% let n = n * 2 + i\n${n}\n//% end\n${n}';
+  assert.is(expandTemplate(source, { N: 4 }), '10\n11\n5');
+});
+
 test('templates: mistakes name their line', () => {
   const fails = (source: string, message: string) =>
     assert.throws(
@@ -239,7 +270,7 @@ test('templates: mistakes name their line', () => {
   fails('a\n//% for i in 0..M\n//% end', "template, line 2: unknown name 'M'");
   fails('//% for i in 0..N\nx', 'has no end');
   fails('x\n//% end', 'template, line 2: closes nothing');
-  fails('//% while N', 'neither for, if, else nor end');
+  fails('//% while N', 'neither for, let, if, else nor end');
   // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the template's own syntax
   fails('${N + (1}', "expected ')'");
   // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the template's own syntax

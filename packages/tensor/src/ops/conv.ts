@@ -1,7 +1,7 @@
 import { floatType } from '../dtype.ts';
 import { type Shape, show } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
-import { type Contraction, contract } from '../webgpu/contraction.ts';
+import { type Contraction, contract, makesPhasesInBands } from '../webgpu/contraction.ts';
 import type { Kernels } from '../webgpu/kernels.ts';
 import type { Op } from './op.ts';
 
@@ -169,59 +169,57 @@ const conv2dInputGradient: Op<ConvGradientAttributes> = {
     const [, , OH, OW] = y!.shape as [number, number, number, number];
     const phases = stride[0] * stride[1];
     const even = H % stride[0] === 0 && W % stride[1] === 0;
-    if (gpu.kind !== 'gpu' && phases > 1 && C * phases <= 8 && even && dilation[0] * dilation[1] === 1) {
-      mergedPhases(gpu, y!, w!, attributes, x);
-      return;
-    }
     const along = (r: number, d: 0 | 1) =>
       phase(r, [H, W][d]!, [KH, KW][d]!, stride[d], padding[d], dilation[d]);
     const all = ([0, 1] as const).map((d) =>
       Array.from({ length: Math.min(stride[d], [H, W][d]!) }, (_, r) => along(r, d)),
     ) as [Phase[], Phase[]];
-    const queue = (r0: number, r1: number, grid?: Contraction['grid']) => {
+    const taskOf = (r0: number, r1: number, grid?: Contraction['grid']): Contraction => {
       const [h, v] = [all[0][r0]!, all[1][r1]!];
-      contract(
-        gpu,
-        {
-          batch: grid ? phases : 1,
-          rows: C,
-          columns: [N, h.pixels, v.pixels],
-          sums: [O, h.taps, v.taps],
-          a: {
-            offset: h.firstTap * KW + v.firstTap,
-            batch: 0,
-            row: KH * KW,
-            sums: [C * KH * KW, h.tapStep * KW, v.tapStep],
-          },
-          b: {
-            offset: 0,
-            batch: 0,
-            d0: O * OH * OW,
-            i0: OH * OW,
-            h: { start: h.start, column: 1, sum: h.move, extent: OH, stride: OW },
-            w: { start: v.start, column: 1, sum: v.move, extent: OW, stride: 1 },
-          },
-          c: { offset: r0 * W + r1, batch: 0, row: H * W, columns: [C * H * W, stride[0] * W, stride[1]] },
-          padded: true,
-          ...(grid && { grid }),
+      return {
+        batch: grid ? phases : 1,
+        rows: C,
+        columns: [N, h.pixels, v.pixels],
+        sums: [O, h.taps, v.taps],
+        a: {
+          offset: h.firstTap * KW + v.firstTap,
+          batch: 0,
+          row: KH * KW,
+          sums: [C * KH * KW, h.tapStep * KW, v.tapStep],
         },
-        w!,
-        y!,
-        x,
-      );
+        b: {
+          offset: 0,
+          batch: 0,
+          d0: O * OH * OW,
+          i0: OH * OW,
+          h: { start: h.start, column: 1, sum: h.move, extent: OH, stride: OW },
+          w: { start: v.start, column: 1, sum: v.move, extent: OW, stride: 1 },
+        },
+        c: { offset: r0 * W + r1, batch: 0, row: H * W, columns: [C * H * W, stride[0] * W, stride[1]] },
+        padded: true,
+        ...(grid && { grid }),
+      };
     };
     // Phases of the same extents that follow from each other by additions are one launch.
     const [steps0, steps1] = [stepsOf(all[0]), stepsOf(all[1])];
-    if (phases > 1 && even && steps0 && steps1) {
-      queue(0, 0, {
-        counts: stride,
-        a: [steps0.firstTap * KW, steps1.firstTap],
-        starts: [steps0.start, steps1.start],
-        c: [W, 1],
-      });
-      return;
+    const together =
+      phases > 1 && even && steps0 && steps1
+        ? taskOf(0, 0, {
+            counts: stride,
+            a: [steps0.firstTap * KW, steps1.firstTap],
+            starts: [steps0.start, steps1.start],
+            c: [W, 1],
+          })
+        : undefined;
+    const few = phases > 1 && C * phases <= 8 && even && dilation[0] * dilation[1] === 1;
+    if (gpu.kind !== 'gpu' && few && !(together && makesPhasesInBands(gpu, together))) {
+      mergedPhases(gpu, y!, w!, attributes, x);
+    } else if (together) {
+      contract(gpu, together, w!, y!, x);
+    } else {
+      for (const r0 of all[0].keys())
+        for (const r1 of all[1].keys()) contract(gpu, taskOf(r0, r1), w!, y!, x);
     }
-    for (const r0 of all[0].keys()) for (const r1 of all[1].keys()) queue(r0, r1);
   },
 };
 

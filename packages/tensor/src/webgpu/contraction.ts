@@ -1,4 +1,5 @@
 import type { Tensor } from '../tensor.ts';
+import { bandsOf, runBands } from './contraction-bands.ts';
 import { addresses, fours, isProduct, product, storesVectors, vectorModes } from './contraction-layout.ts';
 import { canStay, runResident } from './contraction-resident.ts';
 import { forwards, slidesConstants, slidesOf } from './contraction-slides.ts';
@@ -61,7 +62,7 @@ export const constantCoordinate: Coordinate = { start: 0, column: 0, sum: 0, ext
 
 /** How a contraction runs. The choice is `chooseVariant`'s; tests and benchmarks name one. */
 export interface ContractionVariant {
-  readonly shader: 'naive' | 'lanes' | 'slides' | 'resident' | 'tiles';
+  readonly shader: 'naive' | 'lanes' | 'slides' | 'bands' | 'resident' | 'tiles';
   /** Rows of C in a workgroup's tile; with `tiles`, columns too. */
   readonly rows: 4 | 8 | 16 | 32 | 64 | 128;
   /** Whether lanes exchange what they load (lanes). */
@@ -103,6 +104,7 @@ export const contractionVariants = {
   slides8: { ...lanes(8, true), shader: 'slides' },
   slides16: { ...lanes(16, true), shader: 'slides' },
   slidesAlone4: { ...lanes(4, false), shader: 'slides' },
+  bands: { ...lanes(4, true), shader: 'bands' },
   resident: { ...lanes(4, true), shader: 'resident' },
   plain4: { ...lanes(4, true), plain: true },
   plainAlone4: { ...lanes(4, false), plain: true },
@@ -245,6 +247,13 @@ export function chooseVariant(
   return { ...variant, parts: splitInto(count, 64, sums, 512, splittable) };
 }
 
+/** Whether all phases of an input gradient are best made together, by `contraction_bands.wgsl`. */
+export function makesPhasesInBands(adapter: Adapter, task: Contraction): boolean {
+  const { bands } = contractionVariants;
+  if (adapter.kind !== 'lavapipe' || !task.grid || !runsOn(adapter, bands)) return false;
+  return bandsOf(task, lanesOf(adapter, bands)) !== undefined;
+}
+
 /** Parts to split sums into for `enough` workgroups, none shorter than `shortest`. */
 function splitInto(workgroups: number, enough: number, sums: number, shortest: number, splittable: boolean) {
   let parts = 1;
@@ -332,6 +341,7 @@ function runOwn(
   partSize: number,
 ): boolean {
   if (variant.shader === 'slides') return runSlides(gpu, task, tensors, variant, parts, partSize);
+  if (variant.shader === 'bands') return parts === 1 && runBands(gpu, task, tensors, lanesOf(gpu, variant));
   return (
     variant.shader === 'resident' && parts === 1 && runResident(gpu, task, tensors, lanesOf(gpu, variant))
   );

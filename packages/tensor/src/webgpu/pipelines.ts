@@ -111,7 +111,8 @@ export class PipelineCache {
         (_, i) => `alias In${i} = ${inputs[i] ?? 'f32'};`,
       ),
       ...constants.map(
-        ([name, value]) => `const ${name} = ${typeof value === 'number' ? `${value}u` : value};`,
+        ([name, value]) =>
+          `const ${name} = ${typeof value === 'number' ? `${value}${value < 0 ? 'i' : 'u'}` : value};`,
       ),
       this.#sources.get('prelude')!,
       body.replace(/^enable .*;$/gm, ''),

@@ -5,16 +5,17 @@ export type TemplateVariables = Readonly<Record<string, Value>>;
  * Expands a shader that unrolls loops over registers: WGSL cannot, and compilers keep arrays with computed indices in
  * memory. Lines that begin with `//%` steer, all others are WGSL, in which `${expression}` stands for its value:
  *
- *     //% for r in 0..ROWS        //% if CHECKED && r % 4 == 0        //% else        //% end
+ *     //% for r in 0..ROWS        //% let v = r / 4        //% if CHECKED && r % 4 == 0        //% else        //% end
  *
- * Expressions know the launch's constants, the loop variables, whole numbers, `( ) ! * / % + - < <= > >= == != && ||`.
+ * Expressions know the launch's constants, the loops' variables, what `let` names until the block ends, whole numbers, `( ) ! * / % + - < <= > >= == != && ||`.
  */
 export function expandTemplate(source: string, variables: TemplateVariables): string {
   const lines = source.split('\n');
   const out: string[] = [];
 
   /** Expands from line `at` to the `else` or `end` that closes the block, and returns that line's index. */
-  const block = (at: number, known: TemplateVariables, live: boolean): number => {
+  const block = (at: number, names: TemplateVariables, live: boolean): number => {
+    let known = names;
     for (; at < lines.length; at++) {
       const directive = /^\s*\/\/% *(.*?) *$/.exec(lines[at]!)?.[1];
       const fail = (why: string): never => {
@@ -32,6 +33,11 @@ export function expandTemplate(source: string, variables: TemplateVariables): st
         continue;
       }
       if (directive === 'end' || directive === 'else') return at;
+      const [, name, meaning] = /^let (\w+) = (.+)$/.exec(directive) ?? [];
+      if (name) {
+        if (live) known = { ...known, [name]: value(meaning!) };
+        continue;
+      }
       const [, variable, first, last] = /^for (\w+) in (.+)\.\.(.+)$/.exec(directive) ?? [];
       const condition = /^if (.+)$/.exec(directive)?.[1];
       let end: number;
@@ -43,7 +49,7 @@ export function expandTemplate(source: string, variables: TemplateVariables): st
         const holds = live && Boolean(value(condition));
         end = block(at + 1, known, holds);
         if (lines[end]?.includes('else')) end = block(end + 1, known, live && !holds);
-      } else return fail('neither for, if, else nor end');
+      } else return fail('neither for, let, if, else nor end');
       if (!lines[end]?.trim().endsWith('end')) fail('has no end');
       at = end;
     }

@@ -1,0 +1,132 @@
+enable subgroups;
+// The contraction of contraction_slides.wgsl for images that fit a subgroup: a lane has a band of the image, BAND rows of
+// C's and the OWN rows of B's that lie under them, and LINES lanes have all of it. What the window sees of the rows above
+// and below, the neighbouring lanes have: it comes by a shuffle, and past the image's edge it is padding. So each element
+// of B is loaded once, by vec4s where a band is a whole number of them (B_4), and nothing is checked.
+//
+// Window rows are counted from the lane's first, o = FIRST_H + ph * GRID_H + band * STEP_H + i1 * SUM_H, and columns as
+// p = FIRST_W + …; all of this is known to the template, which leaves out the multiplications by padding at the sides.
+//   PHASES_H, PHASES_W: the grid of an input gradient's stride phases, all of them in one workgroup
+//   A's TAPS elements for one row and one i0 are neighbours, in an order that A_FIRST, A_PH … tell
+//   UP, DOWN: rows needed of the neighbours      FUSED: as in contraction_lanes.wgsl
+// params.tiles.y is the number of images, params.tiles.z where A's elements begin.
+
+//% include contraction_tiled
+@group(0) @binding(1) var<storage, read_write> c: array<Out0>;
+@group(0) @binding(2) var<storage, read> a: array<vec4<In0>>;
+//% if B_4
+@group(0) @binding(3) var<storage, read> b: array<vec4<In1>>;
+//% else
+@group(0) @binding(3) var<storage, read> b: array<In1>;
+//% end
+
+fn store(at: i32, value: f32) {
+  //% if FUSED
+  c[at] = Out0(finish(value, u32(at)));
+  //% else
+  c[at] = Out0(value);
+  //% end
+}
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
+  let lane = i32(local);
+  let line = lane % i32(LINES);
+  let image = i32(id.x * IMAGES) + lane / i32(LINES);
+  let m_first = i32(id.y * ROWS);
+  let above = max(local, 1u) - 1u;
+  let below = min(local + 1u, LANES - 1u);
+
+  // Lanes past the end do the last image again and store nothing.
+  let own = min(image, params.tiles.y - 1);
+  let b_first = params.b.x + own * params.b.z + line * i32(OWN * WIDTH);
+  // The ROWS * TAPS elements of A as vec4s, dealt to the lanes one by one.
+  //% for v in 0..VECTORS
+  let four${v} = lane + ${v * LANES};
+  let a_at${v} = params.tiles.z + min(m_first + four${v} / ${TAPS / 4}, params.rows - 1) * params.a.z + four${v} % ${TAPS / 4} * 4;
+  //% end
+
+  //% for r in 0..ROWS
+  //% for s in 0..PHASES_H * PHASES_W * BAND * COLS
+  var sum${r}_${s} = 0.0;
+  //% end
+  //% end
+
+  for (var i0 = 0; i0 < params.sums.x; i0++) {
+    let b_at = b_first + i0 * params.b.w;
+    //% if B_4
+    //% for v in 0..OWN * WIDTH / 4
+    let band${v} = vec4f(b[u32(b_at) / 4u + ${v}u]);
+    //% end
+    //% end
+    //% for w in 0..OWN
+    //% for p in 0..WIDTH
+    //% if B_4
+    let x1_${w}_${p} = band${(w * WIDTH + p) / 4}[${(w * WIDTH + p) % 4}];
+    //% else
+    let x1_${w}_${p} = f32(b[b_at + ${w * WIDTH + p}]);
+    //% end
+    //% end
+    //% end
+    //% for w in OWN - UP..OWN
+    //% for p in 0..WIDTH
+    let x0_${w}_${p} = select(0.0, subgroupShuffle(x1_${w}_${p}, above), line > 0);
+    //% end
+    //% end
+    //% for w in 0..DOWN
+    //% for p in 0..WIDTH
+    let x2_${w}_${p} = select(0.0, subgroupShuffle(x1_${w}_${p}, below), line + 1 < i32(LINES));
+    //% end
+    //% end
+
+    let a_walk = i0 * params.a_sums.x;
+    //% for v in 0..VECTORS
+    let a${v} = vec4f(a[u32(a_at${v} + a_walk) / 4u]);
+    //% end
+    //% for r in 0..ROWS
+    //% for ph in 0..PHASES_H
+    //% for pw in 0..PHASES_W
+    //% for i1 in 0..TAPS_H
+    //% for i2 in 0..TAPS_W
+    //% let t = A_FIRST + ph * A_PH + pw * A_PW + i1 * A_I1 + i2 * A_I2
+    //% let e = (r * TAPS + t) / 4
+    let m${r}_${t} = subgroupShuffle(a${e / LANES}[${t % 4}], ${e % LANES}u);
+    //% for band in 0..BAND
+    //% let o = OWN + FIRST_H + ph * GRID_H + band * STEP_H + i1 * SUM_H
+    //% for q in 0..COLS
+    //% let p = FIRST_W + pw * GRID_W + q * STEP_W + i2 * SUM_W
+    //% if p >= 0 && p < WIDTH
+    sum${r}_${((ph * PHASES_W + pw) * BAND + band) * COLS + q} += m${r}_${t} * x${o / OWN}_${o % OWN}_${p};
+    //% end
+    //% end
+    //% end
+    //% end
+    //% end
+    //% end
+    //% end
+    //% end
+  }
+
+  if image >= params.tiles.y || lane >= i32(IMAGES * LINES) { return; }
+  let c_first = params.c.x + image * params.c_columns.x + line * i32(BAND) * params.c_columns.y;
+  // Row by row in a loop, the rows below moving up: each store written out takes the driver long to compile.
+  for (var r = m_first; r < min(m_first + i32(ROWS), params.rows); r++) {
+    let c_row = c_first + r * params.c.z;
+    //% for ph in 0..PHASES_H
+    //% for pw in 0..PHASES_W
+    //% for band in 0..BAND
+    //% let line = (ph * PHASES_W + pw) * BAND + band
+    let at${line} = c_row + ${ph} * params.hw_stride.z + ${pw} * params.hw_stride.w + ${band} * params.c_columns.y;
+    //% for q in 0..COLS
+    store(at${line} + ${q} * params.c_columns.z, sum0_${line * COLS + q});
+    //% end
+    //% end
+    //% end
+    //% end
+    //% for r in 1..ROWS
+    //% for s in 0..PHASES_H * PHASES_W * BAND * COLS
+    sum${r - 1}_${s} = sum${r}_${s};
+    //% end
+    //% end
+  }
+}
