@@ -85,9 +85,10 @@ test('run folder: create refuses a file, a path through a file, and a place wher
     /cannot be the run's folder: it is a file; choose another with --out/,
   );
   refused(
-    () => RunFolder.create(join(file, 'below')),
-    /below: cannot prepare the run's folder: a part of the path is a/,
+    () => RunFolder.assertFree(join(file, 'below', 'deep')),
+    /deep: cannot prepare the run's folder: .* is a file, not a folder/,
   );
+  refused(() => RunFolder.assertFree(''), /the run's folder has no name: name one with --out/);
   if (existsSync('/sys/kernel')) {
     // Refused for root too.
     refused(() => RunFolder.create('/sys/tapegrad'), /^\/sys\/tapegrad: cannot prepare the run's folder: /);

@@ -1,6 +1,8 @@
 import {
+  accessSync,
   appendFileSync,
   closeSync,
+  constants,
   existsSync,
   fsyncSync,
   mkdirSync,
@@ -54,11 +56,17 @@ export class RunFolder {
     this.#fresh = fresh;
   }
 
-  /** Refuses a path where `create` could not make a run's folder, touching nothing. */
+  /** Refuses a path where `create` could not make a run's folder, touching nothing: a training asks before it begins. */
   static assertFree(path: string, { force = false }: { force?: boolean } = {}): void {
+    if (path === '') throw new UserError("the run's folder has no name: name one with --out");
     if (existsSync(path) && !statSync(path).isDirectory()) {
       throw new UserError(`${path}: cannot be the run's folder: it is a file; choose another with --out`);
     }
+    let above = path; // or the folder itself, where it exists
+    while (!existsSync(above) && dirname(above) !== above) above = dirname(above);
+    const what = `${path}: cannot prepare the run's folder`;
+    attempt(what, () => accessSync(above, constants.W_OK));
+    if (!statSync(above).isDirectory()) throw new UserError(`${what}: ${above} is a file, not a folder`);
     const held = filesHeld(path);
     if (held.length > 0 && !force) {
       throw new UserError(
