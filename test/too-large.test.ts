@@ -7,7 +7,7 @@ import {
   settingsOf,
   type TrainingOptions,
 } from '../packages/vae/src/models/index.ts';
-import { tooLarge } from '../packages/vae/src/node/too-large.ts';
+import { inSize, tooLarge } from '../packages/vae/src/node/too-large.ts';
 
 /** An adapter with a limit; nothing runs on it. */
 const device = { ...referenceDevice, name: 'a small adapter', maxTensorBytes: 2 ** 27 };
@@ -57,6 +57,16 @@ for (const [what, name, chosen, bytes, advice, data] of CASES) {
     );
   });
 }
+
+test('too large: a run that there is can only go to another adapter', () => {
+  const spec = models.get('vae-mlp')!;
+  const config = settingsOf(spec, { hidden: 2_000_000 });
+  const data = { shape: [1, 28, 28], train: { count: 1 }, test: { count: 1 } } as const;
+  const error = inSize(new Error('some buffer'), { spec, config, data, isFixed: true }, device);
+  assert.match((error as Error).message, /takes 134 MB at most: choose another adapter$/);
+  const other = new Error('something else');
+  assert.is(inSize(other, { spec, config: settingsOf(spec), data }, device), other);
+});
 
 for (const name of models.keys()) {
   test(`too large: ${name} as it is fits, and a step on all images does not`, () => {

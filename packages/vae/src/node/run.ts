@@ -19,6 +19,7 @@ import type { ImageFolderOptions } from './data/image-folder.ts';
 import { attempt, UserError } from './errors.ts';
 import { RunFolder, runFiles } from './run-folder.ts';
 import { nearestName } from './suggest.ts';
+import { inSize } from './too-large.ts';
 
 /** Every option of a run, and what the run rests on. `config.json` holds those that its model takes. */
 export interface RunConfig extends ModelOptions, TrainingOptions, FolderOptions {
@@ -175,9 +176,19 @@ export function assertOfModel(
 /** Opens a run: builds its model and loads the weights. */
 export function openRun(run: string | StoredRun, device: Device): OpenRun {
   const { folder, config, spec, weights } = typeof run === 'string' ? readRun(run) : run;
-  const model = spec.build(config.imageShape, config, new Generator(config.seed, { device }));
+  const model = built(spec, config, device);
   loadWeights(model, weights, `${folder.file(runFiles.weights)}: weights of another architecture`);
   return { folder, config, spec, model };
+}
+
+function built(spec: ModelSpec, config: RunConfig, device: Device): Autoencoder {
+  const { imageShape, seed } = config;
+  try {
+    return spec.build(imageShape, config, new Generator(seed, { device }));
+  } catch (error) {
+    const data = { shape: imageShape, train: { count: 1 }, test: { count: 1 } };
+    throw inSize(error, { spec, config, data, isFixed: true }, device);
+  }
 }
 
 /** Writes weights into a model. Those that do not fit are a UserError that opens with `what`. */

@@ -1,13 +1,13 @@
 import { type Device, type DType, empty, full, Generator, slotsOf } from '@tapegrad/tensor';
 import { EVALUATION_BATCH } from '../evaluation.ts';
 import { TracingDevice } from '../interchange/trace.ts';
-import { evaluating, flagOf, type ModelOptions, type ModelSpec } from '../models/index.ts';
+import { evaluating, flagOf, type ModelOptions, type ModelSpec, OptionError } from '../models/index.ts';
 import { modelOptions, type TrainingOptions, trainingOptions } from '../models/options.ts';
 import type { TrainingData } from '../trainer.ts';
 import { DEFAULT_IMAGE_SIZE } from './data/image-folder.ts';
 import { UserError } from './errors.ts';
 
-/** What a training asks memory for. */
+/** What a training, or a model alone, asks memory for. */
 interface Training {
   readonly spec: ModelSpec;
   readonly config: ModelOptions & TrainingOptions;
@@ -17,6 +17,14 @@ interface Training {
     /** Only folders of images have one, and only of them the size can be chosen. */
     readonly normalization?: unknown;
   };
+  /** The options of a run that there is cannot be chosen any more. */
+  readonly isFixed?: boolean;
+}
+
+/** The error, or where a tensor is too large for the device, one that says so. */
+export function inSize(error: unknown, training: Training, device: Device): unknown {
+  if (error instanceof UserError || error instanceof OptionError) return error;
+  return tooLarge(training, device) ?? error;
 }
 
 /**
@@ -30,7 +38,8 @@ export function tooLarge(asked: Training, device: Device): UserError | undefined
   const limit = device.maxTensorBytes;
   const bytes = overflowOf(training, limit);
   if (!(bytes > 0)) return undefined;
-  const helping = reductionsOf(training).filter(
+  const reductions = training.isFixed ? [] : reductionsOf(training);
+  const helping = reductions.filter(
     ({ reduced }) => overflowOf({ ...training, ...reduced }, limit) <= WORTH_SAYING * bytes,
   );
   // What was asked to be large is to blame before what is as usual.

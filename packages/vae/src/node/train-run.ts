@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { decodeSafetensors, encodeSafetensors, type SafetensorsEntry } from '@tapegrad/nn';
 import { type Device, DeviceLostError, defaultDevice } from '@tapegrad/tensor';
 import { allPictures, drawPicture, pictures } from '../gallery/index.ts';
-import { type ModelSpec, type Nats, OptionError } from '../models/index.ts';
+import type { ModelSpec, Nats } from '../models/index.ts';
 import { averageOf, type Figures } from '../pass.ts';
 import { NotFiniteError, type StepFigures, Trainer } from '../trainer.ts';
 import type { Dataset } from './data/datasets.ts';
@@ -12,7 +12,7 @@ import { type RunConfig, storedConfig, writeWeights } from './run.ts';
 import { RunEvents } from './run-events.ts';
 import { type MetricsRecord, type RunFolder, runFiles } from './run-folder.ts';
 import { epochPicture, headingOf, subjectOf, writePicture, writePictures } from './run-pictures.ts';
-import { tooLarge } from './too-large.ts';
+import { inSize } from './too-large.ts';
 
 /** Whom a run tells how it goes: the progress bar, or the lines of `--json`. */
 export interface Listener {
@@ -108,9 +108,9 @@ export async function trainRun(request: RunRequest): Promise<boolean> {
 
 /** A trainer whose step is compiled: all that can fail before there is anything to keep. */
 async function prepared(request: RunRequest): Promise<Pick<Run, 'trainer' | 'config'>> {
-  const { spec, data, resume, listener } = request;
+  const { spec, data, resume, listener, device = defaultDevice() } = request;
   try {
-    const trainer = new Trainer(spec, data, { ...request.config, device: request.device });
+    const trainer = new Trainer(spec, data, { ...request.config, device });
     if (resume) attempt(resume.file, () => trainer.restore(resume.tensors, resume.metadata));
     const parameters = trainer.model.parameters().reduce((sum, { size }) => sum + size, 0);
     const config = { ...request.config, parameters };
@@ -120,7 +120,7 @@ async function prepared(request: RunRequest): Promise<Pick<Run, 'trainer' | 'con
   } catch (error) {
     if (error instanceof DeviceLostError)
       throw new UserError(`${error.message}; nothing was written: start again`, { cause: error });
-    throw inSize(error, request);
+    throw inSize(error, { ...request, isFixed: resume !== undefined }, device);
   }
 }
 
@@ -239,11 +239,5 @@ function explained(error: unknown, run: Run): unknown {
   if (error instanceof DeviceLostError || error instanceof UserError) {
     return new UserError(`${error.message}; ${resume}`, { cause: error });
   }
-  return inSize(error, run);
-}
-
-/** The error, or which options ask for too much memory where they do. */
-function inSize(error: unknown, { device = defaultDevice(), ...training }: RunRequest | Run): unknown {
-  if (error instanceof UserError || error instanceof OptionError) return error;
-  return tooLarge(training, device) ?? error;
+  return inSize(error, run, run.trainer.device);
 }
