@@ -6,7 +6,8 @@ enable subgroups;
 // turn takes TURNS rows of the summed window and TAPS elements of each; between them the columns read
 //     SPAN = (COLS - 1) * COLUMN + (TAPS - 1) * SUM + 1
 // elements of a row, which are loaded and checked once, not COLS * TAPS times: loads are what takes a software
-// adapter's time. As there, the lanes of a subgroup fetch A's block together and broadcast it.
+// adapter's time. As there, the lanes of a subgroup fetch A's block together and hand it round, by
+// shuffles: lavapipe makes one instruction of a shuffle, three of a broadcast.
 //   WHOLE: TAPS is all of i2, so that what lies in the row is known before the loop     FULL: COLS divides the row of C
 //   A_K4: A's elements of a turn are neighbours     CHECKED: B is padded     FUSED: as in contraction_lanes.wgsl
 
