@@ -6,8 +6,8 @@ import type { Kernels } from './kernels.ts';
 /** Rows that a block of B is fetched for at least, and workgroups that are worth fetching it more than once. */
 const LEAST_ROWS = 128;
 const ENOUGH_GROUPS = 16;
-/** Summed elements of a block: multiples of four vectors, and at most 2 KiB for each lane. */
-const DEPTHS = [128, 112, 96, 80, 64] as const;
+/** Summed elements of a block, at most 2 KiB for each lane. Few depths, since each is a kernel to compile. */
+const DEPTHS = [128, 112, 64] as const;
 
 /**
  * The depth by which a row costs least. A summed element costs lavapipe about 17 instructions (6 to fetch A's, 3 to hand
