@@ -15,6 +15,7 @@ import { matmul } from '../packages/tensor/src/ops/matmul.ts';
 import type { Op } from '../packages/tensor/src/ops/op.ts';
 import {
   type ContractionVariant,
+  chooseVariant,
   contractionsOf,
   contractionVariants,
   runsOn,
@@ -177,15 +178,17 @@ const banded: Case[] = [
   ...convolutions([3, 4, 8, 9], 5, [3, 4], { padding: [1, 2] }),
 ];
 (runsOn(adapter, contractionVariants.bands) ? test : test.skip)('bands, and their choice', async () => {
-  const kernels = new Set<string>();
+  const [possible, chosen] = [new Set<string>(), new Set<string>()];
   for (const one of banded) {
     await check(one, contractionVariants.bands);
     await check(one, {});
     const { task } = contractionsOf(() => compute(gpu, one))[0]!;
-    if (bandsOf(task, adapter.subgroups!.min)) kernels.add(one.name);
+    if (bandsOf(task, adapter.subgroups!.min)) possible.add(one.name);
+    if (chooseVariant(adapter, task, true).shader === 'bands') chosen.add(one.name);
   }
-  const eight = adapter.subgroups!.min === 8;
-  assert.is(kernels.size, eight ? 8 : kernels.size, [...kernels].join('\n'));
+  if (adapter.subgroups!.min === 8) assert.is(possible.size, 8, [...possible].join('\n'));
+  // The phases of a stride together, where they are not too small to compile a kernel for.
+  if (adapter.kind === 'lavapipe') assert.equal([...chosen], [banded[1]!.name]);
 });
 
 test('the choice splits a long sum, and computes the same bytes again', async () => {

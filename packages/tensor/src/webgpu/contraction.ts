@@ -217,16 +217,10 @@ export function chooseVariant(
     const tile = ([128, 64] as const).find((side) => rows >= side && count(side) >= 128) ?? 32;
     return { ...tiles(tile), parts: splitInto(count(tile), 256, sums, 256, splittable) };
   }
+  if (makesPhasesInBands(adapter, task)) return contractionVariants.bands;
   if (isTallProduct(task)) [rows, columns] = [columns, rows];
-  if (
-    adapter.kind !== 'gpu' &&
-    subgroups &&
-    !half &&
-    canStay(task) &&
-    rows >= 64 &&
-    columns >= 16 &&
-    sums >= 64
-  )
+  const many = rows >= 64 && columns >= 16 && sums >= 64;
+  if (adapter.kind !== 'gpu' && subgroups && !half && many && canStay(task))
     return contractionVariants.resident;
   // 32 rows are 5 % faster on lavapipe, and take more than twice as long to compile.
   const most = !subgroups ? 4 : adapter.kind === 'swiftshader' ? 8 : 16;
