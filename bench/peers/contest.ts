@@ -26,8 +26,8 @@ export interface PeerRow {
 
 /** Relative differences of the checked numbers: rounding in another order; and where ε is drawn by each on its own. */
 const TOLERANCE = { exact: 1e-3, drawn: 0.03 };
-/** Milliseconds that one sample of one contestant takes at least. */
-const SAMPLE = 60;
+/** Milliseconds that one sample of one contestant takes at least: it ends with a wait, which takes one or two of them. */
+const SAMPLE = 250;
 const ROUNDS = 7;
 
 /** Values of a fixed seed, normally distributed, the same for everybody. */
