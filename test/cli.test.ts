@@ -153,6 +153,7 @@ const BAD: [name: string, args: string[], message: RegExp][] = [
     /'--latent <n>' argument '0' is invalid. It has to be a whole number, 1 or more/,
   ],
   ['hidden 2.5', ['train', 'vae', '--hidden', '2.5'], /--hidden.*'2.5'.*whole number, 1 or more/],
+  ['levels 17', ['train', 'hvae', '--levels', '17'], /--levels.*'17'.*whole number, 1 to 16/],
   ['batch size 0', ['train', 'vae', '--batch-size', '0'], /--batch-size.*'0'.*whole number, 1 or more/],
   ['lr NaN', ['train', 'vae', '--lr', 'NaN'], /--lr.*'NaN'.*a finite number, above 0/],
   ['lr 0', ['train', 'vae', '--lr', '0'], /--lr.*'0'.*a finite number, above 0/],

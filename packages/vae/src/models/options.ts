@@ -6,6 +6,7 @@
 interface Whole {
   readonly kind: 'whole';
   readonly least: number;
+  readonly most?: number;
   readonly value: number;
   readonly help: string;
 }
@@ -84,7 +85,7 @@ export const modelOptions = {
     1,
     'uses a step (moving average) under which a code counts as dead and starts anew; 0: never',
   ),
-  levels: whole(1, 2, 'layers of latent variables'),
+  levels: { ...whole(1, 2, 'layers of latent variables'), most: 16 },
   samples: whole(1, 5, 'k, importance samples of an image'),
   pixelMean: real({}, 0.1307, 'subtracted from a pixel in [0, 1]; folders of images: 0.5'),
   pixelStd: real({ above: 0 }, 0.3081, 'and divided by; folders of images: 0.5'),
@@ -132,8 +133,9 @@ export function faultOf(option: Option, value: unknown): string | undefined {
     return option.choices.includes(value as string) ? undefined : `one of ${option.choices.join(', ')}`;
   }
   if (option.kind === 'whole') {
-    const fits = Number.isSafeInteger(value) && (value as number) >= option.least;
-    return fits ? undefined : `a whole number, ${option.least} or more`;
+    const { least, most = Number.MAX_SAFE_INTEGER } = option as Whole;
+    const fits = Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
+    return fits ? undefined : `a whole number, ${least} ${option.most === undefined ? 'or more' : `to ${most}`}`;
   }
   const { least, above, below } = option;
   const fits =
