@@ -133,9 +133,10 @@ export function faultOf(option: Option, value: unknown): string | undefined {
     return option.choices.includes(value as string) ? undefined : `one of ${option.choices.join(', ')}`;
   }
   if (option.kind === 'whole') {
-    const { least, most = Number.MAX_SAFE_INTEGER } = option as Whole;
+    const { least, most = Number.MAX_SAFE_INTEGER } = option;
     const fits = Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
-    return fits ? undefined : `a whole number, ${least} ${option.most === undefined ? 'or more' : `to ${most}`}`;
+    const bounds = option.most === undefined ? `${least} or more` : `${least} to ${most}`;
+    return fits ? undefined : `a whole number, ${bounds}`;
   }
   const { least, above, below } = option;
   const fits =
