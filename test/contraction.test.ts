@@ -188,7 +188,8 @@ const banded: Case[] = [
   }
   if (adapter.subgroups!.min === 8) assert.is(possible.size, 8, [...possible].join('\n'));
   // The phases of a stride together, where they are not too small to compile a kernel for.
-  if (adapter.kind === 'lavapipe') assert.equal([...chosen], [banded[1]!.name]);
+  if (adapter.kind === 'lavapipe' && adapter.subgroups!.min >= 8)
+    assert.equal([...chosen], [banded[1]!.name]);
 });
 
 test('the choice splits a long sum, and computes the same bytes again', async () => {
