@@ -63,7 +63,7 @@ export const constantCoordinate: Coordinate = { start: 0, column: 0, sum: 0, ext
 /** How a contraction runs. The choice is `chooseVariant`'s; tests and benchmarks name one. */
 export interface ContractionVariant {
   readonly shader: 'naive' | 'lanes' | 'slides' | 'bands' | 'resident' | 'tiles';
-  /** Rows of C in a workgroup's tile; with `tiles`, columns too. */
+  /** Rows of C in a workgroup's tile; with `tiles`, columns too. Bands and resident choose their own. */
   readonly rows: 4 | 8 | 16 | 32 | 64 | 128;
   /** Whether lanes exchange what they load (lanes). */
   readonly subgroups: boolean;
