@@ -84,12 +84,12 @@ function contraction(jax: Jax, task: Exclude<Task, TrainingTask>, wait: Wait): E
     async check() {
       return meanSquare(await wait(once().data()));
     },
+    // What is disposed of before it has begun is never computed: all results are kept until they are there.
     run: (times) =>
       timed(async () => {
-        for (let i = 1; i < times; i++) once().dispose();
-        const last = once();
-        await wait(last.blockUntilReady());
-        last.dispose();
+        const results = Array.from({ length: times }, once);
+        for (const result of results) await wait(result.blockUntilReady());
+        for (const result of results) result.dispose();
       }),
     dispose() {
       for (const input of inputs) input.dispose();
