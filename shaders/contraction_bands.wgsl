@@ -46,10 +46,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local
   let a_at${v} = params.tiles.z + min(m_first + four${v} / ${TAPS / 4}, params.rows - 1) * params.a.z + four${v} % ${TAPS / 4} * 4;
   //% end
 
-  //% for r in 0..ROWS
-  //% for s in 0..PHASES_H * PHASES_W * BAND * COLS
-  var sum${r}_${s} = 0.0;
-  //% end
+  // By row of A, phase, row of the band, column.
+  //% for s in 0..ROWS * PHASES_H * PHASES_W * BAND * COLS
+  var sum${s} = 0.0;
   //% end
 
   for (var i0 = 0; i0 < params.sums.x; i0++) {
@@ -96,7 +95,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local
     //% for q in 0..COLS
     //% let p = FIRST_W + pw * GRID_W + q * STEP_W + i2 * SUM_W
     //% if p >= 0 && p < WIDTH
-    sum${r}_${((ph * PHASES_W + pw) * BAND + band) * COLS + q} += m${r}_${t} * x${o / OWN}_${o % OWN}_${p};
+    sum${(((r * PHASES_H + ph) * PHASES_W + pw) * BAND + band) * COLS + q} += m${r}_${t} * x${o / OWN}_${o % OWN}_${p};
     //% end
     //% end
     //% end
@@ -109,24 +108,20 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local
 
   if image >= params.tiles.y || lane >= i32(IMAGES * LINES) { return; }
   let c_first = params.c.x + image * params.c_columns.x + line * i32(BAND) * params.c_columns.y;
-  // Row by row in a loop, the rows below moving up: each store written out takes the driver long to compile.
-  for (var r = m_first; r < min(m_first + i32(ROWS), params.rows); r++) {
-    let c_row = c_first + r * params.c.z;
-    //% for ph in 0..PHASES_H
-    //% for pw in 0..PHASES_W
+  // Phase by phase in a loop, the sums behind moving up: each store written out takes the driver long to compile.
+  let lines = min(i32(ROWS), params.rows - m_first) * i32(PHASES_H * PHASES_W);
+  for (var at_line = 0; at_line < lines; at_line++) {
+    let r = m_first + at_line / i32(PHASES_H * PHASES_W);
+    let ph = at_line / i32(PHASES_W) % i32(PHASES_H);
+    let pw = at_line % i32(PHASES_W);
+    let at = c_first + r * params.c.z + ph * params.hw_stride.z + pw * params.hw_stride.w;
     //% for band in 0..BAND
-    //% let line = (ph * PHASES_W + pw) * BAND + band
-    let at${line} = c_row + ${ph} * params.hw_stride.z + ${pw} * params.hw_stride.w + ${band} * params.c_columns.y;
     //% for q in 0..COLS
-    store(at${line} + ${q} * params.c_columns.z, sum0_${line * COLS + q});
+    store(at + ${band} * params.c_columns.y + ${q} * params.c_columns.z, sum${band * COLS + q});
     //% end
     //% end
-    //% end
-    //% end
-    //% for r in 1..ROWS
-    //% for s in 0..PHASES_H * PHASES_W * BAND * COLS
-    sum${r - 1}_${s} = sum${r}_${s};
-    //% end
+    //% for s in BAND * COLS..ROWS * PHASES_H * PHASES_W * BAND * COLS
+    sum${s - BAND * COLS} = sum${s};
     //% end
   }
 }
