@@ -11,22 +11,10 @@ enable subgroups;
 //   UP, DOWN: rows needed of the neighbours      FUSED: as in contraction_lanes.wgsl
 // params.tiles.y is the number of images, params.tiles.z where A's elements begin.
 
+//% let VECTORS_A = 1
+//% let VECTORS_B = B_4
+//% let VECTORS_C = 0
 //% include contraction_tiled
-@group(0) @binding(1) var<storage, read_write> c: array<Out0>;
-@group(0) @binding(2) var<storage, read> a: array<vec4<In0>>;
-//% if B_4
-@group(0) @binding(3) var<storage, read> b: array<vec4<In1>>;
-//% else
-@group(0) @binding(3) var<storage, read> b: array<In1>;
-//% end
-
-fn store(at: i32, value: f32) {
-  //% if FUSED
-  c[at] = Out0(finish(value, u32(at)));
-  //% else
-  c[at] = Out0(value);
-  //% end
-}
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {

@@ -15,32 +15,10 @@ enable subgroups;
 //   FUSED: what is stored goes through finish(), which the host appends
 // The lines with //% are expanded by packages/tensor/src/webgpu/template.ts: sums in an array would live in memory.
 
+//% let VECTORS_A = A_K4 || A_M4
+//% let VECTORS_B = B_K4 || B_N4
+//% let VECTORS_C = C_N4
 //% include contraction_tiled
-//% if C_N4
-@group(0) @binding(1) var<storage, read_write> c: array<vec4<Out0>>;
-//% else
-@group(0) @binding(1) var<storage, read_write> c: array<Out0>;
-//% end
-//% if A_K4 || A_M4
-@group(0) @binding(2) var<storage, read> a: array<vec4<In0>>;
-//% else
-@group(0) @binding(2) var<storage, read> a: array<In0>;
-//% end
-//% if B_K4 || B_N4
-@group(0) @binding(3) var<storage, read> b: array<vec4<In1>>;
-//% else
-@group(0) @binding(3) var<storage, read> b: array<In1>;
-//% end
-
-//% if !C_N4
-fn store(at: i32, value: f32) {
-  //% if FUSED
-  c[at] = Out0(finish(value, u32(at)));
-  //% else
-  c[at] = Out0(value);
-  //% end
-}
-//% end
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {

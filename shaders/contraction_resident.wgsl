@@ -11,30 +11,14 @@ enable subgroups;
 //   TAIL: K is no multiple of DEPTH
 // params.parts.y is the number of rows in a slice, params.tiles.y that of slices.
 
+//% let VECTORS_A = A_K4
+//% let VECTORS_B = B_K4 || B_N4
+//% let VECTORS_C = C_N4
 //% include contraction_tiled
-//% if C_N4
-@group(0) @binding(1) var<storage, read_write> c: array<vec4<Out0>>;
-//% else
-@group(0) @binding(1) var<storage, read_write> c: array<Out0>;
-//% end
-//% if A_K4
-@group(0) @binding(2) var<storage, read> a: array<vec4<In0>>;
-//% else
-@group(0) @binding(2) var<storage, read> a: array<In0>;
-//% end
-//% if B_K4 || B_N4
-@group(0) @binding(3) var<storage, read> b: array<vec4<In1>>;
-//% else
-@group(0) @binding(3) var<storage, read> b: array<In1>;
-//% end
 
 //% if !C_N4
-fn store(at: i32, value: f32, last: bool) {
-  //% if FUSED
-  if last { c[at] = finish(value, u32(at)); } else { c[at] = value; }
-  //% else
-  c[at] = value;
-  //% end
+fn put(at: i32, value: f32, last: bool) {
+  if last { store(at, value); } else { c[at] = value; }
 }
 //% end
 
@@ -128,9 +112,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
         // Without this the driver moves the sums that are stored later behind the first store, and all products with them
         // from registers to memory: K is never negative.
         let whole = vec4f(select(sum.x, sum.y + sum.z + sum.w, K < 0), sum.yzw);
-        store(c_row + c_at0, whole.x, last);
+        put(c_row + c_at0, whole.x, last);
         //% for q in 1..4
-        if n_first + ${q} < params.columns { store(c_row + c_at${q}, whole[${q}], last); }
+        if n_first + ${q} < params.columns { put(c_row + c_at${q}, whole[${q}], last); }
         //% end
         //% end
       }

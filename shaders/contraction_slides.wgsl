@@ -11,22 +11,10 @@ enable subgroups;
 //   WHOLE: TAPS is all of i2, so that what lies in the row is known before the loop     FULL: COLS divides the row of C
 //   A_K4: A's elements of a turn are neighbours     CHECKED: B is padded     FUSED: as in contraction_lanes.wgsl
 
+//% let VECTORS_A = A_K4
+//% let VECTORS_B = 0
+//% let VECTORS_C = 0
 //% include contraction_tiled
-@group(0) @binding(1) var<storage, read_write> c: array<Out0>;
-//% if A_K4
-@group(0) @binding(2) var<storage, read> a: array<vec4<In0>>;
-//% else
-@group(0) @binding(2) var<storage, read> a: array<In0>;
-//% end
-@group(0) @binding(3) var<storage, read> b: array<In1>;
-
-fn store(at: i32, value: f32) {
-  //% if FUSED
-  c[at] = Out0(finish(value, u32(at)));
-  //% else
-  c[at] = Out0(value);
-  //% end
-}
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {

@@ -1,5 +1,6 @@
-// What the contractions in tiles share (lanes, slides, tiles): the uniforms, and where things begin. Included by name; the
-// host constants are those of the shader that includes it.
+// What the contractions in tiles share (lanes, slides, bands, resident, tiles): the uniforms and buffers, and where things
+// begin. Included by name; the host constants are those of the shader that includes it, and it says by VECTORS_A, VECTORS_B,
+// VECTORS_C which buffers are read or written by vec4s.
 
 struct Params {
   rows: i32,
@@ -21,6 +22,31 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
+//% if VECTORS_C
+@group(0) @binding(1) var<storage, read_write> c: array<vec4<Out0>>;
+//% else
+@group(0) @binding(1) var<storage, read_write> c: array<Out0>;
+//% end
+//% if VECTORS_A
+@group(0) @binding(2) var<storage, read> a: array<vec4<In0>>;
+//% else
+@group(0) @binding(2) var<storage, read> a: array<In0>;
+//% end
+//% if VECTORS_B
+@group(0) @binding(3) var<storage, read> b: array<vec4<In1>>;
+//% else
+@group(0) @binding(3) var<storage, read> b: array<In1>;
+//% end
+
+//% if !VECTORS_C
+fn store(at: i32, value: f32) {
+  //% if FUSED
+  c[at] = Out0(finish(value, u32(at)));
+  //% else
+  c[at] = Out0(value);
+  //% end
+}
+//% end
 
 // Where row m begins in C. With PHASES its lowest digits count the stride phases of a convolution's image.
 fn row_offset(m: i32) -> i32 {

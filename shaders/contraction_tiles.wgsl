@@ -6,10 +6,10 @@
 // CHECKED: B is padded.  FUSED: what is stored goes through finish(), which the host appends.
 // The lines with //% are expanded by packages/tensor/src/webgpu/template.ts.
 
+//% let VECTORS_A = 0
+//% let VECTORS_B = 0
+//% let VECTORS_C = 0
 //% include contraction_tiled
-@group(0) @binding(1) var<storage, read_write> c: array<Out0>;
-@group(0) @binding(2) var<storage, read> a: array<In0>;
-@group(0) @binding(3) var<storage, read> b: array<In1>;
 
 const THREADS = 256u;
 // One more than a row, so that threads that write a column do not meet in one memory bank.
@@ -19,14 +19,6 @@ var<workgroup> a_tile: array<f32, DEPTH * PITCH>;
 var<workgroup> b_tile: array<f32, DEPTH * PITCH>;
 // What each k adds to A's and to B's address, to h and to w.
 var<workgroup> walk: array<vec4i, DEPTH>;
-
-fn store(at: i32, value: f32) {
-  //% if FUSED
-  c[at] = Out0(finish(value, u32(at)));
-  //% else
-  c[at] = Out0(value);
-  //% end
-}
 
 fn column_digits(n: i32) -> vec3i {
   let n01 = n / params.columns2;

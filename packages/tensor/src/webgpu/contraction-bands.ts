@@ -67,7 +67,7 @@ export function bandsOf(task: Contraction, lanes: number): Bands | undefined {
 }
 
 /** Rows of A that a workgroup takes: as many as the sums that a lane keeps allow. */
-export function bandRows(rows: number, { sums }: Bands): number {
+function bandRows(rows: number, { sums }: Bands): number {
   const most = Math.floor(MOST_SUMS / sums);
   return [32, 16, 8, 4, 2, 1].find((tile) => tile <= most && tile < 2 * rows) ?? 1;
 }

@@ -7,7 +7,8 @@ export type TemplateVariables = Readonly<Record<string, Value>>;
  *
  *     //% for r in 0..ROWS        //% let v = r / 4        //% if CHECKED && r % 4 == 0        //% else        //% end
  *
- * Expressions know the launch's constants, the loops' variables, what `let` names until the block ends, whole numbers, `( ) ! * / % + - < <= > >= == != && ||`.
+ * Expressions know the launch's constants, the loops' variables, what `let` names until the block ends, whole numbers,
+ * `( ) ! * / % + - < <= > >= == != && ||`.
  */
 export function expandTemplate(source: string, variables: TemplateVariables): string {
   const lines = source.split('\n');

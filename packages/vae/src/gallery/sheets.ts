@@ -58,7 +58,10 @@ export interface PlaneOptions {
   readonly points?: number;
 }
 
-/** Two latent dimensions over [−range, range], the model's if not given, the others 0. The first runs from left to right, the second upwards. */
+/**
+ * Two latent dimensions over [−range, range], the model's if not given, the others 0. The first runs from left to right,
+ * the second upwards.
+ */
 export async function latentGrid(
   subject: Subject,
   { range = subject.model.gridRange, points = 11, dimensions }: PlaneOptions & { range?: number } = {},
