@@ -92,11 +92,11 @@ export interface OpenRun {
 const options = { ...modelOptions, ...trainingOptions };
 type OptionName = keyof typeof options;
 
-/** The part of a configuration that `config.json` holds: a model's own options, not those of the others. */
+/** The part of a configuration that `config.json` holds: a model's own options, not those of the others, nor of other data. */
 export function storedConfig(config: RunConfig, { defaults }: ModelSpec): Partial<RunConfig> {
-  return Object.fromEntries(
-    Object.entries(config).filter(([name]) => !(name in options) || name in defaults),
-  );
+  const isStored = ([name, value]: [string, unknown]) =>
+    value !== undefined && (!(name in options) || name in defaults);
+  return Object.fromEntries(Object.entries(config).filter(isStored));
 }
 
 export function readRunConfig(folder: RunFolder): { config: RunConfig; spec: ModelSpec } {

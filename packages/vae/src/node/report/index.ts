@@ -179,7 +179,7 @@ export function optionRows(config: RunConfig, spec: ModelSpec): [string, string]
   } = storedConfig(config, spec);
   const rows = Object.entries({ model, data, ...options }).map(([name, value]): [string, string] => [
     flagOf(name),
-    value === null || value === undefined ? 'all' : String(value),
+    value === null ? 'all' : String(value),
   ]);
   const named = Object.entries(versions ?? {}).map(([name, version]) => `${name} ${version}`);
   return [
