@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { openDevice } from '@tapegrad/tensor/node';
-import { UserError } from '@tapegrad/vae/node';
+import { openDevice } from '@tapegrad/node';
+import { UserError } from 'tapegrad/node';
 import { compare, describeComparison } from './compare.ts';
 import { HELP, parseOptions } from './options.ts';
 import { pageOf } from './page.ts';

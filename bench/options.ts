@@ -1,7 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { UserError } from '@tapegrad/vae/node';
+import { UserError } from 'tapegrad/node';
 import { type Effort, QUICK, THOROUGH } from './timing.ts';
 
 export const HELP = `Usage: npm run bench -- [FILTER…] [options]

@@ -1,5 +1,5 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { UserError } from '@tapegrad/vae/node';
+import { UserError } from 'tapegrad/node';
 import type { KernelRow, Skipped } from './kernels/measure.ts';
 import type { PeerRow } from './peers/contest.ts';
 import type { Roofs } from './roofline.ts';

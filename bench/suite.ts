@@ -1,8 +1,8 @@
 import { availableParallelism, cpus } from 'node:os';
+import { type FoundAdapter, openDevice } from '@tapegrad/node';
 import { setDefaultDevice, type WebGPUDevice } from '@tapegrad/tensor';
-import { type FoundAdapter, openDevice } from '@tapegrad/tensor/node';
 import { type ModelSpec, models } from '@tapegrad/vae';
-import { UserError } from '@tapegrad/vae/node';
+import { UserError } from 'tapegrad/node';
 import type { KernelCase } from './kernels/case.ts';
 import { convolutions, products, yardstick } from './kernels/contractions.ts';
 import { layerCases } from './kernels/layers.ts';

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { openDevice, writeTuned } from '@tapegrad/node';
 import {
   apply,
   contractionsOf,
@@ -12,8 +13,7 @@ import {
   tuneContractions,
   zeros,
 } from '@tapegrad/tensor';
-import { openDevice, writeTuned } from '@tapegrad/tensor/node';
-import { UserError } from '@tapegrad/vae/node';
+import { UserError } from 'tapegrad/node';
 
 const HELP = `npm run bench -- tune [options]
 

@@ -1,6 +1,6 @@
 import { requiresGrad } from '@tapegrad/autograd';
+import { openDevice } from '@tapegrad/node';
 import { setDefaultDevice, tensor } from '@tapegrad/tensor';
-import { openDevice } from '@tapegrad/tensor/node';
 
 setDefaultDevice(await openDevice());
 // biome-ignore format: reads like a matrix

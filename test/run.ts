@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
-import { diagnose } from '@tapegrad/tensor/node';
+import { diagnose } from '@tapegrad/node';
 
 /*
  * `npm test`: type check, lint, and every suite in a process of its own; suites that run kernels once for each adapter.
@@ -13,41 +13,29 @@ import { diagnose } from '@tapegrad/tensor/node';
  */
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-/** Suites that use no kernels, or that choose adapters themselves: once is enough. */
-const adapterless = [
-  'adapters',
-  'autograd',
-  'compare',
-  'data',
-  'gallery',
-  'image-folder',
-  'imports',
-  'matrix',
-  'onnx',
-  'pictures',
-  'report',
-  'run-folder',
-  'safetensors',
-  'template',
-];
-/** Suites that train: long, and of kernels that have suites of their own, so they run on the fastest adapter only. */
-const once = [
-  'bench',
-  'cli',
-  'image-training',
-  'import',
-  'interchange',
-  'latent-hierarchy',
-  'models-contractive',
-  'models-corruption',
-  'models-family',
-  'models-vq-vae',
-  'objectives',
-  'readme',
-  'sweep',
-  'tensorboard',
-  'trainer',
-];
+/**
+ * How a suite wants to be run; it says so in its first line. Those that use no kernels, or that choose adapters themselves,
+ * run once; so do those that train, since they are long and their kernels have suites of their own.
+ */
+const schedules = ['without an adapter', 'on the fastest adapter', 'on every adapter'] as const;
+type Schedule = (typeof schedules)[number];
+
+/** `name` is the path below `test/`, without its ending. */
+interface Suite {
+  readonly name: string;
+  readonly schedule: Schedule;
+}
+
+function readSuite(name: string): Suite {
+  const [first = ''] = readFileSync(join(root, 'test', `${name}.test.ts`), 'utf8').split(/\r?\n/, 1);
+  const schedule = schedules.find((known) => first === `/* Runs ${known}. */`);
+  if (!schedule) {
+    throw new Error(
+      `test/${name}.test.ts: the first line has to be one of ${schedules.map((known) => `/* Runs ${known}. */`).join(', ')}`,
+    );
+  }
+  return { name, schedule };
+}
 
 interface Result {
   passed: number;
@@ -98,7 +86,7 @@ async function suite({ name, adapter }: Task): Promise<Result> {
   const count = (what: string) => Number(new RegExp(`${what}: +(\\d+)`).exec(output)?.[1] ?? 0);
   const [total, passed, skipped] = [count('Total'), count('Passed'), count('Skipped')];
   const missing = total - passed;
-  const failed = missing === 0 && (code !== 0 || total === 0) ? 1 : missing;
+  const failed = missing === 0 && (code !== 0 || total + skipped === 0) ? 1 : missing;
   const notes = output.split('\n').filter((line) => line.startsWith('SKIPPED'));
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   const what = `${failed > 0 ? 'FAILED' : 'ok'}: ${name}${adapter ? ` on ${adapter}` : ''}`;
@@ -132,10 +120,12 @@ const filter = new RegExp(
   args.filter((arg, i) => arg !== '--adapter' && args[i - 1] !== '--adapter')[0] ?? '.',
 );
 const adapters = chosen.length > 0 ? chosen : await adaptersHere();
-const all = readdirSync(join(root, 'test'))
+const suites = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.test.ts'))
-  .map((file) => file.replace('.test.ts', ''))
-  .filter((name) => filter.test(name));
+  .map((file) => file.replaceAll('\\', '/').replace('.test.ts', ''))
+  .filter((name) => filter.test(name))
+  .sort()
+  .map(readSuite);
 
 const results: Result[] = [];
 if (args.length === 0 || chosen.length > 0) {
@@ -150,12 +140,16 @@ if (args.length === 0 || chosen.length > 0) {
     ]),
   );
 }
-const onKernels = all.filter((name) => !adapterless.includes(name));
 const tasks: Task[] = [
   ...adapters.flatMap((adapter, i) =>
-    onKernels.filter((name) => i === 0 || !once.includes(name)).map((name) => ({ name, adapter })),
+    suites
+      .filter(
+        ({ schedule }) =>
+          schedule === 'on every adapter' || (i === 0 && schedule === 'on the fastest adapter'),
+      )
+      .map(({ name }) => ({ name, adapter })),
   ),
-  ...all.filter((name) => adapterless.includes(name)).map((name) => ({ name })),
+  ...suites.filter(({ schedule }) => schedule === 'without an adapter').map(({ name }) => ({ name })),
 ];
 results.push(...(await inParallel(tasks)));
 if (adapters.length === 0) {

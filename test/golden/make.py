@@ -1,4 +1,4 @@
-"""Makes conv.safetensors and models.safetensors, what PyTorch computes for the cases of test/golden.test.ts:
+"""Makes conv.safetensors and models.safetensors, what PyTorch computes for the cases of test/vae/golden.test.ts:
 
     /usr/bin/python3 -B test/golden/make.py
 

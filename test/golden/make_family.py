@@ -1,4 +1,4 @@
-"""Makes family.json, what PyTorch computes for the cases of test/models-family.test.ts:
+"""Makes family.json, what PyTorch computes for the cases of test/vae/models-family.test.ts:
 
     /usr/bin/python3 -B test/golden/make_family.py
 

@@ -1,6 +1,6 @@
 """The models as PyTorch has them, and safetensors files read and written without the package of that name.
 
-As a command, the other side of test/interchange.test.ts:
+As a command, the other side of test/interchange/interchange.test.ts:
     torch_models.py new MODEL SEED WEIGHTS             writes weights as torch.nn initializes them
     torch_models.py run MODEL WEIGHTS IMAGES RESULTS   loads weights by their names, all of them and no others, and writes
                                                        the codes' "mean" and the "reconstruction" of "images" (bytes)

@@ -1,3 +1,4 @@
+import { openDevice } from '@tapegrad/node';
 import {
   type Device,
   type DType,
@@ -8,7 +9,6 @@ import {
   type Tensor,
   tensor,
 } from '@tapegrad/tensor';
-import { openDevice } from '@tapegrad/tensor/node';
 import { close, numbers, type Tolerance } from './close.ts';
 
 export { close, numbers, type Tolerance };

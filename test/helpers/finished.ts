@@ -1,5 +1,11 @@
 import { join } from 'node:path';
 import { Generator, referenceDevice } from '@tapegrad/tensor';
+import { encodePng } from '../../packages/plot/src/png.ts';
+import { createRaster } from '../../packages/plot/src/raster.ts';
+import type { Dataset } from '../../packages/tapegrad/src/data/datasets.ts';
+import { type RunConfig, storedConfig, writeWeights } from '../../packages/tapegrad/src/run/run.ts';
+import { RunFolder } from '../../packages/tapegrad/src/run/run-folder.ts';
+import { epochPicture } from '../../packages/tapegrad/src/run/run-pictures.ts';
 import {
   type Autoencoder,
   type ModelOptions,
@@ -7,12 +13,6 @@ import {
   settingsOf,
   type TrainingOptions,
 } from '../../packages/vae/src/models/index.ts';
-import type { Dataset } from '../../packages/vae/src/node/data/datasets.ts';
-import { type RunConfig, storedConfig, writeWeights } from '../../packages/vae/src/node/run.ts';
-import { RunFolder } from '../../packages/vae/src/node/run-folder.ts';
-import { epochPicture } from '../../packages/vae/src/node/run-pictures.ts';
-import { encodePng } from '../../packages/vae/src/pictures/png.ts';
-import { createRaster } from '../../packages/vae/src/pictures/raster.ts';
 
 /** What a run of two epochs has noted: a loss that falls from `loss`, with a step that is no number. */
 export const recordsOf = (loss: number, epochs = 2) =>

@@ -1,7 +1,7 @@
 import { decode } from 'fast-png';
 import { type DefaultTreeAdapterTypes, parse } from 'parse5';
 import * as assert from 'uvu/assert';
-import type { PageData } from '../../packages/vae/src/node/report/client/types.ts';
+import type { PageData } from '../../packages/tapegrad/src/report/client/types.ts';
 
 type Node = DefaultTreeAdapterTypes.ChildNode;
 export type Element = DefaultTreeAdapterTypes.Element;

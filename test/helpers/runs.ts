@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Dataset, loadDataset } from '../../packages/vae/src/node/data/datasets.ts';
+import { type Dataset, loadDataset } from '../../packages/tapegrad/src/data/datasets.ts';
 
 /** A folder of this process's own, gone when it ends. */
 export function temporaryFolder(): string {
@@ -50,7 +50,7 @@ export interface Ended {
   readonly announced: boolean;
 }
 
-const bin = fileURLToPath(new URL('../../packages/vae/bin/tapegrad.js', import.meta.url));
+const bin = fileURLToPath(new URL('../../packages/tapegrad/bin/tapegrad.js', import.meta.url));
 
 export interface Command {
   readonly cwd?: string;

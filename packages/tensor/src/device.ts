@@ -39,7 +39,7 @@ let current: Device | undefined;
 export function defaultDevice(): Device {
   if (!current) {
     throw new Error(
-      "no default device: call setDefaultDevice(await openDevice()) from '@tapegrad/tensor/node' first, or setDefaultDevice(referenceDevice)",
+      "no default device: call setDefaultDevice(await openDevice()) from '@tapegrad/node' first, or setDefaultDevice(referenceDevice)",
     );
   }
   return current;

@@ -2,7 +2,7 @@ import { WebGPUDevice } from './device.ts';
 
 /**
  * Opens the browser's WebGPU adapter. Shaders are fetched from beside this module, or read by `readShader`.
- * In Node, `openDevice` from `@tapegrad/tensor/node` finds an adapter instead.
+ * In Node, `openDevice` from `@tapegrad/node` finds an adapter instead.
  * @throws if the browser has no WebGPU or offers no adapter
  */
 export async function openBrowserDevice(

@@ -4,7 +4,6 @@ import { NoPicture, type Picture } from './picture.ts';
 import { interpolation, latentGrid, manifold, reconstructions, samples, traversals } from './sheets.ts';
 import type { Subject } from './subject.ts';
 
-export { drawPicture } from './draw.ts';
 export * from './picture.ts';
 export * from './subject.ts';
 

@@ -1,8 +1,14 @@
-import type { ImageBatch } from '../pictures/raster.ts';
-
 /*
- * What there is to see, before it is drawn: as a raster (`draw.ts`) or on a page (`node/report`).
+ * What there is to see, before it is drawn: as a raster (`draw.ts`) or on a page (`report`).
  */
+
+/** Images as a model gives them: [count, channels, height, width], row-major. */
+export interface ImageBatch {
+  /** Floats from 0 (black) to 1, or bytes from 0 to 255. */
+  readonly pixels: Float32Array | Float64Array | Uint8Array;
+  /** Of one image; one channel is grey, three are red, green and blue. */
+  readonly shape: readonly [channels: number, height: number, width: number];
+}
 
 interface Titled {
   /** A few words. */

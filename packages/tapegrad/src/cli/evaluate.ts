@@ -1,0 +1,105 @@
+import { Command } from 'commander';
+import { type RunFigures, runFigures } from '../run/figures.ts';
+import { dataForRun, openRun, readRun } from '../run/run.ts';
+import { ADAPTER_HELP, openAdapter } from './device.ts';
+import { loadingReport } from './loading.ts';
+import { whole } from './options.ts';
+
+export function evaluateCommand(): Command {
+  return new Command('evaluate')
+    .description("a run's figures on the test set")
+    .argument('<run>', 'a run folder')
+    .option('--data <name>', "another dataset than the run's own")
+    .option(
+      '--samples <k>',
+      'draws of an image for its importance-weighted log-likelihood; 0: none',
+      whole(0),
+      100,
+    )
+    .option('--images <n>', 'and of how many test images', whole(0), 500)
+    .option('--adapter <which>', ADAPTER_HELP, 'auto')
+    .option('--json', 'as one JSON object')
+    .action(evaluate);
+}
+
+interface EvaluateOptions {
+  data?: string;
+  samples: number;
+  images: number;
+  adapter: string;
+  json?: boolean;
+}
+
+async function evaluate(path: string, options: EvaluateOptions): Promise<void> {
+  const stored = readRun(path);
+  const data = await dataForRun(stored, options.data, loadingReport());
+  const device = await openAdapter(options.adapter);
+  // A GPU wants large batches; a software adapter's memory is the machine's.
+  const rows = device.adapterKind === 'gpu' ? 65_536 : 4096;
+  const figures = await runFigures(openRun(stored, device), data, device, { ...options, rows });
+  if (options.json) process.stdout.write(`${JSON.stringify({ run: path, ...figures })}\n`);
+  else process.stdout.write(`${table(figures)}\n`);
+}
+
+type Row = readonly [name: string, value: string, unit?: string];
+
+/** As a person reads it. */
+function table(figures: RunFigures): string {
+  const { test, nats, importanceWeighted, reconstruction, latent, bitsPerDimension, effectiveBeta } = figures;
+  const rows: Row[] = Object.entries(test).map(([name, value]) => [
+    name,
+    value.toPrecision(6),
+    name === 'loss' ? figures.units : undefined,
+  ]);
+  for (const [name, value] of Object.entries(nats ?? {}))
+    rows.push([`${name} (nats)`, value.toFixed(3), 'per image, constants included']);
+  if (bitsPerDimension !== undefined)
+    rows.push(['bits per dimension', bitsPerDimension.toFixed(4), 'from the ELBO']);
+  if (importanceWeighted) {
+    const { samples, images, logLikelihood, standardError } = importanceWeighted;
+    const of = `nats, k = ${samples}, ${images} images, ± ${standardError.toFixed(2)}`;
+    rows.push(['log-likelihood', logLikelihood.toFixed(3), of]);
+  }
+  rows.push([
+    'reconstruction MSE',
+    reconstruction.mse.toPrecision(4),
+    'of pixels in [0, 1], by the mean code',
+  ]);
+  const share = `${(100 * reconstruction.shareOfVariance).toFixed(2)} %`;
+  rows.push(['  of the variance', share]);
+  if (effectiveBeta !== undefined)
+    rows.push(['effective β', effectiveBeta.toPrecision(4), 'against the likelihood in nats']);
+  if (latent) rows.push(...latentRows(latent));
+  const lines = rows.map(([name, value, unit = '']) =>
+    `  ${name.padEnd(24)}${value.padStart(12)}  ${unit}`.trimEnd(),
+  );
+  const title = `${figures.model} on ${figures.images} test images of ${figures.data}`;
+  return [title, ...lines, ...figures.notes.map((note) => `  note: ${note}`)].join('\n');
+}
+
+/** Dimensions that a table has room for. */
+const MOST = 20;
+
+function latentRows({
+  kl,
+  aggregate,
+  varianceOfMean,
+  activeUnits,
+}: NonNullable<RunFigures['latent']>): Row[] {
+  const order = kl.map((_, d) => d).sort((a, b) => kl[b]! - kl[a]!);
+  const few = order.slice(0, MOST);
+  const rest = order.length - few.length;
+  return [
+    ['active units', `${activeUnits} of ${kl.length}`, 'variance of the posterior mean over 0.01'],
+    ...few.map((d): Row => {
+      const moments = `${aggregate.mean[d]!.toFixed(2)} ± ${aggregate.std[d]!.toFixed(2)}`;
+      const variance = varianceOfMean[d]!.toFixed(3);
+      return [
+        `  KL of z${d}`,
+        kl[d]!.toFixed(3),
+        `nats; aggregate posterior ${moments}, variance of μ ${variance}`,
+      ];
+    }),
+    ...(rest > 0 ? [[`  and ${rest} more`, '', 'see --json'] as const] : []),
+  ];
+}

@@ -1,0 +1,27 @@
+import cliProgress from 'cli-progress';
+import type { LoadingListener } from '../run/run.ts';
+
+/** Says on stderr that a folder's images are being decoded, which happens once and may take minutes: a bar on a terminal. */
+export function loadingReport(): Required<LoadingListener> {
+  const bar = new cliProgress.SingleBar({
+    format: 'decoding images {bar} {value} of {total}, {eta_formatted} left',
+    barCompleteChar: '█',
+    barIncompleteChar: '░',
+    barsize: 24,
+    hideCursor: false, // an interruption here ends the process at once
+    clearOnComplete: true,
+    stream: process.stderr,
+  });
+  return {
+    progress(done, total) {
+      if (!process.stderr.isTTY) {
+        if (done === 1) process.stderr.write(`decoding ${total} images\n`);
+        return;
+      }
+      if (done === 1) bar.start(total, 0);
+      bar.update(done);
+      if (done === total) bar.stop();
+    },
+    note: (message) => process.stderr.write(`${message}\n`),
+  };
+}

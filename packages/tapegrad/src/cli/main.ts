@@ -1,0 +1,65 @@
+import { OptionError } from '@tapegrad/vae';
+import { Command, CommanderError } from 'commander';
+import { UserError } from '../errors.ts';
+import { compareCommand } from './compare.ts';
+import { doctorCommand } from './doctor.ts';
+import { evaluateCommand } from './evaluate.ts';
+import { exportCommand } from './export.ts';
+import { importCommand } from './import.ts';
+import { pictureCommands } from './pictures.ts';
+import { reportCommand } from './report.ts';
+import { sweepCommand } from './sweep.ts';
+import { trainCommand } from './train.ts';
+
+/** Of a program that nobody listens to any more, by the shells' convention: 128 + SIGPIPE. */
+const UNHEARD = 141;
+
+/**
+ * The command line. Whatever goes wrong ends in one line on stderr and exit code 1; `--debug` adds the stack.
+ */
+export async function main(argv: readonly string[]): Promise<void> {
+  const debug = argv.includes('--debug');
+  const fail = (error: unknown): never => {
+    const { code, exitCode } = error as { code?: string; exitCode?: number };
+    if (code === 'EPIPE') process.exit(UNHEARD);
+    // Help has been printed; only where nothing was asked for is that an error.
+    if (error instanceof CommanderError && (exitCode === 0 || code === 'commander.help'))
+      process.exit(exitCode);
+    process.stderr.write(debug && error instanceof Error ? `${error.stack}\n` : `tapegrad: ${said(error)}\n`);
+    process.exit(1);
+  };
+  process.on('uncaughtException', fail);
+  const program = new Command('tapegrad')
+    .description('Train autoencoders on hand-written WebGPU kernels.')
+    .option('--debug', 'show the stack of an error')
+    .showSuggestionAfterError()
+    .configureOutput({ outputError: () => {} })
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride();
+  for (const command of [
+    doctorCommand(),
+    trainCommand(),
+    evaluateCommand(),
+    reportCommand(),
+    compareCommand(),
+    exportCommand(),
+    importCommand(),
+    sweepCommand(),
+    ...pictureCommands(),
+  ]) {
+    program.addCommand(command.copyInheritedSettings(program).exitOverride());
+  }
+  await program.parseAsync(argv, { from: 'user' }).catch(fail);
+  // Dawn keeps no handles open, but a driver's threads may linger.
+  process.exit(process.exitCode ?? 0);
+}
+
+function said(error: unknown): string {
+  // What to install takes more than a line; everything else that a user can act on is one.
+  if (error instanceof UserError || error instanceof OptionError) return error.message;
+  const line = String(error instanceof Error ? error.message : error).replaceAll(/\s*\n\s*/g, ' ');
+  if (!(error instanceof CommanderError)) return `${line} (--debug shows where)`;
+  const message = line.replace(/^error: /, '').replace(/\.$/, '');
+  const [, about, suggestion] = /^(.*) \(Did you mean (.*)\?\)$/.exec(message) ?? [];
+  return suggestion ? `${about}; did you mean ${suggestion}?` : `${message} (--help lists what there is)`;
+}

@@ -1,0 +1,230 @@
+import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { flagOf, type ModelSpec, modelOptions, type Option, trainingOptions } from '@tapegrad/vae';
+import { Command, Option as CommandOption } from 'commander';
+import { UserError } from '../errors.ts';
+import { writeComparison } from '../run/compare.ts';
+import { specOf } from '../run/run.ts';
+import { enterFolder, type Outcome, runSweep, type SweepConfig } from '../sweep/sweep.ts';
+import { type Axis, gridPoints, type Point, parseValues, pointsOfTask } from '../sweep/sweep-grid.ts';
+import { kubernetesJob, slurmScript } from '../sweep/sweep-script.ts';
+import { type SummaryRow, summarize, summaryTable, writeSummary } from '../sweep/sweep-summary.ts';
+import { ADAPTER_HELP, openAdapter } from './device.ts';
+import { loadingReport } from './loading.ts';
+import { whole } from './options.ts';
+import { addDataOptions } from './train.ts';
+
+/** What may have several values. */
+const sweepable: Readonly<Record<string, Option>> = {
+  ...modelOptions,
+  ...trainingOptions,
+  seed: { kind: 'whole', least: 0, value: 0, help: 'fixes weights, noise and the order of the data' },
+};
+
+/** What is passed on to every run as it is. */
+const PASSED = ['data', 'imageSize', 'channels', 'badImages', 'limit', 'logEvery'] as const;
+
+/** Slurm's arrays have 1,001 tasks at most, unless somebody has raised it. */
+const MOST_TASKS = 1000;
+
+type SweepOptions = Record<string, string | undefined> & {
+  out: string;
+  jobs: number;
+  adapter?: string;
+  task?: number;
+  of?: number;
+  script?: 'slurm' | 'kubernetes';
+  image: string;
+  claim: string;
+  json?: boolean;
+  tensorboard: boolean;
+  compare: boolean;
+};
+
+/** Runs that a page can put side by side. */
+const MOST_COMPARED = 40;
+
+export function sweepCommand(): Command {
+  const command = new Command('sweep')
+    .description('train a grid of runs: options with several values, such as --beta 0.1,1,4 --seed 0..4')
+    .argument('<model>', 'what to train')
+    .requiredOption(
+      '--out <dir>',
+      "the sweep's folder: a run folder for each point of the grid, and a summary",
+    )
+    .option('--jobs <n>', 'runs at the same time', whole(1), 1)
+    .option('--task <i>', 'of a job array: run only every N-th point, from the i-th on (from 0)', whole(0))
+    .option('--of <n>', 'N, tasks of the job array', whole(1))
+    .addOption(
+      new CommandOption(
+        '--script <which>',
+        'print a script for a scheduler instead of running anything',
+      ).choices(['slurm', 'kubernetes']),
+    )
+    .option('--image <name>', 'for kubernetes: the container image, which has tapegrad', 'tapegrad')
+    .option('--claim <name>', 'for kubernetes: the claim of the volume for the runs', 'tapegrad-runs')
+    .option('--no-compare', 'make no comparison page')
+    .option('--json', 'print the summary as JSON');
+  addDataOptions(command)
+    .option('--limit <n>', 'use the first N training images (default: all)', whole(1))
+    .option('--log-every <n>', 'steps between two lines of metrics.jsonl (default: 10)', whole(1))
+    .option('--no-tensorboard', 'write no event files for TensorBoard')
+    .option('--adapter <which>', ADAPTER_HELP);
+  for (const [name, { help }] of Object.entries(sweepable))
+    command.option(`--${flagOf(name)} <values>`, help, onlyOnce(`--${flagOf(name)}`));
+  return command
+    .addHelpText(
+      'after',
+      `
+Options with <values> take one, a list (0.1,1,4) or, where they are whole numbers, a range (0..4, both ends included).
+Every combination is a run, in a folder such as beta=0.1,latent=2,seed=0. The same command goes on after an interruption:
+finished runs stay, others go on from their checkpoint. A run that fails stops none of the others.
+Writes summary.json, summary.csv and compare.html, and logs/ and results/, beside the runs. docs/sweeps.md has job arrays.`,
+    )
+    .action(sweep);
+}
+
+/** Of a flag that is there twice the last would count, and nobody would see that the others do not. */
+const onlyOnce = (flag: string) => (text: string, before?: string) => {
+  if (before === undefined) return text;
+  throw new UserError(`${flag} is given twice: name all values at once, ${flag} ${before},${text}`);
+};
+
+async function sweep(model: string, options: SweepOptions): Promise<void> {
+  const spec = specOf(model);
+  const config = configOf(spec, options);
+  const points = gridPoints(config.axes);
+  const { task, of } = options;
+  if (options.script) {
+    if (task !== undefined) throw new UserError('--script writes a script for all tasks: leave --task out');
+    process.stdout.write(scriptOf(options.script, config, points, options));
+    return;
+  }
+  if ((task === undefined) !== (of === undefined)) throw new UserError('--task and --of go together');
+  const own = task !== undefined && of !== undefined ? pointsOfTask(points, { task, of }) : points;
+  const folder = options.out;
+  enterFolder(folder, config);
+  const outcomes = await run(folder, config, own, options);
+  const rows = summarize(folder, points, outcomes);
+  writeSummary(folder, config, rows);
+  process.stdout.write(
+    options.json ? `${JSON.stringify({ ...config, runs: rows })}\n` : summaryTable(config, rows),
+  );
+  const isNew = [...outcomes.values()].some((outcome) => outcome.status === 'done' && !outcome.earlier);
+  const page = join(folder, 'compare.html');
+  // Of a job array, the task that ends last makes the page.
+  const isTime = task === undefined || rows.every(({ status }) => status === 'done');
+  const isStopped = [...outcomes.values()].some(({ status }) => status === 'interrupted');
+  if (options.compare && isTime && !isStopped && (isNew || !existsSync(page)))
+    await compare(rows, page, options.adapter);
+}
+
+/** The finished runs side by side; of a grid over seeds, those of the first. */
+async function compare(rows: readonly SummaryRow[], page: string, adapter = 'auto'): Promise<void> {
+  const done = rows.filter(({ status }) => status === 'done');
+  const seeds = new Set(rows.map(({ values }) => values.seed));
+  const distinct =
+    seeds.size < rows.length ? done.filter(({ values }) => values.seed === rows[0]!.values.seed) : done;
+  if (distinct.length < 2) return;
+  if (distinct.length > MOST_COMPARED) {
+    process.stderr.write(
+      `${distinct.length} runs are too many for one page: name some of them to \`tapegrad compare\`\n`,
+    );
+    return;
+  }
+  const device = await openAdapter(adapter);
+  const runs = distinct.map(({ run }) => run);
+  const { html } = await writeComparison(runs, page, { device, listener: loadingReport() });
+  process.stderr.write(`${html}\n`);
+}
+
+/** The grid and what all its runs share. */
+function configOf(spec: ModelSpec, options: SweepOptions): SweepConfig {
+  // In the order in which they were given.
+  const given = Object.keys(options).filter((name) => name in sweepable);
+  const foreign = given.find((name) => name !== 'seed' && !(name in spec.defaults));
+  if (foreign) throw new UserError(`${spec.name} has no --${flagOf(foreign)}`);
+  const lists = given.map(
+    (name): Axis => ({ option: name, values: parseValues(name, sweepable[name]!, options[name]!) }),
+  );
+  const axes = lists.filter(({ values }) => values.length > 1);
+  if (axes.length === 0)
+    throw new UserError(
+      'nothing to sweep: give an option several values, such as --seed 0..4 or --beta 0.1,1,4',
+    );
+  const single = lists.filter(({ values }) => values.length === 1);
+  const passed = PASSED.flatMap((name) => (options[name] === undefined ? [] : [[name, `${options[name]}`]]));
+  const fixed = Object.fromEntries([
+    ...single.map(({ option, values }) => [option, `${values[0]}`]),
+    ...passed,
+  ]);
+  return { model: spec.name, axes, fixed };
+}
+
+/** Flags of `tapegrad train` and `tapegrad sweep` that do not change what is learned. */
+const sharedFlags = ({ adapter, tensorboard }: SweepOptions): string[] => [
+  ...(adapter === undefined ? [] : [`--adapter=${adapter}`]),
+  ...(tensorboard ? [] : ['--no-tensorboard']),
+];
+
+function scriptOf(
+  which: 'slurm' | 'kubernetes',
+  { model, axes, fixed }: SweepConfig,
+  points: readonly Point[],
+  options: SweepOptions,
+): string {
+  const args = [
+    ...axes.map(({ option, values }) => `--${flagOf(option)}=${values.join(',')}`),
+    ...Object.entries(fixed).map(([name, value]) => `--${flagOf(name)}=${value}`),
+    ...sharedFlags(options),
+    `--out=${options.out}`,
+  ];
+  const tasks = Math.min(points.length, options.of ?? MOST_TASKS);
+  const request = { model, args, out: options.out, tasks, points: points.length };
+  if (which === 'slurm') return slurmScript(request);
+  const { image, claim, jobs } = options;
+  return kubernetesJob({ ...request, image, claim, parallelism: jobs > 1 ? jobs : tasks });
+}
+
+/** Runs the points and says on stderr how each ended; failures and interruptions set the exit code. */
+async function run(
+  folder: string,
+  config: SweepConfig,
+  points: readonly Point[],
+  options: SweepOptions,
+): Promise<ReadonlyMap<Point, Outcome>> {
+  let count = 0;
+  const say = (line: string) => process.stderr.write(`${line}\n`);
+  const { done, stop } = runSweep({
+    folder,
+    config,
+    points,
+    jobs: options.jobs,
+    flags: sharedFlags(options),
+    listener: ({ name }, outcome) => say(`[${++count}/${points.length}] ${name}: ${said(outcome)}`),
+  });
+  let signalled: NodeJS.Signals | undefined;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (!signalled) say('stopping the runs under way, with a checkpoint; once more stops at once');
+      signalled ??= signal;
+      stop(signal);
+    });
+  }
+  const outcomes = await done;
+  const failed = [...outcomes].filter(([, { status }]) => status === 'failed');
+  if (failed.length > 0) {
+    process.exitCode = 1;
+    say(`${failed.length} of ${points.length} runs failed: ${failed.map(([{ name }]) => name).join(' ')}`);
+  }
+  if (signalled) process.exitCode = 128 + constants.signals[signalled];
+  return outcomes;
+}
+
+const said = (outcome: Outcome): string =>
+  outcome.status !== 'done'
+    ? `${outcome.status}: ${outcome.reason}`
+    : outcome.earlier
+      ? 'done before'
+      : 'done';

@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Color, classColors, darkClassColors } from '@tapegrad/plot';
+import { buildSync } from 'esbuild';
+import type { Section } from './blocks.ts';
+import type { PageData } from './client/types.ts';
+import { html, jsonFor, Markup } from './markup.ts';
+
+export interface Page {
+  readonly title: string;
+  /** Below the title. */
+  readonly summary: Markup;
+  readonly sections: readonly Section[];
+  readonly data: PageData;
+}
+
+/**
+ * A page in one file: styles, script, images and data are inside, and a policy forbids it to fetch anything. What people
+ * or files gave is escaped.
+ */
+export function renderPage({ title, summary, sections, data }: Page): string {
+  const { script, styles, licence } = assets();
+  const policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+  const page = html`<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${title}</title>
+<link rel="icon" href="data:,">
+<style>${styles}</style>
+</head>
+<body>
+<header><h1>${title}</h1>${summary}
+<nav aria-label="contents">${sections.map(({ id, title: name }) => html`<a href="#${id}">${name}</a> `)}</nav></header>
+<main>
+${sections.map(({ id, title: name, body }) => html`<section id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">${name}</h2>${body}</section>\n`)}</main>
+<noscript><p class="note">The charts, the planes of points and the sliders need JavaScript.</p></noscript>
+<footer>Written by Tapegrad. The curves are drawn by uPlot, whose licence is in the source of this page.</footer>
+<script type="application/json" id="data">${jsonFor(data)}</script>
+<script>
+/* uPlot: ${licence} */
+${script}</script>
+</body>
+</html>
+`;
+  return page.text;
+}
+
+interface Assets {
+  readonly script: Markup;
+  readonly styles: Markup;
+  readonly licence: Markup;
+}
+
+let made: Assets | undefined;
+
+/** The client's TypeScript and uPlot in one script; put together once a process. */
+function assets(): Assets {
+  if (made) return made;
+  const here = dirname(fileURLToPath(import.meta.url));
+  const require = createRequire(import.meta.url);
+  const uPlot = (name: string) => readFileSync(join(dirname(require.resolve('uplot')), name), 'utf8');
+  const { outputFiles } = buildSync({
+    entryPoints: [join(here, 'client/main.ts')],
+    bundle: true,
+    write: false,
+    format: 'iife',
+    minify: true,
+    target: 'es2022',
+    logLevel: 'silent',
+  });
+  const palette = (colors: readonly Color[]) =>
+    colors.map((color, i) => `--class-${i}: #${color.map((v) => v.toString(16).padStart(2, '0')).join('')};`);
+  made = {
+    // A script ends at the first `</script`, wherever it stands.
+    script: new Markup(outputFiles[0]!.text.replaceAll('</script', '<\\/script')),
+    styles: new Markup(
+      `${uPlot('uPlot.min.css')}\n:root { ${palette(classColors).join(' ')} }\n` +
+        `@media (prefers-color-scheme: dark) { :root { ${palette(darkClassColors).join(' ')} } }\n` +
+        readFileSync(join(here, 'page.css'), 'utf8'),
+    ),
+    licence: new Markup(uPlot('../LICENSE').trim()),
+  };
+  return made;
+}

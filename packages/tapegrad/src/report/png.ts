@@ -1,0 +1,69 @@
+import { createRaster, drawImage, encodePng, type ImageBatch, imageCount, type Raster } from '@tapegrad/plot';
+import { encode } from 'fast-png';
+import type { Sprite } from './client/types.ts';
+
+export const dataUri = (png: Uint8Array): string =>
+  `data:image/png;base64,${Buffer.from(png).toString('base64')}`;
+
+/** Images row by row, without anything around them, `gap` grey pixels between. */
+export function tiles(batch: ImageBatch, columns: number, gap: number): Raster {
+  const [, height, width] = batch.shape;
+  const count = imageCount(batch);
+  const rows = Math.ceil(count / columns);
+  const raster = createRaster(columns * (width + gap) - gap, rows * (height + gap) - gap, [96, 96, 96]);
+  for (let i = 0; i < count; i++) {
+    drawImage(raster, (i % columns) * (width + gap), Math.floor(i / columns) * (height + gap), batch, i);
+  }
+  return raster;
+}
+
+/** Bytes that the thumbnails of a page may have before they are compressed. */
+const MOST_BYTES = 4.5e6;
+
+/** Many images as small as they have to be, as one PNG; of bytes, as datasets have them. */
+export function spriteOf(batch: ImageBatch & { readonly pixels: Uint8Array }, names?: string[]): Sprite {
+  const count = imageCount(batch);
+  const [, fullHeight] = batch.shape;
+  let factor = 1;
+  while (batch.pixels.length / factor ** 2 > MOST_BYTES && fullHeight / factor > 8) factor *= 2;
+  const small = factor === 1 ? batch : shrunk(batch, factor);
+  const [channels, height, width] = small.shape;
+  const columns = Math.ceil(Math.sqrt(count));
+  const sheet = { width: columns * width, height: Math.ceil(count / columns) * height };
+  const data = new Uint8Array(sheet.width * sheet.height * channels);
+  for (let i = 0; i < small.pixels.length; i++) {
+    const [image, channel] = [
+      Math.floor(i / (channels * height * width)),
+      Math.floor(i / (height * width)) % channels,
+    ];
+    const [row, column] = [Math.floor(i / width) % height, i % width];
+    const y = Math.floor(image / columns) * height + row;
+    const x = (image % columns) * width + column;
+    data[(y * sheet.width + x) * channels + channel] = small.pixels[i]!;
+  }
+  const source = dataUri(encode({ ...sheet, data, channels: channels as 1 | 3 }));
+  return { source, columns, width, height, ...(names && { names }) };
+}
+
+/** Each square of `factor` pixels becomes their mean; what does not fill a square at the edges is left out. */
+function shrunk(
+  { pixels, shape: [channels, height, width] }: ImageBatch & { readonly pixels: Uint8Array },
+  factor: number,
+): ImageBatch & { pixels: Uint8Array } {
+  const [h, w] = [Math.floor(height / factor), Math.floor(width / factor)];
+  const planes = pixels.length / (height * width);
+  const small = new Uint8Array(planes * h * w);
+  for (let i = 0; i < small.length; i++) {
+    const [plane, row, column] = [Math.floor(i / (h * w)), Math.floor(i / w) % h, i % w];
+    let sum = 0;
+    for (let dy = 0; dy < factor; dy++) {
+      const from = (plane * height + row * factor + dy) * width + column * factor;
+      for (let dx = 0; dx < factor; dx++) sum += pixels[from + dx]!;
+    }
+    small[i] = Math.round(sum / factor ** 2);
+  }
+  return { pixels: small, shape: [channels, h, w] };
+}
+
+/** A picture as it is. */
+export const rasterUri = (raster: Raster): string => dataUri(encodePng(raster));

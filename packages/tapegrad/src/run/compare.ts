@@ -1,0 +1,135 @@
+import { encodePng, sideBySide, stacked } from '@tapegrad/plot';
+import { type Device, defaultDevice } from '@tapegrad/tensor';
+import { allPictures, flagOf, type Hung, type PictureName } from '@tapegrad/vae';
+import { UserError } from '../errors.ts';
+import { comparisonPage } from '../report/comparison.ts';
+import { epochsOf, type StoredEpoch } from '../report/curves.ts';
+import { drawPicture } from './draw.ts';
+import {
+  dataForRun,
+  type LoadingListener,
+  type OpenRun,
+  openRun,
+  readRun,
+  type StoredRun,
+  storedConfig,
+} from './run.ts';
+import { type MetricsRecord, writeWhole } from './run-folder.ts';
+import { subjectOf } from './run-pictures.ts';
+
+/** The pictures that runs are compared by. */
+const compared = ['reconstructions', 'samples', 'latent-grid'] as const satisfies readonly PictureName[];
+
+/** One of the runs that are compared. */
+export interface ComparedRun extends OpenRun {
+  /** As it was named. */
+  readonly path: string;
+  /** In what it differs from the others, or its folder's name. */
+  readonly label: string;
+  /** The options in force by flag, without those that say nothing of the model. */
+  readonly options: ReadonlyMap<string, string | number>;
+  readonly records: readonly MetricsRecord[];
+  readonly last: StoredEpoch;
+  readonly pictures: Readonly<Record<(typeof compared)[number], Hung>>;
+  /** Active latent dimensions, where that has a meaning. */
+  readonly activeUnits?: number;
+}
+
+export interface ComparisonOptions {
+  readonly device?: Device;
+  readonly listener?: LoadingListener;
+}
+
+/**
+ * Puts runs side by side: writes `out` (HTML, one file that needs no network) and a PNG of the same name with their
+ * samples and reconstructions, and returns both paths. Every run is read before anything is written.
+ * @throws UserError that names the run which is missing, broken, unfinished, or named twice
+ */
+export async function writeComparison(
+  runs: readonly string[],
+  out: string,
+  { device = defaultDevice(), listener }: ComparisonOptions = {},
+): Promise<{ html: string; png: string }> {
+  const read = readRuns(runs);
+  const labels = labelsOf(read);
+  const opened: ComparedRun[] = [];
+  for (const [i, run] of read.entries()) opened.push(await openCompared(run, labels[i]!, device, listener));
+  const page = comparisonPage(opened, differing(read));
+  const png = encodePng(
+    sideBySide(
+      opened.map(({ label, pictures }) =>
+        stacked(
+          (['samples', 'reconstructions'] as const).flatMap((name) => {
+            const picture = pictures[name];
+            return picture.kind === 'absent' ? [] : [drawPicture({ ...picture, detail: undefined }, label)];
+          }),
+        ),
+      ),
+    ),
+  );
+  const picture = `${out.replace(/\.html?$/i, '')}.png`;
+  writeWhole(out, page);
+  writeWhole(picture, png);
+  return { html: out, png: picture };
+}
+
+interface ReadRun extends Pick<ComparedRun, 'path' | 'options' | 'records' | 'last'> {
+  readonly stored: StoredRun;
+}
+
+/** Refuses what cannot be compared, as far as that can be told without a device. */
+export function readRuns(paths: readonly string[]): ReadRun[] {
+  if (paths.length < 2) throw new UserError('name two runs or more to compare');
+  const twice = paths.find((path, i) => paths.indexOf(path) < i);
+  if (twice) throw new UserError(`${twice}: named twice`);
+  return paths.map((path) => {
+    const stored = readRun(path);
+    const records = stored.folder.readMetrics();
+    const last = epochsOf(records).at(-1);
+    if (!last) throw new UserError(`${path}: no epoch of the run is complete: there is nothing to compare`);
+    return { path, stored, records, last, options: optionsOf(stored) };
+  });
+}
+
+/** Kept in `config.json`, and of no consequence for the model. */
+const circumstances = new Set(['checksums', 'parameters', 'adapter', 'versions', 'logEvery', 'imageShape']);
+
+function optionsOf({ config, spec }: StoredRun): Map<string, string | number> {
+  const { model, data, ...rest } = storedConfig(config, spec);
+  return new Map(
+    Object.entries({ model, data, ...rest }).flatMap(([name, value]) => {
+      if (circumstances.has(name) || typeof value === 'boolean') return [];
+      return [[flagOf(name), typeof value === 'number' ? value : String(value ?? 'all')] as const];
+    }),
+  );
+}
+
+/** Names of the options that are not the same in all runs; one that a model does not have differs too. */
+export function differing(runs: readonly Pick<ReadRun, 'options'>[]): string[] {
+  const names = new Set(runs.flatMap(({ options }) => [...options.keys()]));
+  return [...names].filter((name) => new Set(runs.map(({ options }) => options.get(name))).size > 1);
+}
+
+/** What tells a run from the others: an option or two, else the name of its folder. */
+function labelsOf(runs: readonly ReadRun[]): string[] {
+  const names = differing(runs);
+  const said = (run: ReadRun, name: string) =>
+    name === 'model' ? String(run.options.get(name)) : `${name} ${run.options.get(name) ?? '–'}`;
+  const labels = runs.map((run) => names.map((name) => said(run, name)).join(', '));
+  const telling = names.length > 0 && names.length <= 3 && new Set(labels).size === runs.length;
+  return telling ? labels : runs.map(({ path }) => path.replace(/\/+$/, '').split('/').slice(-1)[0]!);
+}
+
+async function openCompared(
+  { stored, ...run }: ReadRun,
+  label: string,
+  device: Device,
+  listener?: LoadingListener,
+): Promise<ComparedRun> {
+  const opened = openRun(stored, device);
+  const subject = subjectOf(opened.model, await dataForRun(stored, undefined, listener));
+  // All draw from the same numbers, so that what differs is the model.
+  const pictures = await allPictures(subject, { seed: 0, only: compared });
+  const statistics = subject.isVector ? await subject.statistics().catch(() => undefined) : undefined;
+  return { ...run, ...opened, label, pictures, activeUnits: statistics?.activeUnits };
+}

@@ -1,0 +1,137 @@
+import { type Device, tensor } from '@tapegrad/tensor';
+import type { Figures, Nats } from '@tapegrad/vae';
+import {
+  Evaluation,
+  encodeAll,
+  importanceWeighted,
+  type LatentStatistics,
+  latentStatistics,
+  VariationalAutoencoder,
+} from '@tapegrad/vae';
+import type { Dataset } from '../data/datasets.ts';
+import type { OpenRun } from './run.ts';
+
+/** All figures of a run on a test set: what `tapegrad evaluate` prints. */
+export interface RunFigures {
+  readonly model: string;
+  readonly data: string;
+  /** Test images. */
+  readonly images: number;
+  /** Of the objective and its parts. */
+  readonly units: string;
+  readonly test: Figures;
+  /** The ELBO and its parts per image, z drawn from the posterior. */
+  readonly nats?: Nats;
+  /** −ELBO per number of an image, in bits, where that means something: see `bitsPerDimension`. */
+  readonly bitsPerDimension?: number;
+  readonly importanceWeighted?: {
+    readonly samples: number;
+    readonly images: number;
+    /** Mean over the images, nats, and its standard error. */
+    readonly logLikelihood: number;
+    readonly standardError: number;
+  };
+  /** Mean squared error of the reconstruction by way of the code's mean, pixels in [0, 1], and its share of the pixels' variance. */
+  readonly reconstruction: { readonly mse: number; readonly shareOfVariance: number };
+  readonly latent?: LatentStatistics;
+  readonly effectiveBeta?: number;
+  /** What a reader has to know of these figures. */
+  readonly notes: readonly string[];
+}
+
+export interface FigureOptions {
+  /** k of the importance-weighted log-likelihood, and of how many of the first test images; 0: none. */
+  readonly samples: number;
+  readonly images: number;
+  /** Draws decoded at a time. */
+  readonly rows?: number;
+}
+
+export async function runFigures(
+  { config, spec, model }: OpenRun,
+  data: Dataset,
+  device: Device,
+  { samples, images: most, rows }: FigureOptions,
+): Promise<RunFigures> {
+  // Schedules have run their course.
+  const epoch = () => tensor(Math.max(config.epochs, config.warmupEpochs, config.capacityEpochs), { device });
+  const test = await new Evaluation(model, data.test, config.seed, epoch, device).run();
+  const nats = model.nats(test);
+  const codes = await encodeAll(model, data.test, device, { reconstruct: true });
+  const latent = model.latentShape.length === 1 ? latentStatistics(codes) : undefined;
+  const mse = meanOf(codes.errors);
+  const weighable = model instanceof VariationalAutoencoder && samples > 0 && most > 0;
+  const count = Math.min(most, data.test.count);
+  const estimates = weighable
+    ? await importanceWeighted(model, { ...data.test, count }, device, { samples, seed: config.seed, rows })
+    : undefined;
+  const bits = nats && bitsPerDimension(nats, model.pixelCount, config);
+  const { effectiveBeta } = model;
+  return {
+    model: config.model,
+    data: data.name,
+    images: data.test.count,
+    units: spec.units(config),
+    test,
+    ...(nats && { nats }),
+    ...(bits !== undefined && { bitsPerDimension: bits }),
+    ...(estimates && {
+      importanceWeighted: {
+        samples,
+        images: count,
+        logLikelihood: meanOf(estimates),
+        standardError: Math.sqrt(varianceOf(estimates) / count),
+      },
+    }),
+    reconstruction: { mse, shareOfVariance: mse / pixelVariance(data) },
+    ...(latent && { latent }),
+    ...(effectiveBeta !== undefined && { effectiveBeta }),
+    notes: nats ? notesOn(config) : [],
+  };
+}
+
+type Pixels = Pick<OpenRun['config'], 'likelihood' | 'binarize' | 'pixelStd'>;
+
+/**
+ * Bits per number of an image. Of binarized pixels under a Bernoulli likelihood: a bound on the code length. Of grey
+ * pixels under a Gaussian: the density is brought from normalized pixels to the 256 levels (Theis et al. 2016), without
+ * noise added to them. A Bernoulli likelihood of grey pixels has none: it is no likelihood.
+ */
+export function bitsPerDimension(
+  { elbo }: Nats,
+  pixels: number,
+  { likelihood, binarize, pixelStd }: Pixels,
+): number | undefined {
+  const nats = -elbo / pixels;
+  if (likelihood === 'bernoulli') return binarize === 'none' ? undefined : nats / Math.LN2;
+  return (nats + Math.log(255 * pixelStd)) / Math.LN2;
+}
+
+function notesOn({ likelihood, binarize }: Pixels): string[] {
+  if (likelihood !== 'bernoulli') {
+    return ['the likelihood is a density of normalized pixels: compare nats at the same normalization only'];
+  }
+  return binarize === 'none'
+    ? [
+        'cross-entropy of grey pixels is no likelihood: compare it with itself only; --binarize makes one that is published',
+      ]
+    : [];
+}
+
+const meanOf = (values: Float32Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+function varianceOf(values: Float32Array): number {
+  const middle = meanOf(values);
+  return values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / Math.max(1, values.length - 1);
+}
+
+/** Variance of all test pixels in [0, 1]: what answering with their mean would leave. */
+function pixelVariance({ test, shape }: Dataset): number {
+  const bytes = test.images.subarray(0, test.count * shape[0] * shape[1] * shape[2]);
+  let [sum, squares] = [0, 0];
+  for (const byte of bytes) {
+    sum += byte;
+    squares += byte * byte;
+  }
+  return (squares / bytes.length - (sum / bytes.length) ** 2) / 255 ** 2;
+}

@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { decodeTorchFile, inferOptions, isTorchFile, TracingDevice } from '@tapegrad/interchange';
+import { decodeSafetensors, type SafetensorsEntry } from '@tapegrad/nn';
+import { Generator, type Shape, show } from '@tapegrad/tensor';
+import type { ImageShape, ModelOptions, ModelSpec, TrainingOptions } from '@tapegrad/vae';
+import { settingsOf } from '@tapegrad/vae';
+import { attempt, UserError } from '../errors.ts';
+import { loadWeights, type RunConfig, storedConfig, writeWeights } from './run.ts';
+import type { RunFolder } from './run-folder.ts';
+
+/** Weights from elsewhere. */
+export interface ForeignWeights {
+  readonly path: string;
+  readonly sha256: string;
+  readonly tensors: ReadonlyMap<string, SafetensorsEntry>;
+}
+
+/**
+ * Reads safetensors, or what `torch.save` wrote; the content says which.
+ *
+ * @param key in a checkpoint of `torch.save`: where the weights are
+ */
+export function readWeights(path: string, key?: string): ForeignWeights {
+  const file = attempt(`${path}: cannot read it`, () => readFileSync(path));
+  const torch = isTorchFile(file);
+  if (key !== undefined && !torch)
+    throw new UserError(`${path}: --key is for files of torch.save; this is none`);
+  const tensors = attempt(`${path}: cannot be read as weights`, () =>
+    torch ? decodeTorchFile(file, key) : decodeSafetensors(file).tensors,
+  );
+  return { path, tensors, sha256: createHash('sha256').update(file).digest('hex') };
+}
+
+export interface ImportRequest {
+  readonly spec: ModelSpec;
+  readonly weights: ForeignWeights;
+  /** Options that were given; the weights' shapes tell the others as far as they can. */
+  readonly chosen: Partial<ModelOptions & TrainingOptions>;
+  readonly imageShape: ImageShape;
+  /** What else `config.json` is to hold. */
+  readonly rest: Pick<RunConfig, 'data' | 'checksums' | 'versions' | 'seed' | 'limit' | 'logEvery'>;
+  /** Makes the folder: asked for when nothing but the disk can refuse any more. */
+  readonly folder: () => RunFolder;
+}
+
+/**
+ * Makes a run folder of weights from elsewhere, on which everything works that needs no training history. The weights have
+ * to fit by name and shape, all of them.
+ */
+export async function importRun({
+  spec,
+  weights,
+  chosen,
+  imageShape,
+  rest,
+  folder,
+}: ImportRequest): Promise<{ folder: RunFolder; config: RunConfig }> {
+  const { path, sha256, tensors } = weights;
+  const shapes = new Map<string, Shape>([...tensors].map(([name, { shape }]) => [name, shape]));
+  const options = settingsOf(spec, { ...inferOptions(spec, imageShape, shapes, chosen), ...chosen });
+  const device = new TracingDevice();
+  const model = attempt(spec.name, () => spec.build(imageShape, options, new Generator(0, { device })));
+  loadWeights(
+    model,
+    tensors,
+    `${path}: not the weights of ${spec.name} for images of ${imageShape.join('x')}`,
+  );
+  for (const [name, { data, shape }] of tensors) {
+    const at = Array.prototype.findIndex.call(data, (value) => !Number.isFinite(Number(value)));
+    if (at >= 0)
+      throw new UserError(`${path}: ${name} ${show(shape)} is not finite: ${data[at]} at element ${at}`);
+  }
+  const config: RunConfig = {
+    model: spec.name,
+    ...options,
+    ...rest,
+    imageShape,
+    adapter: { name: 'imported', driver: '', kind: 'none' },
+    parameters: model.parameters().reduce((sum, { size }) => sum + size, 0),
+  };
+  const made = folder();
+  made.writeConfig({ ...storedConfig(config, spec), imported: { file: basename(path), sha256 } });
+  await writeWeights(made, model, spec.name);
+  return { folder: made, config };
+}

@@ -1,0 +1,82 @@
+import { decodeSafetensors } from '@tapegrad/nn';
+import type { Raster } from '@tapegrad/plot';
+import { encodePng } from '@tapegrad/plot';
+import { exp, type NumericArray, scope } from '@tapegrad/tensor';
+import type { Figures } from '@tapegrad/vae';
+import { type Autoencoder, evaluating, normalized } from '@tapegrad/vae';
+import { EventLog, rewindEvents } from './tensorboard.ts';
+
+/** Images of the test set whose codes make an epoch's histograms. */
+const ENCODED = 256;
+
+/**
+ * What TensorBoard shows of a run. Tags: `step/…` for single steps, `train/…` and `test/…` for an epoch's averages,
+ * `nats/…`, `pictures/…`, `weights/…` and `latent/…` for histograms. All are drawn over optimizer steps.
+ */
+export class RunEvents {
+  readonly #log: EventLog;
+
+  private constructor(log: EventLog) {
+    this.#log = log;
+  }
+
+  /** Cuts what earlier files hold of steps that the run is about to repeat, and begins a file, unless it is not wanted. */
+  static open(folder: string, { step, wanted }: { step: number; wanted: boolean }): RunEvents | undefined {
+    if (wanted) return new RunEvents(EventLog.open(folder, step));
+    rewindEvents(folder, step);
+    return undefined;
+  }
+
+  step(step: number, figures: Figures): void {
+    this.#log.scalars(step, tagged('step', figures));
+  }
+
+  /** @param record an epoch's record as `metrics.jsonl` has it */
+  epoch(record: { step: number; seconds: number; train: Figures; test: Figures; nats?: object }): void {
+    const { step, seconds, train, test, nats = {} } = record;
+    this.#log.scalars(step, {
+      ...tagged('train', train),
+      ...tagged('test', test),
+      ...tagged('nats', nats),
+      'time/seconds-per-epoch': seconds,
+    });
+  }
+
+  picture(step: number, name: string, raster: Raster): void {
+    this.#log.image(step, `pictures/${name}`, encodePng(raster), raster);
+  }
+
+  /** @param weights the safetensors file that the checkpoint has written */
+  weights(step: number, weights: Uint8Array): void {
+    const lists = [...decodeSafetensors(weights).tensors].map(
+      ([name, { data }]) => [`weights/${name}`, Float64Array.from(data as NumericArray, Number)] as const,
+    );
+    this.#log.histograms(step, new Map(lists));
+  }
+
+  /** Means (and σ, where there is one) of the codes of the first test images. */
+  async codes(step: number, model: Autoencoder, images: Uint8Array): Promise<void> {
+    const pixels = model.imageShape.reduce((product, extent) => product * extent, 1);
+    const bytes = images.subarray(0, ENCODED * pixels);
+    const code = scope(() =>
+      evaluating(model, () => {
+        const { mean, logSigma } = model.encode(normalized(model, bytes));
+        return { mean, ...(logSigma ? { sigma: exp(logSigma) } : {}) };
+      }),
+    );
+    const lists = new Map<string, NumericArray>();
+    for (const [name, values] of Object.entries(code)) {
+      lists.set(`latent/${name}`, await values.data());
+      values.dispose();
+    }
+    this.#log.histograms(step, lists);
+  }
+}
+
+/** The numbers among the values, with a tag for each. */
+const tagged = (group: string, values: object): Record<string, number> =>
+  Object.fromEntries(
+    Object.entries(values).flatMap(([name, value]) =>
+      typeof value === 'number' ? [[`${group}/${name}`, value]] : [],
+    ),
+  );

@@ -1,0 +1,50 @@
+import type { Raster } from '@tapegrad/plot';
+import { encodePng, lineChart, stacked } from '@tapegrad/plot';
+import type { Autoencoder } from '@tapegrad/vae';
+import { type Hung, Subject } from '@tapegrad/vae';
+import { type Dataset, heldOutDigits } from '../data/datasets.ts';
+import { figureCurves, figureNames } from '../report/curves.ts';
+import { drawPicture } from './draw.ts';
+import type { RunConfig } from './run.ts';
+import type { RunFolder } from './run-folder.ts';
+
+/** A model with the images that its pictures show. */
+export const subjectOf = (model: Autoencoder, data: Dataset): Subject =>
+  new Subject(model, data, heldOutDigits(data));
+
+/** What stands before the title of every picture of a run. */
+export const headingOf = ({ model, latent }: Pick<RunConfig, 'model' | 'latent'>): string =>
+  `${model} (d = ${latent})`;
+
+/** Writes `images/<name>.png` and returns its path. */
+export function writePicture(folder: RunFolder, name: string, raster: Raster): string {
+  folder.writeImage(`${name}.png`, encodePng(raster));
+  return folder.file(`images/${name}.png`);
+}
+
+/** Writes those that there are, and the learning curves. */
+export function writePictures(folder: RunFolder, all: Readonly<Record<string, Hung>>, heading: string): void {
+  for (const [name, picture] of Object.entries(all)) {
+    if (picture.kind !== 'absent') writePicture(folder, name, drawPicture(picture, heading));
+  }
+  writeCurves(folder, heading);
+}
+
+/** The learning curves, one chart below the other, of a run that has completed an epoch: `images/curves.png`. */
+export function writeCurves(folder: RunFolder, heading: string): string | undefined {
+  const records = folder.readMetrics();
+  const charts = figureNames(records).map((name) => {
+    const { curves, xLabel } = figureCurves(records, name);
+    const series = curves.map(({ name: title, x, y }) => ({
+      name: title,
+      x,
+      y: y.map((value) => value ?? Number.NaN),
+    }));
+    return lineChart(series, { title: `${heading}: ${name}`, xLabel, yLabel: name, height: 300 });
+  });
+  return charts.length > 0 ? writePicture(folder, 'curves', stacked(charts)) : undefined;
+}
+
+/** The file of an epoch's reconstructions, without its ending. */
+export const epochPicture = (epoch: number): string =>
+  `reconstructions-epoch-${String(epoch).padStart(3, '0')}`;

@@ -1,0 +1,222 @@
+import { readFileSync } from 'node:fs';
+import { decodeSafetensors, misfits, type SafetensorsEntry, saveStateDict } from '@tapegrad/nn';
+import type { Device } from '@tapegrad/tensor';
+import { Generator } from '@tapegrad/tensor';
+import {
+  type Autoencoder,
+  binarized,
+  faultOf,
+  type ModelOptions,
+  type ModelSpec,
+  modelOptions,
+  models,
+  optionValues,
+  type TrainingOptions,
+  trainingOptions,
+} from '@tapegrad/vae';
+import { type Dataset, loadDataset } from '../data/datasets.ts';
+import type { ImageFolderOptions } from '../data/image-folder.ts';
+import { attempt, UserError } from '../errors.ts';
+import { nearestName } from '../suggest.ts';
+import { RunFolder, runFiles } from './run-folder.ts';
+import { inSize } from './too-large.ts';
+
+/** Every option of a run, and what the run rests on. `config.json` holds those that its model takes. */
+export interface RunConfig extends ModelOptions, TrainingOptions, FolderOptions {
+  readonly model: string;
+  readonly seed: number;
+  readonly data: string;
+  /** First N training images, or null for all. */
+  readonly limit: number | null;
+  readonly logEvery: number;
+  /** Whether event files for TensorBoard are written; if it is not said, they are. */
+  readonly tensorboard?: boolean;
+  readonly imageShape: readonly [number, number, number];
+  readonly checksums: Readonly<Record<string, string>>;
+  readonly adapter: { readonly name: string; readonly driver: string; readonly kind: string };
+  readonly versions: Readonly<Record<string, string>>;
+  readonly parameters: number;
+}
+
+export function specOf(name: string): ModelSpec {
+  const spec = models.get(name);
+  if (spec) return spec;
+  const near = nearestName(name, [...models.keys()]);
+  throw new UserError(
+    `no model is named '${name}'${near ? `; did you mean '${near}'?` : ''} (known: ${[...models.keys()].join(', ')})`,
+  );
+}
+
+/** Of which images, and how many, a run is made. */
+export type DataOptions = Pick<RunConfig, 'data' | 'limit' | 'binarize' | 'seed' | keyof FolderOptions>;
+
+/** How a folder of images is read; not there where other data are. */
+export type FolderOptions = Pick<ImageFolderOptions, 'imageSize' | 'channels' | 'badImages'>;
+
+/** Whom to tell how the decoding of a folder of images goes. */
+export type LoadingListener = Pick<ImageFolderOptions, 'progress' | 'note'>;
+
+/** Keep the chances of the two halves' pixels apart from all other random numbers of the seed. */
+const STREAM = { train: 6, test: 7 } as const;
+
+/**
+ * Loads a dataset, the first `limit` of its training images. Where pixels are drawn at every step, the test set's are
+ * drawn once all the same: its figures are to be compared.
+ */
+export async function loadData(
+  { data: name, limit, binarize, seed, imageSize, channels, badImages }: DataOptions,
+  listener: LoadingListener = {},
+): Promise<Dataset> {
+  const data = await loadDataset(name, { imageSize, channels, badImages, limit, ...listener });
+  const count = Math.min(limit ?? data.train.count, data.train.count);
+  const train = { ...data.train, count };
+  if (binarize === 'none') return { ...data, train };
+  const how = binarize === 'threshold' ? 'threshold' : 'drawn';
+  const bits = (half: keyof typeof STREAM, bytes: Uint8Array) =>
+    binarized(bytes, how, { seed: half === 'test' ? 0 : seed, stream: STREAM[half] });
+  return {
+    ...data,
+    train: binarize === 'dynamic' ? train : { ...train, images: bits('train', train.images) },
+    test: { ...data.test, images: bits('test', data.test.images) },
+  };
+}
+
+/** A finished (or interrupted) run, ready to be asked for figures and pictures. */
+export interface OpenRun {
+  readonly folder: RunFolder;
+  readonly config: RunConfig;
+  readonly spec: ModelSpec;
+  readonly model: Autoencoder;
+}
+
+const options = { ...modelOptions, ...trainingOptions };
+type OptionName = keyof typeof options;
+
+/** The part of a configuration that `config.json` holds: a model's own options, not those of the others, nor of other data. */
+export function storedConfig(config: RunConfig, { defaults }: ModelSpec): Partial<RunConfig> {
+  const isStored = ([name, value]: [string, unknown]) =>
+    value !== undefined && (!(name in options) || name in defaults);
+  return Object.fromEntries(Object.entries(config).filter(isStored));
+}
+
+export function readRunConfig(folder: RunFolder): { config: RunConfig; spec: ModelSpec } {
+  const config = folder.readConfig();
+  const refuse = (what: string) => {
+    throw new UserError(
+      `${folder.file(runFiles.config)}: broken: ${what}; the run cannot be used without it`,
+    );
+  };
+  const spec = models.get(config.model as string);
+  if (!spec)
+    throw refuse(
+      `no model is named ${JSON.stringify(config.model)} (known: ${[...models.keys()].join(', ')})`,
+    );
+  const missing = ['latent', 'batchSize', 'epochs', 'seed'].find((name) => config[name] === undefined);
+  if (missing) refuse(`it has no ${missing}`);
+  // What an older version did not know yet has the value that it had then.
+  const whole = { ...optionValues, ...spec.defaults, seed: 0, limit: null, logEvery: 10, ...config };
+  for (const name of Object.keys(spec.defaults) as OptionName[]) {
+    const fault = faultOf(options[name], whole[name]);
+    if (fault) refuse(`${name} is ${JSON.stringify(whole[name])}, not ${fault}`);
+  }
+  for (const [name, least] of [
+    ['seed', 0],
+    ['logEvery', 1],
+    ['limit', 1],
+  ] as const) {
+    const value = whole[name];
+    if (name === 'limit' && value === null) continue; // all images
+    const fault = faultOf({ kind: 'whole', least, value: least, help: '' }, value);
+    if (fault) refuse(`${name} is ${JSON.stringify(value)}, not ${fault}`);
+  }
+  const { imageShape, data, checksums } = config;
+  const isExtent = (extent: unknown) => Number.isSafeInteger(extent) && (extent as number) > 0;
+  if (!Array.isArray(imageShape) || imageShape.length !== 3 || !imageShape.every(isExtent))
+    refuse(`imageShape is ${JSON.stringify(imageShape)}, not [channels, height, width]`);
+  if (typeof checksums !== 'object' || checksums === null || Array.isArray(checksums))
+    refuse('checksums do not say of which data the run is');
+  if (typeof data !== 'string') refuse('data is not a name');
+  return { config: whole as unknown as RunConfig, spec };
+}
+
+/** What a run folder holds, as far as it can be checked without a device. */
+export interface StoredRun {
+  readonly folder: RunFolder;
+  readonly config: RunConfig;
+  readonly spec: ModelSpec;
+  readonly weights: ReadonlyMap<string, SafetensorsEntry>;
+}
+
+export function readRun(path: string): StoredRun {
+  const folder = RunFolder.open(path);
+  const { config, spec } = readRunConfig(folder);
+  if (!folder.has(runFiles.weights)) {
+    throw new UserError(`${path}: the run has no weights yet: it stopped before its first checkpoint`);
+  }
+  const file = folder.file(runFiles.weights);
+  const { tensors: weights, metadata } = attempt(`${file}: broken`, () =>
+    decodeSafetensors(readFileSync(file)),
+  );
+  assertOfModel(file, metadata, config);
+  return { folder, config, spec, weights };
+}
+
+/** Refuses a file that says that it is of another model: shapes may fit where the meaning does not. */
+export function assertOfModel(
+  file: string,
+  { model = '' }: Readonly<Record<string, string>>,
+  config: Pick<RunConfig, 'model'>,
+): void {
+  if (models.has(model) && model !== config.model)
+    throw new UserError(
+      `${file}: of '${model}', but ${runFiles.config} beside it says '${config.model}': one of them is of another run`,
+    );
+}
+
+/** Opens a run: builds its model and loads the weights. */
+export function openRun(run: string | StoredRun, device: Device): OpenRun {
+  const { folder, config, spec, weights } = typeof run === 'string' ? readRun(run) : run;
+  const model = built(spec, config, device);
+  loadWeights(model, weights, `${folder.file(runFiles.weights)}: weights of another architecture`);
+  return { folder, config, spec, model };
+}
+
+function built(spec: ModelSpec, config: RunConfig, device: Device): Autoencoder {
+  const { imageShape, seed } = config;
+  try {
+    return spec.build(imageShape, config, new Generator(seed, { device }));
+  } catch (error) {
+    const data = { shape: imageShape, train: { count: 1 }, test: { count: 1 } };
+    throw inSize(error, { spec, config, data, isFixed: true }, device);
+  }
+}
+
+/** Writes weights into a model. Those that do not fit are a UserError that opens with `what`. */
+export function loadWeights(model: Autoencoder, weights: StoredRun['weights'], what: string): void {
+  const wrong = misfits(model.stateDict(), weights);
+  if (wrong) throw new UserError(`${what}: ${wrong}`);
+  model.loadStateDict(weights);
+}
+
+/** Images for a run: its own dataset's (those that it was trained on), or another's, of the same size. */
+export async function dataForRun(
+  { config }: Pick<OpenRun, 'config'>,
+  name = config.data,
+  listener: LoadingListener = {},
+): Promise<Dataset> {
+  const own = name === config.data;
+  const [channels, imageSize] = config.imageShape;
+  const asked = own ? {} : { limit: null, channels: channels as 1 | 3, imageSize };
+  const data = await loadData({ ...config, ...asked, data: name }, listener);
+  const [wanted, found] = [config.imageShape, data.shape].map((shape) => shape.join('x'));
+  if (wanted !== found)
+    throw new UserError(`--data ${name}: images of ${found}, but the run's are ${wanted}`);
+  return data;
+}
+
+/** Writes the weights under PyTorch's names; returns the file. */
+export async function writeWeights(folder: RunFolder, model: Autoencoder, name: string): Promise<Uint8Array> {
+  const file = await saveStateDict(model, { format: 'pt', model: name });
+  folder.writeAtomically(runFiles.weights, file);
+  return file;
+}

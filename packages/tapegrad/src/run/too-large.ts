@@ -1,0 +1,146 @@
+import { TracingDevice } from '@tapegrad/interchange';
+import { type Device, type DType, empty, full, Generator, slotsOf } from '@tapegrad/tensor';
+import type { TrainingData } from '@tapegrad/vae';
+import {
+  EVALUATION_BATCH,
+  evaluating,
+  flagOf,
+  type ModelOptions,
+  type ModelSpec,
+  modelOptions,
+  OptionError,
+  type TrainingOptions,
+  trainingOptions,
+} from '@tapegrad/vae';
+import { DEFAULT_IMAGE_SIZE } from '../data/image-folder.ts';
+import { UserError } from '../errors.ts';
+
+/** What a training, or a model alone, asks memory for. */
+interface Training {
+  readonly spec: ModelSpec;
+  readonly config: ModelOptions & TrainingOptions;
+  readonly data: Pick<TrainingData, 'shape'> & {
+    readonly train: { readonly count: number };
+    readonly test: { readonly count: number };
+    /** Only folders of images have one, and only of them the size can be chosen. */
+    readonly normalization?: unknown;
+  };
+  /** The options of a run that there is cannot be chosen any more. */
+  readonly isFixed?: boolean;
+}
+
+/** The error, or where a tensor is too large for the device, one that says so. */
+export function inSize(error: unknown, training: Training, device: Device): unknown {
+  if (error instanceof UserError || error instanceof OptionError) return error;
+  return tooLarge(training, device) ?? error;
+}
+
+/**
+ * The error to show where a training could not get its memory: one line that says which options to make smaller, or
+ * undefined if each of its tensors would fit. Asked for after a failure only: a captured step leaves out some tensors that
+ * are counted here, so this must not refuse anything by itself.
+ */
+export function tooLarge(asked: Training, device: Device): UserError | undefined {
+  const batchSize = Math.min(asked.config.batchSize, asked.data.train.count);
+  const training = { ...asked, config: { ...asked.config, batchSize } };
+  const limit = device.maxTensorBytes;
+  const bytes = overflowOf(training, limit);
+  if (!(bytes > 0)) return undefined;
+  const reductions = training.isFixed ? [] : reductionsOf(training);
+  const helping = reductions.filter(
+    ({ reduced }) => overflowOf({ ...training, ...reduced }, limit) <= WORTH_SAYING * bytes,
+  );
+  // What was asked to be large is to blame before what is as usual.
+  const large = helping.filter(({ excess }) => excess > 1);
+  const flags = (large.length > 0 ? large : helping).map(({ flag }) => `--${flag}`);
+  const advice = flags.length > 0 ? `make ${flags.join(' or ')} smaller` : 'choose another adapter';
+  return new UserError(
+    `${asked.spec.name} with these options needs a tensor of ${shown(bytes)}, and ${device.name} takes ` +
+      `${shown(limit)} at most: ${advice}`,
+  );
+}
+
+/** An option is named if half of it takes a tenth off. */
+const WORTH_SAYING = 0.9;
+
+/** An option that may make a training smaller. */
+interface Reduction {
+  readonly flag: string;
+  /** Its value, of the usual one. */
+  readonly excess: number;
+  /** The training with half of it. */
+  readonly reduced: Partial<Training>;
+}
+
+function reductionsOf({ spec, config, data }: Training): Reduction[] {
+  const known = Object.entries({ ...modelOptions, ...trainingOptions });
+  const reductions = known.flatMap(([option, { kind }]): Reduction[] => {
+    const name = option as 'hidden'; // for one, of those that are whole numbers
+    const usual = spec.defaults[name];
+    if (kind !== 'whole' || usual === undefined) return [];
+    const half = { ...config, [name]: Math.ceil(config[name] / 2) };
+    return [{ flag: flagOf(name), excess: config[name] / usual, reduced: { config: half } }];
+  });
+  if (!data.normalization) return reductions;
+  const [channels, height, width] = data.shape;
+  const shape = [channels, Math.ceil(height / 2), Math.ceil(width / 2)] as const;
+  const excess = height / DEFAULT_IMAGE_SIZE;
+  return [...reductions, { flag: 'image-size', excess, reduced: { data: { ...data, shape } } }];
+}
+
+/** The bytes of a tensor beyond the limit; 0 where there is none, NaN where there is no such model. */
+function overflowOf({ spec, config, data }: Training, limit: number): number {
+  const device = new Scales(limit);
+  try {
+    const noise = new Generator(0, { device });
+    const model = spec.build(data.shape, config, noise);
+    device.open();
+    // The optimizer has all weights in one buffer.
+    empty([slotsOf(model.parameters()).total], { device });
+    for (const batch of [config.batchSize, Math.min(EVALUATION_BATCH, data.test.count)]) {
+      const x = empty([batch, ...data.shape], { device });
+      evaluating(model, () => model.objective(x, { noise, epoch: () => full([], 0, { device }) }));
+    }
+  } catch (error) {
+    if (error !== TOO_LARGE) return Number.NaN;
+  }
+  return device.largest > limit ? device.largest : 0;
+}
+
+const TOO_LARGE = Symbol();
+
+/** A device without memory, which notes how large tensors are. */
+class Scales extends TracingDevice {
+  /** Bytes of the largest tensor. */
+  largest = 0;
+  #limit: number;
+
+  /** @param limit where it stops, for building a model fills tensors here before they are written */
+  constructor(limit: number) {
+    super();
+    this.#limit = limit;
+  }
+
+  /** From here on without a limit. */
+  open(): void {
+    this.#limit = Number.POSITIVE_INFINITY;
+  }
+
+  override allocate(dtype: DType, size: number) {
+    const bytes = 4 * size;
+    this.largest = Math.max(this.largest, bytes);
+    if (bytes > this.#limit) throw TOO_LARGE;
+    return super.allocate(dtype, size);
+  }
+
+  override write(): void {}
+  override effect(): void {}
+}
+
+const units = ['bytes', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB'];
+
+/** `6.27 GB` */
+function shown(bytes: number): string {
+  const power = Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3));
+  return `${Number((bytes / 1000 ** power).toPrecision(3))} ${units[power]}`;
+}

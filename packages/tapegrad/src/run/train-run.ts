@@ -1,0 +1,250 @@
+import { readFileSync } from 'node:fs';
+import { decodeSafetensors, encodeSafetensors, type SafetensorsEntry } from '@tapegrad/nn';
+import { type Device, DeviceLostError, defaultDevice } from '@tapegrad/tensor';
+import type { ModelSpec, Nats } from '@tapegrad/vae';
+import {
+  allPictures,
+  averageOf,
+  type Figures,
+  NotFiniteError,
+  pictures,
+  type StepFigures,
+  Trainer,
+} from '@tapegrad/vae';
+import type { Dataset } from '../data/datasets.ts';
+import { attempt, reasonOf, UserError } from '../errors.ts';
+import { writeReport } from '../report/index.ts';
+import { drawPicture } from './draw.ts';
+import { type RunConfig, storedConfig, writeWeights } from './run.ts';
+import { RunEvents } from './run-events.ts';
+import { type MetricsRecord, type RunFolder, runFiles } from './run-folder.ts';
+import { epochPicture, headingOf, subjectOf, writePicture, writePictures } from './run-pictures.ts';
+import { inSize } from './too-large.ts';
+
+/** Whom a run tells how it goes: the progress bar, or the lines of `--json`. */
+export interface Listener {
+  /** Kernels are being compiled. */
+  preparing(config: RunConfig): void;
+  /** So many of them are. */
+  compiling?(done: number, total: number): void;
+  step(figures: StepFigures, progress: { epoch: number; images: number; imagesPerEpoch: number }): void;
+  epoch(record: EpochRecord): void;
+  /** Something went wrong that does not stop the run. */
+  note?(message: string): void;
+}
+
+/** What `metrics.jsonl` holds of an epoch. */
+export interface EpochRecord extends MetricsRecord {
+  readonly kind: 'epoch';
+  readonly epoch: number;
+  /** Optimizer steps since the beginning, and those of this epoch. */
+  readonly step: number;
+  readonly steps: number;
+  readonly seconds: number;
+  readonly train: Figures;
+  readonly test: Figures;
+  readonly nats?: Nats;
+}
+
+export interface RunRequest {
+  /** Makes the folder, or opens it: asked for when nothing but the disk can refuse any more. */
+  readonly folder: () => RunFolder;
+  readonly config: Omit<RunConfig, 'parameters'>;
+  readonly spec: ModelSpec;
+  readonly data: Dataset;
+  /** Where to go on from. */
+  readonly resume?: RunState;
+  readonly listener: Listener;
+  /** Asked after every window of steps: true ends the run there, with a checkpoint. */
+  readonly stop: () => boolean;
+  /** Called when all epochs are done and everything is written. */
+  readonly finished?: (trainer: Trainer, folder: RunFolder) => Promise<void>;
+  readonly device?: Device;
+}
+
+/** A run under way. */
+interface Run extends Omit<RunRequest, 'folder' | 'config'> {
+  readonly folder: RunFolder;
+  readonly config: RunConfig;
+  readonly trainer: Trainer;
+  /** For TensorBoard, if that is wanted. */
+  readonly events: RunEvents | undefined;
+  /** The sums behind the epoch's averages. */
+  tally: Tally;
+}
+
+/** What a resumed epoch goes on with. */
+interface Tally {
+  readonly rows: { figures: Figures; images: number }[];
+  images: number;
+  seconds: number;
+}
+
+const emptyTally = (): Tally => ({ rows: [], images: 0, seconds: 0 });
+
+/**
+ * Trains, or goes on training, and fills the run folder. Each epoch ends with its metrics, pictures, weights and the
+ * state to resume from; what is on the disk is always whole.
+ * Returns whether all epochs were done.
+ */
+export async function trainRun(request: RunRequest): Promise<boolean> {
+  const { spec, resume } = request;
+  const { trainer, config } = await prepared(request);
+  const folder = request.folder();
+  folder.writeConfig(storedConfig(config, spec));
+  folder.rewindMetrics(trainer);
+  const events = RunEvents.open(folder.path, { step: trainer.step, wanted: config.tensorboard ?? true });
+  const run = { ...request, folder, config, trainer, events, tally: resume?.tally ?? emptyTally() };
+  try {
+    while (trainer.epoch < config.epochs) {
+      if (!(await trainEpoch(run))) {
+        await checkpoint(run);
+        return false;
+      }
+      await finishEpoch(run);
+      run.tally = emptyTally();
+      await checkpoint(run);
+    }
+    await lastPictures(run);
+    await request.finished?.(trainer, folder);
+  } catch (error) {
+    throw explained(error, run);
+  }
+  return true;
+}
+
+/** A trainer whose step is compiled: all that can fail before there is anything to keep. */
+async function prepared(request: RunRequest): Promise<Pick<Run, 'trainer' | 'config'>> {
+  const { spec, data, resume, listener, device = defaultDevice() } = request;
+  try {
+    const trainer = new Trainer(spec, data, { ...request.config, device });
+    if (resume) attempt(resume.file, () => trainer.restore(resume.tensors, resume.metadata));
+    const parameters = trainer.model.parameters().reduce((sum, { size }) => sum + size, 0);
+    const config = { ...request.config, parameters };
+    listener.preparing(config);
+    await trainer.prepare((done, total) => listener.compiling?.(done, total));
+    return { trainer, config };
+  } catch (error) {
+    if (error instanceof DeviceLostError)
+      throw new UserError(`${error.message}; nothing was written: start again`, { cause: error });
+    throw inSize(error, { ...request, isFixed: resume !== undefined }, device);
+  }
+}
+
+async function trainEpoch({ folder, events, config, trainer, tally, listener, stop }: Run): Promise<boolean> {
+  const epoch = trainer.epoch + 1;
+  const { imagesPerEpoch } = trainer;
+  const started = performance.now();
+  const complete = await trainer.trainEpoch((row) => {
+    const { step, images, figures } = row;
+    tally.rows.push({ figures, images });
+    tally.images += images;
+    listener.step(row, { epoch, images: tally.images, imagesPerEpoch });
+    if (step % config.logEvery !== 0) return;
+    folder.appendMetrics({ kind: 'step', step, epoch, ...figures });
+    events?.step(step, figures);
+  }, stop);
+  tally.seconds += (performance.now() - started) / 1000;
+  return complete;
+}
+
+async function finishEpoch(run: Run): Promise<void> {
+  const { folder, events, data, listener, trainer, tally } = run;
+  const { model, epoch, step } = trainer;
+  const test = await trainer.evaluate();
+  const nats = model.nats(test);
+  const record: EpochRecord = {
+    kind: 'epoch',
+    epoch,
+    step,
+    steps: tally.rows.length,
+    seconds: Number(tally.seconds.toFixed(3)),
+    train: { ...averageOf(tally.rows), ...trainer.epochFigures },
+    test,
+    ...(nats ? { nats } : {}),
+  };
+  folder.appendMetrics(record);
+  await showEpoch(run, record);
+  events?.epoch(record);
+  await events?.codes(step, model, data.test.images);
+  listener.epoch(record);
+}
+
+/** The held-out images and what the model makes of them by now. */
+async function showEpoch({ folder, events, config, data, listener, trainer }: Run, record: EpochRecord) {
+  const { model, epoch, step } = trainer;
+  await unlessBroken(listener, `pictures of epoch ${epoch}`, async () => {
+    const sheet = await pictures.reconstructions(subjectOf(model, data));
+    const title = `epoch ${epoch}: test loss ${record.test.loss!.toPrecision(4)}`;
+    const picture = drawPicture({ ...sheet, title }, headingOf(config));
+    writePicture(folder, epochPicture(epoch), picture);
+    events?.picture(step, 'reconstructions', picture);
+  });
+}
+
+/** All that there is to see of a model that has been trained, and the report. */
+async function lastPictures({ folder, config, data, listener, trainer, spec }: Run): Promise<void> {
+  await unlessBroken(listener, `pictures; \`tapegrad report ${folder.path}\` tries again`, async () => {
+    const all = await allPictures(subjectOf(trainer.model, data), { seed: config.seed });
+    writePictures(folder, all, headingOf(config));
+    writeReport(folder, { config, spec, data, model: trainer.model }, all);
+  });
+}
+
+/** What goes wrong with pictures is said, and does not undo the training; that the disk refuses concerns it too. */
+async function unlessBroken({ note }: Listener, what: string, show: () => Promise<void>): Promise<void> {
+  try {
+    await show();
+  } catch (error) {
+    if (error instanceof UserError || error instanceof DeviceLostError) throw error;
+    note?.(`no ${what}: ${reasonOf(error)}`);
+  }
+}
+
+/** Weights for others, state for `--resume`. The state alone is enough to go on, so a crash between the two is harmless. */
+async function checkpoint({ folder, events, trainer, config, tally }: Run): Promise<void> {
+  const { tensors, metadata } = await trainer.checkpoint();
+  const weights = await writeWeights(folder, trainer.model, config.model);
+  if (trainer.position === 0) events?.weights(trainer.step, weights);
+  const state = { ...metadata, model: config.model, tally: JSON.stringify(tally) };
+  folder.writeAtomically(runFiles.state, encodeSafetensors(tensors, state));
+}
+
+/** What `state.safetensors` holds. */
+export interface RunState {
+  readonly file: string;
+  readonly tensors: ReadonlyMap<string, SafetensorsEntry>;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly tally: Tally;
+}
+
+export function readRunState(folder: RunFolder): RunState {
+  const file = folder.file(runFiles.state);
+  if (!folder.has(runFiles.state)) {
+    throw new UserError(
+      `${folder.path}: nothing to resume: it has no ${runFiles.state}: the run stopped before its first checkpoint; ` +
+        'start it again with --force',
+    );
+  }
+  return attempt(`${file}: broken`, () => {
+    const { tensors, metadata } = decodeSafetensors(readFileSync(file));
+    return { file, tensors, metadata, tally: JSON.parse(metadata.tally ?? '') as Tally };
+  });
+}
+
+/** Errors of training as a user can act on them. What is on the disk is the last good checkpoint, and stays. */
+function explained(error: unknown, run: Run): unknown {
+  const { folder } = run;
+  const kept = folder.has(runFiles.state);
+  const resume = kept
+    ? `the last checkpoint is kept: go on with \`tapegrad train --resume ${folder.path}\``
+    : 'there was no checkpoint yet: start again with --force';
+  if (error instanceof NotFiniteError) {
+    const state = kept ? `the last checkpoint in ${folder.path} is kept` : 'there was no checkpoint yet';
+    return new UserError(`${error.message}; ${state}; try a smaller --lr`);
+  }
+  if (error instanceof DeviceLostError || error instanceof UserError) {
+    return new UserError(`${error.message}; ${resume}`, { cause: error });
+  }
+  return inSize(error, run, run.trainer.device);
+}

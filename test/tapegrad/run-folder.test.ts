@@ -1,0 +1,287 @@
+/* Runs without an adapter. */
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { reasonOf, UserError } from '../../packages/tapegrad/src/errors.ts';
+import { RunFolder } from '../../packages/tapegrad/src/run/run-folder.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'tapegrad-runs-'));
+test.after(() => rmSync(root, { recursive: true }));
+
+let folders = 0;
+const fresh = (): string => join(root, `run-${folders++}`);
+const made = (): RunFolder => RunFolder.create(fresh());
+
+function refused(fn: () => unknown, message: RegExp): void {
+  assert.throws(fn, (error: unknown) => {
+    if (!(error instanceof UserError)) throw error;
+    assert.match(error.message, message);
+    assert.not.match(error.message, /\n/);
+    return true;
+  });
+}
+
+// ------------------------------------------------------------------------------------------------ making and opening
+
+test('run folder: what is written is read again', () => {
+  const path = join(fresh(), 'nested', 'vae');
+  const run = RunFolder.create(path);
+  run.writeConfig({ model: 'vae', latent: 5, checksums: { a: 'ff' } });
+  run.writeImage('epoch-01.png', Uint8Array.of(1, 2, 3));
+  run.writeAtomically('weights.safetensors', Uint8Array.of(4, 5));
+  const again = RunFolder.open(path);
+  assert.equal(again.readConfig(), { model: 'vae', latent: 5, checksums: { a: 'ff' } });
+  assert.equal([...readFileSync(again.file('images/epoch-01.png'))], [1, 2, 3]);
+  assert.ok(again.has('weights.safetensors'));
+  assert.not(again.has('state.safetensors'));
+  assert.equal(readdirSync(path).sort(), ['config.json', 'images', 'weights.safetensors']);
+});
+
+for (const name of ['config.json', 'metrics.jsonl', 'weights.safetensors', 'state.safetensors']) {
+  test(`run folder: create refuses a folder that holds ${name}, and touches nothing`, () => {
+    const path = fresh();
+    mkdirSync(path);
+    writeFileSync(join(path, name), 'precious');
+    refused(() => RunFolder.create(path), new RegExp(`holds another run \\(${name}\\); .*--force`));
+    assert.is(readFileSync(join(path, name), 'utf8'), 'precious');
+  });
+}
+
+test('run folder: force removes the other run, and nothing else', () => {
+  const run = made();
+  run.writeConfig({ model: 'ae' });
+  run.appendMetrics({ kind: 'step', step: 1 });
+  run.writeImage('epoch-01.png', new Uint8Array(3));
+  run.writeAtomically('report.html', '');
+  writeFileSync(run.file('notes.txt'), 'mine');
+  RunFolder.create(run.path, { force: true });
+  assert.equal(readdirSync(run.path), ['notes.txt']);
+});
+
+test('run folder: force leaves a folder alone that holds no run', () => {
+  const path = fresh();
+  mkdirSync(join(path, 'images'), { recursive: true });
+  writeFileSync(join(path, 'images', 'holiday.png'), '');
+  RunFolder.create(path, { force: true });
+  assert.ok(existsSync(join(path, 'images', 'holiday.png')));
+});
+
+test('run folder: create refuses a file, a path through a file, and a place where nothing can be made', () => {
+  const file = fresh();
+  writeFileSync(file, '');
+  refused(
+    () => RunFolder.create(file),
+    /cannot be the run's folder: it is a file; choose another with --out/,
+  );
+  refused(
+    () => RunFolder.assertFree(join(file, 'below', 'deep')),
+    /deep: cannot prepare the run's folder: .* is a file, not a folder/,
+  );
+  refused(() => RunFolder.assertFree(''), /the run's folder has no name: name one with --out/);
+  if (existsSync('/sys/kernel')) {
+    // Refused for root too.
+    refused(() => RunFolder.create('/sys/tapegrad'), /^\/sys\/tapegrad: cannot prepare the run's folder: /);
+  }
+});
+
+test('run folder: open says what is wrong', () => {
+  const run = RunFolder.create(join(root, 'vae-first'));
+  refused(() => RunFolder.open(run.path), /vae-first: not a run folder: it holds no config.json/);
+  refused(() => RunFolder.open(join(root, 'vae-frist')), /no such run folder; did you mean .*vae-first\?/);
+  refused(() => RunFolder.open('/no/such/run'), /^\/no\/such\/run: no such run folder$/);
+  writeFileSync(run.file('config.json'), '{"model": "v');
+  refused(() => RunFolder.open(run.path), /config.json: broken: it is not a JSON object/);
+  writeFileSync(run.file('config.json'), '[]');
+  refused(() => RunFolder.open(run.path), /not a JSON object/);
+  refused(() => RunFolder.open(run.file('config.json')), /is a file; name the run's folder/);
+});
+
+// ----------------------------------------------------------------------------------------------------------- metrics
+
+test('run folder: metrics are lines of JSON, in order', () => {
+  const run = made();
+  assert.equal(run.readMetrics(), []);
+  run.appendMetrics({ kind: 'step', step: 1, loss: 0.5 });
+  run.appendMetrics({ kind: 'step', step: 2, loss: Number.NaN });
+  assert.is(
+    readFileSync(run.file('metrics.jsonl'), 'utf8'),
+    '{"kind":"step","step":1,"loss":0.5}\n{"kind":"step","step":2,"loss":null}\n',
+  );
+  assert.equal(run.readMetrics()[0], { kind: 'step', step: 1, loss: 0.5 });
+});
+
+/** Two epochs of 118 steps, logged every 50, with a name of more than one byte a letter, and a torn last line. */
+function logged(): RunFolder {
+  const run = made();
+  for (const step of [50, 100]) run.appendMetrics({ kind: 'step', step, epoch: 1, note: 'β' });
+  run.appendMetrics({ kind: 'epoch', epoch: 1, steps: 118 });
+  for (const step of [150, 200]) run.appendMetrics({ kind: 'step', step, epoch: 2 });
+  run.appendMetrics({ kind: 'epoch', epoch: 2, steps: 118 });
+  writeFileSync(run.file('metrics.jsonl'), '{"kind":"st', { flag: 'a' });
+  return run;
+}
+
+const rewinds: [string, { step: number; epoch?: number }, (number | undefined)[]][] = [
+  ['to the end of epoch 1', { step: 118, epoch: 1 }, [50, 100, undefined]],
+  ['to the middle of epoch 1', { step: 100, epoch: 0 }, [50, 100]],
+  ['to the middle of epoch 2', { step: 150, epoch: 1 }, [50, 100, undefined, 150]],
+  ['by the step alone', { step: 199 }, [50, 100, undefined, 150]],
+  ['to the end', { step: 236, epoch: 2 }, [50, 100, undefined, 150, 200, undefined]],
+  ['to the beginning', { step: 0, epoch: 0 }, []],
+];
+for (const [what, point, expected] of rewinds) {
+  test(`run folder: rewinds the metrics ${what}`, () => {
+    const run = logged();
+    run.rewindMetrics(point);
+    assert.equal(
+      run.readMetrics().map(({ step }) => step),
+      expected,
+    );
+    run.appendMetrics({ kind: 'step', step: 999 });
+    assert.is(run.readMetrics().at(-1)!.step, 999, 'the next line starts on its own');
+  });
+}
+
+test('run folder: rewinding what was never logged', () => {
+  const run = made();
+  run.rewindMetrics({ step: 3 });
+  assert.not(run.has('metrics.jsonl'));
+});
+
+test('run folder: a broken line in the middle is named', () => {
+  const run = logged();
+  writeFileSync(run.file('metrics.jsonl'), '\n{}\n', { flag: 'a' });
+  refused(() => run.readMetrics(), /metrics.jsonl: line 7 is not a JSON object; remove the line/);
+});
+
+// ------------------------------------------------------------------------------------------------------- whole files
+
+test('run folder: a file is replaced whole', () => {
+  const run = made();
+  run.writeAtomically('weights.safetensors', new Uint8Array(1000).fill(7));
+  run.writeAtomically('weights.safetensors', Uint8Array.of(1));
+  assert.equal([...readFileSync(run.file('weights.safetensors'))], [1]);
+  assert.equal(readdirSync(run.path), ['weights.safetensors']);
+});
+
+test('run folder: a failed rename leaves no temporary', () => {
+  const run = made();
+  mkdirSync(run.file('weights.safetensors'));
+  refused(
+    () => run.writeAtomically('weights.safetensors', Uint8Array.of(1)),
+    /weights.safetensors: cannot write it: /,
+  );
+  assert.equal(readdirSync(run.path), ['weights.safetensors']);
+});
+
+test('run folder: a temporary that a crash left is taken over', () => {
+  const run = made();
+  writeFileSync(run.file('.config.json.tmp'), 'half');
+  run.writeConfig({ model: 'vae' });
+  assert.equal(readdirSync(run.path), ['config.json']);
+});
+
+// Writing to /dev/full fails as on a full disk.
+const full = existsSync('/dev/full') ? test : test.skip;
+full('run folder: a full disk keeps the old file, leaves no temporary and is said in one line', () => {
+  const run = made();
+  run.writeAtomically('state.safetensors', Uint8Array.of(1, 2));
+  symlinkSync('/dev/full', run.file('.state.safetensors.tmp'));
+  refused(
+    () => run.writeAtomically('state.safetensors', new Uint8Array(100)),
+    /state.safetensors: cannot write it: the disk is full; free some space/,
+  );
+  assert.equal([...readFileSync(run.file('state.safetensors'))], [1, 2]);
+  assert.equal(readdirSync(run.path), ['state.safetensors']);
+});
+
+full('run folder: metrics on a full disk', () => {
+  const run = made();
+  symlinkSync('/dev/full', run.file('metrics.jsonl'));
+  refused(
+    () => run.appendMetrics({ kind: 'step', step: 1 }),
+    /metrics.jsonl: cannot write it: the disk is full/,
+  );
+});
+
+const moduleUrl = new URL('../../packages/tapegrad/src/run/run-folder.ts', import.meta.url).href;
+const node = [process.execPath, '--import', 'tsx', '--input-type=module', '-e'];
+
+// A file system of 64 KiB, in a mount namespace of its own that ends with the process.
+const namespace = ['unshare', '--map-root-user', '--mount'];
+const mounting = 'mount -t tmpfs -o size=64k tmpfs "$0" && exec "$@"';
+const inSmallDisk = (path: string, command: string[]) =>
+  spawnSync(namespace[0]!, [...namespace.slice(1), 'sh', '-c', mounting, path, ...command], {
+    encoding: 'utf8',
+  });
+const mountable = inSmallDisk(root, ['true']).status === 0;
+
+(mountable ? test : test.skip)('run folder: a disk that fills up half-way', () => {
+  const path = fresh();
+  mkdirSync(path);
+  const program = `
+    import { readdirSync, readFileSync, statSync } from 'node:fs';
+    import { RunFolder } from ${JSON.stringify(moduleUrl)};
+    const run = RunFolder.create(${JSON.stringify(join(path, 'run'))});
+    const refused = (fn) => { try { fn(); } catch (error) { return error.name + ': ' + error.message; } };
+    run.writeAtomically('weights.safetensors', new Uint8Array(30_000));
+    const weights = refused(() => run.writeAtomically('weights.safetensors', new Uint8Array(50_000)));
+    const files = readdirSync(run.path);
+    const size = statSync(run.file('weights.safetensors')).size;
+    const metrics = refused(() => {
+      for (;;) run.appendMetrics({ kind: 'step', step: 1, text: 'x'.repeat(1500) });
+    });
+    const whole = readFileSync(run.file('metrics.jsonl'), 'utf8').endsWith('}\\n');
+    console.log(JSON.stringify({ weights, files, size, metrics, whole, records: run.readMetrics().length }));`;
+  const { status, stdout, stderr } = inSmallDisk(path, [...node, program]);
+  assert.is(status, 0, stderr);
+  const { weights, files, size, metrics, whole, records } = JSON.parse(stdout);
+  assert.match(weights, /^UserError: .*weights.safetensors: cannot write it: the disk is full/);
+  assert.equal(files, ['weights.safetensors'], 'no temporary stays');
+  assert.is(size, 30_000, 'the old file stays');
+  assert.match(metrics, /^UserError: .*metrics.jsonl: cannot write it: the disk is full/);
+  assert.ok(whole, 'no half of a line stays');
+  assert.ok(records > 10);
+});
+
+test('run folder: killed at any moment, files are whole', async () => {
+  const run = made();
+  const size = 200_000;
+  const program = `
+    import { RunFolder } from ${JSON.stringify(moduleUrl)};
+    const run = RunFolder.create(${JSON.stringify(run.path)});
+    run.writeConfig({});
+    for (let i = 0; ; i = (i + 1) % 256) {
+      run.writeAtomically('weights.safetensors', new Uint8Array(${size}).fill(i));
+      run.appendMetrics({ kind: 'step', step: i });
+      if (i === 5) console.log('going');
+    }`;
+  const child = spawn(node[0]!, [...node.slice(1), program], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await new Promise((resolve) => child.stdout.once('data', resolve));
+  child.kill('SIGKILL');
+  await new Promise((resolve) => child.once('exit', resolve));
+  const weights = readFileSync(run.file('weights.safetensors'));
+  assert.is(weights.length, size);
+  assert.ok(weights.every((byte) => byte === weights[0]));
+  assert.ok(RunFolder.open(run.path).readMetrics().length >= 5);
+});
+
+test('errors: the reason is one line, with or without words of ours', () => {
+  assert.is(reasonOf(Object.assign(new Error('x'), { code: 'EROFS' })), 'the file system is read-only');
+  assert.is(reasonOf(new Error('two\n  lines')), 'two lines');
+  assert.is(reasonOf('text'), 'text');
+});
+
+test.run();

@@ -1,0 +1,41 @@
+/* Runs on every adapter. */
+import { readFile } from 'node:fs/promises';
+import { openBrowserDevice, scope, tensor } from '@tapegrad/tensor';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { device } from '../helpers/device.ts';
+
+/* The browser's way in, with Dawn behind `navigator.gpu`; a browser itself is not started here. */
+
+const withNavigator = async <T>(navigator: unknown, fn: () => Promise<T>): Promise<T> => {
+  const before = Object.getOwnPropertyDescriptor(globalThis, 'navigator');
+  Object.defineProperty(globalThis, 'navigator', { value: navigator, configurable: true });
+  try {
+    return await fn();
+  } finally {
+    if (before) Object.defineProperty(globalThis, 'navigator', before);
+    else Reflect.deleteProperty(globalThis, 'navigator');
+  }
+};
+
+const message = (promise: Promise<unknown>) =>
+  promise.then(
+    () => '',
+    (error: Error) => error.message,
+  );
+
+test('opens navigator.gpu and computes', async () => {
+  const readShader = (url: URL) => readFile(url, 'utf8');
+  const opened = await withNavigator({ gpu: device.found.gpu }, () => openBrowserDevice({ readShader }));
+  const x = tensor([1, 2, 3], { device: opened });
+  assert.is(await scope(() => x.mul(x).sum()).item(), 14);
+  opened.destroy();
+});
+
+test('says what is missing', async () => {
+  assert.match(await withNavigator({}, () => message(openBrowserDevice())), /no WebGPU/);
+  const gpu = { requestAdapter: async () => null };
+  assert.match(await withNavigator({ gpu }, () => message(openBrowserDevice())), /offers no WebGPU adapter/);
+});
+
+test.run();

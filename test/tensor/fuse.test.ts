@@ -1,0 +1,244 @@
+/* Runs on every adapter. */
+import * as tg from '@tapegrad/tensor';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { adapter, device } from '../helpers/device.ts';
+
+/* Elementwise ops merged with each other and with contractions and reductions, in captured programs: same bytes, fewer launches. */
+
+tg.setDefaultDevice(device);
+device.fuseFrom = 0;
+const generator = new tg.Generator(7, { device });
+const numbers = (...shape: number[]) => tg.keep(generator.normal(shape));
+
+type Case = [name: string, fused: number, fn: () => tg.Tensor | tg.Tensor[]];
+
+const cases: Case[] = [];
+const numbers2 = numbers(2, 1);
+for (const [b, k, n] of [
+  [33, 20, 24],
+  [64, 128, 17],
+  [5, 300, 3],
+  [130, 64, 40],
+  [8, 4096, 24],
+] as const) {
+  const [x, w, bias, row] = [numbers(b, k), numbers(n, k), numbers(n), numbers(1, n)];
+  const [column, scalar, same] = [numbers(b, 1), numbers(), numbers(b, n)];
+  const product = () => tg.matmul(x, w, { transposeB: true });
+  const size = `${b}x${k}x${n}`;
+  cases.push(
+    [`matmul ${size} + bias, relu`, 2, () => product().add(bias).relu()],
+    [`matmul ${size}, bias first`, 1, () => tg.sub(bias, product())],
+    [`matmul ${size} + [1, n], scaled`, 2, () => product().add(row).mul(0.5)],
+    [`matmul ${size} + [b, 1]`, 1, () => product().add(column)],
+    [`matmul ${size} times a scalar tensor`, 1, () => product().mul(scalar)],
+    [`matmul ${size} masked`, 1, () => tg.apply(tg.ops.maskPositive, [product(), same], [])],
+    [
+      `matmul ${size}, three stages and one too many`,
+      3,
+      () => product().add(bias).mul(same).sub(row).add(same),
+    ],
+    [
+      `matmul ${size}, read twice: left alone, but what reads it merged`,
+      1,
+      () => {
+        const y = product();
+        return y.relu().add(y);
+      },
+    ],
+    [
+      `matmul ${size}, also returned: left alone`,
+      0,
+      () => {
+        const y = product();
+        return [y, y.relu()];
+      },
+    ],
+    [`matmul ${size}, broadcast by the op: left alone`, 0, () => product().reshape([b, 1, n]).add(numbers2)],
+  );
+}
+for (const [c, h, w, o, kernel, stride] of [
+  [3, 9, 7, 5, 3, 2],
+  [4, 8, 8, 16, 4, 2],
+  [1, 12, 12, 8, 4, 2],
+] as const) {
+  const [x, weight, bias] = [numbers(6, c, h, w), numbers(o, c, kernel, kernel), numbers(o, 1, 1)];
+  const [back, map] = [numbers(o, c, kernel, kernel), numbers(c, 1, 1)];
+  const name = `${c}x${h}x${w} to ${o}, kernel ${kernel}, stride ${stride}`;
+  const conv = () => tg.conv2d(x, weight, { stride, padding: 1 });
+  const [oh, ow] = conv().shape.slice(2) as [number, number];
+  const y = numbers(6, o, oh, ow);
+  const transposed = () => tg.convTranspose2d(y, back, { stride, padding: 1 });
+  cases.push(
+    [`conv2d ${name} + bias, relu`, 2, () => conv().add(bias).relu()],
+    [`convTranspose2d ${name} + bias, relu: every phase`, 2, () => transposed().add(map).relu()],
+    [`conv2d ${name}, leaky`, 1, () => conv().leakyRelu(0.1)],
+  );
+}
+
+for (const shape of [
+  [24, 16],
+  [7, 5],
+  [3, 4, 8],
+  [513, 4],
+] as const) {
+  const [a, b, c, d] = [numbers(...shape), numbers(...shape), numbers(...shape), numbers(...shape)];
+  const last = shape.at(-1)!;
+  const [row, scalar] = [numbers(last), numbers()];
+  const [another, same] = [numbers(), numbers(...shape)];
+  const column = numbers(...shape.slice(0, -1), 1);
+  const name = `[${shape}]`;
+  cases.push(
+    [`chain ${name}: a·b + c`, 1, () => a.mul(b).add(c)],
+    // What a compiler could factor out, cancel or round differently in one kernel.
+    [`chain ${name}: a·b + a·c`, 2, () => a.mul(b).add(a.mul(c))],
+    [`chain ${name}: (a + b) − b`, 1, () => a.add(b).sub(b)],
+    [`chain ${name}: log exp a`, 1, () => tg.log(tg.exp(a))],
+    [`chain ${name}: a / b · b`, 1, () => a.div(b).mul(b)],
+    [`chain ${name}: functions`, 4, () => tg.tanh(a).add(tg.sigmoid(b)).mul(tg.softplus(c))],
+    [
+      `chain ${name}: where, clamp, power`,
+      5,
+      () => tg.where(tg.less(a, b), tg.clamp(c, { min: -0.5 }), tg.pow(tg.abs(d), 1.5)).mul(1),
+    ],
+    [`chain ${name}: row, column and number`, 3, () => a.add(row).mul(column).sub(scalar).relu()],
+    [`chain ${name}: one input twice`, 2, () => a.mul(a).add(row).mul(a)],
+    [
+      `chain ${name}: read twice, left alone`,
+      0,
+      () => {
+        const y = a.mul(b);
+        return [y.add(c), y.sub(d)];
+      },
+    ],
+    [
+      `chain ${name}: a number read by several, which meet again`,
+      5,
+      () => {
+        const n = scalar.mul(3).add(1);
+        return a.mul(n).add(b.sub(n)).mul(n);
+      },
+    ],
+    [
+      `chain ${name}: an expensive number read twice, left alone`,
+      0,
+      () => {
+        const n = tg.exp(scalar);
+        return [a.mul(n), b.mul(n)];
+      },
+    ],
+    [`chain ${name}: returned in between`, 1, () => [a.mul(b)].flatMap((y) => [y, y.add(c).add(d)])],
+    [`chain ${name}: broadcast, left alone`, 0, () => row.mul(2).add(a)],
+    [
+      `chain ${name}: more inputs than a kernel has`,
+      6,
+      () => [b, c, d, row, column, scalar, another, same].reduce((sum, t) => sum.add(t), a),
+    ],
+  );
+}
+
+// Rows (of a subgroup each), columns, and what neither fits; in one launch or, where long, in two.
+for (const [shape, axes] of [
+  [[16, 1024], [1]],
+  [[3, 20_000], [1]],
+  [[64, 96], [0]],
+  [[5000, 8], [0]],
+  [[7, 5], [1]],
+  [
+    [33, 7, 4],
+    [0, 1, 2],
+  ],
+  [
+    [40, 3, 8, 8],
+    [0, 2, 3],
+  ],
+  [
+    [4, 3, 4, 3, 4],
+    [0, 2, 4],
+  ],
+] as const) {
+  const [a, b, c] = [numbers(...shape), numbers(...shape), numbers(...shape)];
+  const [row, scalar] = [numbers(shape.at(-1)!), numbers()];
+  const name = `[${shape}] over ${axes}`;
+  cases.push(
+    [`reduction ${name}: mean of squared differences`, 3, () => tg.mean(a.sub(b).square(), axes)],
+    [`reduction ${name}: a product's sum`, 1, () => tg.sum(a.mul(b), axes)],
+    [
+      `reduction ${name}: maximum of a chain with a row and a number`,
+      4,
+      () => tg.max(a.add(row).mul(scalar).relu(), axes).mul(2),
+    ],
+    [`reduction ${name}: cross-entropy`, 3, () => tg.sum(tg.softplus(a).sub(a.mul(c)), axes)],
+    [
+      `reduction ${name}: read elsewhere, left alone`,
+      0,
+      () => {
+        const y = a.mul(b);
+        return [y, tg.sum(y, axes)];
+      },
+    ],
+    [
+      `reduction ${name}: its result read twice, left alone`,
+      0,
+      () => {
+        const y = tg.sum(a, axes);
+        return [y, y.exp()];
+      },
+    ],
+  );
+}
+
+const [cube, slab] = [numbers(3, 4, 8), numbers(3, 1, 8)];
+cases.push(['chain: broadcast in the middle, left alone', 0, () => cube.add(slab).mul(cube)]);
+
+for (const [name, fused, fn] of cases) {
+  test(`${name} (${adapter})`, async () => {
+    const captured = tg.capture(fn);
+    const results = [captured()].flat();
+    const eager = tg.scope(() => [fn()].flat());
+    assert.is(captured.programs[0]!.fused, fused);
+    for (const [i, result] of results.entries()) {
+      const [seen, expected] = [await result.data(), await eager[i]!.data()];
+      const differs = new Uint32Array(seen.buffer).findIndex(
+        (bits, k) => bits !== new Uint32Array(expected.buffer)[k],
+      );
+      assert.is(differs, -1, `element ${differs}: ${seen[differs]} instead of ${expected[differs]}`);
+    }
+    captured.dispose();
+  });
+}
+
+test('a write to the operand in between keeps the launches apart', async () => {
+  const [x, w] = [numbers(16, 32), numbers(32, 24)];
+  const operand = tg.keep(tg.zeros([24]));
+  const next = numbers(24);
+  const step = () => {
+    const y = x.matmul(w);
+    tg.assign(operand, next);
+    return y.add(operand);
+  };
+  const captured = tg.capture(step);
+  const seen = await captured().data();
+  assert.is(captured.programs[0]!.fused, 0);
+  assert.equal(seen, await tg.scope(step).data());
+});
+
+test('a write to what a chain begins with keeps its launches apart', async () => {
+  const [x, y, next] = [numbers(24), numbers(24), numbers(24)];
+  const operand = tg.keep(tg.zeros([24]));
+  const step = () => {
+    const product = x.mul(operand);
+    tg.assign(operand, next);
+    return product.add(y);
+  };
+  const captured = tg.capture(step);
+  for (const _ of [1, 2]) {
+    tg.assign(operand, x);
+    const seen = await captured().data();
+    tg.assign(operand, x);
+    assert.equal(seen, await tg.scope(step).data());
+  }
+  assert.is(captured.programs[0]!.fused, 0);
+});
+
+test.run();
