@@ -1,10 +1,10 @@
 import { Adam } from '@tapegrad/nn';
 import { capture, Generator, scope, setDefaultDevice, type WebGPUDevice } from '@tapegrad/tensor';
-import { type ModelSpec, Pass, runTrainingStep, settingsOf } from '@tapegrad/vae';
+import { DeviceDataset, MetricsRing, type ModelSpec, runTrainingStep, settingsOf } from '@tapegrad/vae';
 import { type Effort, medianOf, type Timing, timed, timingOf } from './timing.ts';
 
-/** Figures of one way to run a training step. */
-export interface StepFigures {
+/** What one way to run a training step takes. */
+export interface StepTimes {
   readonly ms: Timing;
   readonly imagesPerSecond: number;
   readonly launches: number;
@@ -16,8 +16,8 @@ export interface StepRow {
   readonly id: string;
   readonly batchSize: number;
   readonly parameters: number;
-  readonly captured: StepFigures;
-  readonly eager: StepFigures;
+  readonly captured: StepTimes;
+  readonly eager: StepTimes;
   /** Sum of all launches' times by the adapter's timestamps, the median of some replays; absent without timestamps. */
   readonly gpuMs?: number;
   /** Bytes of the buffers that temporaries share, and the most that is alive at once: no plan needs less. */
@@ -51,9 +51,10 @@ export function trainingStep(spec: ModelSpec, device: WebGPUDevice, quick: boole
     betas: [settings.beta1, settings.beta2],
   });
   const images = Uint8Array.from({ length: IMAGES * 784 }, (_, i) => (Math.imul(i, 2654435761) >>> 24) & 255);
-  const pass = new Pass(model, { images, count: IMAGES }, { rows: 64, noise, device });
-  const context = { noise, epoch: () => pass.stepCount() };
-  const run = () => runTrainingStep(model, optimizer, pass, context, batchSize);
+  const dataset = new DeviceDataset(model, { images, count: IMAGES }, { device });
+  const ring = new MetricsRing(model, { rows: 64, device });
+  const parts = { model, optimizer, dataset, ring, context: { noise, epoch: () => ring.stepCount() } };
+  const run = () => runTrainingStep(parts, batchSize);
   return {
     model,
     batchSize,
@@ -108,7 +109,7 @@ export class StepBench {
     }
   }
 
-  /** @returns the figures, and gives the memory back */
+  /** @returns what was measured, and gives the memory back */
   row(spec: ModelSpec): StepRow {
     const { step, first, captured, eager, gpu } = this.#steps.get(spec.name)!;
     const { memory } = step.captured.programs[0]!;
@@ -116,8 +117,8 @@ export class StepBench {
       id: `steps/${spec.name}`,
       batchSize: step.batchSize,
       parameters: step.parameters,
-      captured: figuresOf(captured, step.batchSize),
-      eager: figuresOf(eager, step.batchSize),
+      captured: timesOf(captured, step.batchSize),
+      eager: timesOf(eager, step.batchSize),
       ...(gpu.length > 0 ? { gpuMs: medianOf(gpu) } : {}),
       plannedBytes: memory.planned,
       liveSetBytes: memory.liveSet,
@@ -189,7 +190,7 @@ async function sampleSteps(
   }
 }
 
-function figuresOf({ total, host, launches }: Samples, batchSize: number): StepFigures {
+function timesOf({ total, host, launches }: Samples, batchSize: number): StepTimes {
   const ms = timingOf(total);
   return { ms, imagesPerSecond: (1000 * batchSize) / ms.median, launches, hostMs: medianOf(host) };
 }

@@ -9,7 +9,7 @@ import {
   tensor,
   type WebGPUDevice,
 } from '@tapegrad/tensor';
-import { models, Pass, runTrainingStep, settingsOf } from '@tapegrad/vae';
+import { DeviceDataset, MetricsRing, models, runTrainingStep, settingsOf } from '@tapegrad/vae';
 import { timed } from '../timing.ts';
 import {
   type Array32,
@@ -89,14 +89,16 @@ function training(task: TrainingTask, device: WebGPUDevice): Entry {
   model.loadStateDict(task.weights);
   const optimizer = new Adam(model.parameters(), { lr: task.lr, betas: task.betas });
   // As many images as a batch has: every step sees the same ones.
-  const pass = new Pass(model, { images: task.bytes, count }, { rows: CHECKED_STEPS, noise, device });
-  const context = { noise, epoch: () => pass.stepCount() };
-  const step = capture(() => runTrainingStep(model, optimizer, pass, context, count), { device });
+  const dataset = new DeviceDataset(model, { images: task.bytes, count }, { device });
+  const ring = new MetricsRing(model, { rows: CHECKED_STEPS, device });
+  const context = { noise, epoch: () => ring.stepCount() };
+  const parts = { model, optimizer, dataset, ring, context };
+  const step = capture(() => runTrainingStep(parts, count), { device });
   return {
     async check() {
       for (let i = 0; i < CHECKED_STEPS; i++) step();
-      const columns = pass.ring.shape[1]!;
-      return (await scope(() => pass.ring).data())[(CHECKED_STEPS - 1) * columns]!;
+      const values = await scope(() => ring.values).data();
+      return ring.metricsOf(values, CHECKED_STEPS - 1).loss!;
     },
     run: (times) =>
       timed(async () => {

@@ -47,7 +47,7 @@ export interface Finished {
   readonly model: Autoencoder;
 }
 
-/** The folder of a run with untrained weights and invented figures: nothing but what a command reads of it. */
+/** The folder of a run with untrained weights and invented metrics: nothing but what a command reads of it. */
 export async function finishedRun(
   path: string,
   data: Dataset,

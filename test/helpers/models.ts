@@ -4,12 +4,13 @@ import { capture, Generator, referenceDevice, type Tensor, tensor } from '@tapeg
 import type { ModelOptions } from '@tapegrad/vae';
 import {
   type Autoencoder,
-  type Context,
+  DeviceDataset,
   type Images,
+  MetricsRing,
   models,
-  Pass,
   runTrainingStep,
   settingsOf,
+  type TrainingContext,
 } from '@tapegrad/vae';
 import * as assert from 'uvu/assert';
 import { device } from './device.ts';
@@ -17,8 +18,8 @@ import { device } from './device.ts';
 /** A context with noise of its own that starts anew at every call of `fresh`, at a given epoch. */
 export function contextOn(where: Generator['state']['device'], { seed = 5, epoch = 0 } = {}) {
   const noise = new Generator(seed, { device: where });
-  const context: Context = { noise, epoch: () => tensor(epoch, { device: where, dtype: 'float32' }) };
-  const fresh = (): Context => {
+  const context: TrainingContext = { noise, epoch: () => tensor(epoch, { device: where, dtype: 'float32' }) };
+  const fresh = (): TrainingContext => {
     where.write(noise.state.storage, noise.state.offset + 2, new Uint32Array(2));
     return context;
   };
@@ -78,11 +79,11 @@ export async function trainCaptured(
   const model = spec.build(images.shape, settingsOf(spec, chosen), new Generator(3, { device }));
   const optimizer = new Adam(model.parameters(), { lr });
   const noise = new Generator(4, { device });
-  const pass = new Pass(model, images, { rows: steps, noise, device });
-  const context: Context = { noise, epoch: () => pass.stepCount().mul(batch / images.count) };
-  const step = capture((count: number) => runTrainingStep(model, optimizer, pass, context, count), {
-    device,
-  });
+  const dataset = new DeviceDataset(model, images, { device });
+  const ring = new MetricsRing(model, { rows: steps, device });
+  const context: TrainingContext = { noise, epoch: () => ring.stepCount().mul(batch / images.count) };
+  const parts = { model, optimizer, dataset, ring, context };
+  const step = capture((count: number) => runTrainingStep(parts, count), { device });
   step(batch);
   const { buffers, bindGroups, pipelines, uploads, readbacks } = device.stats;
   for (let i = 1; i < steps; i++) step(batch);
@@ -92,8 +93,8 @@ export async function trainCaptured(
     [buffers, bindGroups, pipelines, uploads, readbacks],
     'nothing is made or moved after the first step',
   );
-  const values = await pass.ring.data();
-  const losses = Array.from({ length: steps }, (_, row) => pass.figures(values, row).loss!);
+  const values = await ring.values.data();
+  const losses = Array.from({ length: steps }, (_, row) => ring.metricsOf(values, row).loss!);
   const [first, last] = [losses.slice(0, 5), losses.slice(-5)].map(
     (five) => five.reduce((a, b) => a + b) / 5,
   );

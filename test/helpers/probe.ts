@@ -21,7 +21,7 @@ export interface ProbeOptions {
 
 /** An autoencoder that can be seen through: the code of an image is its pixels in [0, 1], and decoding gives them back. */
 export class Probe extends Autoencoder {
-  readonly figures = [];
+  readonly metricNames = [];
   readonly #options: ProbeOptions;
   readonly #shape: readonly number[];
   readonly nothing: Tensor;

@@ -243,7 +243,7 @@ const BAD: [name: string, args: string[], message: RegExp][] = [
       ['imageShape', [1, 'a', 28], 'imageShape is \\[1,"a",28\\], not \\[channels, height, width\\]'],
       ['checksums', null, 'checksums do not say of which data the run is'],
     ] as const
-  ).map(([name, value, said]): (typeof BAD)[number] => [
+  ).map(([name, value, reason]): (typeof BAD)[number] => [
     `a config.json with ${name} ${JSON.stringify(value)}`,
     [
       'train',
@@ -254,7 +254,7 @@ const BAD: [name: string, args: string[], message: RegExp][] = [
         writeFileSync(file, JSON.stringify({ ...config, [name]: value }));
       }),
     ],
-    new RegExp(`config.json: broken: ${said}`),
+    new RegExp(`config.json: broken: ${reason}`),
   ]),
   [
     'truncated weights',
@@ -418,7 +418,7 @@ for (const command of ['', 'doctor', 'train', 'evaluate', 'sample', 'reconstruct
 
 // ------------------------------------------------------------------------------------------- the commands on a run
 
-test('evaluate: figures as a table, and as one JSON object', async () => {
+test('evaluate: metrics as a table, and as one JSON object', async () => {
   const record = JSON.parse(readFileSync(join(done, 'metrics.jsonl'), 'utf8').trim().split('\n').at(-1)!);
   const table = await tapegrad(['evaluate', done, '--adapter', adapter]);
   assert.is(table.code, 0, table.stderr);
@@ -536,7 +536,7 @@ test('train: --json prints a line a step, a record an epoch, and how it ended', 
   const { kind, step, steps, train, test, nats } = lines[76];
   assert.equal({ kind, step, steps }, { kind: 'epoch', step: 75, steps: 75 });
   assert.equal(
-    [train, test].map((figures) => Object.keys(figures)),
+    [train, test].map((metrics) => Object.keys(metrics)),
     Array(2).fill(['loss', 'reconstruction', 'kl']),
   );
   assert.equal(Object.keys(nats), ['elbo', 'reconstruction', 'kl']);

@@ -39,16 +39,16 @@ test('compare: one page and one picture, whole', async () => {
   assert.ok(width > 3 * 8 * 56 && height > 10 * 56, `${width} x ${height}`);
 });
 
-test('compare: what differs, the figures, and how runs are told apart', async () => {
-  const { page } = await compared(betas, 'figures.html');
-  const [options, figures] = page.all('table').map(textOf);
+test('compare: what differs, the metrics, and how runs are told apart', async () => {
+  const { page } = await compared(betas, 'metrics.html');
+  const [options, metrics] = page.all('table').map(textOf);
   assert.is(options, 'beta 0.01beta 1beta 0.1beta0.0110.1', 'only β differs');
-  assert.match(figures!, /test loss0\.50000?1\.50001test reconstruction0\.37500/);
-  assert.match(figures!, /elbo, nats−50−150−100/);
+  assert.match(metrics!, /test loss0\.50000?1\.50001test reconstruction0\.37500/);
+  assert.match(metrics!, /elbo, nats−50−150−100/);
   assert.match(notesOf(page).join(), /The losses are different sums .*: compare their parts/);
 });
 
-test('compare: figures against the one option that differs, in its order, on a logarithmic scale', async () => {
+test('compare: metrics against the one option that differs, in its order, on a logarithmic scale', async () => {
   const { page } = await compared(betas, 'sweep.html');
   const sweep = page.data.curves['group-0-sweep-test-loss']!;
   assert.is(sweep.xLabel, 'beta');
@@ -101,7 +101,7 @@ test('compare: the three losses, which are words and no numbers', async () => {
     await make('kl', { terms: 'kl' }),
   ];
   const { page } = await compared(runs, 'terms.html');
-  assert.not.match(page.source, /Figures against/);
+  assert.not.match(page.source, /Metrics against/);
   assert.match(textOf(page.all('header')[0]!), /terms both · terms reconstruction · terms kl/);
 });
 

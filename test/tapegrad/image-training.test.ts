@@ -69,10 +69,10 @@ test('folder: other commands load the same images again, from the cache', async 
   const evaluated = await tapegrad(['evaluate', run, '--json', '--adapter', adapter], { env });
   assert.is(evaluated.code, 0, evaluated.stderr);
   assert.not.match(evaluated.stderr, /decoding/);
-  const { data, images, test: figures } = JSON.parse(evaluated.stdout);
+  const { data, images, test: evaluation } = JSON.parse(evaluated.stdout);
   assert.equal([data, images], ['photos', 2]);
   const metrics = readFileSync(join(run, 'metrics.jsonl'), 'utf8').trim().split('\n');
-  assert.is(figures.loss, JSON.parse(metrics.at(-1)!).test.loss);
+  assert.is(evaluation.loss, JSON.parse(metrics.at(-1)!).test.loss);
   const drawn = await tapegrad(['reconstruct', run, '--adapter', adapter], { env });
   assert.is(drawn.code, 0, drawn.stderr);
 });

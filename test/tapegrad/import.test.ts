@@ -183,7 +183,7 @@ test('PyTorch weights become a run that computes what PyTorch computes', async (
   near(await logits.data(), pt.vaeMlp.logits);
 });
 
-test('what is exported computes the same in another runtime; imported again, it draws the same pictures and has the same figures', async () => {
+test('what is exported computes the same in another runtime; imported again, it draws the same pictures and has the same metrics', async () => {
   const small = ['--data', digits, '--hidden', '8', '--latent', '3', '--batch-size', '64', '--epochs', '1'];
   const steps = [
     ['train', 'vae-mlp', ...small, ...ADAPTER, '--no-tensorboard', '--out', at('run')],
@@ -202,10 +202,10 @@ test('what is exported computes the same in another runtime; imported again, it 
     (run) => decodeSafetensors(readFileSync(at(run, 'weights.safetensors'))).tensors,
   );
   assert.equal(tensors[0], tensors[1]);
-  const figures = await Promise.all(
+  const metrics = await Promise.all(
     ['run', 'again'].map((run) => tapegrad(['evaluate', at(run), '--json', ...ADAPTER])),
   );
-  const [first, second] = figures.map(({ stdout }) => JSON.parse(stdout).test);
+  const [first, second] = metrics.map(({ stdout }) => JSON.parse(stdout).test);
   assert.equal(first, second);
   const { model } = openRun(at('run'), referenceDevice);
   const pixels = Float32Array.from(few.test.images, (byte) => byte / 255);

@@ -232,7 +232,7 @@ test('report: pictures that fail do not end a training, and are named', async ()
   assert.ok(existsSync(join(root, 'failing', 'weights.safetensors')));
 });
 
-test('curves: a chart for each figure, as a picture', () => {
+test('curves: a chart for each metric, as a picture', () => {
   const png = decode(readFileSync(writeCurves(run.folder, 'vae')!));
   assert.ok(png.height > 3 * 300, 'loss, reconstruction and KL');
 });
@@ -254,7 +254,7 @@ test('report: in a browser, with charts, a slider by keyboard, images at the poi
       const wide = await tab.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       assert.ok(wide <= 0, `at ${width} pixels the page is ${wide} too wide`);
     }
-    assert.is((await tab.$$('.curves .u-over')).length, 3, 'a chart for each figure');
+    assert.is((await tab.$$('.curves .u-over')).length, 3, 'a chart for each metric');
 
     await tab.focus('#epochs input');
     await tab.keyboard.press('Home');

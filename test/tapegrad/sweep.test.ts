@@ -382,13 +382,13 @@ function shell(
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const PATH = `${installed()}${delimiter}${process.env.PATH}`;
   const child = spawn(command, args, { cwd: root, env: { ...process.env, PATH, ...env } });
-  const said = { stdout: '', stderr: '' };
+  const output = { stdout: '', stderr: '' };
   for (const stream of ['stdout', 'stderr'] as const)
     child[stream].setEncoding('utf8').on('data', (text: string) => {
-      said[stream] += text;
+      output[stream] += text;
     });
   return new Promise((resolve) => {
-    child.on('close', (code) => resolve({ code, ...said }));
+    child.on('close', (code) => resolve({ code, ...output }));
   });
 }
 
@@ -449,7 +449,7 @@ test('the Kubernetes Job is one, and its command runs its points', async () => {
   assert.equal(finished().sort(), ['latent=2,seed=1', 'latent=3,seed=0', 'latent=3,seed=1']);
 });
 
-test('the whole sweep goes on from what the tasks have done, and ends with all figures', async () => {
+test('the whole sweep goes on from what the tasks have done, and ends with all metrics', async () => {
   const { code, stdout, stderr } = await tapegrad(['sweep', ...GRID, ...REST, '--jobs', '2', '--json']);
   assert.is(code, 0, stderr);
   assert.is(stderr.match(/done before/g)!.length, 3);

@@ -194,7 +194,7 @@ const ADAPTER = ['--adapter', process.env.TAPEGRAD_ADAPTER ?? 'auto'];
 const stepsOf = (folder: string, tag: string) =>
   scalarsIn(folder).flatMap(([name, step]) => (name === tag ? [step] : []));
 
-test('a run that was killed and resumed: every step once, the same figures as metrics.jsonl', async () => {
+test('a run that was killed and resumed: every step once, the same metrics as metrics.jsonl', async () => {
   const out = join(root, 'killed');
   const killed = await tapegrad(
     ['train', 'vae-mlp', ...SMALL, ...ADAPTER, '--epochs', '3', '--out', out, '--json'],

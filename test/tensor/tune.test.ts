@@ -155,14 +155,14 @@ test('buckets: neighbouring sizes share one, types and kinds do not', () => {
 
 test(`tuning finds a variant that is faster than a bad one, and keeps a good one: ${adapter}`, async () => {
   const seen = contractionsOf(() => matmul(zeros([96, 96], { device }), zeros([96, 96], { device })));
-  const said: string[] = [];
+  const told: string[] = [];
   const [result, ...more] = await tuneContractions(device, [...seen, ...seen], {
     variants: ['naive', 'alone4'],
     atLeast: 2,
-    onProgress: (done, total, key) => said.push(`${done}/${total} ${key}`),
+    onProgress: (done, total, key) => told.push(`${done}/${total} ${key}`),
   });
   assert.equal(more, []);
-  assert.equal(said, ['0/1 product float32 b0 m7 n7 k7']);
+  assert.equal(told, ['0/1 product float32 b0 m7 n7 k7']);
   const { key, choice, milliseconds } = result!;
   assert.is(key, 'product float32 b0 m7 n7 k7');
   assert.ok(milliseconds.best > 0 && milliseconds.best <= milliseconds.default);

@@ -16,7 +16,7 @@ import {
   sizeOf,
   type Tensor,
 } from '@tapegrad/tensor';
-import { type Context, models, settingsOf } from '@tapegrad/vae';
+import { models, settingsOf, type TrainingContext } from '@tapegrad/vae';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { adapter, device, numbers, on } from '../helpers/device.ts';
@@ -202,7 +202,7 @@ function build({ model: name, latent, hidden }: ModelCase, device: Device) {
     Float64Array.from(images.data as Uint8Array, (byte) => byte * scale + shift),
   );
   const noise = { normal: () => given(device, 99, [BATCH, latent], 2) } as unknown as Generator;
-  const context: Context = {
+  const context: TrainingContext = {
     noise,
     epoch() {
       throw new Error('these models have no schedule');
@@ -231,7 +231,7 @@ for (const { name: where, device, tolerance } of devices) {
       const { model, x, context } = build(c, device);
       const { loss, parts } = model.objective(x, context);
       await expect('loss', loss);
-      for (const [figure, value] of Object.entries(parts)) await expect(figure, value);
+      for (const [metric, value] of Object.entries(parts)) await expect(metric, value);
       loss.backward();
       const prefix = `${key}.gradient.`;
       const names = [...trained.tensors.keys()].flatMap((name) =>

@@ -1,8 +1,9 @@
 /* Runs on the fastest adapter. */
-/** The hierarchical VAE, the importance-weighted one, and the figures that rest on them. */
+/** The hierarchical VAE, the importance-weighted one, and the metrics that rest on them. */
 import { noGrad } from '@tapegrad/autograd';
 import { exp, Generator, referenceDevice, setDefaultDevice, type Tensor, tensor } from '@tapegrad/tensor';
 import {
+  DeviceDataset,
   encodeAll,
   HierarchicalVAE,
   type ImageShape,
@@ -11,7 +12,6 @@ import {
   latentStatistics,
   type ModelOptions,
   models,
-  Pass,
   PlainVAE,
   settingsOf,
 } from '@tapegrad/vae';
@@ -67,20 +67,27 @@ test('hvae: the divergence of each level from the one above, by the formula of t
   // The same draws again: the top level's come first.
   const noise = contextOn(on).context.noise;
   const [top, low] = [await values(noise.normal([1, 2])), await values(noise.normal([1, 4]))];
-  const [said1, said2] = await Promise.all(noGrad(() => model.evidence(x)).map(values));
+  const [parameters1, parameters2] = await Promise.all(
+    noGrad(() => model.posteriorParameters(x)).map(values),
+  );
   const kl = (mq: number, sq: number, mp: number, sp: number) =>
     Math.log(sp / sq) + (sq ** 2 + (mq - mp) ** 2) / (2 * sp ** 2) - 0.5;
-  const sigma2 = said2!.slice(2).map(Math.exp);
-  const z2 = top.map((e, d) => said2![d]! + sigma2[d]! * e);
+  const sigma2 = parameters2!.slice(2).map(Math.exp);
+  const z2 = top.map((e, d) => parameters2![d]! + sigma2[d]! * e);
   near(
     await parts.kl2!.item(),
-    z2.reduce((sum, _, d) => sum + kl(said2![d]!, sigma2[d]!, 0, 1), 0),
+    z2.reduce((sum, _, d) => sum + kl(parameters2![d]!, sigma2[d]!, 0, 1), 0),
     'KL of level 2',
   );
   const prior = await values(noGrad(() => model.falling[0]!.forward(tensor([z2], { dtype: 'float32' }))));
   let kl1 = 0;
   const z1 = low.map((e, d) => {
-    const [m, s, mp, sp] = [said1![d]!, Math.exp(said1![4 + d]!), prior[d]!, Math.exp(prior[4 + d]!)];
+    const [m, s, mp, sp] = [
+      parameters1![d]!,
+      Math.exp(parameters1![4 + d]!),
+      prior[d]!,
+      Math.exp(prior[4 + d]!),
+    ];
     const variance = 1 / (s ** -2 + sp ** -2);
     const mq = variance * (m / s ** 2 + mp / sp ** 2);
     kl1 += kl(mq, Math.sqrt(variance), mp, sp);
@@ -187,16 +194,15 @@ test(`importance-weighted likelihood: grows with k, never under the ELBO by much
   near(chunked, many, 'other draws, in chunks of 64', 0.02);
 });
 
-test(`a pass takes the same batches from one tensor of images and from several (${adapter})`, async () => {
+test(`a dataset gives the same batches from one tensor of images and from several (${adapter})`, async () => {
   const model = models
     .get('vae')!
     .build(shape, options('vae', { network: 'mlp' }), new Generator(1, { device }));
   const images = someImages(20, shape);
   const batches = async (maxBytes?: number) => {
-    const noise = new Generator(0, { device });
-    const pass = new Pass(model, images, { rows: 1, noise, device, maxBytes });
-    pass.advance(13);
-    return [pass.images.length, await values(pass.batch(9))] as const;
+    const dataset = new DeviceDataset(model, images, { device, maxBytes });
+    dataset.advance(13);
+    return [dataset.images.length, await values(dataset.batch(9))] as const;
   };
   const [[one, whole], [several, parts]] = [await batches(), await batches(7 * 64 + 63)];
   assert.equal([one, several], [1, 3]);

@@ -17,12 +17,12 @@ import {
 import {
   type Autoencoder,
   type BlogVAE,
-  type Context,
   type ImageShape,
   klFromRate,
   type ModelOptions,
   models,
   settingsOf,
+  type TrainingContext,
 } from '@tapegrad/vae';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -86,7 +86,7 @@ function asGiven({ model: name, options }: Case, where: Device) {
     normal: (shape: Shape) => given(where, NORMAL, shape, -2, 2),
     uniform: (shape: Shape) => given(where, CHANCE, shape, 0, 1),
   } as unknown as Generator;
-  const context: Context = { noise, epoch: () => tensor(2.5, { device: where }) };
+  const context: TrainingContext = { noise, epoch: () => tensor(2.5, { device: where }) };
   return { model, x, context };
 }
 
@@ -102,7 +102,7 @@ for (const { where, name, tolerance } of [
       const { loss, parts } = model.objective(x, context);
       close([await loss.item()], [c.loss], tolerance, 'loss');
       assert.equal(Object.keys(parts), Object.keys(c.parts));
-      assert.equal(Object.keys(parts), [...model.figures]);
+      assert.equal(Object.keys(parts), [...model.metricNames]);
       for (const [key, part] of Object.entries(parts)) {
         close([await part.item()], [c.parts[key]!], tolerance, key);
       }
@@ -201,7 +201,7 @@ for (const sparsity of ['l1', 'kl'] as const) {
     assert.equal(model.latentShape, [64]);
     const x = new Generator(2, { device: referenceDevice }).normal([20, 1, 8, 8]);
     const codes = await model.encode(x).mean.data();
-    const drawn = await model.prior(50, new Generator(3, { device: referenceDevice })).data();
+    const drawn = await model.samplePrior(50, new Generator(3, { device: referenceDevice })).data();
     for (const values of [codes, drawn]) assert.ok(values.every((z) => z >= 0));
     if (sparsity === 'l1') return assert.ok(codes.includes(0), 'zeros that are exact');
     assert.ok(codes.every((z) => z > 0 && z < 1));

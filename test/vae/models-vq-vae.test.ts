@@ -14,10 +14,10 @@ import {
 } from '@tapegrad/tensor';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { writeTo } from '../../packages/vae/src/device-dataset.ts';
 import { Codebook, type CodebookOptions, perplexity } from '../../packages/vae/src/models/codebook.ts';
 import { faultOf, type ModelOptions, modelOptions, settingsOf } from '../../packages/vae/src/models/index.ts';
 import { type VectorQuantizedVAE, vqVae } from '../../packages/vae/src/models/vq-vae.ts';
-import { writeTo } from '../../packages/vae/src/pass.ts';
 import { Trainer } from '../../packages/vae/src/trainer.ts';
 import { adapter, device, numbers, on } from '../helpers/device.ts';
 import { trainCaptured } from '../helpers/models.ts';
@@ -109,12 +109,12 @@ for (const { name: where, device, tolerance } of devices) {
     assert.equal(indices.shape, [3, 2, 2]);
     assert.equal(await values(indices), expected.indices.data);
     for (const parameter of model.parameters()) clearGradient(parameter);
-    const { loss, parts, tallies } = model.objective(x, contextOf(device));
+    const { loss, parts, counters } = model.objective(x, contextOf(device));
     close(await values(loss), expected.loss.data, tolerance, 'loss');
-    assert.equal(Object.keys(parts), [...model.figures]);
+    assert.equal(Object.keys(parts), [...model.metricNames]);
     for (const name of ['reconstruction', 'quantization'] as const)
       close(await values(parts[name]!), expected[name].data, tolerance, name);
-    assert.equal(await values(tallies!.codes!), expected.counts.data);
+    assert.equal(await values(counters!.codes!), expected.counts.data);
     loss.backward();
     const parameters = model.namedParameters();
     assert.equal([...parameters.keys()].sort(), Object.keys(expected.gradients).sort());
@@ -122,7 +122,7 @@ for (const { name: where, device, tolerance } of devices) {
       close(await values(parameter.grad!), expected.gradients[name]!.data, tolerance, name);
   };
 
-  test(`vq-vae: PyTorch's loss, figures and gradients, with a loss for the codes (${where})`, () =>
+  test(`vq-vae: PyTorch's loss, metrics and gradients, with a loss for the codes (${where})`, () =>
     compare(goldenModel('loss', device), golden.images[0]!, golden.loss));
 
   test(`vq-vae: PyTorch's loss, gradients and moving averages over two steps (${where})`, async () => {
@@ -341,7 +341,7 @@ test('vq-vae: shapes of images that are not square, and of codes', async () => {
 test('vq-vae: the prior draws every place from the codebook', async () => {
   const model = build([1, 8, 8], { ...small, codes: 4 }, device);
   const noise = new Generator(3, { device });
-  const z = model.prior(50, noise);
+  const z = model.samplePrior(50, noise);
   assert.equal(z.shape, [50, 3, 2, 2]);
   const [latents, book] = [await values(z), await values(model.codebook.weight)];
   const counts = [0, 0, 0, 0];
@@ -359,7 +359,7 @@ test('vq-vae: the prior draws every place from the codebook', async () => {
     counts.every((n) => n > 25 && n < 80),
     `each code about 50 times: ${counts}`,
   );
-  assert.not.equal(await values(model.prior(50, noise)), latents);
+  assert.not.equal(await values(model.samplePrior(50, noise)), latents);
 });
 
 test('vq-vae: sums in place of means, and nats', async () => {
@@ -368,8 +368,8 @@ test('vq-vae: sums in place of means, and nats', async () => {
   for (const reduction of ['mean', 'sum'] as const) {
     const model = build([1, 8, 8], { ...small, codebook: 'loss', commitment: 0.5, reduction }, device);
     const { loss, parts: each } = model.objective(x, contextOf(device));
-    const figures = [loss, each.reconstruction!, each.quantization!];
-    parts.push((await Promise.all(figures.map(values))).map(([value]) => value!));
+    const metrics = [loss, each.reconstruction!, each.quantization!];
+    parts.push((await Promise.all(metrics.map(values))).map(([value]) => value!));
   }
   const [[loss, reconstruction, quantization], summed] = parts as [number[], number[]];
   close([loss!], [reconstruction! + 1.5 * quantization!], 1e-5, 'loss');
@@ -445,7 +445,7 @@ for (const codebook of ['ema', 'loss'] as const) {
     await second.trainEpoch(() => {});
     await second.trainEpoch(() => {});
     assert.equal(await bytes(second), await bytes(straight));
-    assert.equal(second.epochFigures, straight.epochFigures);
+    assert.equal(second.epochMetrics, straight.epochMetrics);
   });
 }
 
@@ -453,12 +453,12 @@ test(`vq-vae on ${adapter}: evaluation changes nothing, and says how many codes 
   const trainer = trainerOf({ restart: 1000 });
   await trainer.trainEpoch(() => {});
   const before = await bytes(trainer);
-  const figures = await trainer.evaluate();
+  const metrics = await trainer.evaluate();
   assert.equal(await bytes(trainer), before);
-  assert.equal(await trainer.evaluate(), figures);
-  assert.equal(Object.keys(figures), ['loss', 'reconstruction', 'quantization', 'perplexity']);
-  const { perplexity: ofTraining } = trainer.epochFigures;
-  for (const value of [figures.perplexity!, ofTraining!]) assert.ok(value > 1 && value <= 16, `${value}`);
+  assert.equal(await trainer.evaluate(), metrics);
+  assert.equal(Object.keys(metrics), ['loss', 'reconstruction', 'quantization', 'perplexity']);
+  const { perplexity: ofTraining } = trainer.epochMetrics;
+  for (const value of [metrics.perplexity!, ofTraining!]) assert.ok(value > 1 && value <= 16, `${value}`);
 });
 
 test.run();

@@ -16,21 +16,22 @@ import {
   type Autoencoder,
   Bernoulli,
   binarized,
-  type Context,
+  DeviceDataset,
   Gaussian,
   type ImageShape,
   klFromLogSigma,
   klPenalty,
   LearnedSigma,
   likelihoodOf,
+  MetricsRing,
   type ModelOptions,
   models,
   optionValues,
-  Pass,
   type PenaltyOptions,
   type PlainVAE,
   runTrainingStep,
   settingsOf,
+  type TrainingContext,
   warmth,
 } from '@tapegrad/vae';
 import { test } from 'uvu';
@@ -49,7 +50,7 @@ const near = (actual: number, expected: number, what: string, tolerance = 1e-10)
     Math.abs(actual - expected) <= tolerance * Math.max(1, Math.abs(expected)),
     `${what}: ${actual}, not ${expected}`,
   );
-const at = (epoch: number): Context => contextOn(reference, { epoch }).context;
+const at = (epoch: number): TrainingContext => contextOn(reference, { epoch }).context;
 
 function build(
   name: string,
@@ -190,16 +191,17 @@ for (const [warmup, expected] of [
     const optimizer = new Adam(model.parameters(), { lr: 1e-20 });
     const noise = new Generator(4, { device });
     const steps = expected.length;
-    const pass = new Pass(model, images, { rows: steps, noise, device });
-    const context: Context = { noise, epoch: () => mul(pass.stepCount(), 1 / 4) };
-    const step = capture(() => runTrainingStep(model, optimizer, pass, context, 16), { device });
+    const dataset = new DeviceDataset(model, images, { device });
+    const ring = new MetricsRing(model, { rows: steps, device });
+    const context: TrainingContext = { noise, epoch: () => mul(ring.stepCount(), 1 / 4) };
+    const step = capture(() => runTrainingStep({ model, optimizer, dataset, ring, context }, 16), { device });
     step();
     const { uploads } = device.stats;
     for (let i = 1; i < steps; i++) step();
     assert.is(device.stats.uploads, uploads);
-    const rows = await pass.ring.data();
+    const rows = await ring.values.data();
     const betas = expected.map((_, row) => {
-      const { loss, kl } = pass.figures(rows, row);
+      const { loss, kl } = ring.metricsOf(rows, row);
       return loss! / kl!;
     });
     close(betas, expected, { absolute: 1e-5 });
@@ -388,10 +390,10 @@ for (const [where, name] of [
   test(`drawn at every step: pixels are black or white with the pixel's chance, anew each epoch (${name})`, async () => {
     const model = build('vae-mlp', {}, { where, image: [1, 2, 2] });
     const noise = new Generator(4, { device: where });
-    const pass = new Pass(model, greys, { rows: 1, noise, binarize: true, device: where });
+    const dataset = new DeviceDataset(model, greys, { binarize: noise, device: where });
     const [first, second] = [
-      await scope(() => pass.batch(500)).data(),
-      await scope(() => pass.batch(500)).data(),
+      await scope(() => dataset.batch(500)).data(),
+      await scope(() => dataset.batch(500)).data(),
     ];
     assert.not.equal([...first], [...second]);
     for (const bits of [first, second]) {
@@ -408,8 +410,8 @@ for (const [where, name] of [
 test('drawn at every step: a Gaussian likelihood sees black and white normalized', async () => {
   const model = build('vae', { network: 'mlp' }, { image: [1, 2, 2] });
   const noise = new Generator(4, { device: reference });
-  const pass = new Pass(model, greys, { rows: 1, noise, binarize: true, device: reference });
-  const seen = new Set(await pass.batch(500).data());
+  const dataset = new DeviceDataset(model, greys, { binarize: noise, device: reference });
+  const seen = new Set(await dataset.batch(500).data());
   close([...seen].sort(), [-0.1307 / 0.3081, (1 - 0.1307) / 0.3081], { absolute: 1e-9 });
 });
 
@@ -441,11 +443,12 @@ test(`colour images of 64×64 have four convolutions, and a step changes all wei
   const optimizer = new Adam(model.parameters(), { lr: 1e-3 });
   const before = (await optimizer.values.data()).slice();
   const noise = new Generator(4, { device });
-  const pass = new Pass(model, images, { rows: 1, noise, device });
-  const context: Context = { noise, epoch: () => tensor(0, { device }) };
-  scope(() => runTrainingStep(model, optimizer, pass, context, 2));
-  const figures = pass.figures(await pass.ring.data(), 0);
-  assert.ok(Object.values(figures).every(Number.isFinite));
+  const dataset = new DeviceDataset(model, images, { device });
+  const ring = new MetricsRing(model, { rows: 1, device });
+  const context: TrainingContext = { noise, epoch: () => tensor(0, { device }) };
+  scope(() => runTrainingStep({ model, optimizer, dataset, ring, context }, 2));
+  const metrics = ring.metricsOf(await ring.values.data(), 0);
+  assert.ok(Object.values(metrics).every(Number.isFinite));
   const after = await optimizer.values.data();
   assert.ok(after.every(Number.isFinite));
   for (const [name, parameter] of model.namedParameters()) {
@@ -453,7 +456,7 @@ test(`colour images of 64×64 have four convolutions, and a step changes all wei
     const changed = Array.from({ length: parameter.size }, (_, i) => after[from + i] !== before[from + i]);
     assert.ok(changed.includes(true), name);
   }
-  assert.equal(model.forward(pass.batch(2)).shape, [2, 3, 64, 64]);
+  assert.equal(model.forward(dataset.batch(2)).shape, [2, 3, 64, 64]);
 });
 
 test('images that do not halve evenly are refused, and what to do is said', () => {

@@ -198,7 +198,7 @@ const settings = settingsOf(models.get('vae-mlp')!, { latent: 1 });
 
 /** A model that learns w·x, where one of these spoils it. */
 class Spoilt extends Autoencoder {
-  readonly figures = [];
+  readonly metricNames = [];
   readonly linear: Linear;
   readonly spoil: (loss: Tensor, weight: Tensor) => Tensor;
 

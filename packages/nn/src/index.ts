@@ -1,4 +1,3 @@
-export { type HalfOptions, inHalf } from './half.ts';
 export {
   defaultGenerator,
   fanInBound,
@@ -14,6 +13,7 @@ export * from './layers/linear.ts';
 export * from './layers/normalization.ts';
 export * from './layers/structure.ts';
 export * from './losses.ts';
+export { type AutocastOptions, autocast } from './mixed-precision.ts';
 export { buffer, callable, Module, parameter } from './module.ts';
 export { Adam, type AdamOptions, AdamW, Optimizer, SGD, type SGDOptions } from './optim.ts';
 export * from './safetensors.ts';

@@ -1,5 +1,5 @@
 import { abs, add, clamp, exp, floor, mean, mul, square, sub, sum, type Tensor } from '@tapegrad/tensor';
-import type { Context } from './models/model.ts';
+import type { TrainingContext } from './models/model.ts';
 import type { ModelOptions } from './models/options.ts';
 
 /** KL of N(μ, σ²) from N(0, 1) for every dimension: (σ² + μ² − 1)/2 − log σ. Takes log σ, not log σ². */
@@ -23,7 +23,7 @@ export type PenaltyOptions = Pick<
  *
  * With `reduction: 'mean'`, means over dimensions take the place of the sums (not in the capacity form, whose C is nats).
  */
-export function klPenalty(kl: Tensor, options: PenaltyOptions, context: Context): Tensor {
+export function klPenalty(kl: Tensor, options: PenaltyOptions, context: TrainingContext): Tensor {
   const { beta, reduction, freeBits, gamma, capacity, capacityEpochs } = options;
   const dimensions = kl.shape[1]!;
   const perDimension = () => mean(kl, 0);

@@ -14,9 +14,9 @@ import {
   type Tensor,
   zeros,
 } from '@tapegrad/tensor';
+import { DeviceDataset, type Images } from './device-dataset.ts';
 import { type Autoencoder, evaluating } from './models/model.ts';
 import type { VariationalAutoencoder } from './models/vae.ts';
-import { type Images, Pass, writeTo } from './pass.ts';
 
 /** What can be said of a trained model besides its objective. Everything that grows with the images runs captured. */
 
@@ -44,13 +44,13 @@ export async function encodeAll(
   device: Device,
   { reconstruct = false }: { reconstruct?: boolean } = {},
 ): Promise<Codes> {
-  const pass = new Pass(model, images, { rows: 1, noise: new Generator(0, { device }), device });
+  const dataset = new DeviceDataset(model, images, { device });
   const { scale, shift } = model.normalization;
   const encode = capture(
     (n: number) =>
       evaluating(model, () => {
-        const x = pass.batch(n);
-        pass.advance(n);
+        const x = dataset.batch(n);
+        dataset.advance(n);
         const { mean: mu, logSigma } = model.encode(x);
         const rows = (t: Tensor) => reshape(t, [n, -1]);
         const pixels = x.sub(shift).div(255 * scale);
@@ -134,7 +134,7 @@ export async function importanceWeighted(
   { samples, seed = 0, rows = 4096 }: ImportanceOptions,
 ): Promise<Float32Array> {
   const noise = new Generator(seed, { stream: STREAM, device });
-  const pass = new Pass(model, images, { rows: 1, noise, device });
+  const dataset = new DeviceDataset(model, images, { device });
   const result = new Float32Array(images.count);
   const batch = Math.min(images.count, Math.max(1, Math.min(64, Math.floor(rows / samples))));
   const most = Math.max(1, Math.floor(rows / batch));
@@ -142,17 +142,17 @@ export async function importanceWeighted(
   for (const n of new Set([batch, images.count % batch].filter((n) => n > 0))) {
     const x = keep(zeros([n, ...model.imageShape], { device }));
     const total = keep(zeros([n], { device }));
-    const evidence = scope(() =>
-      evaluating(model, () => model.evidence(x)).map((t) => zeros(t.shape, { device })),
+    const posterior = scope(() =>
+      evaluating(model, () => model.posteriorParameters(x)).map((t) => zeros(t.shape, { device })),
     );
-    for (const t of evidence) keep(t);
+    for (const t of posterior) keep(t);
     const begin = capture(
       () =>
         evaluating(model, () => {
-          const images = pass.batch(n);
-          pass.advance(n);
+          const images = dataset.batch(n);
+          dataset.advance(n);
           assign(x, images);
-          for (const [i, t] of model.evidence(images).entries()) assign(evidence[i]!, t);
+          for (const [i, t] of model.posteriorParameters(images).entries()) assign(posterior[i]!, t);
           assign(total, zeros([n], { device }).add(-1e30));
         }),
       { device },
@@ -160,14 +160,14 @@ export async function importanceWeighted(
     const weigh = capture(
       (k: number) =>
         evaluating(model, () => {
-          const weights = model.logWeights(x, k, noise, evidence);
+          const weights = model.logWeights(x, k, noise, posterior);
           assign(total, logSumExp(stack([total, logSumExp(weights, 1)]), 0));
         }),
       { device },
     );
     const first = n === batch ? 0 : images.count - n;
     const end = n === batch ? images.count - (images.count % batch) : images.count;
-    writeTo(pass.cursor, Uint32Array.of(first, 0));
+    dataset.seek(first);
     for (let start = first; start < end; start += n) {
       begin();
       for (let done = 0; done < samples; done += most) weigh(Math.min(most, samples - done));

@@ -18,10 +18,11 @@ import {
   threefry,
   traced,
 } from '@tapegrad/tensor';
+import { DeviceDataset, type Images, writeTo } from './device-dataset.ts';
 import { Evaluation } from './evaluation.ts';
-import type { Autoencoder, Context, ImageShape, ModelSpec } from './models/model.ts';
+import { type Metrics, MetricsRing } from './metrics-ring.ts';
+import type { Autoencoder, ImageShape, ModelSpec, TrainingContext } from './models/model.ts';
 import type { ModelOptions, TrainingOptions } from './models/options.ts';
-import { type Figures, type Images, Pass, takeCounts, writeTo } from './pass.ts';
 
 export interface TrainingData {
   readonly shape: ImageShape;
@@ -34,11 +35,11 @@ export interface TrainerOptions extends ModelOptions, Omit<TrainingOptions, 'epo
   readonly device?: Device;
 }
 
-export interface StepFigures {
+export interface StepMetrics {
   /** Optimizer steps since the beginning, this one counted. */
   readonly step: number;
   readonly images: number;
-  readonly figures: Figures;
+  readonly metrics: Metrics;
 }
 
 /** Streams of the seed's random numbers: initial weights, ε in training, the order of the data. */
@@ -63,20 +64,27 @@ export function shuffledOrder(count: number, seed: number, epoch: number): Uint3
   return order;
 }
 
+/** What a training step works on. */
+export interface TrainingParts {
+  readonly model: Autoencoder;
+  readonly optimizer: Adam;
+  readonly dataset: DeviceDataset;
+  /** Where the step's metrics go. */
+  readonly ring: MetricsRing;
+  readonly context: TrainingContext;
+}
+
 /**
  * One step on the next `count` images. Everything in it happens on the device and depends on nothing that the host keeps:
  * it can be captured.
  */
 export function runTrainingStep(
-  model: Autoencoder,
-  optimizer: Adam,
-  pass: Pass,
-  context: Context,
+  { model, optimizer, dataset, ring, context }: TrainingParts,
   count: number,
 ): void {
   optimizer.zeroGrad();
-  const objective = model.objective(pass.batch(count), context);
-  pass.record(objective, count);
+  const objective = model.objective(dataset.batch(count), context);
+  ring.logStep(objective, dataset, count);
   objective.loss.backward();
   optimizer.step();
 }
@@ -90,9 +98,9 @@ export class NotFiniteError extends Error {
   }
 }
 
-const allFinite = (figures: Figures) => Object.values(figures).every(Number.isFinite);
-const list = (figures: Figures) =>
-  Object.entries(figures)
+const allFinite = (metrics: Metrics) => Object.values(metrics).every(Number.isFinite);
+const list = (metrics: Metrics) =>
+  Object.entries(metrics)
     .map(([name, value]) => `${name} ${value}`)
     .join(', ');
 
@@ -125,11 +133,12 @@ export class Trainer {
   step = 0;
   epoch = 0;
   position = 0;
-  /** Of the last complete epoch: what the model makes of its counts. */
-  epochFigures: Figures = {};
+  /** Of the last complete epoch: what the model makes of its counters. */
+  epochMetrics: Metrics = {};
   readonly #options: TrainerOptions;
-  readonly #train: Pass;
-  readonly #context: Context;
+  readonly #dataset: DeviceDataset;
+  readonly #ring: MetricsRing;
+  readonly #context: TrainingContext;
   readonly #evaluation: Evaluation;
   readonly #snapshots: Snapshot[];
   #windows = 0;
@@ -150,10 +159,11 @@ export class Trainer {
       betas: [options.beta1, options.beta2],
     });
     const noise = new Generator(options.seed, { stream: STREAM.training, device });
-    const binarize = options.binarize === 'dynamic';
-    this.#train = new Pass(this.model, data.train, { rows: RING, noise, binarize, device });
+    const binarize = options.binarize === 'dynamic' ? noise : undefined;
+    this.#dataset = new DeviceDataset(this.model, data.train, { binarize, device });
+    this.#ring = new MetricsRing(this.model, { rows: RING, device });
     const stepsPerEpoch = Math.ceil(data.train.count / options.batchSize);
-    const epoch = () => mul(this.#train.stepCount(), 1 / stepsPerEpoch);
+    const epoch = () => mul(this.#ring.stepCount(), 1 / stepsPerEpoch);
     this.#context = { noise, epoch };
     this.#evaluation = new Evaluation(this.model, data.test, options.seed, epoch, device);
     this.#snapshots = Array.from({ length: SNAPSHOTS }, () => ({ tensors: new Map(), step: 0, position: 0 }));
@@ -166,7 +176,7 @@ export class Trainer {
 
   /** Images of the training set that an epoch goes through. */
   get imagesPerEpoch(): number {
-    return this.#train.count;
+    return this.#dataset.count;
   }
 
   // -------------------------------------------------------------------------------------------------------- training
@@ -180,10 +190,10 @@ export class Trainer {
   /**
    * Goes on to the end of the epoch, or until `stop` says so after some step. `onStep` is told of every step in order,
    * somewhat later. Returns whether the epoch is complete.
-   * @throws NotFiniteError at the first step whose figures are not all finite; the trainer is of no use afterwards
+   * @throws NotFiniteError at the first step whose metrics are not all finite; the trainer is of no use afterwards
    */
   async trainEpoch(
-    onStep: (figures: StepFigures) => void,
+    onStep: (metrics: StepMetrics) => void,
     stop: () => boolean = () => false,
   ): Promise<boolean> {
     let length = 1;
@@ -206,7 +216,7 @@ export class Trainer {
     }
     await report();
     if (this.position < this.imagesPerEpoch) return false;
-    this.epochFigures = await takeCounts(this.#train, this.model);
+    this.epochMetrics = await this.#ring.takeCounters();
     this.epoch++;
     this.position = 0;
     this.#startEpoch();
@@ -224,7 +234,7 @@ export class Trainer {
       this.step++;
       this.position += size;
     }
-    const rows = this.#train.ring.data();
+    const rows = this.#ring.values.data();
     // A failure is looked at when the window's turn comes.
     rows.catch(() => {});
     return { first, sizes, snapshot, rows };
@@ -233,36 +243,40 @@ export class Trainer {
   async #report(
     window: Window,
     before: Window | undefined,
-    onStep: (figures: StepFigures) => void,
+    onStep: (metrics: StepMetrics) => void,
   ): Promise<void> {
     const values = await window.rows;
     for (const [i, images] of window.sizes.entries()) {
-      const figures = this.#train.figures(values, (window.first + i) % RING);
+      const metrics = this.#ring.metricsOf(values, window.first + i);
       const step = window.first + i + 1;
-      if (!allFinite(figures)) {
+      if (!allFinite(metrics)) {
         const { snapshot } = before ?? window;
         const sizes = [...(before?.sizes ?? []), ...window.sizes.slice(0, i + 1)];
         const origin = await this.#findOrigin(snapshot, sizes);
-        throw new NotFiniteError(`the loss is not finite at step ${step} (${list(figures)})`, origin);
+        throw new NotFiniteError(`the loss is not finite at step ${step} (${list(metrics)})`, origin);
       }
-      onStep({ step, images, figures });
+      onStep({ step, images, metrics });
     }
   }
 
   #runTrainingStep(count: number): void {
-    runTrainingStep(this.model, this.optimizer, this.#train, this.#context, count);
+    const { model, optimizer } = this;
+    runTrainingStep(
+      { model, optimizer, dataset: this.#dataset, ring: this.#ring, context: this.#context },
+      count,
+    );
   }
 
   /**
    * Averages over the whole test set.
    * @throws NotFiniteError if the last update has left parameters with which they are no numbers
    */
-  async evaluate(): Promise<Figures> {
-    const figures = await this.#evaluation.run();
-    if (allFinite(figures)) return figures;
+  async evaluate(): Promise<Metrics> {
+    const metrics = await this.#evaluation.run();
+    if (allFinite(metrics)) return metrics;
     const origin = (await this.#badParameter()) ?? 'computed from parameters that are';
     throw new NotFiniteError(
-      `the test loss is not finite after step ${this.step} (${list(figures)})`,
+      `the test loss is not finite after step ${this.step} (${list(metrics)})`,
       origin,
     );
   }
@@ -288,8 +302,8 @@ export class Trainer {
 
   #startEpoch(): void {
     const order = shuffledOrder(this.imagesPerEpoch, this.#options.seed, this.epoch);
-    writeTo(this.#train.order, order);
-    writeTo(this.#train.cursor, Uint32Array.of(this.position, 0));
+    writeTo(this.#dataset.order, order);
+    this.#dataset.seek(this.position);
   }
 
   // ----------------------------------------------------------------------------------------------------- checkpoints
@@ -302,10 +316,10 @@ export class Trainer {
       ['parameters', this.optimizer.values],
       ...this.optimizer.state(),
       ...buffers,
-      ['noise', this.#train.noise.state],
-      ['cursor', this.#train.cursor],
-      ['steps', this.#train.steps],
-      ...[...this.#train.counts].map(([name, t]) => [`count.${name}`, t] as const),
+      ['noise', this.#context.noise.state],
+      ['cursor', this.#dataset.cursor],
+      ['steps', this.#ring.steps],
+      ...[...this.#ring.counters].map(([name, t]) => [`count.${name}`, t] as const),
     ]);
   }
 
@@ -314,7 +328,7 @@ export class Trainer {
    * @throws NotFiniteError if the last update has spoilt a parameter
    */
   async checkpoint(): Promise<{ tensors: Map<string, SafetensorsEntry>; metadata: Record<string, string> }> {
-    const tensors = await readTensors(new Map([...this.#state, ['order', this.#train.order]]));
+    const tensors = await readTensors(new Map([...this.#state, ['order', this.#dataset.order]]));
     const { step, epoch, position } = this;
     const bad = await this.#badParameter();
     if (bad) throw new NotFiniteError(`the parameters are not finite after step ${step}`, bad);
@@ -323,7 +337,7 @@ export class Trainer {
 
   /** @throws if the checkpoint is of another model or dataset, naming what does not fit; nothing is changed then. */
   restore(tensors: ReadonlyMap<string, SafetensorsEntry>, metadata: Readonly<Record<string, string>>): void {
-    const wanted = new Map([...this.#state, ['order', this.#train.order]]);
+    const wanted = new Map([...this.#state, ['order', this.#dataset.order]]);
     const refuse = (what: string) => {
       throw new Error(`the checkpoint does not fit this model and dataset: ${what}`);
     };

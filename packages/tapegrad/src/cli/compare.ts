@@ -5,14 +5,14 @@ import { loadingReport } from './loading.ts';
 
 export function compareCommand(): Command {
   return new Command('compare')
-    .description('runs side by side: what differs, figures, curves, pictures')
+    .description('runs side by side: what differs, metrics, curves, pictures')
     .argument('<run...>', 'two run folders or more')
     .option('--out <file>', 'the page; the picture of the samples goes beside it as .png', 'compare.html')
     .option('--adapter <which>', ADAPTER_HELP, 'auto')
     .addHelpText(
       'after',
       '\nWrites one page that needs no network, and a PNG with the samples and reconstructions of all runs. Where the runs\n' +
-        'differ in one number only (--beta, --latent …), figures are drawn against it.',
+        'differ in one number only (--beta, --latent …), metrics are drawn against it.',
     )
     .action(compare);
 }

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { type RunFigures, runFigures } from '../run/figures.ts';
+import { type RunMetrics, runMetrics } from '../run/metrics.ts';
 import { dataForRun, openRun, readRun } from '../run/run.ts';
 import { ADAPTER_HELP, openAdapter } from './device.ts';
 import { loadingReport } from './loading.ts';
@@ -7,7 +7,7 @@ import { whole } from './options.ts';
 
 export function evaluateCommand(): Command {
   return new Command('evaluate')
-    .description("a run's figures on the test set")
+    .description("a run's metrics on the test set")
     .argument('<run>', 'a run folder')
     .option('--data <name>', "another dataset than the run's own")
     .option(
@@ -36,20 +36,20 @@ async function evaluate(path: string, options: EvaluateOptions): Promise<void> {
   const device = await openAdapter(options.adapter);
   // A GPU wants large batches; a software adapter's memory is the machine's.
   const rows = device.adapterKind === 'gpu' ? 65_536 : 4096;
-  const figures = await runFigures(openRun(stored, device), data, device, { ...options, rows });
-  if (options.json) process.stdout.write(`${JSON.stringify({ run: path, ...figures })}\n`);
-  else process.stdout.write(`${table(figures)}\n`);
+  const metrics = await runMetrics(openRun(stored, device), data, device, { ...options, rows });
+  if (options.json) process.stdout.write(`${JSON.stringify({ run: path, ...metrics })}\n`);
+  else process.stdout.write(`${table(metrics)}\n`);
 }
 
 type Row = readonly [name: string, value: string, unit?: string];
 
 /** As a person reads it. */
-function table(figures: RunFigures): string {
-  const { test, nats, importanceWeighted, reconstruction, latent, bitsPerDimension, effectiveBeta } = figures;
+function table(metrics: RunMetrics): string {
+  const { test, nats, importanceWeighted, reconstruction, latent, bitsPerDimension, effectiveBeta } = metrics;
   const rows: Row[] = Object.entries(test).map(([name, value]) => [
     name,
     value.toPrecision(6),
-    name === 'loss' ? figures.units : undefined,
+    name === 'loss' ? metrics.units : undefined,
   ]);
   for (const [name, value] of Object.entries(nats ?? {}))
     rows.push([`${name} (nats)`, value.toFixed(3), 'per image, constants included']);
@@ -73,8 +73,8 @@ function table(figures: RunFigures): string {
   const lines = rows.map(([name, value, unit = '']) =>
     `  ${name.padEnd(24)}${value.padStart(12)}  ${unit}`.trimEnd(),
   );
-  const title = `${figures.model} on ${figures.images} test images of ${figures.data}`;
-  return [title, ...lines, ...figures.notes.map((note) => `  note: ${note}`)].join('\n');
+  const title = `${metrics.model} on ${metrics.images} test images of ${metrics.data}`;
+  return [title, ...lines, ...metrics.notes.map((note) => `  note: ${note}`)].join('\n');
 }
 
 /** Dimensions that a table has room for. */
@@ -85,7 +85,7 @@ function latentRows({
   aggregate,
   varianceOfMean,
   activeUnits,
-}: NonNullable<RunFigures['latent']>): Row[] {
+}: NonNullable<RunMetrics['latent']>): Row[] {
   const order = kl.map((_, d) => d).sort((a, b) => kl[b]! - kl[a]!);
   const few = order.slice(0, MOST);
   const rest = order.length - few.length;

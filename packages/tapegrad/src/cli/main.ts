@@ -25,7 +25,9 @@ export async function main(argv: readonly string[]): Promise<void> {
     // Help has been printed; only where nothing was asked for is that an error.
     if (error instanceof CommanderError && (exitCode === 0 || code === 'commander.help'))
       process.exit(exitCode);
-    process.stderr.write(debug && error instanceof Error ? `${error.stack}\n` : `tapegrad: ${said(error)}\n`);
+    process.stderr.write(
+      debug && error instanceof Error ? `${error.stack}\n` : `tapegrad: ${messageOf(error)}\n`,
+    );
     process.exit(1);
   };
   process.on('uncaughtException', fail);
@@ -54,7 +56,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   process.exit(process.exitCode ?? 0);
 }
 
-function said(error: unknown): string {
+function messageOf(error: unknown): string {
   // What to install takes more than a line; everything else that a user can act on is one.
   if (error instanceof UserError || error instanceof OptionError) return error.message;
   const line = String(error instanceof Error ? error.message : error).replaceAll(/\s*\n\s*/g, ' ');

@@ -1,8 +1,8 @@
-import type { Figures } from '@tapegrad/vae';
+import type { Metrics } from '@tapegrad/vae';
 import cliProgress from 'cli-progress';
 import type { Listener } from '../run/train-run.ts';
 
-const short = ({ loss, ...parts }: Figures) => {
+const short = ({ loss, ...parts }: Metrics) => {
   const digits = (value: number) => value.toPrecision(4);
   const list = Object.entries(parts).map(([name, value]) => `${name} ${digits(value)}`);
   return `${digits(loss!)}${list.length > 1 ? ` (${list.join(', ')})` : ''}`;
@@ -57,7 +57,7 @@ export function jsonReport(): Report {
   const print = (record: object) => process.stdout.write(`${JSON.stringify(record)}\n`);
   return {
     preparing: ({ model, parameters }) => print({ kind: 'preparing', model, parameters }),
-    step: ({ step, figures }, { epoch, images }) => print({ kind: 'step', step, epoch, images, ...figures }),
+    step: ({ step, metrics }, { epoch, images }) => print({ kind: 'step', step, epoch, images, ...metrics }),
     epoch: print,
     note: (message) => print({ kind: 'note', message }),
     end: (run, complete) => print({ kind: 'end', run, complete }),
@@ -86,14 +86,14 @@ class ProgressBar {
   }
 
   show(
-    { images: batch, figures }: Parameters<Listener['step']>[0],
+    { images: batch, metrics }: Parameters<Listener['step']>[0],
     { epoch, images, imagesPerEpoch }: Parameters<Listener['step']>[1],
   ): void {
     const rate = this.#rates.add(batch);
     const left = (imagesPerEpoch - images + (this.#epochs - epoch) * imagesPerEpoch) / (rate ?? 0);
     const payload = {
       epoch: `${epoch}/${this.#epochs}`,
-      loss: figures.loss!.toPrecision(4),
+      loss: metrics.loss!.toPrecision(4),
       rate: rate ? Math.round(rate).toLocaleString('en') : '–',
       left: rate ? duration(left) : '–',
     };

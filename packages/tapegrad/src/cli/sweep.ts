@@ -202,7 +202,7 @@ async function run(
     points,
     jobs: options.jobs,
     flags: sharedFlags(options),
-    listener: ({ name }, outcome) => say(`[${++count}/${points.length}] ${name}: ${said(outcome)}`),
+    listener: ({ name }, outcome) => say(`[${++count}/${points.length}] ${name}: ${messageOf(outcome)}`),
   });
   let signalled: NodeJS.Signals | undefined;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -222,7 +222,7 @@ async function run(
   return outcomes;
 }
 
-const said = (outcome: Outcome): string =>
+const messageOf = (outcome: Outcome): string =>
   outcome.status !== 'done'
     ? `${outcome.status}: ${outcome.reason}`
     : outcome.earlier

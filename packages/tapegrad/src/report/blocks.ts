@@ -1,4 +1,4 @@
-import type { Bars, Cloud, Histogram, Histograms, Hung, Sheet } from '@tapegrad/vae';
+import type { Bars, Cloud, Histogram, Histograms, PictureResult, Sheet } from '@tapegrad/vae';
 import type { CloudData } from './client/types.ts';
 import { html, type Markup } from './markup.ts';
 import { rasterUri, tiles } from './png.ts';
@@ -104,7 +104,7 @@ export function barsBlock({ rows, unit, marks, title }: Bars): Markup {
 }
 
 /** Any picture that needs no data of its own in the script. */
-export function pictureBlock(picture: Exclude<Hung, Cloud>): Markup {
+export function pictureBlock(picture: Exclude<PictureResult, Cloud>): Markup {
   switch (picture.kind) {
     case 'sheet':
       return sheetBlock(picture);

@@ -1,4 +1,4 @@
-import type { Hung } from '@tapegrad/vae';
+import type { PictureResult } from '@tapegrad/vae';
 import type { ComparedRun } from '../run/compare.ts';
 import { digitsOf, pictureBlock, type Section } from './blocks.ts';
 import type { Curve, Curves, PageData } from './client/types.ts';
@@ -6,7 +6,7 @@ import { epochsOf, figureNames } from './curves.ts';
 import { html, type Markup } from './markup.ts';
 import { renderPage } from './page.ts';
 
-/** Runs whose figures are measured alike, by what they are measured in. */
+/** Runs whose metrics are measured alike, by what they are measured in. */
 interface Group {
   readonly id: string;
   readonly title: string;
@@ -29,12 +29,12 @@ export function comparisonPage(runs: readonly ComparedRun[], differing: readonly
   });
   const sections: Section[] = [
     { id: 'options', title: 'What differs', body: optionsBlock(runs, differing) },
-    { id: 'figures', title: 'Final figures', body: figuresBlock(runs, groups) },
+    { id: 'metrics', title: 'Final metrics', body: metricsBlock(runs, groups) },
     ...(swept
       ? [
           {
             id: 'sweep',
-            title: `Figures against ${swept}`,
+            title: `Metrics against ${swept}`,
             body: chartsBlock(sweep, groups.length > 1, 'Of the last epoch, on the test set.'),
           },
         ]
@@ -68,7 +68,7 @@ export function comparisonPage(runs: readonly ComparedRun[], differing: readonly
 }
 
 /** A picture of each run; what is to be said of all of them is said once. */
-function picturesBlock(labels: readonly string[], pictures: readonly Hung[]): Markup {
+function picturesBlock(labels: readonly string[], pictures: readonly PictureResult[]): Markup {
   const captions = pictures.map((picture) => (picture.kind === 'absent' ? '' : picture.caption));
   const common = new Set(captions).size === 1;
   return html`${common ? html`<p>${captions[0]}</p>` : ''}<div class="side-by-side">${pictures.map(
@@ -117,7 +117,7 @@ function notesOf(runs: readonly ComparedRun[], groups: readonly Group[]): string
   const notes: string[] = [];
   if (data.length > 1)
     notes.push(
-      `The runs have learned from different data (${data.join(', ')}): their figures do not compare.`,
+      `The runs have learned from different data (${data.join(', ')}): their metrics do not compare.`,
     );
   if (groups.length > 1)
     notes.push(
@@ -141,7 +141,7 @@ function optionsBlock(runs: readonly ComparedRun[], differing: readonly string[]
   );
 }
 
-function figuresBlock(runs: readonly ComparedRun[], groups: readonly Group[]): Markup {
+function metricsBlock(runs: readonly ComparedRun[], groups: readonly Group[]): Markup {
   const names = [...new Set(runs.flatMap(({ last }) => Object.keys(last.test)))];
   const nats = [...new Set(runs.flatMap(({ last }) => Object.keys(last.nats ?? {})))];
   const cells = (of: (run: ComparedRun) => number | null | undefined, digits?: number) =>
@@ -167,7 +167,7 @@ function figuresBlock(runs: readonly ComparedRun[], groups: readonly Group[]): M
   return columnsTable(
     runs,
     rows.filter(([, values]) => values.some(Boolean)),
-    'final figures',
+    'final metrics',
   );
 }
 
@@ -198,7 +198,7 @@ const numberOf = (value: unknown): number | null => (typeof value === 'number' ?
 /** Of more runs the training curves would hide those of the test set. */
 const MOST_WITH_TRAINING = 6;
 
-/** A chart for each figure: the runs' curves over epochs. */
+/** A chart for each metric: the runs' curves over epochs. */
 function curveCharts({ id, title, runs: members }: Group, all: readonly ComparedRun[]): Chart[] {
   const names = [...new Set(members.flatMap(({ records }) => figureNames(records)))];
   return names.map((name) => {
@@ -233,7 +233,7 @@ export function sweptOption(
   return runs.every(({ options }) => typeof options.get(name) === 'number') ? name : undefined;
 }
 
-/** A chart for each figure: what it came to, against the option; a line for each seed. */
+/** A chart for each metric: what it came to, against the option; a line for each seed. */
 function sweepCharts({ id, title, runs }: Group, option: string): Chart[] {
   const optionOf = ({ options }: ComparedRun) => options.get(option) as number;
   const values = runs.map(optionOf);
@@ -259,10 +259,10 @@ function sweepCharts({ id, title, runs }: Group, option: string): Chart[] {
       curves: { xLabel: option, yLabel: name, logX, curves: shown },
     };
   };
-  const figures = [...new Set(runs.flatMap(({ last }) => Object.keys(last.test)))];
+  const metrics = [...new Set(runs.flatMap(({ last }) => Object.keys(last.test)))];
   const nats = [...new Set(runs.flatMap(({ last }) => Object.keys(last.nats ?? {})))];
   return [
-    ...figures.map((name) => chart(`test ${name}`, ({ last }) => last.test[name])),
+    ...metrics.map((name) => chart(`test ${name}`, ({ last }) => last.test[name])),
     ...nats.map((name) => chart(`${name}, nats`, ({ last }) => last.nats?.[name])),
     chart('active units', ({ activeUnits }) => activeUnits),
   ].filter(({ curves }) => curves.curves.length > 0);

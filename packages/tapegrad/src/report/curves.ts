@@ -4,7 +4,7 @@ import type { Curve, Curves } from './client/types.ts';
 /** Points of a line at most: more than a screen has columns. */
 const MOST_POINTS = 2000;
 
-/** The figures that epochs record of the test set, in the order in which they are recorded. */
+/** The metrics that epochs record of the test set, in the order in which they are recorded. */
 export function figureNames(records: readonly MetricsRecord[]): string[] {
   return [...new Set(epochsOf(records).flatMap(({ test }) => Object.keys(test)))];
 }
@@ -22,7 +22,7 @@ export interface StoredEpoch {
 export const epochsOf = (records: readonly MetricsRecord[]): StoredEpoch[] =>
   records.filter(({ kind }) => kind === 'epoch').map((record) => record as unknown as StoredEpoch);
 
-/** One figure of a run over its steps: single steps, and the averages of its epochs. */
+/** One metric of a run over its steps: single steps, and the averages of its epochs. */
 export function figureCurves(records: readonly MetricsRecord[], name: string): Curves {
   const steps = records.filter(({ kind }) => kind === 'step');
   const every = Math.max(1, Math.ceil(steps.length / MOST_POINTS));

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import type { Autoencoder, Hung, PictureName } from '@tapegrad/vae';
+import type { Autoencoder, PictureName, PictureResult } from '@tapegrad/vae';
 import { flagOf, type ModelSpec, SHOWN } from '@tapegrad/vae';
 import { type Dataset, heldOutDigits } from '../data/datasets.ts';
 import { attempt } from '../errors.ts';
@@ -27,7 +27,7 @@ const MOST_EPOCHS = 40;
 export function writeReport(
   folder: RunFolder,
   run: ReportedRun,
-  pictures: Readonly<Record<PictureName, Hung>>,
+  pictures: Readonly<Record<PictureName, PictureResult>>,
 ): string {
   folder.writeAtomically('report.html', reportPage(folder, run, pictures));
   return folder.file('report.html');
@@ -36,7 +36,7 @@ export function writeReport(
 function reportPage(
   folder: RunFolder,
   run: ReportedRun,
-  pictures: Readonly<Record<PictureName, Hung>>,
+  pictures: Readonly<Record<PictureName, PictureResult>>,
 ): string {
   const { config, spec } = run;
   const records = folder.readMetrics();
@@ -63,7 +63,7 @@ function reportPage(
     title: `${config.model} on ${config.data}`,
     summary: html`<p>${spec.summary}. ${run.model.latentShape.join('x')} latent dimensions, ${digitsOf(config.parameters)} parameters, ${run.data.train.count.toLocaleString('en')} training images.</p>`,
     sections: [
-      { id: 'figures', title: 'Figures and options', body: figuresBlock(records, run) },
+      { id: 'metrics', title: 'Metrics and options', body: metricsBlock(records, run) },
       { id: 'curves', title: 'Learning curves', body: curvesBlock(names, units) },
       ...(frames.length > 0
         ? [{ id: 'epochs', title: 'Reconstructions by epoch', body: sliderBlock(frames) }]
@@ -83,7 +83,7 @@ function reportPage(
   });
 }
 
-const hintFor = (kind: Hung['kind']): string =>
+const hintFor = (kind: PictureResult['kind']): string =>
   kind === 'cloud'
     ? ' Point at a dot to see its image. Drag to move, zoom with the buttons or with Ctrl and the wheel, double-click to see all again.'
     : '';
@@ -142,10 +142,10 @@ function sprites({ data }: ReportedRun): Pick<PageData, 'thumbnails' | 'heldOut'
   };
 }
 
-function figuresBlock(records: readonly MetricsRecord[], { config, spec, model }: ReportedRun): Markup {
+function metricsBlock(records: readonly MetricsRecord[], { config, spec, model }: ReportedRun): Markup {
   const epochs = epochsOf(records);
   const last = epochs.at(-1);
-  const figures = Object.entries(last?.test ?? {}).map(
+  const metrics = Object.entries(last?.test ?? {}).map(
     ([name, value]) => [`test ${name}`, digitsOf(value ?? Number.NaN)] as const,
   );
   const nats = Object.entries(last?.nats ?? {}).map(
@@ -160,7 +160,7 @@ function figuresBlock(records: readonly MetricsRecord[], { config, spec, model }
     ['steps', digitsOf(last?.step ?? 0)],
     ['training time', `${epochs.reduce((sum, { seconds }) => sum + seconds, 0).toFixed(1)} s`],
   ];
-  return html`<div class="tables"><div><h3>Figures</h3>${table([...figures, ...nats, ...rest], 'figures')}</div><div><h3>Options</h3>${table(optionRows(config, spec), 'options')}</div></div>`;
+  return html`<div class="tables"><div><h3>Metrics</h3>${table([...metrics, ...nats, ...rest], 'metrics')}</div><div><h3>Options</h3>${table(optionRows(config, spec), 'options')}</div></div>`;
 }
 
 /** What `config.json` holds, in the words of the command line. */

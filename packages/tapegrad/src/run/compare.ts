@@ -1,6 +1,6 @@
 import { encodePng, sideBySide, stacked } from '@tapegrad/plot';
 import { type Device, defaultDevice } from '@tapegrad/tensor';
-import { allPictures, flagOf, type Hung, type PictureName } from '@tapegrad/vae';
+import { allPictures, flagOf, type PictureName, type PictureResult } from '@tapegrad/vae';
 import { UserError } from '../errors.ts';
 import { comparisonPage } from '../report/comparison.ts';
 import { epochsOf, type StoredEpoch } from '../report/curves.ts';
@@ -30,7 +30,7 @@ export interface ComparedRun extends OpenRun {
   readonly options: ReadonlyMap<string, string | number>;
   readonly records: readonly MetricsRecord[];
   readonly last: StoredEpoch;
-  readonly pictures: Readonly<Record<(typeof compared)[number], Hung>>;
+  readonly pictures: Readonly<Record<(typeof compared)[number], PictureResult>>;
   /** Active latent dimensions, where that has a meaning. */
   readonly activeUnits?: number;
 }
@@ -113,9 +113,9 @@ export function differing(runs: readonly Pick<ReadRun, 'options'>[]): string[] {
 /** What tells a run from the others: an option or two, else the name of its folder. */
 function labelsOf(runs: readonly ReadRun[]): string[] {
   const names = differing(runs);
-  const said = (run: ReadRun, name: string) =>
+  const setting = (run: ReadRun, name: string) =>
     name === 'model' ? String(run.options.get(name)) : `${name} ${run.options.get(name) ?? '–'}`;
-  const labels = runs.map((run) => names.map((name) => said(run, name)).join(', '));
+  const labels = runs.map((run) => names.map((name) => setting(run, name)).join(', '));
   const telling = names.length > 0 && names.length <= 3 && new Set(labels).size === runs.length;
   return telling ? labels : runs.map(({ path }) => path.replace(/\/+$/, '').split('/').slice(-1)[0]!);
 }

@@ -2,7 +2,7 @@ import { decodeSafetensors } from '@tapegrad/nn';
 import type { Raster } from '@tapegrad/plot';
 import { encodePng } from '@tapegrad/plot';
 import { exp, type NumericArray, scope } from '@tapegrad/tensor';
-import type { Figures } from '@tapegrad/vae';
+import type { Metrics } from '@tapegrad/vae';
 import { type Autoencoder, evaluating, normalized } from '@tapegrad/vae';
 import { EventLog, rewindEvents } from './tensorboard.ts';
 
@@ -27,12 +27,12 @@ export class RunEvents {
     return undefined;
   }
 
-  step(step: number, figures: Figures): void {
-    this.#log.scalars(step, tagged('step', figures));
+  step(step: number, metrics: Metrics): void {
+    this.#log.scalars(step, tagged('step', metrics));
   }
 
   /** @param record an epoch's record as `metrics.jsonl` has it */
-  epoch(record: { step: number; seconds: number; train: Figures; test: Figures; nats?: object }): void {
+  epoch(record: { step: number; seconds: number; train: Metrics; test: Metrics; nats?: object }): void {
     const { step, seconds, train, test, nats = {} } = record;
     this.#log.scalars(step, {
       ...tagged('train', train),

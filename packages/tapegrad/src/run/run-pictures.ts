@@ -1,7 +1,7 @@
 import type { Raster } from '@tapegrad/plot';
 import { encodePng, lineChart, stacked } from '@tapegrad/plot';
 import type { Autoencoder } from '@tapegrad/vae';
-import { type Hung, Subject } from '@tapegrad/vae';
+import { type PictureResult, Subject } from '@tapegrad/vae';
 import { type Dataset, heldOutDigits } from '../data/datasets.ts';
 import { figureCurves, figureNames } from '../report/curves.ts';
 import { drawPicture } from './draw.ts';
@@ -23,7 +23,11 @@ export function writePicture(folder: RunFolder, name: string, raster: Raster): s
 }
 
 /** Writes those that there are, and the learning curves. */
-export function writePictures(folder: RunFolder, all: Readonly<Record<string, Hung>>, heading: string): void {
+export function writePictures(
+  folder: RunFolder,
+  all: Readonly<Record<string, PictureResult>>,
+  heading: string,
+): void {
   for (const [name, picture] of Object.entries(all)) {
     if (picture.kind !== 'absent') writePicture(folder, name, drawPicture(picture, heading));
   }

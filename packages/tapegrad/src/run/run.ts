@@ -61,7 +61,7 @@ const STREAM = { train: 6, test: 7 } as const;
 
 /**
  * Loads a dataset, the first `limit` of its training images. Where pixels are drawn at every step, the test set's are
- * drawn once all the same: its figures are to be compared.
+ * drawn once all the same: its metrics are to be compared.
  */
 export async function loadData(
   { data: name, limit, binarize, seed, imageSize, channels, badImages }: DataOptions,
@@ -81,7 +81,7 @@ export async function loadData(
   };
 }
 
-/** A finished (or interrupted) run, ready to be asked for figures and pictures. */
+/** A finished (or interrupted) run, ready to be asked for metrics and pictures. */
 export interface OpenRun {
   readonly folder: RunFolder;
   readonly config: RunConfig;

@@ -5,10 +5,10 @@ import type { ModelSpec, Nats } from '@tapegrad/vae';
 import {
   allPictures,
   averageOf,
-  type Figures,
+  type Metrics,
   NotFiniteError,
   pictures,
-  type StepFigures,
+  type StepMetrics,
   Trainer,
 } from '@tapegrad/vae';
 import type { Dataset } from '../data/datasets.ts';
@@ -27,7 +27,7 @@ export interface Listener {
   preparing(config: RunConfig): void;
   /** So many of them are. */
   compiling?(done: number, total: number): void;
-  step(figures: StepFigures, progress: { epoch: number; images: number; imagesPerEpoch: number }): void;
+  step(metrics: StepMetrics, progress: { epoch: number; images: number; imagesPerEpoch: number }): void;
   epoch(record: EpochRecord): void;
   /** Something went wrong that does not stop the run. */
   note?(message: string): void;
@@ -41,8 +41,8 @@ export interface EpochRecord extends MetricsRecord {
   readonly step: number;
   readonly steps: number;
   readonly seconds: number;
-  readonly train: Figures;
-  readonly test: Figures;
+  readonly train: Metrics;
+  readonly test: Metrics;
   readonly nats?: Nats;
 }
 
@@ -75,7 +75,7 @@ interface Run extends Omit<RunRequest, 'folder' | 'config'> {
 
 /** What a resumed epoch goes on with. */
 interface Tally {
-  readonly rows: { figures: Figures; images: number }[];
+  readonly rows: { metrics: Metrics; images: number }[];
   images: number;
   seconds: number;
 }
@@ -136,13 +136,13 @@ async function trainEpoch({ folder, events, config, trainer, tally, listener, st
   const { imagesPerEpoch } = trainer;
   const started = performance.now();
   const complete = await trainer.trainEpoch((row) => {
-    const { step, images, figures } = row;
-    tally.rows.push({ figures, images });
+    const { step, images, metrics } = row;
+    tally.rows.push({ metrics, images });
     tally.images += images;
     listener.step(row, { epoch, images: tally.images, imagesPerEpoch });
     if (step % config.logEvery !== 0) return;
-    folder.appendMetrics({ kind: 'step', step, epoch, ...figures });
-    events?.step(step, figures);
+    folder.appendMetrics({ kind: 'step', step, epoch, ...metrics });
+    events?.step(step, metrics);
   }, stop);
   tally.seconds += (performance.now() - started) / 1000;
   return complete;
@@ -159,7 +159,7 @@ async function finishEpoch(run: Run): Promise<void> {
     step,
     steps: tally.rows.length,
     seconds: Number(tally.seconds.toFixed(3)),
-    train: { ...averageOf(tally.rows), ...trainer.epochFigures },
+    train: { ...averageOf(tally.rows), ...trainer.epochMetrics },
     test,
     ...(nats ? { nats } : {}),
   };
@@ -218,6 +218,12 @@ export interface RunState {
   readonly tally: Tally;
 }
 
+/** Version 0.1.0 wrote `figures` for `metrics`. */
+const renamed = (_: string, value: unknown) => {
+  const { figures, ...rest } = (value ?? {}) as { figures?: Metrics };
+  return figures ? { ...rest, metrics: figures } : value;
+};
+
 export function readRunState(folder: RunFolder): RunState {
   const file = folder.file(runFiles.state);
   if (!folder.has(runFiles.state)) {
@@ -228,7 +234,7 @@ export function readRunState(folder: RunFolder): RunState {
   }
   return attempt(`${file}: broken`, () => {
     const { tensors, metadata } = decodeSafetensors(readFileSync(file));
-    return { file, tensors, metadata, tally: JSON.parse(metadata.tally ?? '') as Tally };
+    return { file, tensors, metadata, tally: JSON.parse(metadata.tally ?? '', renamed) as Tally };
   });
 }
 

@@ -50,27 +50,27 @@ export function summaryTable(config: SweepConfig, rows: readonly SummaryRow[]): 
   return cells.map((line) => `${line.map((cell, k) => cell.padStart(widths[k]!)).join('  ')}\n`).join('');
 }
 
-/** One line a row: its name, the axes' values, the status, and the figures that any of the rows has. */
+/** One line a row: its name, the axes' values, the status, and the metrics that any of the rows has. */
 function columns({ axes }: SweepConfig, rows: readonly SummaryRow[]) {
-  const figures = [...new Set(rows.flatMap(({ result }) => Object.keys(figuresOf(result))))];
-  const header = ['run', ...axes.map(({ option }) => flagOf(option)), 'status', ...figures];
+  const metrics = [...new Set(rows.flatMap(({ result }) => Object.keys(metricsOf(result))))];
+  const header = ['run', ...axes.map(({ option }) => flagOf(option)), 'status', ...metrics];
   const lines = rows.map(({ name, values, status, result }): (string | number)[] => {
-    const own = figuresOf(result);
+    const own = metricsOf(result);
     return [
       name,
       ...axes.map(({ option }) => values[option]!),
       status,
-      ...figures.map((figure) => own[figure] ?? ''),
+      ...metrics.map((metric) => own[metric] ?? ''),
     ];
   });
   return { header, lines };
 }
 
-function figuresOf(result: Result | undefined): Record<string, number> {
+function metricsOf(result: Result | undefined): Record<string, number> {
   if (!result) return {};
   const { epochs, seconds, train, test, nats = {} } = result;
-  const named = (group: string, figures: Readonly<Record<string, number>>) =>
-    Object.fromEntries(Object.entries(figures).map(([name, value]) => [`${group} ${name}`, value]));
+  const named = (group: string, metrics: Readonly<Record<string, number>>) =>
+    Object.fromEntries(Object.entries(metrics).map(([name, value]) => [`${group} ${name}`, value]));
   const { loss = Number.NaN } = train;
   return { epochs, seconds, 'train loss': loss, ...named('test', test), ...named('nats', nats) };
 }

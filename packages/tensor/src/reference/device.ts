@@ -1,6 +1,6 @@
 import type { Device, Storage } from '../device.ts';
 import type { DType, NumericArray } from '../dtype.ts';
-import { roundToHalf } from '../half.ts';
+import { roundToHalf } from '../float16.ts';
 import type { Effect, Op, Values } from '../ops/op.ts';
 import type { Tensor } from '../tensor.ts';
 

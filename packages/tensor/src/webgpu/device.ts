@@ -1,7 +1,7 @@
 import { loadShaders } from '@tapegrad/shaders';
 import type { Device, Storage } from '../device.ts';
 import { bytesPerElement, type DType, hostArray, type NumericArray } from '../dtype.ts';
-import { halfBits, halfValue } from '../half.ts';
+import { halfBits, halfValue } from '../float16.ts';
 import type { Effect, Op } from '../ops/op.ts';
 import { beginOrigin, type Origin } from '../origin.ts';
 import type { Shape } from '../shape.ts';

@@ -24,23 +24,25 @@ export const pictures = {
 export type PictureName = keyof typeof pictures;
 
 /** A picture, or why there is none. */
-export type Hung = Picture | { readonly kind: 'absent'; readonly title: string; readonly reason: string };
+export type PictureResult =
+  | Picture
+  | { readonly kind: 'absent'; readonly title: string; readonly reason: string };
 
 /** All pictures of a model, or only some. One that it has no room for says why, and the others are made. */
 export async function allPictures<N extends PictureName = PictureName>(
   subject: Subject,
   { seed = 0, only = Object.keys(pictures) as N[] }: { seed?: number; only?: readonly N[] } = {},
-): Promise<Record<N, Hung>> {
-  const hung: [string, Hung][] = [];
+): Promise<Record<N, PictureResult>> {
+  const results: [string, PictureResult][] = [];
   for (const name of only) {
     try {
-      hung.push([name, await (name === 'samples' ? samples(subject, { seed }) : pictures[name](subject))]);
+      results.push([name, await (name === 'samples' ? samples(subject, { seed }) : pictures[name](subject))]);
     } catch (error) {
       if (!(error instanceof NoPicture)) throw error;
-      hung.push([name, { kind: 'absent', title: titles[name], reason: error.message }]);
+      results.push([name, { kind: 'absent', title: titles[name], reason: error.message }]);
     }
   }
-  return Object.fromEntries(hung) as Record<N, Hung>;
+  return Object.fromEntries(results) as Record<N, PictureResult>;
 }
 
 /** What a picture is called where there is none. */

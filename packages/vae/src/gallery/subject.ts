@@ -1,6 +1,6 @@
 import { Generator, type NumericArray, reshape, scope, type Tensor, tensor } from '@tapegrad/tensor';
+import type { Images } from '../device-dataset.ts';
 import { type Autoencoder, evaluating, type ImageShape } from '../models/model.ts';
-import type { Images } from '../pass.ts';
 import { type Codes, encodeAll, type LatentStatistics, latentStatistics } from '../statistics.ts';
 import type { Frame } from './codes.ts';
 import { NoPicture } from './picture.ts';
@@ -103,7 +103,7 @@ export class Subject {
   /** Pixels of draws from the prior. */
   async draw(count: number, seed: number): Promise<Float32Array> {
     const noise = new Generator(seed, { stream: STREAM, device: this.#device });
-    const codes = await this.#read(() => this.model.prior(count, noise));
+    const codes = await this.#read(() => this.model.samplePrior(count, noise));
     return this.decode(codes);
   }
 

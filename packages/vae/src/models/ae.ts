@@ -3,17 +3,17 @@ import type { Generator, Tensor } from '@tapegrad/tensor';
 import {
   Autoencoder,
   type Code,
-  type Context,
   type ImageShape,
   type ModelSpec,
   type Objective,
+  type TrainingContext,
 } from './model.ts';
 import { decoderNetwork, encoderNetwork } from './networks.ts';
 import type { ModelOptions } from './options.ts';
 
 /** The undercomplete autoencoder: a narrow code, and nothing but the reconstruction to learn from. */
 export class PlainAutoencoder extends Autoencoder {
-  readonly figures: readonly string[] = ['reconstruction'];
+  readonly metricNames: readonly string[] = ['reconstruction'];
   readonly encoder: Sequential;
   readonly decoder: Sequential;
 
@@ -32,7 +32,7 @@ export class PlainAutoencoder extends Autoencoder {
     return this.decoder.forward(z);
   }
 
-  objective(x: Tensor, _context: Context): Objective {
+  objective(x: Tensor, _context: TrainingContext): Objective {
     const loss = this.reconstruction(this.forward(x), x);
     return { loss, parts: { reconstruction: loss } };
   }

@@ -1,7 +1,7 @@
 import { valueAndVjps } from '@tapegrad/autograd';
 import { add, type Generator, mul, square, sum, type Tensor, tensor } from '@tapegrad/tensor';
 import { courseTraining, imageOptions, PlainAutoencoder, reconstructionUnits } from './ae.ts';
-import type { Context, ImageShape, ModelSpec, Objective } from './model.ts';
+import type { ImageShape, ModelSpec, Objective, TrainingContext } from './model.ts';
 import type { ModelOptions } from './options.ts';
 
 /**
@@ -14,7 +14,7 @@ import type { ModelOptions } from './options.ts';
  * and the decoder its weights larger, so compare it between models only beside the spread of their codes.
  */
 export class ContractiveAutoencoder extends PlainAutoencoder {
-  override readonly figures = ['reconstruction', 'contraction'];
+  override readonly metricNames = ['reconstruction', 'contraction'];
   readonly options: ModelOptions;
 
   constructor(imageShape: ImageShape, options: ModelOptions, generator: Generator) {
@@ -22,7 +22,7 @@ export class ContractiveAutoencoder extends PlainAutoencoder {
     this.options = options;
   }
 
-  override objective(x: Tensor, _context: Context): Objective {
+  override objective(x: Tensor, _context: TrainingContext): Objective {
     const { code, norm: contraction } = contracted((images) => this.encode(images).mean, x);
     const reconstruction = this.reconstruction(this.decode(code), x);
     const loss = add(reconstruction, mul(contraction, this.options.contraction));

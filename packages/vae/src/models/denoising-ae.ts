@@ -1,7 +1,7 @@
 import type { Generator, Tensor } from '@tapegrad/tensor';
 import { courseTraining, imageOptions, PlainAutoencoder, reconstructionUnits } from './ae.ts';
 import { assertCorruption, corrupted } from './corruption.ts';
-import type { Context, ImageShape, ModelSpec, Objective } from './model.ts';
+import type { ImageShape, ModelSpec, Objective, TrainingContext } from './model.ts';
 import type { ModelOptions } from './options.ts';
 
 /**
@@ -9,7 +9,7 @@ import type { ModelOptions } from './options.ts';
  *
  *     loss = −log p(x | f(x̃)),    x̃ ~ corruption(x)
  *
- * so that what keeps it from copying is the noise, and the code need not be narrow. Figures are those of corrupted
+ * so that what keeps it from copying is the noise, and the code need not be narrow. Metrics are those of corrupted
  * images in evaluation too, there with the same noise at every call.
  */
 export class DenoisingAutoencoder extends PlainAutoencoder {
@@ -26,7 +26,7 @@ export class DenoisingAutoencoder extends PlainAutoencoder {
     return corrupted(x, this.options, this.normalization, noise);
   }
 
-  override objective(x: Tensor, { noise }: Context): Objective {
+  override objective(x: Tensor, { noise }: TrainingContext): Objective {
     const loss = this.reconstruction(this.forward(this.corrupt(x, noise)), x);
     return { loss, parts: { reconstruction: loss } };
   }

@@ -15,7 +15,7 @@ import {
 } from '@tapegrad/tensor';
 import { klFromLogSigma, LOG_SIGMA } from '../objectives.ts';
 import { imageOptions, usualTraining } from './ae.ts';
-import type { Context, ImageShape, ModelSpec, Objective } from './model.ts';
+import type { ImageShape, ModelSpec, Objective, TrainingContext } from './model.ts';
 import { decoderNetwork, encoderNetwork } from './networks.ts';
 import type { ModelOptions } from './options.ts';
 import {
@@ -39,7 +39,7 @@ import {
  * from the one above is that of v from N(0, 1). A code is [v_L, …, v_1], the top first. With one level it is `PlainVAE`.
  */
 export class HierarchicalVAE extends VariationalAutoencoder {
-  override readonly figures: readonly string[];
+  override readonly metricNames: readonly string[];
   readonly encoder: Sequential;
   readonly rising: readonly Sequential[];
   readonly falling: readonly Sequential[];
@@ -52,7 +52,7 @@ export class HierarchicalVAE extends VariationalAutoencoder {
     super(imageShape, { ...options, latent: sizes.reduce((all, size) => all + size, 0) }, generator);
     this.#sizes = sizes;
     const levels = sizes.length > 1 ? sizes.map((_, i) => `kl${i + 1}`) : [];
-    this.figures = ['reconstruction', 'kl', ...levels];
+    this.metricNames = ['reconstruction', 'kl', ...levels];
     const { network, hidden } = options;
     const between = (inputs: number, outputs: number) =>
       new Sequential(
@@ -66,8 +66,8 @@ export class HierarchicalVAE extends VariationalAutoencoder {
     this.decoder = decoderNetwork(network, imageShape, hidden, sizes[0]!, generator);
   }
 
-  /** What the bottom-up path says of each level, level 1 first: [B, 2·d_l], μ̂ and log σ̂ side by side. */
-  override evidence(x: Tensor): readonly Tensor[] {
+  /** What the bottom-up path gives for each level, level 1 first: [B, 2·d_l], μ̂ and log σ̂ side by side. */
+  override posteriorParameters(x: Tensor): readonly Tensor[] {
     const levels = [this.encoder.forward(x)];
     for (const network of this.rising) levels.push(network.forward(levels.at(-1)!));
     return levels;
@@ -75,12 +75,12 @@ export class HierarchicalVAE extends VariationalAutoencoder {
 
   /** The posterior of v by way of the means of the levels above. */
   encode(x: Tensor): GaussianCode {
-    return this.#descend(this.evidence(x), (mean) => mean);
+    return this.#descend(this.posteriorParameters(x), (mean) => mean);
   }
 
-  protected override posterior(evidence: readonly Tensor[], noise: Generator, samples = 1): Draw {
+  protected override samplePosterior(posterior: readonly Tensor[], noise: Generator, samples = 1): Draw {
     const epsilons: Tensor[] = [];
-    const rows = evidence.map((t) => repeatRows(t, samples));
+    const rows = posterior.map((t) => repeatRows(t, samples));
     const { mean, logSigma, v } = this.#descend(rows, (mean, logSigma) => {
       epsilons.push(noise.normal(mean.shape));
       return add(mean, mul(exp(logSigma), epsilons.at(-1)!));
@@ -88,8 +88,8 @@ export class HierarchicalVAE extends VariationalAutoencoder {
     return { mean, logSigma, z: v, epsilon: joined(epsilons) };
   }
 
-  override objective(x: Tensor, context: Context): Objective {
-    const { mean, logSigma, z } = this.posterior(this.evidence(x), context.noise);
+  override objective(x: Tensor, context: TrainingContext): Objective {
+    const { mean, logSigma, z } = this.samplePosterior(this.posteriorParameters(x), context.noise);
     const kl = klFromLogSigma(mean, logSigma);
     const objective = this.assemble(this.reconstruction(this.decode(z), x), kl, context);
     if (this.#sizes.length === 1) return objective;
@@ -109,15 +109,15 @@ export class HierarchicalVAE extends VariationalAutoencoder {
   }
 
   /** Goes from the top level down; `draw` takes v_l from its posterior. */
-  #descend(evidence: readonly Tensor[], draw: (mean: Tensor, logSigma: Tensor) => Tensor) {
-    const top = halves(evidence.at(-1)!);
+  #descend(posterior: readonly Tensor[], draw: (mean: Tensor, logSigma: Tensor) => Tensor) {
+    const top = halves(posterior.at(-1)!);
     const [means, logSigmas, vs] = [[top.mean], [top.logSigma], [draw(top.mean, top.logSigma)]];
     let z = vs[0]!;
-    for (let l = evidence.length - 2; l >= 0; l--) {
-      const [said, prior] = [halves(evidence[l]!), halves(this.falling[l]!.forward(z))];
+    for (let l = posterior.length - 2; l >= 0; l--) {
+      const [bottomUp, prior] = [halves(posterior[l]!), halves(this.falling[l]!.forward(z))];
       // σ̂⁻² as a share of both precisions is sigmoid(2·(log σ_p − log σ̂)).
-      const certainty = mul(sub(prior.logSigma, said.logSigma), 2);
-      const surprise = mul(sub(said.mean, prior.mean), exp(mul(prior.logSigma, -1)));
+      const certainty = mul(sub(prior.logSigma, bottomUp.logSigma), 2);
+      const surprise = mul(sub(bottomUp.mean, prior.mean), exp(mul(prior.logSigma, -1)));
       means.push(mul(surprise, sigmoid(certainty)));
       logSigmas.push(mul(softplus(certainty), -0.5));
       vs.push(draw(means.at(-1)!, logSigmas.at(-1)!));

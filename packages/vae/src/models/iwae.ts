@@ -2,7 +2,7 @@ import type { Tensor } from '@tapegrad/tensor';
 import { logSumExp, mean, mul, neg, sub, sum } from '@tapegrad/tensor';
 import { klFromLogSigma } from '../objectives.ts';
 import { imageOptions, usualTraining } from './ae.ts';
-import type { Context, ModelSpec, Objective } from './model.ts';
+import type { ModelSpec, Objective, TrainingContext } from './model.ts';
 import { logRatios, PlainVAE } from './vae.ts';
 
 /**
@@ -14,10 +14,10 @@ import { logRatios, PlainVAE } from './vae.ts';
  * `reconstruction` and `kl` are the parts of the ELBO (the mean over the samples, and the exact divergence).
  */
 export class ImportanceWeightedAutoencoder extends PlainVAE {
-  override objective(x: Tensor, { noise }: Context): Objective {
+  override objective(x: Tensor, { noise }: TrainingContext): Objective {
     const { samples } = this.options;
     const batch = x.shape[0]!;
-    const draw = this.posterior(this.evidence(x), noise, samples);
+    const draw = this.samplePosterior(this.posteriorParameters(x), noise, samples);
     const likelihoods = this.logLikelihoods(this.decode(draw.z), x);
     const weights = likelihoods.add(logRatios(draw, batch));
     const bound = sub(logSumExp(weights, 1), Math.log(samples));

@@ -1,7 +1,7 @@
 import { noGrad } from '@tapegrad/autograd';
 import { Module } from '@tapegrad/nn';
 import { type Generator, mul, type NumericArray, type Shape, sum, type Tensor } from '@tapegrad/tensor';
-import type { Figures } from '../pass.ts';
+import type { Metrics } from '../metrics-ring.ts';
 import { type Likelihood, likelihoodOf, type Normalization } from './likelihoods.ts';
 import { type ModelOptions, optionValues, type TrainingOptions } from './options.ts';
 
@@ -9,7 +9,7 @@ import { type ModelOptions, optionValues, type TrainingOptions } from './options
 export type ImageShape = readonly [number, number, number];
 
 /** What an objective may need besides the batch. All of it lies on the device, so that a step can be captured. */
-export interface Context {
+export interface TrainingContext {
   /** Draws ε and whatever else is random afresh for every sample and dimension. */
   readonly noise: Generator;
   /** Epochs trained so far, a fraction: float32 []. Schedules are computed from it. */
@@ -21,8 +21,8 @@ export interface Objective {
   readonly loss: Tensor;
   /** In the objective's own units, by name: `reconstruction`, `kl` … */
   readonly parts: Readonly<Record<string, Tensor>>;
-  /** Counts to be added up over an epoch, of the lengths that `Autoencoder.tallies` says. */
-  readonly tallies?: Readonly<Record<string, Tensor>>;
+  /** What is added to the model's counters, which grow over an epoch: of the lengths that `Autoencoder.counters` says. */
+  readonly counters?: Readonly<Record<string, Tensor>>;
 }
 
 /** The ELBO's parts per image, in nats, constants included. */
@@ -41,7 +41,7 @@ export interface Code {
 /** What an `Autoencoder` is made from, besides its layers. */
 export type Common = Pick<ModelOptions, 'latent' | 'likelihood' | 'reduction' | 'pixelMean' | 'pixelStd'>;
 
-/** An autoencoder as the trainer, the figures and the pictures see it. Images enter as [B, c, h, w], normalized. */
+/** An autoencoder as the trainer, the metrics and the pictures see it. Images enter as [B, c, h, w], normalized. */
 export abstract class Autoencoder extends Module {
   readonly imageShape: ImageShape;
   /** Numbers in an image. */
@@ -50,11 +50,11 @@ export abstract class Autoencoder extends Module {
   readonly likelihood: Likelihood;
   readonly reduction: ModelOptions['reduction'];
   /** Names of the parts that `objective` reports. */
-  abstract readonly figures: readonly string[];
+  abstract readonly metricNames: readonly string[];
   /** How far the picture of the latent grid goes from 0, along each dimension. */
   readonly gridRange: number = 3;
-  /** Names and lengths of the counts that `objective` adds up over an epoch. */
-  readonly tallies: Readonly<Record<string, number>> = {};
+  /** Names and lengths of the counters that `objective` adds to over an epoch. */
+  readonly counters: Readonly<Record<string, number>> = {};
 
   constructor(imageShape: ImageShape, options: Common, generator: Generator) {
     super();
@@ -84,10 +84,10 @@ export abstract class Autoencoder extends Module {
   /** [B, ...latentShape] → the parameters of the likelihood: normalized pixels, logits … as [B, c, h, w]. */
   abstract decode(z: Tensor): Tensor;
   /** The loss of a batch. */
-  abstract objective(x: Tensor, context: Context): Objective;
+  abstract objective(x: Tensor, context: TrainingContext): Objective;
 
   /** Codes drawn from the prior, or from what stands for one: [count, ...latentShape]. */
-  prior(count: number, noise: Generator): Tensor {
+  samplePrior(count: number, noise: Generator): Tensor {
     return noise.normal([count, ...this.latentShape]);
   }
 
@@ -103,7 +103,7 @@ export abstract class Autoencoder extends Module {
     return mul(sum(loss), scale / x.shape[0]!);
   }
 
-  /** A reconstruction figure as −log p(x | z) per image in nats, constants included. */
+  /** A reconstruction loss as −log p(x | z) per image in nats, constants included. */
   protected reconstructionNats(reconstruction: number): number {
     const { nats, constant } = this.likelihood;
     const sum = this.reduction === 'mean' ? reconstruction * this.pixelCount * nats : reconstruction;
@@ -111,12 +111,12 @@ export abstract class Autoencoder extends Module {
   }
 
   /** The parts of `objective`, as averaged numbers, in nats per image; undefined where they have no such meaning. */
-  nats(_parts: Figures): Nats | undefined {
+  nats(_parts: Metrics): Nats | undefined {
     return undefined;
   }
 
-  /** Figures of an epoch from its counts. */
-  tallied(_counts: Readonly<Record<string, NumericArray>>): Figures {
+  /** Metrics of an epoch from what its counters have come to. */
+  metricsOfCounters(_counters: Readonly<Record<string, NumericArray>>): Metrics {
     return {};
   }
 
@@ -142,7 +142,7 @@ export interface ModelSpec {
   readonly summary: string;
   /** The options that it takes, and their values where nothing else is said. */
   readonly defaults: Partial<ModelOptions> & TrainingOptions;
-  /** What the figures are measured in. */
+  /** What the metrics are measured in. */
   units(options: ModelOptions): string;
   /** @throws if the options or the images do not fit together */
   build(imageShape: ImageShape, options: ModelOptions, generator: Generator): Autoencoder;

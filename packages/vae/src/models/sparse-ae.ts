@@ -15,7 +15,7 @@ import {
   type Tensor,
 } from '@tapegrad/tensor';
 import { courseTraining, imageOptions, PlainAutoencoder, reconstructionUnits } from './ae.ts';
-import type { Code, Context, ImageShape, ModelSpec, Objective } from './model.ts';
+import type { Code, ImageShape, ModelSpec, Objective, TrainingContext } from './model.ts';
 import type { ModelOptions } from './options.ts';
 
 /** Keeps the logarithms of mean activations finite: a sigmoid in float32 can be 0 or 1. */
@@ -32,7 +32,7 @@ const ACTIVATION = { min: 1e-6, max: 1 - 1e-6 } as const;
  * needs activations in (0, 1). `active` is the share of the code's numbers that are on: above 0, or above ½.
  */
 export class SparseAutoencoder extends PlainAutoencoder {
-  override readonly figures = ['reconstruction', 'sparsity', 'active'];
+  override readonly metricNames = ['reconstruction', 'sparsity', 'active'];
   readonly options: ModelOptions;
 
   constructor(imageShape: ImageShape, options: ModelOptions, generator: Generator) {
@@ -45,7 +45,7 @@ export class SparseAutoencoder extends PlainAutoencoder {
     return { mean: this.options.sparsity === 'kl' ? sigmoid(z) : relu(z) };
   }
 
-  override objective(x: Tensor, _context: Context): Objective {
+  override objective(x: Tensor, _context: TrainingContext): Objective {
     const { sparsity: kind, sparsityWeight, rho } = this.options;
     const z = this.encode(x).mean;
     const reconstruction = this.reconstruction(this.decode(z), x);
@@ -56,7 +56,7 @@ export class SparseAutoencoder extends PlainAutoencoder {
   }
 
   /** Codes that the encoder could have made: there is no prior. Units on with probability ρ, or the half of N(0, 1). */
-  override prior(count: number, noise: Generator): Tensor {
+  override samplePrior(count: number, noise: Generator): Tensor {
     const shape = [count, this.latent];
     return this.options.sparsity === 'kl'
       ? noise.bernoulli(shape, this.options.rho)

@@ -1,9 +1,9 @@
 import { Linear, ReLU, Sequential } from '@tapegrad/nn';
 import { add, type Generator, log, mul, reshape, square, type Tensor, tanh } from '@tapegrad/tensor';
+import type { Metrics } from '../metrics-ring.ts';
 import { klFromLogSigma } from '../objectives.ts';
-import type { Figures } from '../pass.ts';
 import { usualTraining } from './ae.ts';
-import type { Context, ImageShape, ModelSpec, Nats, Objective } from './model.ts';
+import type { ImageShape, ModelSpec, Nats, Objective, TrainingContext } from './model.ts';
 import type { ModelOptions } from './options.ts';
 import { type GaussianCode, VariationalAutoencoder } from './vae.ts';
 
@@ -56,14 +56,14 @@ export class BlogVAE extends VariationalAutoencoder {
     return reshape(this.decoder.forward(z), [z.shape[0]!, ...this.imageShape]);
   }
 
-  override objective(x: Tensor, context: Context): Objective {
-    const { mean, logSigma, z } = this.posterior(this.evidence(x), context.noise);
+  override objective(x: Tensor, context: TrainingContext): Objective {
+    const { mean, logSigma, z } = this.samplePosterior(this.posteriorParameters(x), context.noise);
     // ½(μ² + std² − log std²) is the divergence without its −½.
     const kl = add(klFromLogSigma(mean, logSigma), 0.5);
     return this.assemble(this.reconstruction(this.decode(z), x), kl, context);
   }
 
-  override nats(parts: Figures): Nats {
+  override nats(parts: Metrics): Nats {
     return super.nats({ ...parts, kl: parts.kl! - this.latent / 2 });
   }
 }

@@ -13,16 +13,16 @@ import {
   sum,
   type Tensor,
 } from '@tapegrad/tensor';
+import type { Metrics } from '../metrics-ring.ts';
 import { klFromLogSigma, klPenalty, LOG_SIGMA } from '../objectives.ts';
-import type { Figures } from '../pass.ts';
 import { courseTraining, imageOptions, reconstructionUnits } from './ae.ts';
 import {
   Autoencoder,
-  type Context,
   type ImageShape,
   type ModelSpec,
   type Nats,
   type Objective,
+  type TrainingContext,
 } from './model.ts';
 import { decoderNetwork, encoderNetwork } from './networks.ts';
 import type { ModelOptions } from './options.ts';
@@ -41,7 +41,7 @@ export interface GaussianCode {
  * whatever the networks, the likelihood and the penalty (`klPenalty`) are. `terms` leaves one of the two out.
  */
 export abstract class VariationalAutoencoder extends Autoencoder {
-  readonly figures: readonly string[] = ['reconstruction', 'kl'];
+  readonly metricNames: readonly string[] = ['reconstruction', 'kl'];
   readonly options: ModelOptions;
 
   constructor(imageShape: ImageShape, options: ModelOptions, generator: Generator) {
@@ -51,27 +51,27 @@ export abstract class VariationalAutoencoder extends Autoencoder {
 
   abstract override encode(x: Tensor): GaussianCode;
 
-  /** All that the encoder says of a batch, whatever is drawn from it afterwards. */
-  evidence(x: Tensor): readonly Tensor[] {
+  /** What q(z | x) is drawn from, of a batch: whatever the encoder gives, before any noise. */
+  posteriorParameters(x: Tensor): readonly Tensor[] {
     const { mean: mu, logSigma } = this.encode(x);
     return [mu, logSigma];
   }
 
   /** Draws z from q(z | x), `samples` times for each image: rows b·samples to (b + 1)·samples are image b's. */
-  protected posterior(evidence: readonly Tensor[], noise: Generator, samples = 1): Draw {
-    const [mu, logSigma] = evidence.map((t) => repeatRows(t, samples)) as [Tensor, Tensor];
+  protected samplePosterior(posterior: readonly Tensor[], noise: Generator, samples = 1): Draw {
+    const [mu, logSigma] = posterior.map((t) => repeatRows(t, samples)) as [Tensor, Tensor];
     const epsilon = noise.normal(mu.shape);
     return { mean: mu, logSigma, epsilon, z: add(mu, mul(exp(logSigma), epsilon)) };
   }
 
-  objective(x: Tensor, context: Context): Objective {
-    const { mean: mu, logSigma, z } = this.posterior(this.evidence(x), context.noise);
+  objective(x: Tensor, context: TrainingContext): Objective {
+    const { mean: mu, logSigma, z } = this.samplePosterior(this.posteriorParameters(x), context.noise);
     const reconstruction = this.reconstruction(this.decode(z), x);
     return this.assemble(reconstruction, klFromLogSigma(mu, logSigma), context);
   }
 
   /** The loss from the reconstruction's part and the KL divergence of each image and dimension, [B, d]. */
-  protected assemble(reconstruction: Tensor, kl: Tensor, context: Context): Objective {
+  protected assemble(reconstruction: Tensor, kl: Tensor, context: TrainingContext): Objective {
     const scale = this.reduction === 'mean' ? 1 / kl.size : 1 / kl.shape[0]!;
     const parts = { reconstruction, kl: mul(sum(kl), scale) };
     const { terms } = this.options;
@@ -80,7 +80,7 @@ export abstract class VariationalAutoencoder extends Autoencoder {
     return { loss: terms === 'kl' ? penalty : add(reconstruction, penalty), parts };
   }
 
-  override nats(parts: Figures): Nats {
+  override nats(parts: Metrics): Nats {
     const reconstruction = this.reconstructionNats(parts.reconstruction!);
     const kl = parts.kl! * (this.reduction === 'mean' ? this.latent : 1);
     return { elbo: -(reconstruction + kl), reconstruction, kl };
@@ -96,8 +96,8 @@ export abstract class VariationalAutoencoder extends Autoencoder {
    * log p(x, z) − log q(z | x) in nats, constants included, for `samples` draws of z for each image: [B, samples]. With
    * z = μ + σ·ε the constants of the two Gaussians cancel: log p(z) − log q(z | x) = Σ_d (ε² − z²)/2 + log σ.
    */
-  logWeights(x: Tensor, samples: number, noise: Generator, evidence = this.evidence(x)): Tensor {
-    const draw = this.posterior(evidence, noise, samples);
+  logWeights(x: Tensor, samples: number, noise: Generator, posterior = this.posteriorParameters(x)): Tensor {
+    const draw = this.samplePosterior(posterior, noise, samples);
     return add(this.logLikelihoods(this.decode(draw.z), x), logRatios(draw, x.shape[0]!));
   }
 

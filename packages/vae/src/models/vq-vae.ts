@@ -14,17 +14,17 @@ import {
   sum,
   type Tensor,
 } from '@tapegrad/tensor';
-import type { Figures } from '../pass.ts';
+import type { Metrics } from '../metrics-ring.ts';
 import { imageOptions, reconstructionUnits, usualTraining } from './ae.ts';
 import { Codebook, drawIndices, perplexity } from './codebook.ts';
 import {
   Autoencoder,
   type Code,
-  type Context,
   type ImageShape,
   type ModelSpec,
   type Nats,
   type Objective,
+  type TrainingContext,
 } from './model.ts';
 import { type ModelOptions, OptionError } from './options.ts';
 
@@ -46,9 +46,9 @@ import { type ModelOptions, OptionError } from './options.ts';
  */
 export class VectorQuantizedVAE extends Autoencoder {
   /** `quantization`: ‖z − e‖², which the last two terms of the loss weigh. */
-  readonly figures: readonly string[] = ['reconstruction', 'quantization'];
+  readonly metricNames: readonly string[] = ['reconstruction', 'quantization'];
   /** `codes`: how often each was used. */
-  override readonly tallies: Readonly<Record<string, number>>;
+  override readonly counters: Readonly<Record<string, number>>;
   readonly encoder: Sequential;
   readonly codebook: Codebook;
   readonly decoder: Sequential;
@@ -81,7 +81,7 @@ export class VectorQuantizedVAE extends Autoencoder {
       new ReLU(),
       new ConvTranspose2d(half, channels, 4, strided),
     );
-    this.tallies = { codes: options.codes };
+    this.counters = { codes: options.codes };
     this.#options = options;
     this.#grid = [height / 4, width / 4];
   }
@@ -112,12 +112,12 @@ export class VectorQuantizedVAE extends Autoencoder {
   }
 
   /** Every place's code drawn uniformly: the prior of the bound, but places are not independent, so this gives noise. */
-  override prior(count: number, noise: Generator): Tensor {
+  override samplePrior(count: number, noise: Generator): Tensor {
     const indices = drawIndices(count * this.places, this.codebook.count, noise);
     return this.#image(this.codebook.lookUp(indices));
   }
 
-  objective(x: Tensor, { noise }: Context): Objective {
+  objective(x: Tensor, { noise }: TrainingContext): Objective {
     const { codebook, commitment } = this.#options;
     const z = this.encoder.forward(x);
     const rows = rowsOf(constant(z));
@@ -131,7 +131,7 @@ export class VectorQuantizedVAE extends Autoencoder {
     const reconstruction = this.reconstruction(this.decode(sub(z, constant(gap))), x);
     let loss = add(reconstruction, mul(quantization, commitment));
     if (codebook === 'loss') loss = add(loss, this.#reduced(square(sub(rows, codes))));
-    return { loss, parts: { reconstruction, quantization }, tallies: { codes: used } };
+    return { loss, parts: { reconstruction, quantization }, counters: { codes: used } };
   }
 
   /** As the reconstruction is reduced. */
@@ -146,14 +146,14 @@ export class VectorQuantizedVAE extends Autoencoder {
   }
 
   /** With q(z | x) certain and p(z) uniform, the KL divergence is the codes' length, a constant. */
-  override nats({ reconstruction }: Figures): Nats {
+  override nats({ reconstruction }: Metrics): Nats {
     const nats = this.reconstructionNats(reconstruction!);
     const kl = this.places * Math.log(this.codebook.count);
     return { elbo: -(nats + kl), reconstruction: nats, kl };
   }
 
   /** `perplexity`: how many codes an epoch used, as it were, 1 to K. */
-  override tallied({ codes }: Readonly<Record<string, NumericArray>>): Figures {
+  override metricsOfCounters({ codes }: Readonly<Record<string, NumericArray>>): Metrics {
     return { perplexity: perplexity(codes!) };
   }
 }

@@ -2,7 +2,7 @@ import { defineRule } from '@tapegrad/autograd';
 import { apply, cast, mul, type Op, Tensor } from '@tapegrad/tensor';
 import type { Module } from './module.ts';
 
-export interface HalfOptions {
+export interface AutocastOptions {
   /**
    * What gradients are multiplied with while they are float16, and divided by when they reach float32. A mean over a
    * batch of images makes gradients of 10⁻⁶, where a float16 has few bits left. Default 1024.
@@ -26,7 +26,7 @@ defineRule(scaleGradient, ({ gradient, attributes: scale }) => [() => mul(gradie
  * gradients take half the memory. The parameters themselves stay float32: the casts are recorded, so that `backward`
  * leaves float32 gradients in them, and an optimizer updates the float32 values.
  *
- *     const logits = inHalf(model, (x) => model.forward(x), [images]);
+ *     const logits = autocast(model, (x) => model.forward(x), [images]);
  *     crossEntropy(logits, labels).backward();
  *
  * After Micikevicius et al. 2018, "Mixed Precision Training" (float32 master weights, loss scaling). Layers that compute
@@ -34,11 +34,11 @@ defineRule(scaleGradient, ({ gradient, attributes: scale }) => [() => mul(gradie
  * around them. Compute the loss outside, in float32.
  * @throws where the adapter has no float16 (`shader-f16`)
  */
-export function inHalf<A extends Tensor[]>(
+export function autocast<A extends Tensor[]>(
   module: Module,
   fn: (...inputs: A) => Tensor,
   inputs: A,
-  { scale = 1024 }: HalfOptions = {},
+  { scale = 1024 }: AutocastOptions = {},
 ): Tensor {
   const halved = (x: Tensor) => cast(apply(scaleGradient, [x], 1 / scale), 'float16');
   const restore = replaceParameters(module, halved);

@@ -1,5 +1,5 @@
 import { type Device, tensor } from '@tapegrad/tensor';
-import type { Figures, Nats } from '@tapegrad/vae';
+import type { Metrics, Nats } from '@tapegrad/vae';
 import {
   Evaluation,
   encodeAll,
@@ -11,15 +11,15 @@ import {
 import type { Dataset } from '../data/datasets.ts';
 import type { OpenRun } from './run.ts';
 
-/** All figures of a run on a test set: what `tapegrad evaluate` prints. */
-export interface RunFigures {
+/** All metrics of a run on a test set: what `tapegrad evaluate` prints. */
+export interface RunMetrics {
   readonly model: string;
   readonly data: string;
   /** Test images. */
   readonly images: number;
   /** Of the objective and its parts. */
   readonly units: string;
-  readonly test: Figures;
+  readonly test: Metrics;
   /** The ELBO and its parts per image, z drawn from the posterior. */
   readonly nats?: Nats;
   /** −ELBO per number of an image, in bits, where that means something: see `bitsPerDimension`. */
@@ -35,11 +35,11 @@ export interface RunFigures {
   readonly reconstruction: { readonly mse: number; readonly shareOfVariance: number };
   readonly latent?: LatentStatistics;
   readonly effectiveBeta?: number;
-  /** What a reader has to know of these figures. */
+  /** What a reader has to know of these metrics. */
   readonly notes: readonly string[];
 }
 
-export interface FigureOptions {
+export interface MetricsOptions {
   /** k of the importance-weighted log-likelihood, and of how many of the first test images; 0: none. */
   readonly samples: number;
   readonly images: number;
@@ -47,12 +47,12 @@ export interface FigureOptions {
   readonly rows?: number;
 }
 
-export async function runFigures(
+export async function runMetrics(
   { config, spec, model }: OpenRun,
   data: Dataset,
   device: Device,
-  { samples, images: most, rows }: FigureOptions,
-): Promise<RunFigures> {
+  { samples, images: most, rows }: MetricsOptions,
+): Promise<RunMetrics> {
   // Schedules have run their course.
   const epoch = () => tensor(Math.max(config.epochs, config.warmupEpochs, config.capacityEpochs), { device });
   const test = await new Evaluation(model, data.test, config.seed, epoch, device).run();

@@ -40,7 +40,7 @@ const half =
   (scale?: number) =>
   ({ model, x, y }: Network) =>
     loss(
-      nn.inHalf(model, (input) => model.forward(input), [x], { scale }),
+      nn.autocast(model, (input) => model.forward(input), [x], { scale }),
       y,
     );
 
@@ -84,8 +84,8 @@ for (const where of devices) {
   test(`parameters come back float32, also after an error: ${where.name}`, () => {
     const { model, x } = network(where);
     const before = model.parameters();
-    assert.is(nn.inHalf(model, (input) => model.forward(input), [x]).dtype, 'float32');
-    nn.inHalf(
+    assert.is(nn.autocast(model, (input) => model.forward(input), [x]).dtype, 'float32');
+    nn.autocast(
       model,
       (input) => {
         assert.is(input.dtype, 'float16');
@@ -94,7 +94,7 @@ for (const where of devices) {
       [x],
     );
     const fails = () =>
-      nn.inHalf(
+      nn.autocast(
         model,
         (_: Tensor): Tensor => {
           throw new Error('on purpose');
@@ -140,7 +140,7 @@ if (hasHalves) {
     const norm = new nn.BatchNorm2d(1);
     const x = on(device, [2, 1, 4, 4], numbers(32, 0, 1));
     assert.throws(
-      () => nn.inHalf(norm, (input) => norm.forward(input), [x]),
+      () => nn.autocast(norm, (input) => norm.forward(input), [x]),
       /float16 and float32|cannot take float16/,
     );
   });
@@ -150,7 +150,7 @@ if (!hasHalves) {
   test(`without shader-f16 the error says so: ${adapter}`, () => {
     const { model, x } = network(device);
     assert.throws(
-      () => nn.inHalf(model, (input) => model.forward(input), [x]),
+      () => nn.autocast(model, (input) => model.forward(input), [x]),
       /no half precision \(shader-f16\)/,
     );
   });

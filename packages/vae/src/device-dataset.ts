@@ -1,0 +1,95 @@
+import {
+  add,
+  apply,
+  type Device,
+  effects,
+  type Generator,
+  keep,
+  less,
+  mul,
+  type NumericArray,
+  ops,
+  run,
+  type Tensor,
+  tensor,
+} from '@tapegrad/tensor';
+import type { Autoencoder } from './models/model.ts';
+
+/** Images as bytes, row-major, one after the other. */
+export interface Images {
+  readonly images: Uint8Array;
+  readonly count: number;
+}
+
+export interface DatasetOptions {
+  /** Draws each pixel from these numbers as 0 or 1, with its value as the probability, whenever it is taken. */
+  readonly binarize?: Generator;
+  readonly device: Device;
+  /** The most bytes of images in one tensor, if not what the device allows. */
+  readonly maxBytes?: number;
+}
+
+/**
+ * Images on the device, the order in which they are taken, and the place in it. All that taking a batch needs is on the
+ * device, so that a step which does can be captured.
+ */
+export class DeviceDataset {
+  readonly count: number;
+  /** uint8 [n, c, h, w], in as many tensors as the device needs for them. */
+  readonly images: readonly Tensor[];
+  /** uint32 [N]: the i-th image to be taken is number order[i]. */
+  readonly order: Tensor;
+  /** uint32 [2]: the next place in the order, a 64-bit count. */
+  readonly cursor: Tensor;
+  readonly #model: Pick<Autoencoder, 'imageShape' | 'normalization'>;
+  readonly #binarize: Generator | undefined;
+
+  /** @param model whose images these are: their shape, and how their bytes become numbers */
+  constructor(
+    model: Pick<Autoencoder, 'imageShape' | 'normalization'>,
+    { images, count }: Images,
+    { device, binarize, maxBytes = device.maxTensorBytes }: DatasetOptions,
+  ) {
+    const shape = model.imageShape;
+    const pixels = shape[0] * shape[1] * shape[2];
+    const most = Math.min(count, Math.floor(maxBytes / pixels));
+    const parts = Array.from({ length: Math.ceil(count / most) }, (_, i) => {
+      const [from, to] = [i * most, Math.min(count, (i + 1) * most)];
+      return tensor(images.subarray(from * pixels, to * pixels), { shape: [to - from, ...shape], device });
+    });
+    const order = Uint32Array.from({ length: count }, (_, i) => i);
+    this.#model = model;
+    this.#binarize = binarize;
+    this.count = count;
+    this.images = parts.map(keep);
+    this.order = keep(tensor(order, { device }));
+    this.cursor = keep(tensor(new Uint32Array(2), { device }));
+  }
+
+  /** The next `count` images, normalized: [count, c, h, w]. The cursor stays where it is. */
+  batch(count: number): Tensor {
+    const { imageShape, normalization } = this.#model;
+    const shape = [count, ...imageShape];
+    const take = (attributes: { scale: number; shift: number }) =>
+      apply(ops.batch, [this.order, this.cursor, ...this.images], { shape, ...attributes });
+    if (!this.#binarize) return take(normalization);
+    const bits = less(this.#binarize.uniform(shape), take({ scale: 1 / 255, shift: 0 }));
+    const { scale, shift } = normalization;
+    return scale === 1 / 255 && shift === 0 ? bits : add(mul(bits, 255 * scale), shift);
+  }
+
+  /** Moves on by `count` images. */
+  advance(count: number): void {
+    run(effects.advance, [this.cursor], { index: 0, by: count });
+  }
+
+  /** Goes to a place in the order, from the host. */
+  seek(position: number): void {
+    writeTo(this.cursor, Uint32Array.of(position, 0));
+  }
+}
+
+/** Copies host values into a tensor's memory, from element `offset` on. */
+export function writeTo(t: Tensor, values: NumericArray, offset = 0): void {
+  t.device.write(t.storage, t.offset + offset, values);
+}

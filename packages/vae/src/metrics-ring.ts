@@ -1,0 +1,89 @@
+import {
+  accumulate,
+  cast,
+  type Device,
+  effects,
+  keep,
+  type NumericArray,
+  reshape,
+  run,
+  slice,
+  type Tensor,
+  tensor,
+  zeros,
+} from '@tapegrad/tensor';
+import { type DeviceDataset, writeTo } from './device-dataset.ts';
+import type { Autoencoder, Objective } from './models/model.ts';
+
+/** Of a step, or averages of several: `loss` and the objective's parts, by name. */
+export type Metrics = Readonly<Record<string, number>>;
+
+/**
+ * The metrics of the last steps, on the device: a captured step logs them with one launch, and the host reads many steps
+ * at once. Counters, which grow over an epoch, are kept beside them.
+ */
+export class MetricsRing {
+  /** float32 [rows, metrics]: step i is in row i modulo `rows`. */
+  readonly values: Tensor;
+  /** uint32 [2]: steps logged, a 64-bit count. */
+  readonly steps: Tensor;
+  /** As `Autoencoder.counters` names them. */
+  readonly counters: ReadonlyMap<string, Tensor>;
+  readonly #model: Autoencoder;
+  /** Names of the columns. */
+  readonly #names: readonly string[];
+
+  /** @param rows steps whose metrics are kept */
+  constructor(model: Autoencoder, { rows, device }: { readonly rows: number; readonly device: Device }) {
+    this.#model = model;
+    this.#names = ['loss', ...model.metricNames];
+    this.values = keep(zeros([rows, this.#names.length], { device }));
+    this.steps = keep(tensor(new Uint32Array(2), { device }));
+    this.counters = new Map(
+      Object.entries(model.counters).map(([name, length]) => [name, keep(zeros([length], { device }))]),
+    );
+  }
+
+  /** Steps logged, as a number on the device: float32 []. */
+  stepCount(): Tensor {
+    return reshape(cast(slice(this.steps, [0, 1]), 'float32'), []);
+  }
+
+  /** Writes a step's metrics into the next row and moves the dataset on by `count` images, in one launch. */
+  logStep({ loss, parts, counters = {} }: Objective, { cursor }: DeviceDataset, count: number): void {
+    const reported = this.#model.metricNames.map((name) => parts[name]!);
+    for (const [name, counter] of Object.entries(counters))
+      accumulate(this.counters.get(name)!, counter.detach());
+    const metrics = [loss, ...reported].map((metric) => metric.detach());
+    run(effects.record, [this.values, this.steps, cursor, ...metrics], { images: count });
+  }
+
+  /** Step number `step` in `values` as they were read back. */
+  metricsOf(values: NumericArray, step: number): Metrics {
+    const names = this.#names;
+    const row = step % this.values.shape[0]!;
+    return Object.fromEntries(names.map((name, k) => [name, values[row * names.length + k]!]));
+  }
+
+  /** What the model makes of the counters, which begin anew. */
+  async takeCounters(): Promise<Metrics> {
+    const counters: Record<string, NumericArray> = {};
+    for (const [name, t] of this.counters) {
+      counters[name] = await t.data();
+      writeTo(t, new Float32Array(t.size));
+    }
+    return this.#model.metricsOfCounters(counters);
+  }
+}
+
+/** Averages of metrics, weighted by the images that each stands for. */
+export function averageOf(rows: readonly { metrics: Metrics; images: number }[]): Metrics {
+  const total = rows.reduce((sum, { images }) => sum + images, 0);
+  const names = Object.keys(rows[0]?.metrics ?? {});
+  return Object.fromEntries(
+    names.map((name) => [
+      name,
+      rows.reduce((sum, { metrics, images }) => sum + metrics[name]! * images, 0) / total,
+    ]),
+  );
+}
