@@ -46,7 +46,7 @@ export async function trained(name: string, device: Device): Promise<Trained> {
   const trainer = new Trainer(spec, dataOf(name), options);
   const losses: [string, number][][] = [];
   await trainer.prepare();
-  await trainer.trainEpoch(({ figures }) => losses.push(Object.entries(figures)));
+  await trainer.trainEpoch(({ metrics }) => losses.push(Object.entries(metrics)));
   return {
     losses,
     weights: await saveStateDict(trainer.model, { format: 'pt', model: name }),
