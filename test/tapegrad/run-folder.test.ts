@@ -12,10 +12,12 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { encodeSafetensors } from '@tapegrad/nn';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { reasonOf, UserError } from '../../packages/tapegrad/src/errors.ts';
 import { RunFolder } from '../../packages/tapegrad/src/run/run-folder.ts';
+import { readRunState } from '../../packages/tapegrad/src/run/train-run.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tapegrad-runs-'));
 test.after(() => rmSync(root, { recursive: true }));
@@ -47,6 +49,16 @@ test('run folder: what is written is read again', () => {
   assert.ok(again.has('weights.safetensors'));
   assert.not(again.has('state.safetensors'));
   assert.equal(readdirSync(path).sort(), ['config.json', 'images', 'weights.safetensors']);
+});
+
+test('run folder: an epoch that version 0.1.0 has begun can be gone on with', () => {
+  const run = made();
+  const tally = { rows: [{ figures: { loss: 2, kl: 0.5 }, images: 64 }], images: 64, seconds: 1.5 };
+  run.writeAtomically('state.safetensors', encodeSafetensors(new Map(), { tally: JSON.stringify(tally) }));
+  assert.equal(readRunState(run).tally, {
+    ...tally,
+    rows: [{ metrics: { loss: 2, kl: 0.5 }, images: 64 }],
+  });
 });
 
 for (const name of ['config.json', 'metrics.jsonl', 'weights.safetensors', 'state.safetensors']) {

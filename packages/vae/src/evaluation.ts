@@ -2,11 +2,10 @@ import { capture, type Device, Generator, type Tensor } from '@tapegrad/tensor';
 import { DeviceDataset, type Images, writeTo } from './device-dataset.ts';
 import { averageOf, type Metrics, MetricsRing } from './metrics-ring.ts';
 import { type Autoencoder, evaluating } from './models/model.ts';
+import { randomStreams } from './random-streams.ts';
 
 /** Images at a time. */
 export const EVALUATION_BATCH = 512;
-/** Keeps the evaluation's random numbers apart from all others of the seed. */
-const STREAM = 3;
 
 /** The objective's averages over a set of images, for a model that may go on learning in between. */
 export class Evaluation {
@@ -17,7 +16,7 @@ export class Evaluation {
 
   /** `epoch` tells schedules how far training has come: what is selected by must be what was trained on. */
   constructor(model: Autoencoder, images: Images, seed: number, epoch: () => Tensor, device: Device) {
-    const noise = new Generator(seed, { stream: STREAM, device });
+    const noise = new Generator(seed, { stream: randomStreams.evaluation, device });
     const rows = Math.max(1, Math.ceil(images.count / EVALUATION_BATCH));
     const dataset = new DeviceDataset(model, images, { device });
     const ring = new MetricsRing(model, { rows, device });

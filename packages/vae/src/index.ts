@@ -5,5 +5,6 @@ export * from './gallery/index.ts';
 export * from './metrics-ring.ts';
 export * from './models/index.ts';
 export * from './objectives.ts';
+export * from './random-streams.ts';
 export * from './statistics.ts';
 export * from './trainer.ts';

@@ -17,13 +17,12 @@ import {
 import { DeviceDataset, type Images } from './device-dataset.ts';
 import { type Autoencoder, evaluating } from './models/model.ts';
 import type { VariationalAutoencoder } from './models/vae.ts';
+import { randomStreams } from './random-streams.ts';
 
 /** What can be said of a trained model besides its objective. Everything that grows with the images runs captured. */
 
 /** Images encoded at a time. */
 const BATCH = 512;
-/** Keeps these random numbers apart from all others of the seed. */
-const STREAM = 8;
 
 /** Every image's code, row-major, and how well its mean reconstructs the image. */
 export interface Codes {
@@ -133,7 +132,7 @@ export async function importanceWeighted(
   device: Device,
   { samples, seed = 0, rows = 4096 }: ImportanceOptions,
 ): Promise<Float32Array> {
-  const noise = new Generator(seed, { stream: STREAM, device });
+  const noise = new Generator(seed, { stream: randomStreams.importance, device });
   const dataset = new DeviceDataset(model, images, { device });
   const result = new Float32Array(images.count);
   const batch = Math.min(images.count, Math.max(1, Math.min(64, Math.floor(rows / samples))));

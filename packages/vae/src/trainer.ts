@@ -23,6 +23,7 @@ import { Evaluation } from './evaluation.ts';
 import { type Metrics, MetricsRing } from './metrics-ring.ts';
 import type { Autoencoder, ImageShape, ModelSpec, TrainingContext } from './models/model.ts';
 import type { ModelOptions, TrainingOptions } from './models/options.ts';
+import { randomStreams } from './random-streams.ts';
 
 export interface TrainingData {
   readonly shape: ImageShape;
@@ -42,9 +43,6 @@ export interface StepMetrics {
   readonly metrics: Metrics;
 }
 
-/** Streams of the seed's random numbers: initial weights, ε in training, the order of the data. */
-const STREAM = { init: 1, training: 2, order: 4 } as const;
-
 /** Rows of the ring of losses; two windows of steps have to fit. */
 const RING = 256;
 /** Of the window that runs, of the one whose losses are being looked at, and of the one before. */
@@ -57,7 +55,7 @@ const WINDOW_TIME = 500;
 export function shuffledOrder(count: number, seed: number, epoch: number): Uint32Array {
   const order = Uint32Array.from({ length: count }, (_, i) => i);
   for (let i = count - 1; i > 0; i--) {
-    const [word] = threefry(seed >>> 0, STREAM.order, i, epoch);
+    const [word] = threefry(seed >>> 0, randomStreams.order, i, epoch);
     const j = word % (i + 1);
     [order[i], order[j]] = [order[j]!, order[i]!];
   }
@@ -152,13 +150,13 @@ export class Trainer {
     this.model = spec.build(
       data.shape,
       options,
-      new Generator(options.seed, { stream: STREAM.init, device }),
+      new Generator(options.seed, { stream: randomStreams.weights, device }),
     );
     this.optimizer = new Adam(this.model.parameters(), {
       lr: options.lr,
       betas: [options.beta1, options.beta2],
     });
-    const noise = new Generator(options.seed, { stream: STREAM.training, device });
+    const noise = new Generator(options.seed, { stream: randomStreams.training, device });
     const binarize = options.binarize === 'dynamic' ? noise : undefined;
     this.#dataset = new DeviceDataset(this.model, data.train, { binarize, device });
     this.#ring = new MetricsRing(this.model, { rows: RING, device });

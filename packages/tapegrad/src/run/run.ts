@@ -11,6 +11,7 @@ import {
   modelOptions,
   models,
   optionValues,
+  randomStreams,
   type TrainingOptions,
   trainingOptions,
 } from '@tapegrad/vae';
@@ -56,9 +57,6 @@ export type FolderOptions = Pick<ImageFolderOptions, 'imageSize' | 'channels' | 
 /** Whom to tell how the decoding of a folder of images goes. */
 export type LoadingListener = Pick<ImageFolderOptions, 'progress' | 'note'>;
 
-/** Keep the chances of the two halves' pixels apart from all other random numbers of the seed. */
-const STREAM = { train: 6, test: 7 } as const;
-
 /**
  * Loads a dataset, the first `limit` of its training images. Where pixels are drawn at every step, the test set's are
  * drawn once all the same: its metrics are to be compared.
@@ -72,12 +70,14 @@ export async function loadData(
   const train = { ...data.train, count };
   if (binarize === 'none') return { ...data, train };
   const how = binarize === 'threshold' ? 'threshold' : 'drawn';
-  const bits = (half: keyof typeof STREAM, bytes: Uint8Array) =>
-    binarized(bytes, how, { seed: half === 'test' ? 0 : seed, stream: STREAM[half] });
+  const { trainPixels, testPixels } = randomStreams;
   return {
     ...data,
-    train: binarize === 'dynamic' ? train : { ...train, images: bits('train', train.images) },
-    test: { ...data.test, images: bits('test', data.test.images) },
+    train:
+      binarize === 'dynamic'
+        ? train
+        : { ...train, images: binarized(train.images, how, { seed, stream: trainPixels }) },
+    test: { ...data.test, images: binarized(data.test.images, how, { stream: testPixels }) },
   };
 }
 

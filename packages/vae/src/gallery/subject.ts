@@ -1,6 +1,7 @@
 import { Generator, type NumericArray, reshape, scope, type Tensor, tensor } from '@tapegrad/tensor';
 import type { Images } from '../device-dataset.ts';
 import { type Autoencoder, evaluating, type ImageShape } from '../models/model.ts';
+import { randomStreams } from '../random-streams.ts';
 import { type Codes, encodeAll, type LatentStatistics, latentStatistics } from '../statistics.ts';
 import type { Frame } from './codes.ts';
 import { NoPicture } from './picture.ts';
@@ -9,8 +10,6 @@ import { NoPicture } from './picture.ts';
 export const SHOWN = 5000;
 /** Images decoded at a time. */
 const BATCH = 256;
-/** Keeps the pictures' random numbers apart from all others of the seed. */
-const STREAM = 5;
 
 export interface LabelledImages extends Images {
   readonly labels: Uint8Array | null;
@@ -102,7 +101,7 @@ export class Subject {
 
   /** Pixels of draws from the prior. */
   async draw(count: number, seed: number): Promise<Float32Array> {
-    const noise = new Generator(seed, { stream: STREAM, device: this.#device });
+    const noise = new Generator(seed, { stream: randomStreams.pictures, device: this.#device });
     const codes = await this.#read(() => this.model.samplePrior(count, noise));
     return this.decode(codes);
   }
@@ -115,7 +114,7 @@ export class Subject {
     const bytes = this.testImages(indices);
     const forward = (x: Tensor) => model.pixels(model.forward(x));
     if (!model.corrupt) return { decoded: await this.#read(() => forward(this.#normalized(bytes))) };
-    const noise = new Generator(0, { stream: STREAM, device: this.#device });
+    const noise = new Generator(0, { stream: randomStreams.pictures, device: this.#device });
     const seen = await this.#read(() => model.corrupt!(this.#normalized(bytes), noise));
     const { scale, shift } = model.normalization;
     const shape = [indices.length, ...model.imageShape];
