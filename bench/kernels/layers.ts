@@ -42,7 +42,7 @@ export function contractionsOf(spec: ModelSpec, nothing: WebGPUDevice): Contract
   const step = trainingStep(spec, nothing, false);
   const calls: ContractionCall[] = [];
   const tracked = new WeakSet<Tensor>(step.model.parameters());
-  observe((op, inputs, attributes, output) => {
+  observe(({ op, inputs, attributes, output }) => {
     const needed = inputs.map((input) => tracked.has(input));
     if (needed.some(Boolean)) tracked.add(output);
     const call = asContraction(op, inputs, attributes);

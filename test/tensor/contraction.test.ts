@@ -1,5 +1,6 @@
 /* Runs on every adapter. */
 import { openDevice } from '@tapegrad/node';
+import type { Op } from '@tapegrad/tensor';
 import {
   apply,
   type Device,
@@ -13,7 +14,6 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type ConvAttributes, convOps, convOutputSize } from '../../packages/tensor/src/ops/conv.ts';
 import { matmul } from '../../packages/tensor/src/ops/matmul.ts';
-import type { Op } from '../../packages/tensor/src/ops/op.ts';
 import {
   type ContractionVariant,
   chooseVariant,

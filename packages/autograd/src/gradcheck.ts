@@ -1,5 +1,5 @@
 import { mul, type Shape, scope, sum, type Tensor, tensor } from '@tapegrad/tensor';
-import { valueAndGrad } from './autograd.ts';
+import { valueAndGrad } from './functional.ts';
 
 export interface GradcheckOptions {
   /** 1: gradients. 2: gradients of gradients too. */

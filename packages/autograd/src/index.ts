@@ -5,14 +5,10 @@ export {
   backward,
   clearGradient,
   detach,
-  grad,
-  noGrad,
   requiresGrad,
   setGradientSlot,
-  valueAndGrad,
-  valueAndVjps,
-  vjp,
-} from './autograd.ts';
+} from './backward.ts';
+export { type GradOptions, grad, valueAndGrad, valueAndVjps, vjp } from './functional.ts';
 export { type GradcheckOptions, gradcheck } from './gradcheck.ts';
-export { type Context, defineRule, rules, type Vjp } from './rules.ts';
-export { Tape } from './tape.ts';
+export { enableGrad, isGradEnabled, noGrad } from './graph.ts';
+export { defineRule, rules, type Vjp, type VjpContext } from './rules.ts';

@@ -1,16 +1,10 @@
 import { Tensor } from '@tapegrad/tensor';
-import {
-  type BackwardOptions,
-  backward,
-  detach,
-  gradientOf,
-  isLeafRequiringGrad,
-  requiresGrad,
-} from './autograd.ts';
+import { type BackwardOptions, backward, detach, gradientOf, requiresGrad } from './backward.ts';
+import { isTracked } from './graph.ts';
 
 declare module '@tapegrad/tensor/tensor' {
   interface Tensor {
-    /** Whether `backward` is to compute this leaf's gradient. */
+    /** Whether it is a leaf whose gradient `backward` is to compute, or was computed from one. Set it on leaves alone. */
     requiresGrad: boolean;
     /** The gradient that `backward` has accumulated, or null. */
     readonly grad: Tensor | null;
@@ -22,7 +16,7 @@ declare module '@tapegrad/tensor/tensor' {
 Object.defineProperties(Tensor.prototype, {
   requiresGrad: {
     get(this: Tensor) {
-      return isLeafRequiringGrad(this);
+      return isTracked(this);
     },
     set(this: Tensor, on: boolean) {
       requiresGrad(this, on);

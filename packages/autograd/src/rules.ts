@@ -32,8 +32,8 @@ import {
   where,
 } from '@tapegrad/tensor';
 
-/** What a rule may use: an entry of the tape, and the gradient of its output. */
-export interface Context<A> {
+/** What a rule may use: the call of an op, and the gradient of its output. */
+export interface VjpContext<A> {
   readonly gradient: Tensor;
   readonly inputs: readonly Tensor[];
   readonly output: Tensor;
@@ -42,10 +42,10 @@ export interface Context<A> {
 
 /**
  * The vector-Jacobian product of an op: for each input a function that gives its gradient, called only where it is
- * needed, or null where there is none. Parts may have the output's shape even where the input was broadcast; the tape
+ * needed, or null where there is none. Parts may have the output's shape even where the input was broadcast; the walk
  * sums. Rules compute with recorded ops, so that a gradient can be differentiated again.
  */
-export type Vjp<A> = (context: Context<A>) => readonly ((() => Tensor) | null)[];
+export type Vjp<A> = (context: VjpContext<A>) => readonly ((() => Tensor) | null)[];
 
 /** An op without a derivative says so: nothing flows back through it. */
 const none = null;
@@ -234,7 +234,7 @@ export const rules: { readonly [K in OpName]: Vjp<Attributes<K>> | null } = {
 
 const imageSize = (t: Tensor): [number, number] => [t.shape[2]!, t.shape[3]!];
 
-/** A rule as the tape uses it. */
+/** A rule as the walk uses it. */
 export interface Rule {
   readonly vjp: Vjp<any>;
   /** Whether the gradient may be smaller than the output as long as it broadcasts to it. */

@@ -3,14 +3,13 @@ import {
   type DType,
   type Effect,
   type NumericArray,
-  type Op,
+  type OpCall,
   type Shape,
+  type Storage,
   scope,
   show,
-  type Tensor,
+  type TensorView,
 } from '@tapegrad/tensor';
-
-type Storage = Tensor['storage'];
 
 /** Memory that holds values only where the host has written them. */
 interface TracedStorage extends Storage {
@@ -74,8 +73,8 @@ export class TracingDevice implements Device {
     return values.slice(offset, offset + size);
   }
 
-  run<A>({ name }: Op<A>, inputs: readonly Tensor[], attributes: A, output: Tensor): void {
-    this.#calls?.push({ op: name, attributes, inputs: inputs.map(operand), output: operand(output) });
+  run({ op, attributes, inputs, output }: OpCall): void {
+    this.#calls?.push({ op: op.name, attributes, inputs: inputs.map(operand), output: operand(output) });
   }
 
   effect<A>({ name }: Effect<A>): void {
@@ -86,7 +85,7 @@ export class TracingDevice implements Device {
   async synchronize(): Promise<void> {}
 }
 
-function operand(t: Tensor): Operand {
+function operand(t: TensorView): Operand {
   if (t.offset !== 0) throw new Error(`a part of a buffer, ${show(t.shape)}, cannot be traced`);
   return { storage: t.storage, shape: t.shape };
 }

@@ -1,9 +1,13 @@
-import { type Device, defaultDevice } from './device.ts';
+import { deviceOf } from './apply.ts';
+import { announce, defaultDevice } from './context.ts';
+import type { Device } from './contracts.ts';
+import { scope } from './scope.ts';
 import { show } from './shape.ts';
-import { announce, deviceOf, scope, Tensor } from './tensor.ts';
+import { Tensor } from './tensor.ts';
+import { mapTensors } from './tree.ts';
 import { type CompileProgress, WebGPUDevice } from './webgpu/device.ts';
 import { Program } from './webgpu/program.ts';
-import { mapTensors, replay } from './webgpu/program-recording.ts';
+import { replay } from './webgpu/program-recording.ts';
 
 export interface CaptureOptions {
   /** Where the function computes, if not on the device of its tensor arguments or on the default device. */
@@ -51,7 +55,9 @@ export function capture<A extends unknown[], R>(
     const { key, tensors } = describe(args);
     const device = deviceOf('capture', tensors) ?? chosen ?? defaultDevice();
     if (!(device instanceof WebGPUDevice) || device.capturing) return undefined;
-    if (tensors.length > 0) announce(replay, tensors, null, tensors[0]!);
+    if (tensors.length > 0) {
+      announce({ op: replay, inputs: tensors, attributes: null, output: tensors[0]! });
+    }
     if (!devices.includes(device)) devices.push(device);
     const id = `${devices.indexOf(device)} ${key}`;
     let program = programs.get(id);
@@ -62,9 +68,9 @@ export function capture<A extends unknown[], R>(
             'Pass numbers that change in tensors, or raise the limit',
         );
       }
-      program = Program.record(device, tensors, (stands) => {
+      program = Program.record(device, tensors, (placeholders) => {
         let next = 0;
-        return fn(...mapTensors(args, () => stands[next++]!));
+        return fn(...mapTensors(args, () => placeholders[next++]!));
       });
       programs.set(id, program);
     }

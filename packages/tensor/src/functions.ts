@@ -1,10 +1,11 @@
+import { apply, deviceOf } from './apply.ts';
+import { full } from './creation.ts';
 import { floatType } from './dtype.ts';
 import type { CastType } from './ops/cast.ts';
 import { type ConvAttributes, convOutputSize } from './ops/conv.ts';
-import { effects, ops } from './ops/index.ts';
-import type { Effect } from './ops/op.ts';
+import { ops } from './ops/index.ts';
 import { normalizeAxes, normalizeAxis, type Shape, sameShape, show, sizeOf } from './shape.ts';
-import { apply, deviceOf, full, scope, Tensor } from './tensor.ts';
+import { Tensor } from './tensor.ts';
 
 /*
  * The functions that people call, named as PyTorch names them. Each turns convenient arguments into an op's inputs and
@@ -381,56 +382,4 @@ export function scatterAdd(y: Tensor, axis: number, index: Tensor, extent: numbe
 export function constant(x: Tensor): Tensor {
   deviceOf('constant', [x]);
   return new Tensor(x.storage, x.shape, x.offset);
-}
-
-// --------------------------------------------------------------------------------------------------------- effects
-
-/** Runs an update in place. It leaves no trace on a tape. */
-export function run<A>(effect: Effect<A>, tensors: readonly Tensor[], attributes: A): void {
-  const device = deviceOf(effect.name, tensors)!;
-  effect.check?.(tensors, attributes);
-  if (tensors[0]!.size > 0) device.effect(effect, tensors, attributes);
-}
-
-/** target ← source. */
-export const assign = (target: Tensor, source: Tensor): void => run(effects.assign, [target, source], null);
-
-/** target ← target + source. */
-export const accumulate = (target: Tensor, source: Tensor): void =>
-  run(effects.accumulate, [target, source], null);
-
-/**
- * Moves tensors side by side into one buffer, so that an optimizer updates all of them in one launch and a checkpoint
- * reads them at once. Slots start at multiples of 64 elements (256 bytes, the alignment of a WebGPU binding).
- * Returns the buffer as one tensor; padding is 0.
- */
-export function flattenInto(tensors: readonly Tensor[], { copy = true } = {}): Tensor {
-  const device = deviceOf('flattenInto', tensors);
-  if (!device) throw new Error('flattenInto: expects at least one tensor');
-  for (const { dtype } of tensors) {
-    if (dtype !== 'float32') throw new Error(`flattenInto: expects float32, got ${dtype}`);
-  }
-  if (new Set(tensors).size < tensors.length) throw new Error('flattenInto: a tensor is named twice');
-  const slots = slotsOf(tensors);
-  const buffer = full([slots.total], 0, { device });
-  scope(() => {
-    tensors.forEach((x, i) => {
-      if (copy && x.size > 0) assign(new Tensor(buffer.storage, x.shape, slots.starts[i]!), x);
-      x.moveTo(buffer.storage, slots.starts[i]!);
-    });
-  });
-  return buffer;
-}
-
-const SLOT = 64;
-
-/** Where each tensor starts in a flat buffer, and the buffer's size. */
-export function slotsOf(tensors: readonly { size: number }[]): { starts: number[]; total: number } {
-  const starts: number[] = [];
-  let total = 0;
-  for (const { size } of tensors) {
-    starts.push(total);
-    total += Math.ceil(size / SLOT) * SLOT;
-  }
-  return { starts, total };
 }

@@ -1,9 +1,12 @@
-import { type Device, defaultDevice } from './device.ts';
-import { run } from './functions.ts';
+import { apply, run } from './apply.ts';
+import { defaultDevice } from './context.ts';
+import type { Device } from './contracts.ts';
+import { tensor } from './creation.ts';
 import { effects, ops } from './ops/index.ts';
 import { blocksOf, type Distribution } from './ops/random.ts';
+import { keep } from './scope.ts';
 import type { Shape } from './shape.ts';
-import { apply, keep, type Tensor, tensor } from './tensor.ts';
+import type { Tensor } from './tensor.ts';
 
 /**
  * A stream of random numbers whose key and counter live on the device: uint32[4]. Equal seeds give equal streams, on

@@ -1,7 +1,10 @@
+import { innermost, within } from './context.ts';
+import type { OpCall } from './contracts.ts';
+
 /**
- * Where a recorded launch comes from, as `program.print()` tells it. Who runs ops says so: with `labelled` around what
- * it runs (the tape: "backward of entry 12 (relu)"), or on the origin of the op that just ran (the tape again, which
- * learns of an op when it is done: "entry 12 (relu)").
+ * Where a recorded launch comes from, as `program.print()` tells it. Whoever runs ops says so: with `labelled` around
+ * what it runs (the graph: "backward of entry 12 (relu)"), or on the origin of the op that just ran (the graph again,
+ * which learns of an op when it is done: "entry 12 (relu)").
  */
 export interface Origin {
   /** What was being run, outermost first. */
@@ -10,42 +13,44 @@ export interface Origin {
   entry?: string;
 }
 
-/** Labels in force; nothing is noted while there is no recording. */
-let stack: string[] | undefined;
-let last: Origin | undefined;
+/** Notes the origins of what runs while it is on the stack. */
+class Origins {
+  readonly labels: string[] = [];
+  readonly #ofCalls = new WeakMap<OpCall, Origin>();
+  #entries = 0;
 
-/** Says what the launches of `fn` are for. Costs a call when nothing is recorded: `label` is not even made. */
+  begin(call?: OpCall): Origin {
+    const origin = { labels: [...this.labels] };
+    if (call) this.#ofCalls.set(call, origin);
+    return origin;
+  }
+
+  /** Names a call as an entry of a graph; returns the name. */
+  name(call: OpCall): string {
+    const entry = `entry ${this.#entries++} (${call.op.name})`;
+    const origin = this.#ofCalls.get(call);
+    if (origin) origin.entry = entry;
+    return entry;
+  }
+}
+
+/** Says what the launches of `fn` are for. Costs a look when nothing is recorded: `label` is not even made. */
 export function labelled<T>(label: () => string, fn: () => T): T {
-  if (!stack) return fn();
-  stack.push(label());
+  const origins = innermost(Origins);
+  if (!origins) return fn();
+  origins.labels.push(label());
   try {
     return fn();
   } finally {
-    stack?.pop();
+    origins.labels.pop();
   }
 }
 
 /** Notes the origins of what `fn` runs. */
-export function withOrigins<T>(fn: () => T): T {
-  stack = [];
-  try {
-    return fn();
-  } finally {
-    stack = undefined;
-    last = undefined;
-  }
-}
+export const withOrigins = <T>(fn: () => T): T => within(new Origins(), fn);
 
-/** A new op or effect is about to run: its origin, if origins are noted. */
-export function beginOrigin(): Origin | undefined {
-  last = stack && { labels: [...stack] };
-  return last;
-}
+/** The origin of a call (or of an effect) that is about to run, if origins are noted. */
+export const originOf = (call?: OpCall): Origin | undefined => innermost(Origins)?.begin(call);
 
-/** The origin of the op that ran last; undefined when nothing is recorded, or when it launched nothing. */
-export const lastOrigin = (): Origin | undefined => last;
-
-/** Forgets the last origin: an op that launches nothing must not be taken for the one before. */
-export function endOrigin(): void {
-  last = undefined;
-}
+/** Numbers a call that a graph has taken in, and returns its name; undefined if origins are not noted. */
+export const nameEntry = (call: OpCall): string | undefined => innermost(Origins)?.name(call);

@@ -11,12 +11,12 @@ import {
   keep,
   mul,
   type NumericArray,
+  observe,
   type Program,
   scope,
   show,
   type Tensor,
   threefry,
-  traced,
 } from '@tapegrad/tensor';
 import { DeviceDataset, type Images, writeTo } from './device-dataset.ts';
 import { Evaluation } from './evaluation.ts';
@@ -388,10 +388,10 @@ export class Trainer {
     if (parameter) this.#replay(snapshot, sizes.slice(0, suspect));
     const seen: { op: string; output: Tensor }[] = [];
     scope(() =>
-      traced(
-        (op, output) => {
+      observe(
+        ({ op, output }) => {
           output.retain();
-          seen.push({ op, output });
+          seen.push({ op: op.name, output });
         },
         () => this.#runTrainingStep(sizes[suspect]!),
       ),

@@ -1,6 +1,6 @@
+import type { Op } from '../contracts.ts';
 import type { DType } from '../dtype.ts';
 import { show } from '../shape.ts';
-import type { Op } from './op.ts';
 
 /** What arithmetic results in: every type but uint8, which only stores. */
 export type CastType = Exclude<DType, 'uint8'>;

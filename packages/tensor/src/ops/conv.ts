@@ -1,9 +1,8 @@
+import type { Op, TensorView } from '../contracts.ts';
 import { floatType } from '../dtype.ts';
 import { type Shape, show } from '../shape.ts';
-import type { Tensor } from '../tensor.ts';
 import { type Contraction, contract, makesPhasesInBands } from '../webgpu/contraction.ts';
 import type { Kernels } from '../webgpu/kernels.ts';
-import type { Op } from './op.ts';
 
 /** Pairs are (height, width). */
 export interface ConvAttributes {
@@ -35,7 +34,7 @@ const pairOf = (shape: Shape): [number, number] => [shape[2]!, shape[3]!];
 /** Checks what all three share, and returns their type. */
 function checkOperands(
   op: string,
-  [x, w]: readonly Tensor[],
+  [x, w]: readonly TensorView[],
   attributes: ConvAttributes,
   seen: string,
 ): 'float32' | 'float16' {
@@ -268,10 +267,10 @@ function phase(r: number, extent: number, kernel: number, stride: number, paddin
  */
 function mergedPhases(
   gpu: Kernels,
-  y: Tensor,
-  w: Tensor,
+  y: TensorView,
+  w: TensorView,
   { stride, padding }: ConvGradientAttributes,
-  x: Tensor,
+  x: TensorView,
 ): void {
   const [N, C, H, W] = x.shape as [number, number, number, number];
   const [O, , KH, KW] = w.shape as [number, number, number, number];

@@ -1,8 +1,7 @@
+import type { Op, TensorView } from '../contracts.ts';
 import { floatType } from '../dtype.ts';
 import { broadcastShapes, broadcastStrides, collapse, type Shape, sizeOf, stridesOf } from '../shape.ts';
-import type { Tensor } from '../tensor.ts';
 import { float, type Launch } from '../webgpu/kernels.ts';
-import type { Op } from './op.ts';
 
 /** Up to four numbers that an elementwise op takes besides its tensors: `p.x` … in WGSL, `p[0]` … in JavaScript. */
 export type Parameters = readonly number[];
@@ -54,9 +53,9 @@ function elementwiseLaunch(
   name: string,
   entry: string,
   expression: string,
-  inputs: readonly Tensor[],
+  inputs: readonly TensorView[],
   parameters: Parameters,
-  output: Tensor,
+  output: TensorView,
 ): Launch {
   const collapsed = collapse(
     output.shape,

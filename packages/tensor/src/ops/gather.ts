@@ -1,6 +1,5 @@
+import type { Op, TensorView } from '../contracts.ts';
 import { broadcastStrides, collapse, type Shape, show, stridesOf } from '../shape.ts';
-import type { Tensor } from '../tensor.ts';
-import type { Op } from './op.ts';
 
 export interface GatherAttributes {
   readonly axis: number;
@@ -14,7 +13,7 @@ export interface ScatterAttributes extends GatherAttributes {
 const WORKGROUP = 64;
 const MAX_DIGITS = 8;
 
-function checkIndex(op: string, x: Tensor, index: Tensor, axis: number, agree: boolean): void {
+function checkIndex(op: string, x: TensorView, index: TensorView, axis: number, agree: boolean): void {
   const seen = `${show(x.shape)} with index ${show(index.shape)}, axis ${axis}`;
   if (index.dtype !== 'int32') throw new Error(`${op}: the index has to be int32, got ${index.dtype}`);
   if (x.dtype !== 'float32') throw new Error(`${op}: expects float32, got ${x.dtype}`);

@@ -1,10 +1,10 @@
+import type { Op } from '../contracts.ts';
 import { cast } from './cast.ts';
 import { convOps } from './conv.ts';
 import { elementwiseOps } from './elementwise.ts';
 import { gatherOps } from './gather.ts';
 import { matmul } from './matmul.ts';
 import { movementOps } from './movement.ts';
-import type { Op } from './op.ts';
 import { adam, sgd } from './optimize.ts';
 import { advance, randomOps } from './random.ts';
 import { reduceOps } from './reduce.ts';

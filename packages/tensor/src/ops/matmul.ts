@@ -1,8 +1,8 @@
+import type { Op } from '../contracts.ts';
 import { floatType } from '../dtype.ts';
 import { broadcastShapes, type Shape, show, sizeOf } from '../shape.ts';
 import { constantCoordinate, contract } from '../webgpu/contraction.ts';
 import { indexer } from './elementwise.ts';
-import type { Op } from './op.ts';
 
 export interface MatmulAttributes {
   /** Whether the last two axes of the operand are exchanged before multiplying. */

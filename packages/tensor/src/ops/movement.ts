@@ -1,8 +1,7 @@
+import type { Op, TensorView, Values } from '../contracts.ts';
 import { floatType } from '../dtype.ts';
 import { collapse, type Shape, show, sizeOf, stridesOf } from '../shape.ts';
-import type { Tensor } from '../tensor.ts';
 import type { Kernels } from '../webgpu/kernels.ts';
-import type { Op, Values } from './op.ts';
 
 /** A strided walk over some elements: where the element with index (i₀, i₁, …) lies is offset + Σ iₖ·strideₖ. */
 interface Walk {
@@ -28,9 +27,9 @@ function copyReference(extents: Shape, from: Values, source: Walk, to: Values, t
 function copyKernel(
   gpu: Kernels,
   extents: Shape,
-  from: Tensor,
+  from: TensorView,
   source: Walk,
-  to: Tensor,
+  to: TensorView,
   target: Walk,
 ): void {
   const size = sizeOf(extents);
@@ -57,7 +56,7 @@ function copyKernel(
   });
 }
 
-function refuseBytes(op: string, inputs: readonly Tensor[]): void {
+function refuseBytes(op: string, inputs: readonly TensorView[]): void {
   for (const input of inputs) {
     if (input.dtype === 'uint8') throw new Error(`${op}: uint8 tensors only store; cast to float32 first`);
     if (input.dtype !== inputs[0]!.dtype)
@@ -228,7 +227,7 @@ const pad: Op<PadAttributes> = {
 };
 
 /** Sets every element of a float tensor. */
-export function fill(gpu: Kernels, output: Tensor, value: number): void {
+export function fill(gpu: Kernels, output: TensorView, value: number): void {
   gpu.launch({
     shader: 'copy',
     entry: 'fill',
@@ -286,6 +285,6 @@ const concat: Op<ConcatAttributes> = {
 export const movementOps = { reshape, permute, expand, slice, pad, concat };
 
 /** For effects that store a tensor into another's memory. */
-export function copyInto(gpu: Kernels, from: Tensor, to: Tensor): void {
+export function copyInto(gpu: Kernels, from: TensorView, to: TensorView): void {
   copyKernel(gpu, [from.size], from, { offset: 0, strides: [1] }, to, { offset: 0, strides: [1] });
 }

@@ -1,6 +1,5 @@
+import type { Effect, TensorView } from '../contracts.ts';
 import { show } from '../shape.ts';
-import type { Tensor } from '../tensor.ts';
-import type { Effect } from './op.ts';
 
 const WORKGROUP = 64;
 
@@ -86,7 +85,7 @@ export const sgd: Effect<null> = {
   },
 };
 
-function checkFlat(op: string, tensors: readonly Tensor[]): void {
+function checkFlat(op: string, tensors: readonly TensorView[]): void {
   if (tensors[0]!.size % 4 !== 0) {
     throw new Error(
       `${op}: flat buffers hold a multiple of 4 elements (flattenInto pads them), got ${tensors[0]!.size}`,

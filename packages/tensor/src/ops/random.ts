@@ -1,5 +1,5 @@
+import type { Effect, Op } from '../contracts.ts';
 import { type Shape, sizeOf } from '../shape.ts';
-import type { Effect, Op } from './op.ts';
 
 /**
  * Counter-based random numbers: Threefry2x32-20 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011).

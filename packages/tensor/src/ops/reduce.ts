@@ -1,8 +1,7 @@
+import type { Op, TensorView } from '../contracts.ts';
 import { floatType } from '../dtype.ts';
 import { reducedShape, type Shape, show, sizeOf, stridesOf } from '../shape.ts';
-import type { Tensor } from '../tensor.ts';
 import { type Kernels, subgroupSize } from '../webgpu/kernels.ts';
-import type { Op } from './op.ts';
 
 export interface ReduceAttributes {
   /** Normal (non-negative, ascending) axes. */
@@ -101,7 +100,7 @@ const product = (digits: readonly Run[]) => digits.reduce((size, run) => size * 
  * One launch reduces at most two digits, in a fixed order. Where too few threads would run, the digits are cut into
  * chunks whose partial results a second launch combines.
  */
-function reduceInPasses(gpu: Kernels, code: string, x: Tensor, digits: Run[], output: Tensor): void {
+function reduceInPasses(gpu: Kernels, code: string, x: TensorView, digits: Run[], output: TensorView): void {
   const reduced = digits.filter((run) => run.reduced);
   const kept = digits.filter((run) => !run.reduced);
   if (reduced.length > 2) {

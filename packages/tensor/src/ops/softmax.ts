@@ -1,6 +1,6 @@
+import type { Op } from '../contracts.ts';
 import { floatType } from '../dtype.ts';
 import { stridesOf } from '../shape.ts';
-import type { Op } from './op.ts';
 import { lineLanes } from './reduce.ts';
 
 export interface SoftmaxAttributes {

@@ -1,8 +1,7 @@
+import type { Effect, Op, TensorView } from '../contracts.ts';
 import { type Shape, show, sizeOf } from '../shape.ts';
-import type { Tensor } from '../tensor.ts';
 import { float, type Kernels } from '../webgpu/kernels.ts';
 import { copyInto } from './movement.ts';
-import type { Effect, Op } from './op.ts';
 import { advance } from './random.ts';
 
 const WORKGROUP = 64;
@@ -83,7 +82,7 @@ function startsOf(images: readonly { readonly shape: Shape }[]): number[] {
 export const trainingOps = { batch };
 
 /** The source, or a copy where it lies in the target's buffer: a launch may not write a buffer that it reads. */
-function apart(gpu: Kernels, source: Tensor, target: Tensor): Tensor {
+function apart(gpu: Kernels, source: TensorView, target: TensorView): TensorView {
   if (source.storage !== target.storage) return source;
   const copy = gpu.scratch(source.dtype, source.size);
   copyInto(gpu, source, copy);
@@ -106,7 +105,7 @@ export const assign: Effect<null> = {
   },
 };
 
-function checkPair(op: string, target: Tensor, source: Tensor): void {
+function checkPair(op: string, target: TensorView, source: TensorView): void {
   if (target.size !== source.size || target.dtype !== source.dtype) {
     throw new Error(
       `${op}: ${target.dtype} ${show(target.shape)} cannot take ${source.dtype} ${show(source.shape)}`,

@@ -1,8 +1,6 @@
-import type { Device, Storage } from '../device.ts';
+import type { Device, Effect, OpCall, Storage, TensorView, Values } from '../contracts.ts';
 import type { DType, NumericArray } from '../dtype.ts';
 import { roundToHalf } from '../float16.ts';
-import type { Effect, Op, Values } from '../ops/op.ts';
-import type { Tensor } from '../tensor.ts';
 
 interface HostStorage extends Storage {
   readonly data: NumericArray;
@@ -34,11 +32,11 @@ export const referenceDevice: Device = {
   async read(storage, offset, size) {
     return dataOf(storage).slice(offset, offset + size);
   },
-  run<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, output: Tensor) {
+  run({ op, inputs, attributes, output }: OpCall) {
     op.reference(inputs.map(valuesOf), attributes, valuesOf(output));
     roundHalves(output);
   },
-  effect<A>(effect: Effect<A>, tensors: readonly Tensor[], attributes: A) {
+  effect<A>(effect: Effect<A>, tensors: readonly TensorView[], attributes: A) {
     effect.reference(tensors.map(valuesOf), attributes);
   },
   async synchronize() {},
@@ -59,7 +57,7 @@ function arrayFor(dtype: DType, size: number): NumericArray {
 }
 
 /** What float16 costs: arithmetic is as always, and its result is rounded where it is stored. */
-function roundHalves(tensor: Tensor): void {
+function roundHalves(tensor: TensorView): void {
   if (tensor.dtype !== 'float16') return;
   const { data } = valuesOf(tensor);
   for (let i = 0; i < data.length; i++) data[i] = roundToHalf(data[i]!);
@@ -67,7 +65,7 @@ function roundHalves(tensor: Tensor): void {
 
 const dataOf = (storage: Storage): NumericArray => (storage as HostStorage).data;
 
-function valuesOf(tensor: Tensor): Values {
+function valuesOf(tensor: TensorView): Values {
   const data = dataOf(tensor.storage).subarray(tensor.offset, tensor.offset + tensor.size);
   return { shape: tensor.shape, data };
 }

@@ -1,4 +1,4 @@
-import type { Tensor } from '../tensor.ts';
+import type { TensorView } from '../contracts.ts';
 import type { Contraction } from './contraction.ts';
 import { addresses, fours } from './contraction-layout.ts';
 import type { Kernels } from './kernels.ts';
@@ -76,7 +76,7 @@ function bandRows(rows: number, { sums }: Bands): number {
 export function runBands(
   gpu: Kernels,
   task: Contraction,
-  [a, b, c]: readonly [Tensor, Tensor, Tensor],
+  [a, b, c]: readonly [TensorView, TensorView, TensorView],
   lanes: number,
 ): boolean {
   const bands = bandsOf(task, lanes);

@@ -1,4 +1,4 @@
-import type { Tensor } from '../tensor.ts';
+import type { TensorView } from '../contracts.ts';
 import type { Contraction } from './contraction.ts';
 import { addresses, isProduct, product, storesVectors, vectorModes } from './contraction-layout.ts';
 import type { Kernels } from './kernels.ts';
@@ -27,7 +27,7 @@ export function canStay(task: Contraction): boolean {
 export function runResident(
   gpu: Kernels,
   task: Contraction,
-  [a, b, c]: readonly [Tensor, Tensor, Tensor],
+  [a, b, c]: readonly [TensorView, TensorView, TensorView],
   lanes: number,
 ): boolean {
   if (!canStay(task) || c.dtype !== 'float32') return false;

@@ -1,4 +1,4 @@
-import type { Tensor } from '../tensor.ts';
+import type { TensorView } from '../contracts.ts';
 import { bandsOf, runBands } from './contraction-bands.ts';
 import { addresses, fours, isProduct, product, storesVectors, vectorModes } from './contraction-layout.ts';
 import { canStay, runResident } from './contraction-resident.ts';
@@ -173,7 +173,7 @@ function tunedVariant(
 }
 
 /** Queues `task`, reading `a` and `b` and writing `c`. */
-export function contract(gpu: Kernels, task: Contraction, a: Tensor, b: Tensor, c: Tensor): void {
+export function contract(gpu: Kernels, task: Contraction, a: TensorView, b: TensorView, c: TensorView): void {
   const columns = product(task.columns);
   const sums = product(task.sums);
   if (columns * task.rows * task.batch === 0) return;
@@ -292,7 +292,7 @@ function exchanged(task: Contraction): Contraction {
 
 const WORKGROUP = 64;
 
-function runNaive(gpu: Kernels, task: Contraction, a: Tensor, b: Tensor, c: Tensor): void {
+function runNaive(gpu: Kernels, task: Contraction, a: TensorView, b: TensorView, c: TensorView): void {
   const outputs = product(task.columns) * task.rows * task.batch;
   gpu.launch({
     shader: 'contraction',
@@ -313,7 +313,7 @@ function runNaive(gpu: Kernels, task: Contraction, a: Tensor, b: Tensor, c: Tens
 }
 
 /** c = the sum of the parts, which lie one after the other. */
-function addParts(gpu: Kernels, parts: Tensor, c: Tensor): void {
+function addParts(gpu: Kernels, parts: TensorView, c: TensorView): void {
   gpu.launch({
     shader: 'add_parts',
     constants: { WORKGROUP, FUSED: false },
@@ -329,7 +329,7 @@ function addParts(gpu: Kernels, parts: Tensor, c: Tensor): void {
 function runOwn(
   gpu: Kernels,
   task: Contraction,
-  tensors: readonly [Tensor, Tensor, Tensor],
+  tensors: readonly [TensorView, TensorView, TensorView],
   variant: ContractionVariant,
   parts: number,
   partSize: number,
@@ -345,7 +345,7 @@ function runOwn(
 function runSlides(
   gpu: Kernels,
   backwards: Contraction,
-  [a, b, c]: readonly [Tensor, Tensor, Tensor],
+  [a, b, c]: readonly [TensorView, TensorView, TensorView],
   { rows, subgroups }: ContractionVariant,
   parts: number,
   partSize: number,
@@ -381,9 +381,9 @@ function runSlides(
 function runTiled(
   gpu: Kernels,
   task: Contraction,
-  a: Tensor,
-  b: Tensor,
-  c: Tensor,
+  a: TensorView,
+  b: TensorView,
+  c: TensorView,
   variant: ContractionVariant,
   parts: number,
   partSize: number,

@@ -1,9 +1,8 @@
 import { loadShaders } from '@tapegrad/shaders';
-import type { Device, Storage } from '../device.ts';
+import type { Device, Effect, OpCall, Storage, TensorView } from '../contracts.ts';
 import { bytesPerElement, type DType, hostArray, type NumericArray } from '../dtype.ts';
 import { halfBits, halfValue } from '../float16.ts';
-import type { Effect, Op } from '../ops/op.ts';
-import { beginOrigin, type Origin } from '../origin.ts';
+import { type Origin, originOf } from '../origin.ts';
 import type { Shape } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
 import type { AdapterKind, Kernels, Launch } from './kernels.ts';
@@ -253,12 +252,13 @@ export class WebGPUDevice implements Device {
 
   // ------------------------------------------------------------------------------------------------------ running
 
-  run<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, output: Tensor): void {
-    this.#kernels(op.name, () => op.kernel(this.#view, inputs, attributes, output));
+  run(call: OpCall): void {
+    const { op, inputs, attributes, output } = call;
+    this.#kernels(op.name, originOf(call), () => op.kernel(this.#view, inputs, attributes, output));
   }
 
-  effect<A>(effect: Effect<A>, tensors: readonly Tensor[], attributes: A): void {
-    this.#kernels(effect.name, () => effect.kernel(this.#view, tensors, attributes));
+  effect<A>(effect: Effect<A>, tensors: readonly TensorView[], attributes: A): void {
+    this.#kernels(effect.name, originOf(), () => effect.kernel(this.#view, tensors, attributes));
   }
 
   /** This device as kernels see it, where `kind` is the adapter's. */
@@ -279,10 +279,9 @@ export class WebGPUDevice implements Device {
     scratch: (dtype: DType, size: number) => device.scratch(dtype, size),
   }))(this);
 
-  #kernels(name: string, queue: () => void): void {
+  #kernels(name: string, origin: Origin | undefined, queue: () => void): void {
     this.#check();
     this.#op = name;
-    const origin = beginOrigin();
     this.#origins = origin ? [origin] : [];
     try {
       queue();

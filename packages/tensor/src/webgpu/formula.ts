@@ -1,4 +1,4 @@
-import type { Tensor } from '../tensor.ts';
+import type { TensorView } from '../contracts.ts';
 import type { Binding, Dispatch } from './device.ts';
 import type { GpuStorage } from './memory.ts';
 import { isByFour, loadOf, type Place, placeOf } from './place.ts';
@@ -9,7 +9,7 @@ import { isByFour, loadOf, type Place, placeOf } from './place.ts';
  */
 
 export interface FormulaInput {
-  readonly tensor: Tensor;
+  readonly tensor: TensorView;
   readonly binding: Binding;
   readonly place: Place;
 }
@@ -59,7 +59,7 @@ export function formulaOf({ launch, bindings, outputs }: Dispatch): Formula | un
 }
 
 /** The formula that reads one input as it is. */
-export const identity = (tensor: Tensor, binding: Binding): Formula => ({
+export const identity = (tensor: TensorView, binding: Binding): Formula => ({
   size: tensor.size,
   inputs: [{ tensor, binding, place: { extent: tensor.size, inner: 1, whole: true } }],
   steps: [],

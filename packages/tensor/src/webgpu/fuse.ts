@@ -1,5 +1,5 @@
+import type { TensorView } from '../contracts.ts';
 import { sizeOf } from '../shape.ts';
-import type { Tensor } from '../tensor.ts';
 import type { Binding, Dispatch } from './device.ts';
 import { overlaps, sameBuffer } from './elide.ts';
 import type { Fusion, Launch } from './kernels.ts';
@@ -60,7 +60,7 @@ export function fuseElementwise(
 interface Merge {
   readonly writers: readonly number[];
   readonly stage: Stage;
-  readonly other: { readonly tensor: Tensor; readonly binding: Binding } | undefined;
+  readonly other: { readonly tensor: TensorView; readonly binding: Binding } | undefined;
 }
 
 function mergeable(

@@ -1,5 +1,5 @@
+import type { TensorView } from '../contracts.ts';
 import type { DType } from '../dtype.ts';
-import type { Tensor } from '../tensor.ts';
 import type { MatrixConfig } from './matrix.ts';
 import type { TunedTable } from './tuned.ts';
 
@@ -25,9 +25,9 @@ export interface Launch {
   /** WGSL put after the source: the expression of an elementwise op. Part of the pipeline's identity. */
   readonly code?: string;
   /** Bound from @binding(1) on, writable, in this order. */
-  readonly outputs: readonly Tensor[];
+  readonly outputs: readonly TensorView[];
   /** Bound after the outputs, read-only. */
-  readonly inputs: readonly Tensor[];
+  readonly inputs: readonly TensorView[];
   /** The words of the struct at @binding(0), in order; at most 64. */
   readonly uniforms: readonly (number | Float)[];
   /** Workgroups: a count (spread over x and y by itself; see `group_index` in the prelude) or exact extents. */
@@ -75,5 +75,5 @@ export interface Kernels {
   readonly tuned?: TunedTable | undefined;
   launch(launch: Launch): void;
   /** Scratch memory, valid until the op's kernel function returns. */
-  scratch(dtype: DType, size: number): Tensor;
+  scratch(dtype: DType, size: number): TensorView;
 }

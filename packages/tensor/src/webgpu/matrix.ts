@@ -1,4 +1,4 @@
-import type { Tensor } from '../tensor.ts';
+import type { TensorView } from '../contracts.ts';
 import type { Contraction } from './contraction.ts';
 import type { Kernels } from './kernels.ts';
 
@@ -30,7 +30,7 @@ export interface MatrixProduct {
 export function matrixProduct(
   gpu: Pick<Kernels, 'matrices' | 'subgroups'>,
   task: Contraction,
-  dtype: Tensor['dtype'],
+  dtype: TensorView['dtype'],
 ): MatrixProduct | undefined {
   const { matrices = [], subgroups } = gpu;
   // Dawn wants a workgroup of whole subgroups, also of the largest; this one is exactly one.
@@ -57,7 +57,7 @@ export function runMatrix(
   gpu: Kernels,
   { rows, columns, sums, batch, a, b, c }: Contraction,
   { config: { M, N, K }, A_ROWS, B_ROWS, strides }: MatrixProduct,
-  [left, right, output]: readonly [Tensor, Tensor, Tensor],
+  [left, right, output]: readonly [TensorView, TensorView, TensorView],
 ): void {
   const tiles = [Math.ceil(columns[2] / (SIDE * N)), Math.ceil(rows / (SIDE * M))] as const;
   const groups = tiles[0] * tiles[1] * batch;

@@ -1,4 +1,4 @@
-import type { Storage } from '../device.ts';
+import type { Storage } from '../contracts.ts';
 import { bytesPerElement, type DType } from '../dtype.ts';
 import type { DeviceStats } from './stats.ts';
 

@@ -1,7 +1,7 @@
-import type { Storage } from '../device.ts';
-import type { Op } from '../ops/op.ts';
+import type { Op, Storage } from '../contracts.ts';
 import { show } from '../shape.ts';
-import { Tensor } from '../tensor.ts';
+import type { Tensor } from '../tensor.ts';
+import { tensorsIn } from '../tree.ts';
 import type { Dispatch, Recorder, WebGPUDevice } from './device.ts';
 import type { GpuStorage } from './memory.ts';
 
@@ -50,7 +50,7 @@ export class Recording implements Recorder {
     storage.references++;
   }
 
-  letGo(): void {
+  releaseAll(): void {
     for (const storage of this.held) {
       if (--storage.references === 0) storage.device.release(storage);
     }
@@ -130,7 +130,7 @@ const refuse = () => {
   throw new Error('capture: a replay is announced as an op, but is none that could be run');
 };
 
-/** What observers hear of a replay: its arguments, but not what happens to them. */
+/** What interceptors hear of a replay: its arguments, but not what happens to them. */
 export const replay: Op<null> = {
   name: 'capture',
   infer: refuse,
@@ -140,26 +140,3 @@ export const replay: Op<null> = {
     'capture: a captured function cannot be differentiated from outside, since its replays run no ops that a tape could ' +
     'see: take the gradients inside (capture the whole step), or call it in noGrad() if none are wanted',
 };
-
-/** Replaces the tensors in a value: itself, or nested in arrays and plain objects, as `scope` looks for them. */
-export function mapTensors<T>(value: T, replace: (tensor: Tensor) => Tensor): T {
-  const map = (inner: unknown): unknown => {
-    if (inner instanceof Tensor) return replace(inner);
-    if (Array.isArray(inner)) return inner.map(map);
-    if (inner && typeof inner === 'object' && Object.getPrototypeOf(inner) === Object.prototype) {
-      return Object.fromEntries(Object.entries(inner).map(([key, item]) => [key, map(item)]));
-    }
-    return inner;
-  };
-  return map(value) as T;
-}
-
-/** The tensors in a value, as `mapTensors` finds them. */
-export function tensorsIn(value: unknown): Tensor[] {
-  const tensors: Tensor[] = [];
-  mapTensors(value, (tensor) => {
-    tensors.push(tensor);
-    return tensor;
-  });
-  return tensors;
-}

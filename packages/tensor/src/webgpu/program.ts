@@ -1,8 +1,11 @@
-import type { Storage } from '../device.ts';
+import { announce } from '../context.ts';
+import type { Storage } from '../contracts.ts';
 import { bytesPerElement, type DType } from '../dtype.ts';
 import { withOrigins } from '../origin.ts';
+import { keep, scope } from '../scope.ts';
 import type { Shape } from '../shape.ts';
-import { announce, keep, scope, Tensor } from '../tensor.ts';
+import { Tensor } from '../tensor.ts';
+import { mapTensors, tensorsIn } from '../tree.ts';
 import type { Binding, CompileProgress, Dispatch, WebGPUDevice } from './device.ts';
 import { elideCopies } from './elide.ts';
 import { fuseElementwise } from './fuse.ts';
@@ -15,13 +18,11 @@ import { printProgram } from './program-print.ts';
 import { profileSteps, type Step } from './program-profile.ts';
 import {
   lastingStorages,
-  mapTensors,
   Recording,
   refuseLostUpdates,
   refuseNothing,
   refusePromise,
   replay,
-  tensorsIn,
 } from './program-recording.ts';
 
 /** A copy between buffers that precedes the launches. */
@@ -60,14 +61,14 @@ export class Program<R = unknown> {
   #pipelines: readonly GPUComputePipeline[] | undefined;
   #disposed = false;
 
-  /** Runs `fn` with its launches recorded, not executed. `fn` gets tensors that stand for `inputs`. */
+  /** Runs `fn` with its launches recorded, not executed. `fn` gets placeholders for `inputs`. */
   static record<R>(
     device: WebGPUDevice,
     inputs: readonly { readonly shape: Shape; readonly dtype: DType }[],
     fn: (inputs: readonly Tensor[]) => R,
   ): Program<R> {
     const recording = new Recording();
-    const stands = inputs.map(({ shape, dtype }) => {
+    const placeholders = inputs.map(({ shape, dtype }) => {
       const storage = device.allocate(
         dtype,
         shape.reduce((size, extent) => size * extent, 1),
@@ -79,26 +80,26 @@ export class Program<R = unknown> {
     try {
       result = device.recording(recording, () => {
         try {
-          return withOrigins(() => scope(() => refusePromise(recording, fn(stands))));
+          return withOrigins(() => scope(() => refusePromise(recording, fn(placeholders))));
         } catch (error) {
           throw recording.failure ?? error;
         }
       });
       if (recording.failure) throw recording.failure;
-      refuseNothing(device, recording, stands, result);
+      refuseNothing(device, recording, placeholders, result);
       mapTensors(result, (tensor) => {
         const storage = tensor.storage as GpuStorage;
-        if (!recording.made.has(storage) && !stands.includes(tensor)) return tensor;
-        announce(replay, [tensor], null, tensor);
+        if (!recording.made.has(storage) && !placeholders.includes(tensor)) return tensor;
+        announce({ op: replay, inputs: [tensor], attributes: null, output: tensor });
         return keep(tensor);
       });
-      return new Program(device, recording, stands, result);
+      return new Program(device, recording, placeholders, result);
     } catch (error) {
       for (const tensor of tensorsIn(result)) {
         if (recording.made.has(tensor.storage as GpuStorage)) tensor.dispose();
       }
-      for (const stand of stands) stand.dispose();
-      recording.letGo();
+      for (const placeholder of placeholders) placeholder.dispose();
+      recording.releaseAll();
       throw error;
     }
   }
@@ -277,7 +278,7 @@ export class Program<R = unknown> {
     const own = new Set<Storage>([...this.#recording.made, ...this.#inputs.map(({ storage }) => storage)]);
     for (const tensor of this.#results) if (own.has(tensor.storage)) tensor.dispose();
     for (const input of this.#inputs) input.dispose();
-    this.#recording.letGo();
+    this.#recording.releaseAll();
     for (const block of this.#blocks) device.pool.destroy(block);
     for (const { from } of this.#restores) device.pool.give(from);
     if (this.#uniforms) {

@@ -1,6 +1,7 @@
+import type { Op } from '../contracts.ts';
+import { empty } from '../creation.ts';
 import { floatType } from '../dtype.ts';
-import type { Op } from '../ops/op.ts';
-import { empty, type Tensor } from '../tensor.ts';
+import type { Tensor } from '../tensor.ts';
 import {
   type Contraction,
   type ContractionVariant,
@@ -89,7 +90,8 @@ async function tuneTask(
   }
   const time = async (variant: ContractionVariant, times: number) => {
     const start = performance.now();
-    for (let i = 0; i < times; i++) withContractionVariant(variant, () => device.run(op, [a, b], task, c));
+    for (let i = 0; i < times; i++)
+      withContractionVariant(variant, () => device.run({ op, inputs: [a, b], attributes: task, output: c }));
     await device.synchronize();
     return (performance.now() - start) / times;
   };

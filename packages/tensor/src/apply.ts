@@ -1,0 +1,44 @@
+import { announce, defaultDevice, within } from './context.ts';
+import type { Device, Effect, Op, OpCall } from './contracts.ts';
+import { sizeOf } from './shape.ts';
+import { assertAlive, Tensor } from './tensor.ts';
+
+/**
+ * Runs one op: checks the inputs, infers the output's shape, computes on the inputs' device, tells the interceptors.
+ * Everything in `functions.ts` ends here, and users' own ops enter here.
+ */
+export function apply<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): Tensor {
+  const device = deviceOf(op.name, inputs) ?? defaultDevice();
+  const { shape, dtype } = op.infer(inputs, attributes);
+  const output = op.alias
+    ? new Tensor(inputs[0]!.storage, shape, inputs[0]!.offset)
+    : new Tensor(device.allocate(dtype, sizeOf(shape)), shape);
+  const call = { op, inputs, attributes, output };
+  if (!op.alias && output.size > 0) device.run(call);
+  announce(call);
+  return output;
+}
+
+/** Runs an update in place. It leaves no trace in a graph. */
+export function run<A>(effect: Effect<A>, tensors: readonly Tensor[], attributes: A): void {
+  const device = deviceOf(effect.name, tensors)!;
+  effect.check?.(tensors, attributes);
+  if (tensors[0]!.size > 0) device.effect(effect, tensors, attributes);
+}
+
+/** Tells `observer` of every op that `fn` runs, once it ran. */
+export const observe = <T>(observer: (call: OpCall<Tensor>) => void, fn: () => T): T =>
+  within({ ran: observer }, fn);
+
+/** The one device that all inputs are on, all of them alive. */
+export function deviceOf(op: string, inputs: readonly Tensor[]): Device | undefined {
+  for (const input of inputs) {
+    assertAlive(op, input);
+    if (input.device !== inputs[0]!.device) {
+      throw new Error(
+        `${op}: tensors on different devices: ${inputs[0]!.device.name} and ${input.device.name}`,
+      );
+    }
+  }
+  return inputs[0]?.device;
+}

@@ -1,0 +1,83 @@
+import type { Device, OpCall, TensorView } from './contracts.ts';
+
+/*
+ * What is in force at the moment: the default device, and a stack of interceptors. Recording a graph, scopes, tracing,
+ * counting, naming where launches come from, forcing a variant of a kernel: each is an interceptor, which is on the stack
+ * while a function runs. They nest in any order, and none replaces another. Nothing else is "current" in this package.
+ */
+
+/** What watches, or asks for something, while a function runs. Classes of interceptors are told apart by `innermost`. */
+export interface Interceptor<T extends TensorView = any> {
+  /** An op ran. Heard by every interceptor on the stack, the innermost first. */
+  ran?(call: OpCall<T>): void;
+  /** A tensor was made. Heard by the innermost interceptor that has this method alone. */
+  made?(tensor: T): void;
+  /** A tensor is not to be given back with those that were made. Heard by all. */
+  forget?(tensor: T): void;
+}
+
+const stack: Interceptor[] = [];
+
+/**
+ * Runs `fn`, which must not be async, with an interceptor on the stack; or with an object that hears nothing and is only
+ * found by `innermost`.
+ */
+export function within<T>(interceptor: Interceptor | object, fn: () => T): T {
+  stack.push(interceptor);
+  try {
+    return fn();
+  } finally {
+    stack.pop();
+  }
+}
+
+/** Puts an interceptor under all others, for good. */
+export function install(interceptor: Interceptor): void {
+  stack.unshift(interceptor);
+}
+
+/** The innermost interceptor of a class, if there is one. */
+export function innermost<I extends object>(kind: abstract new (...args: any[]) => I): I | undefined {
+  for (let i = stack.length - 1; i >= 0; i--) {
+    const interceptor = stack[i]!;
+    if (interceptor instanceof kind) return interceptor as I;
+  }
+  return undefined;
+}
+
+/** Tells the interceptors of an op that ran. */
+export function announce(call: OpCall): void {
+  for (let i = stack.length - 1; i >= 0; i--) stack[i]!.ran?.(call);
+}
+
+/** Tells the interceptor that collects them of a tensor that was made. */
+export function announceTensor(tensor: TensorView): void {
+  for (let i = stack.length - 1; i >= 0; i--) {
+    const interceptor = stack[i]!;
+    if (interceptor.made) {
+      interceptor.made(tensor);
+      return;
+    }
+  }
+}
+
+/** Tells all who collect tensors that this one is not theirs. */
+export function announceKept(tensor: TensorView): void {
+  for (const interceptor of stack) interceptor.forget?.(tensor);
+}
+
+let device: Device | undefined;
+
+/** The device on which `tensor(…)` and its like create tensors when none is named. */
+export function defaultDevice(): Device {
+  if (!device) {
+    throw new Error(
+      "no default device: call setDefaultDevice(await openDevice()) from '@tapegrad/node' first, or setDefaultDevice(referenceDevice)",
+    );
+  }
+  return device;
+}
+
+export function setDefaultDevice(chosen: Device): void {
+  device = chosen;
+}

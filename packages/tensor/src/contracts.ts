@@ -1,0 +1,93 @@
+import type { DType, NumericArray } from './dtype.ts';
+import type { Shape } from './shape.ts';
+import type { Kernels } from './webgpu/kernels.ts';
+
+/*
+ * What tensors, ops and devices know of each other. They refer to one another in a ring, so their interfaces are here,
+ * in one file, and what implements them only points down.
+ */
+
+/**
+ * A block of device memory. Several tensors may share one (reshape, slots of a flat buffer); the last one to let go
+ * returns it. `size` counts elements.
+ */
+export interface Storage {
+  readonly device: Device;
+  readonly dtype: DType;
+  readonly size: number;
+  references: number;
+}
+
+/** A tensor as ops and kernels see it: a shape over a part of a storage. */
+export interface TensorView {
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly storage: Storage;
+  /** First element within the storage. */
+  readonly offset: number;
+  readonly size: number;
+  readonly rank: number;
+}
+
+/** What the reference sees of a tensor: float64 (or integer) values, row-major. */
+export interface Values {
+  readonly shape: Shape;
+  readonly data: NumericArray;
+}
+
+/**
+ * One pure operation: everything that is to be known about it, apart from its derivative, which is on the rules page
+ * of `@tapegrad/autograd`. `A` is the type of its attributes (axes, strides, flags …).
+ */
+export interface Op<A> {
+  readonly name: string;
+  /** The shape rule. Throws, naming the op and the shapes seen, if the inputs do not fit. */
+  infer(inputs: readonly TensorView[], attributes: A): { shape: Shape; dtype: DType };
+  /** The definition: plain float64 loops, written to be obviously right. `output` is zeroed. */
+  reference(inputs: readonly Values[], attributes: A, output: Values): void;
+  /** Queues the launches that compute the same on the GPU. Never called with an empty output. */
+  kernel(gpu: Kernels, inputs: readonly TensorView[], attributes: A, output: TensorView): void;
+  /** The output is the first input's memory under another shape; nothing runs. */
+  readonly alias?: boolean;
+  /** Why nobody can look inside, and so not differentiate: what the error says to whoever tries. */
+  readonly opaque?: string;
+}
+
+/** An update in place (an optimizer step, a counter): it has no output and no derivative. */
+export interface Effect<A> {
+  readonly name: string;
+  /** Which of the tensors it writes. */
+  readonly writes: readonly number[];
+  check?(tensors: readonly TensorView[], attributes: A): void;
+  reference(tensors: readonly Values[], attributes: A): void;
+  kernel(gpu: Kernels, tensors: readonly TensorView[], attributes: A): void;
+}
+
+/** One op that runs, or ran. */
+export interface OpCall<T extends TensorView = TensorView> {
+  /** Calls of all ops pass through the same hands: whoever looks at the attributes asks for the op first. */
+  readonly op: Op<any>;
+  readonly inputs: readonly T[];
+  readonly attributes: unknown;
+  readonly output: T;
+}
+
+/** Where tensors live and ops run: the float64 reference, or WebGPU. */
+export interface Device {
+  readonly name: string;
+  readonly kind: 'reference' | 'webgpu';
+  /** The most bytes that a tensor can have. */
+  readonly maxTensorBytes: number;
+  /** Memory of unspecified content. */
+  allocate(dtype: DType, size: number): Storage;
+  release(storage: Storage): void;
+  /** Copies host values in; the array is not kept. `offset` counts elements. */
+  write(storage: Storage, offset: number, values: NumericArray): void;
+  read(storage: Storage, offset: number, size: number): Promise<NumericArray>;
+  /** Runs a pure op. Its output is allocated already. */
+  run(call: OpCall): void;
+  /** Runs an effect, which updates some of `tensors` in place. */
+  effect<A>(effect: Effect<A>, tensors: readonly TensorView[], attributes: A): void;
+  /** Resolves when all that was asked for has run. */
+  synchronize(): Promise<void>;
+}

@@ -1,0 +1,52 @@
+import { deviceOf, run } from './apply.ts';
+import { full } from './creation.ts';
+import { effects } from './ops/index.ts';
+import { scope } from './scope.ts';
+import { Tensor } from './tensor.ts';
+
+/*
+ * Updates in place, which leave no trace in a graph, and the flat buffers that they are made on.
+ */
+
+/** target ← source. */
+export const assign = (target: Tensor, source: Tensor): void => run(effects.assign, [target, source], null);
+
+/** target ← target + source. */
+export const accumulate = (target: Tensor, source: Tensor): void =>
+  run(effects.accumulate, [target, source], null);
+
+/**
+ * Moves tensors side by side into one buffer, so that an optimizer updates all of them in one launch and a checkpoint
+ * reads them at once. Slots start at multiples of 64 elements (256 bytes, the alignment of a WebGPU binding).
+ * Returns the buffer as one tensor; padding is 0.
+ */
+export function flattenInto(tensors: readonly Tensor[], { copy = true } = {}): Tensor {
+  const device = deviceOf('flattenInto', tensors);
+  if (!device) throw new Error('flattenInto: expects at least one tensor');
+  for (const { dtype } of tensors) {
+    if (dtype !== 'float32') throw new Error(`flattenInto: expects float32, got ${dtype}`);
+  }
+  if (new Set(tensors).size < tensors.length) throw new Error('flattenInto: a tensor is named twice');
+  const slots = slotsOf(tensors);
+  const buffer = full([slots.total], 0, { device });
+  scope(() => {
+    tensors.forEach((x, i) => {
+      if (copy && x.size > 0) assign(new Tensor(buffer.storage, x.shape, slots.starts[i]!), x);
+      x.moveTo(buffer.storage, slots.starts[i]!);
+    });
+  });
+  return buffer;
+}
+
+const SLOT = 64;
+
+/** Where each tensor starts in a flat buffer, and the buffer's size. */
+export function slotsOf(tensors: readonly { size: number }[]): { starts: number[]; total: number } {
+  const starts: number[] = [];
+  let total = 0;
+  for (const { size } of tensors) {
+    starts.push(total);
+    total += Math.ceil(size / SLOT) * SLOT;
+  }
+  return { starts, total };
+}
