@@ -1,40 +1,15 @@
-/** The WGSL files of this folder, one kernel family each. */
-export const shaderNames = [
-  'prelude',
-  'add_parts',
-  'cast',
-  'chain',
-  'contraction',
-  'contraction_bands',
-  'contraction_lanes',
-  'contraction_matrix',
-  'contraction_resident',
-  'contraction_slides',
-  'contraction_tiled',
-  'contraction_tiles',
-  'copy',
-  'elementwise',
-  'gather',
-  'merge_phases',
-  'optimize',
-  'random',
-  'record',
-  'reduce',
-  'softmax',
-  'training',
-] as const;
-
-export type ShaderName = (typeof shaderNames)[number];
+import { readdirSync, readFileSync } from 'node:fs';
 
 /**
- * Loads every shader's source. `read` gets a file's text: Node reads it from disk, a browser fetches it (the default).
- * The URLs are written so that bundlers find and carry the files.
+ * Every WGSL file of this folder, by its name without the ending. Here, in the checkout, they are read from disk; the build
+ * puts a module that holds them as strings in the place of this one, so that no bundler, page or worker has to find files.
  */
-export async function loadShaders(
-  read: (url: URL) => Promise<string> = async (url) => (await fetch(url)).text(),
-): Promise<Map<string, string>> {
-  const entries = shaderNames.map(
-    async (name) => [name, await read(new URL(`./${name}.wgsl`, import.meta.url))] as const,
+export function shaderSources(): Readonly<Record<string, string>> {
+  const folder = new URL('./', import.meta.url);
+  const names = readdirSync(folder)
+    .filter((name) => name.endsWith('.wgsl'))
+    .sort();
+  return Object.fromEntries(
+    names.map((name) => [name.slice(0, -'.wgsl'.length), readFileSync(new URL(name, folder), 'utf8')]),
   );
-  return new Map(await Promise.all(entries));
 }

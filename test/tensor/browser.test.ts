@@ -1,5 +1,4 @@
 /* Runs on every adapter. */
-import { readFile } from 'node:fs/promises';
 import { openBrowserDevice, scope, tensor } from '@tapegrad/tensor';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -25,8 +24,7 @@ const message = (promise: Promise<unknown>) =>
   );
 
 test('opens navigator.gpu and computes', async () => {
-  const readShader = (url: URL) => readFile(url, 'utf8');
-  const opened = await withNavigator({ gpu: device.found.gpu }, () => openBrowserDevice({ readShader }));
+  const opened = await withNavigator({ gpu: device.found.gpu }, () => openBrowserDevice());
   const x = tensor([1, 2, 3], { device: opened });
   assert.is(await scope(() => x.mul(x).sum()).item(), 14);
   opened.destroy();

@@ -1,7 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
 /** The `webgpu` package: Dawn as a Node add-on. */
-export type Dawn = typeof import('webgpu');
+export interface Dawn {
+  create(flags: string[]): GPU;
+  readonly globals: object;
+}
 
 /**
  * What LLVM's 512-bit code for lavapipe needs. Mesa uses 256 bits unless LP_NATIVE_VECTOR_WIDTH says otherwise, and is
@@ -44,7 +47,7 @@ function libNames(): string[] {
  */
 export async function loadDawn(): Promise<Dawn> {
   try {
-    const dawn = await import('webgpu');
+    const dawn: Dawn = await import('webgpu');
     Object.assign(globalThis, dawn.globals);
     return dawn;
   } catch (cause) {

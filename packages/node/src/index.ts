@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { WebGPUDevice } from '@tapegrad/tensor';
 import { type FindOptions, findAdapter } from './adapter.ts';
@@ -25,7 +24,6 @@ export async function openDevice(
     adapter: found.adapter,
     kind: found.kind,
     name: found.name,
-    readShader: (url) => readFile(url, 'utf8'),
     ...(found.kind === 'gpu' ? {} : { wait: waitIdly }),
     ...(found.kind === 'lavapipe'
       ? { warming: { another: () => found.gpu.requestAdapter(), workers: cpus().length } }

@@ -9,6 +9,9 @@ import type { FoundAdapter } from './kinds.ts';
 /** Raised when the kernels or the buckets change so much that old choices say nothing any more. */
 const VERSION = 1;
 
+/** Variables of the environment; not NodeJS.ProcessEnv, which a user's types need not know. */
+type Environment = Readonly<Record<string, string | undefined>>;
+
 type Adapter = Pick<FoundAdapter, 'name' | 'driver'>;
 
 interface TuneFile {
@@ -19,14 +22,14 @@ interface TuneFile {
 }
 
 /** Where the choices for an adapter are kept: one file each, in the user's cache folder. */
-export function tuneCachePath({ name }: Adapter, env: NodeJS.ProcessEnv = process.env): string {
+export function tuneCachePath({ name }: Adapter, env: Environment = process.env): string {
   const xdg = env.XDG_CACHE_HOME;
   const base = xdg && isAbsolute(xdg) ? xdg : join(homedir(), '.cache');
   return join(base, 'tapegrad', 'tune', `${slug(name).replace(/^-|-$/g, '') || 'adapter'}.json`);
 }
 
 /** Whether `TAPEGRAD_TUNE=off` asks for the built-in choices. */
-export const tuningIsOff = (env: NodeJS.ProcessEnv = process.env): boolean => env.TAPEGRAD_TUNE === 'off';
+export const tuningIsOff = (env: Environment = process.env): boolean => env.TAPEGRAD_TUNE === 'off';
 
 export interface ReadTuned {
   /** Undefined where there are none, or none that can be used. */
@@ -36,7 +39,7 @@ export interface ReadTuned {
 }
 
 /** The choices that `npm run bench -- tune` stored for this adapter and driver. Never throws. */
-export function readTuned(adapter: Adapter, env: NodeJS.ProcessEnv = process.env): ReadTuned {
+export function readTuned(adapter: Adapter, env: Environment = process.env): ReadTuned {
   if (tuningIsOff(env)) return {};
   let path: string;
   let text: string;
@@ -78,11 +81,7 @@ export function readTuned(adapter: Adapter, env: NodeJS.ProcessEnv = process.env
  * Stores choices for an adapter, whole or not at all, and returns the file's path.
  * @throws what the file system says
  */
-export function writeTuned(
-  adapter: Adapter,
-  table: TunedTable,
-  env: NodeJS.ProcessEnv = process.env,
-): string {
+export function writeTuned(adapter: Adapter, table: TunedTable, env: Environment = process.env): string {
   const path = tuneCachePath(adapter, env);
   const file: TuneFile = {
     version: VERSION,

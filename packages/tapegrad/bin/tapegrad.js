@@ -1,7 +1,4 @@
 #!/usr/bin/env node
-// Registers the TypeScript loader, then hands over to the command line.
-import { register } from 'tsx/esm/api';
-
-register();
-const { main } = await import('../src/cli/main.ts');
+// `#command` is the built command in a published package, and its sources in the checkout (see package.json).
+const { main } = await import('#command');
 await main(process.argv.slice(2));

@@ -1,9 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type Color, classColors, darkClassColors } from '@tapegrad/plot';
-import { buildSync } from 'esbuild';
+import { pageAssets } from './assets.ts';
 import type { Section } from './blocks.ts';
 import type { PageData } from './client/types.ts';
 import { html, jsonFor, Markup } from './markup.ts';
@@ -58,32 +54,21 @@ interface Assets {
 
 let made: Assets | undefined;
 
-/** The client's TypeScript and uPlot in one script; put together once a process. */
+/** Put together once a process. */
 function assets(): Assets {
   if (made) return made;
-  const here = dirname(fileURLToPath(import.meta.url));
-  const require = createRequire(import.meta.url);
-  const uPlot = (name: string) => readFileSync(join(dirname(require.resolve('uplot')), name), 'utf8');
-  const { outputFiles } = buildSync({
-    entryPoints: [join(here, 'client/main.ts')],
-    bundle: true,
-    write: false,
-    format: 'iife',
-    minify: true,
-    target: 'es2022',
-    logLevel: 'silent',
-  });
+  const { script, styles, licence } = pageAssets();
   const palette = (colors: readonly Color[]) =>
     colors.map((color, i) => `--class-${i}: #${color.map((v) => v.toString(16).padStart(2, '0')).join('')};`);
   made = {
     // A script ends at the first `</script`, wherever it stands.
-    script: new Markup(outputFiles[0]!.text.replaceAll('</script', '<\\/script')),
+    script: new Markup(script.replaceAll('</script', '<\\/script')),
     styles: new Markup(
-      `${uPlot('uPlot.min.css')}\n:root { ${palette(classColors).join(' ')} }\n` +
+      `:root { ${palette(classColors).join(' ')} }\n` +
         `@media (prefers-color-scheme: dark) { :root { ${palette(darkClassColors).join(' ')} } }\n` +
-        readFileSync(join(here, 'page.css'), 'utf8'),
+        styles,
     ),
-    licence: new Markup(uPlot('../LICENSE').trim()),
+    licence: new Markup(licence),
   };
   return made;
 }

@@ -1,14 +1,14 @@
 import { WebGPUDevice } from './device.ts';
 
 /**
- * Opens the browser's WebGPU adapter. Shaders are fetched from beside this module, or read by `readShader`.
+ * Opens the browser's WebGPU adapter.
  * In Node, `openDevice` from `@tapegrad/node` finds an adapter instead.
  * @throws if the browser has no WebGPU or offers no adapter
  */
 export async function openBrowserDevice(
-  options: { powerPreference?: GPUPowerPreference; readShader?: (url: URL) => Promise<string> } = {},
+  options: { powerPreference?: GPUPowerPreference } = {},
 ): Promise<WebGPUDevice> {
-  const { powerPreference = 'high-performance', readShader } = options;
+  const { powerPreference = 'high-performance' } = options;
   const gpu: GPU | undefined = globalThis.navigator?.gpu;
   if (!gpu) throw new Error('openBrowserDevice: this browser has no WebGPU (navigator.gpu is missing)');
   const adapter = await gpu.requestAdapter({ powerPreference });
@@ -19,5 +19,5 @@ export async function openBrowserDevice(
   const { vendor, architecture, description } = adapter.info;
   const name = description || `${vendor} ${architecture}`.trim() || 'WebGPU';
   const software = /swiftshader|llvmpipe|software/i.test(`${vendor} ${architecture} ${description}`);
-  return WebGPUDevice.open({ adapter, kind: software ? 'swiftshader' : 'gpu', name, readShader });
+  return WebGPUDevice.open({ adapter, kind: software ? 'swiftshader' : 'gpu', name });
 }

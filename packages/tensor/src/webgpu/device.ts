@@ -1,4 +1,4 @@
-import { loadShaders } from '@tapegrad/shaders';
+import { shaderSources } from '@tapegrad/shaders';
 import type { Device, Effect, OpCall, Storage, TensorView } from '../contracts.ts';
 import { bytesPerElement, type DType, hostArray, type NumericArray } from '../dtype.ts';
 import { halfBits, halfValue } from '../float16.ts';
@@ -60,8 +60,6 @@ export interface WebGPUDeviceOptions {
   readonly adapter: GPUAdapter;
   readonly kind: AdapterKind;
   readonly name: string;
-  /** Reads a shader's text; the default fetches it. */
-  readonly readShader?: (url: URL) => Promise<string>;
   /** Awaits a promise of WebGPU's that computing stands behind; see `waitIdly`. The default just awaits it. */
   readonly wait?: <T>(promise: Promise<T>) => Promise<T>;
   /**
@@ -120,7 +118,11 @@ export class WebGPUDevice implements Device {
   #origins: readonly Origin[] = [];
   #failure: Error | undefined;
 
-  private constructor(gpu: GPUDevice, sources: ReadonlyMap<string, string>, options: WebGPUDeviceOptions) {
+  private constructor(
+    gpu: GPUDevice,
+    sources: Readonly<Record<string, string>>,
+    options: WebGPUDeviceOptions,
+  ) {
     this.gpu = gpu;
     this.name = options.name;
     this.adapterKind = options.kind;
@@ -157,7 +159,7 @@ export class WebGPUDevice implements Device {
   static async open(options: WebGPUDeviceOptions): Promise<WebGPUDevice> {
     const { adapter } = options;
     const gpu = await adapter.requestDevice(everythingOf(adapter));
-    return new WebGPUDevice(gpu, await loadShaders(options.readShader), options);
+    return new WebGPUDevice(gpu, shaderSources(), options);
   }
 
   // ------------------------------------------------------------------------------------------------------- memory

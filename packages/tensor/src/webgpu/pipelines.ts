@@ -38,12 +38,12 @@ export const UNIFORM_SLOT = 256;
 /** Compiles kernels once for each combination of shader, entry, constants and appended code. */
 export class PipelineCache {
   readonly #device: GPUDevice;
-  readonly #sources: ReadonlyMap<string, string>;
+  readonly #sources: Readonly<Record<string, string>>;
   readonly #stats: DeviceStats;
   readonly #kernels = new Map<string, Kernel>();
   readonly #layouts = new Map<string, Layout>();
 
-  constructor(device: GPUDevice, sources: ReadonlyMap<string, string>, stats: DeviceStats) {
+  constructor(device: GPUDevice, sources: Readonly<Record<string, string>>, stats: DeviceStats) {
     this.#device = device;
     this.#sources = sources;
     this.#stats = stats;
@@ -86,8 +86,12 @@ export class PipelineCache {
   }
 
   #source(name: string): string {
-    const source = this.#sources.get(name);
-    if (source === undefined) throw new Error(`kernel: no shader is named '${name}'`);
+    const source = this.#sources[name];
+    if (source === undefined) {
+      throw new Error(
+        `kernel: there is no shaders/${name}.wgsl among the ${Object.keys(this.#sources).length} that @tapegrad/shaders holds`,
+      );
+    }
     return source;
   }
 
@@ -114,7 +118,7 @@ export class PipelineCache {
         ([name, value]) =>
           `const ${name} = ${typeof value === 'number' ? `${value}${value < 0 ? 'i' : 'u'}` : value};`,
       ),
-      this.#sources.get('prelude')!,
+      this.#source('prelude'),
       body.replace(/^enable .*;$/gm, ''),
       launch.code ?? '',
     ].join('\n');

@@ -1,0 +1,96 @@
+import { execFileSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { AMBIENT, ambientModule, ambientNames, publishedDeclaration } from './declarations.ts';
+import { type Package, packages, root } from './packages.ts';
+
+/**
+ * Modules of functions that read files or bundle: what they return in the checkout, the published ones return as constants.
+ */
+const constantModules = ['shaders/index.ts', 'packages/tapegrad/src/report/assets.ts'];
+
+/** JavaScript for a module whose functions return what they return now. */
+async function constantsOf(path: string): Promise<string> {
+  const module = (await import(pathToFileURL(join(root, path)).href)) as Record<string, () => unknown>;
+  return Object.entries(module)
+    .map(
+      ([name, fn]) =>
+        `const ${name}_value = ${JSON.stringify(fn())};\nexport const ${name} = () => ${name}_value;\n`,
+    )
+    .join('');
+}
+
+/** A source map whose sources are where they lie from `folder`. */
+function publishedMap(text: string, from: string, folder: string): string {
+  const map = JSON.parse(text) as { sources: string[]; sourceRoot?: string };
+  delete map.sourceRoot;
+  map.sources = map.sources.map((source) => relative(folder, join(from, source)).replaceAll('\\', '/'));
+  return JSON.stringify(map);
+}
+
+/** Moves what the compiler made of a package to its `dist`. */
+async function arrange({ folder, sources }: Package, emitted: string, ambient: string): Promise<void> {
+  const dist = join(root, folder, 'dist');
+  rmSync(dist, { recursive: true, force: true });
+  const from = join(emitted, sources);
+  const used = new Set<string>();
+  for (const file of readdirSync(from, { recursive: true, encoding: 'utf8' })) {
+    if (!/\.(js|ts|map)$/.test(file)) continue;
+    const target = join(dist, file);
+    mkdirSync(dirname(target), { recursive: true });
+    let text = readFileSync(join(from, file), 'utf8');
+    if (file.endsWith('.map')) text = publishedMap(text, dirname(join(from, file)), dirname(target));
+    else if (file.endsWith('.d.ts')) {
+      const names = ambientNames(text, ambient);
+      for (const name of names) used.add(name);
+      const up = relative(dirname(target), dist).replaceAll('\\', '/');
+      text = publishedDeclaration(text, names, up === '' ? './' : `${up}/`);
+    }
+    writeFileSync(target, text);
+  }
+  if (used.size > 0) writeFileSync(join(dist, `${AMBIENT}.d.ts`), ambientModule(used));
+  for (const path of constantModules.filter((module) => module.startsWith(`${sources}/`))) {
+    const target = join(dist, path.slice(sources.length + 1).replace(/\.ts$/, '.js'));
+    rmSync(`${target}.map`, { force: true });
+    writeFileSync(target, await constantsOf(path));
+  }
+}
+
+/** Compiles every package into its `dist`: JavaScript, declarations and source maps. */
+export async function compile(): Promise<Package[]> {
+  const emitted = mkdtempSync(join(tmpdir(), 'tapegrad-build-'));
+  try {
+    const tsc = join(root, 'node_modules/typescript/bin/tsc');
+    const args = [tsc, '-p', join(root, 'tools/build/tsconfig.json'), '--outDir', emitted];
+    execFileSync(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+    const all = packages();
+    const ambient = readFileSync(join(root, 'node_modules/@webgpu/types/dist/index.d.ts'), 'utf8');
+    for (const one of all) await arrange(one, emitted, ambient);
+    return all;
+  } finally {
+    rmSync(emitted, { recursive: true, force: true });
+  }
+}
+
+/** Copies what a published package holds into `target`. */
+export function stage({ folder, sources }: Package, target: string): void {
+  const copy = (from: string, to: string) => cpSync(join(root, from), join(target, to), { recursive: true });
+  copy(`${folder}/dist`, 'dist');
+  copy('LICENSE', 'LICENSE');
+  copy(`${folder}/README.md`, 'README.md');
+  // The sources are what the maps point to; the checkout's way of starting stays here.
+  if (sources !== folder) copy(sources, 'src');
+  if (existsSync(join(root, folder, 'bin'))) copy(`${folder}/bin`, 'bin');
+  rmSync(join(target, 'bin/from-sources.js'), { force: true });
+}
