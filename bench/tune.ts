@@ -39,7 +39,7 @@ const op = (
   a: Shape,
   b: Shape,
   attributes: object,
-) => scope(() => void apply<any>(ops[name] as any, [zeros(a), zeros(b)], attributes));
+) => scope(() => void apply<unknown>(ops[name], [zeros(a), zeros(b)], attributes));
 
 const product = (a: Shape, b: Shape, transposes = '') =>
   op('matmul', a, b, { transposeA: transposes.includes('A'), transposeB: transposes.includes('B') });

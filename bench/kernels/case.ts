@@ -2,7 +2,6 @@ import {
   type Attributes,
   apply,
   type Generator,
-  type OpName,
   ops,
   type Shape,
   sizeOf,
@@ -114,7 +113,7 @@ export function contractionCase(
     shapes,
     writes: sizeOf(output),
     flops,
-    run: (inputs) => apply<any>(ops[op as OpName] as any, inputs, attributes),
+    run: (inputs) => apply<unknown>(ops[op], inputs, attributes),
     ...(models ? { models } : {}),
   });
 }

@@ -56,7 +56,7 @@ export function contractionsOf(spec: ModelSpec, nothing: WebGPUDevice): Contract
 }
 
 function asContraction(
-  op: Op<any>,
+  op: Op<unknown>,
   inputs: readonly Tensor[],
   attributes: unknown,
 ): ContractionCall | undefined {

@@ -11,6 +11,7 @@ import { encodeOnnx } from '../../packages/interchange/src/onnx-file.ts';
 import { onnxOps } from '../../packages/interchange/src/onnx-ops.ts';
 import { TracingDevice } from '../../packages/interchange/src/trace.ts';
 import { exportRun } from '../../packages/tapegrad/src/run/export.ts';
+import type { StoredRun } from '../../packages/tapegrad/src/run/run.ts';
 import { RunFolder } from '../../packages/tapegrad/src/run/run-folder.ts';
 import { models, settingsOf, VectorQuantizedVAE, vaeMlp } from '../../packages/vae/src/models/index.ts';
 import { runOnnx } from '../helpers/onnx.ts';
@@ -316,7 +317,7 @@ test('a model without such a form: an error of one line, and nothing is written,
   const weights = await readTensors(vaeMlp.build([1, 28, 28], options, generator).stateDict());
   const run = { folder, spec, weights, config: { ...options, model: 'vae-mlp', imageShape: [1, 28, 28] } };
   assert.throws(
-    () => exportRun(run as any, ['safetensors', 'onnx']),
+    () => exportRun(run as unknown as StoredRun, ['safetensors', 'onnx']),
     /vae-mlp cannot be exported to ONNX: random \(op 1 of the decoder\): has no form in ONNX$/,
   );
   assert.not(folder.has('export'));

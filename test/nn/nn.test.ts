@@ -82,7 +82,7 @@ const shapes = (tensors: ReadonlyMap<string, Tensor>) =>
 
 // ---------------------------------------------------------------------------------------------------------- layers
 
-const layers: Record<string, () => nn.Module> = {
+const layers: Record<string, () => nn.Layer> = {
   linear: () => new nn.Linear(5, 3),
   linear3d: () => new nn.Linear(5, 3),
   conv2d: () => new nn.Conv2d(2, 3, [3, 2], { stride: [2, 1], padding: [1, 0] }),
@@ -112,7 +112,7 @@ for (const [name, expected] of Object.entries(golden.layers)) {
     layer.loadStateDict(new Map(Object.entries(expected.state)));
     const x = from(expected.input, name === 'embedding' ? 'int32' : 'float32');
     if (expected.inputGradient) x.requiresGrad = true;
-    const y = layer.forward(x) as Tensor;
+    const y = layer.forward(x);
     await expectValues(y, expected.output, tolerance, 'output');
     y.mul(from(expected.weights)).sum().backward();
     if (expected.inputGradient)
@@ -121,7 +121,7 @@ for (const [name, expected] of Object.entries(golden.layers)) {
       await expectValues(t.grad!, expected.gradients[parameter]!, tolerance, `gradient of ${parameter}`);
     }
     await expectState(layer, expected.stateAfter, tolerance);
-    const evaluated = noGrad(() => layer.eval().forward(x) as Tensor);
+    const evaluated = noGrad(() => layer.eval().forward(x));
     await expectValues(evaluated, expected.evaluated, tolerance, 'evaluated');
   });
 }

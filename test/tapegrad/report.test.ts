@@ -11,7 +11,7 @@ import { escaped, html, jsonFor } from '../../packages/tapegrad/src/report/marku
 import { spriteOf, tiles } from '../../packages/tapegrad/src/report/png.ts';
 import { RunFolder } from '../../packages/tapegrad/src/run/run-folder.ts';
 import { subjectOf, writeCurves } from '../../packages/tapegrad/src/run/run-pictures.ts';
-import { trainRun } from '../../packages/tapegrad/src/run/train-run.ts';
+import { type EpochRecord, trainRun } from '../../packages/tapegrad/src/run/train-run.ts';
 import { allPictures, type Cloud } from '../../packages/vae/src/gallery/index.ts';
 import { models, settingsOf } from '../../packages/vae/src/models/index.ts';
 import { inChromium } from '../helpers/chromium.ts';
@@ -102,7 +102,7 @@ test('report: names from outside are text', () => {
 test('report: the curves are those of metrics.jsonl', () => {
   const records = recordsOf(1);
   const steps = records.filter(({ kind }) => kind === 'step') as { step: number; loss: number }[];
-  const epochs = records.filter(({ kind }) => kind === 'epoch') as any[];
+  const epochs = records.filter(({ kind }) => kind === 'epoch') as unknown as EpochRecord[];
   const { curves } = page.data;
   assert.equal(Object.keys(curves), ['curve-loss', 'curve-reconstruction', 'curve-kl']);
   for (const id of Object.keys(curves)) page.byId(id);

@@ -20,6 +20,7 @@ import { sweepCommand } from '../../packages/tapegrad/src/cli/sweep.ts';
 import {
   enterFolder,
   type Outcome,
+  type Result,
   runSweep,
   type SweepConfig,
 } from '../../packages/tapegrad/src/sweep/sweep.ts';
@@ -179,7 +180,7 @@ test('a run that fails stops none of the others, is named with its reason, and i
   ]);
   const summary = json(join(folder, 'summary.json'));
   assert.equal(
-    summary.runs.map((run: any) => run.status),
+    summary.runs.map(({ status }: { status: string }) => status),
     ['done', 'failed', 'done', 'done'],
   );
   assert.equal(summary.runs[3].result, {
@@ -210,7 +211,7 @@ test('a run with a checkpoint is gone on with; one without is begun again', asyn
   const folder = at('crashed');
   const crash = `write('config.json', '{}'); if (seed === 0) write('state.safetensors', 'x'); process.kill(process.pid, 'SIGKILL');`;
   const first = await sweep(folder, crash, { own: points.slice(0, 2) });
-  assert.match((first['seed=0'] as any).reason, /ended by SIGKILL/);
+  assert.match((first['seed=0'] as { reason: string }).reason, /ended by SIGKILL/);
   const calls: string[][] = [];
   await sweep(folder, 'finish();', { own: points.slice(0, 2), calls });
   const [zero, one] = ['seed=0', 'seed=1'].map((name) => calls.find((args) => args.includes(`--${name}`))!);
@@ -455,7 +456,7 @@ test('the whole sweep goes on from what the tasks have done, and ends with all m
   assert.is(stderr.match(/done before/g)!.length, 3);
   const { runs } = JSON.parse(stdout);
   assert.equal(
-    runs.map((run: any) => [run.name, run.status]),
+    runs.map(({ name, status }: { name: string; status: string }) => [name, status]),
     [2, 3].flatMap((latent) => [0, 1].map((seed) => [`latent=${latent},seed=${seed}`, 'done'])),
   );
   for (const { run, values, result } of runs) {
@@ -467,7 +468,7 @@ test('the whole sweep goes on from what the tasks have done, and ends with all m
       .map((line) => JSON.parse(line));
     assert.is(result.test.loss, epochs.at(-1).test.loss);
   }
-  assert.is(new Set(runs.map((run: any) => run.result.test.loss)).size, 4);
+  assert.is(new Set(runs.map(({ result }: { result: Result }) => result.test.loss)).size, 4);
   // Of the two seeds, the page shows the first.
   const page = readFileSync(at('array/compare.html'), 'utf8');
   assert.match(page, /2 runs compared/);

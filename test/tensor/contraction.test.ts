@@ -30,7 +30,7 @@ const adapter = { kind: gpu.adapterKind, subgroups: gpu.subgroups };
 
 interface Case {
   readonly name: string;
-  readonly op: Op<any>;
+  readonly op: Op<unknown>;
   readonly shapes: readonly [Shape, Shape];
   readonly attributes: unknown;
 }

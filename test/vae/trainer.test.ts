@@ -9,6 +9,7 @@ import * as assert from 'uvu/assert';
 import { UserError } from '../../packages/tapegrad/src/errors.ts';
 import { RunFolder } from '../../packages/tapegrad/src/run/run-folder.ts';
 import {
+  type EpochRecord,
   type Listener,
   type RunRequest,
   readRunState,
@@ -91,6 +92,9 @@ const metrics = (name: string) =>
     .readMetrics()
     .map(({ seconds: _, ...record }) => record);
 
+const epochs = (name: string) =>
+  metrics(name).filter(({ kind }) => kind === 'epoch') as unknown as EpochRecord[];
+
 function same(a: string, b: string): void {
   assert.is(file(a, 'weights.safetensors'), file(b, 'weights.safetensors'), 'weights');
   assert.equal(metrics(a), metrics(b), 'metrics');
@@ -110,9 +114,9 @@ for (const model of ['ae', 'vae', 'vae-mlp']) {
     await run(model, `${model}-parts`, { epochs: 1 });
     await run(model, `${model}-parts`, { epochs: 2, resume: true });
     same(`${model}-parts`, `${model}-straight`);
-    const [first, last] = metrics(`${model}-straight`).filter(({ kind }) => kind === 'epoch') as any[];
-    assert.is(first.steps, 5);
-    assert.ok(last.train.loss < first.train.loss, 'it learns');
+    const [first, last] = epochs(`${model}-straight`);
+    assert.is(first!.steps, 5);
+    assert.ok(last!.train.loss! < first!.train.loss!, 'it learns');
   });
 
   test(`trainer: ${model}: stopped in the middle of an epoch, resumed to the same bytes`, async () => {
@@ -135,11 +139,10 @@ test('trainer: parameters that the loss leaves out stay, and the others resume t
 });
 
 test('trainer: averages weigh the smaller batch by its images', () => {
-  const records = metrics('vae-mlp-straight') as any[];
-  const steps = records.filter(({ kind, epoch }) => kind === 'step' && epoch === 1);
-  const expected = steps.reduce((sum, { loss }, i) => sum + loss * (i === 4 ? 44 : 64), 0) / 300;
-  const { train } = records.find(({ kind }) => kind === 'epoch');
-  assert.ok(Math.abs(train.loss - expected) < 1e-9 * expected);
+  const steps = metrics('vae-mlp-straight').filter(({ kind, epoch }) => kind === 'step' && epoch === 1);
+  const expected = steps.reduce((sum, { loss }, i) => sum + (loss as number) * (i === 4 ? 44 : 64), 0) / 300;
+  const [{ train }] = epochs('vae-mlp-straight') as [EpochRecord];
+  assert.ok(Math.abs(train.loss! - expected) < 1e-9 * expected);
 });
 
 test('trainer: every epoch has an order of its own, and a seed too', () => {

@@ -51,7 +51,9 @@ export function exportOnnx({ spec, imageShape, options, weights, version }: Trai
     shift: `${shift}`,
     normalization: 'x = byte * scale + shift, for bytes from 0 to 255',
     options: JSON.stringify(
-      Object.fromEntries(Object.keys(spec.defaults).map((key) => [key, (options as any)[key]])),
+      Object.fromEntries(
+        Object.keys(spec.defaults).map((key) => [key, options[key as keyof typeof options]]),
+      ),
     ),
   };
   const half = (

@@ -28,13 +28,13 @@ export interface Site<A> {
 type Write<A> = (writer: Writer, site: Site<A>) => string;
 
 const same =
-  (type: string): Write<any> =>
+  (type: string): Write<unknown> =>
   (writer, { inputs }) =>
     writer.node(type, inputs);
 
 /** Comparisons give 0 and 1 here, and booleans there. */
 const comparison =
-  (type: string, negated = false): Write<any> =>
+  (type: string, negated = false): Write<unknown> =>
   (writer, { inputs }) => {
     const truth = writer.node(type, inputs);
     return toFloat(writer, negated ? writer.node('Not', [truth]) : truth);

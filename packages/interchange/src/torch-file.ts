@@ -95,7 +95,8 @@ function gathered<T extends SafetensorsEntry['data']>(
     }
     return values[position]!;
   });
-  return (values.constructor as any).from(elements);
+  const { from } = values.constructor as unknown as { from(elements: readonly (number | bigint)[]): T };
+  return from.call(values.constructor, elements);
 }
 
 const sizeAfter = (shape: readonly number[], axis: number) =>

@@ -28,7 +28,7 @@ export abstract class Module {
   training = true;
 
   /** Computes the output. PyTorch's `module(x)` is `module.forward(x)`; `callable` makes a function of it. */
-  abstract forward(...inputs: any[]): any;
+  abstract forward(...inputs: never[]): unknown;
 
   /** The properties that may hold parameters and modules, by name; a container may name them otherwise. */
   protected properties(): Iterable<[string | number, unknown]> {

@@ -46,7 +46,9 @@ const methods = {
 type Methods = typeof methods;
 
 /** Drops the first parameter, which the method's receiver fills. */
-type Method<F> = F extends (x: any, ...rest: infer Rest) => infer Result ? (...rest: Rest) => Result : never;
+type Method<F> = F extends (x: never, ...rest: infer Rest) => infer Result
+  ? (...rest: Rest) => Result
+  : never;
 
 declare module './tensor.ts' {
   interface Tensor extends TensorMethods {}
@@ -54,7 +56,7 @@ declare module './tensor.ts' {
 
 export type TensorMethods = { [K in keyof Methods]: Method<Methods[K]> };
 
-for (const [name, fn] of Object.entries(methods) as [string, (...args: any[]) => unknown][]) {
+for (const [name, fn] of Object.entries(methods) as [string, (...args: unknown[]) => unknown][]) {
   Object.defineProperty(Tensor.prototype, name, {
     value(this: Tensor, ...rest: unknown[]) {
       return fn(this, ...rest);

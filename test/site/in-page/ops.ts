@@ -6,7 +6,7 @@ import { close, numbers, type Tolerance } from '../../helpers/close.ts';
 interface Case {
   readonly name: string;
   readonly shapes: readonly tg.Shape[];
-  readonly run: (...inputs: any[]) => tg.Tensor;
+  readonly run: (...inputs: tg.Tensor[]) => tg.Tensor;
   readonly tolerance: Tolerance;
 }
 
