@@ -116,7 +116,7 @@ const adam = (parameters: number) =>
     writes: 3 * parameters,
     largest: parameters,
     flops: 14 * parameters,
-    run: (tensors) => tg.run(tg.effects.adam, tensors, null),
+    run: (tensors) => tg.run(tg.updates.adam, tensors, null),
   });
 
 /**

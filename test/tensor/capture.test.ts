@@ -15,7 +15,6 @@ import {
   capture,
   conv2d,
   convTranspose2d,
-  effects,
   Generator,
   keep,
   labelled,
@@ -36,6 +35,7 @@ import {
   sum,
   Tensor,
   tensor,
+  updates,
   zeros,
 } from '@tapegrad/tensor';
 import fc from 'fast-check';
@@ -128,8 +128,8 @@ function trainee() {
     const loss = mean(square(sub(y, x)));
     for (const leaf of leaves) clearGradient(leaf);
     backward(loss);
-    run(effects.adam, [parameters, gradients, m, v, clock, settings], null);
-    run(effects.record, [ring, steps, cursor, loss], { images: count });
+    run(updates.adam, [parameters, gradients, m, v, clock, settings], null);
+    run(updates.record, [ring, steps, cursor, loss], { images: count });
     return loss;
   }
   return { step, parameters, gradients, m, v, ring, clock, settings, noise, cursor };
@@ -179,7 +179,7 @@ test(
   },
 );
 
-// -------------------------------------------------------------------------------------- arguments, results, effects
+// -------------------------------------------------------------------------------------- arguments, results, updates
 
 test(named('a new shape, type or plain argument is recorded anew; equal ones are not'), async () => {
   let runs = 0;
@@ -283,8 +283,8 @@ test(named('constants made inside start every call anew, even when they are upda
   const f = capture(
     () => {
       const total = tensor([1, 2, 3], { device });
-      run(effects.accumulate, [total, x], null);
-      run(effects.accumulate, [total, x], null);
+      run(updates.accumulate, [total, x], null);
+      run(updates.accumulate, [total, x], null);
       return { total, sum: add(total, tensor([10, 20, 30], { device })) };
     },
     { device },
@@ -304,7 +304,7 @@ test(named('eager launches and host writes between replays take effect in order'
   const make = () => ({ p: made([5]), rate: keep(tensor([0.5], { device })) });
   const step = ({ p, rate }: ReturnType<typeof make>) => {
     const next = mul(p, rate);
-    run(effects.accumulate, [p, next], null);
+    run(updates.accumulate, [p, next], null);
     return sum(p);
   };
   const [eager, replayed] = [make(), make()];
@@ -344,7 +344,7 @@ test(named('a captured function inside another becomes part of it'), async () =>
 
 test(named('prepare compiles and runs nothing'), async () => {
   const counter = keep(tensor(new Uint32Array(2), { device }));
-  const f = capture((by: number) => run(effects.advance, [counter], { index: 0, by }), { device });
+  const f = capture((by: number) => run(updates.advance, [counter], { index: 0, by }), { device });
   await f.prepare(3);
   assert.is(f.programs.length, 1);
   await same(counter, [0, 0] as never);
@@ -395,7 +395,7 @@ test(named('disposing gives all memory back'), async () => {
   const f = capture(
     (y: Tensor) => {
       const constant = tensor([1], { device });
-      run(effects.accumulate, [constant, constant.mul(2)], null);
+      run(updates.accumulate, [constant, constant.mul(2)], null);
       return [add(matmul(x.reshape([33, 1]), y.reshape([1, 33])), constant), sum(y)];
     },
     { device },
@@ -467,7 +467,7 @@ test(named('what a recording cannot do is an error that says why'), async () => 
   await refuses(() => {
     const f = capture(() => {
       const state = keep(zeros([3], { device }));
-      run(effects.accumulate, [state, x], null);
+      run(updates.accumulate, [state, x], null);
     }, on);
     f();
   }, /accumulate updates a tensor of shape \[3\] that was made and kept inside/);
@@ -530,7 +530,7 @@ const elisions: Record<string, Elision> = {
         ).reshape([64]),
       );
       const a = mul(x, 2);
-      run(effects.accumulate, [a, x], null);
+      run(updates.accumulate, [a, x], null);
       assign(row(target, 2), a);
     },
   },
@@ -538,7 +538,7 @@ const elisions: Record<string, Elision> = {
     elided: 1,
     step(target, x) {
       const made = mul(x, 2);
-      run(effects.accumulate, [row(target, 0), x], null);
+      run(updates.accumulate, [row(target, 0), x], null);
       assign(row(target, 1), made);
       return sum(row(target, 1));
     },
@@ -560,7 +560,7 @@ const elisions: Record<string, Elision> = {
     elided: 0,
     step(target, x) {
       const made = mul(x, 2);
-      run(effects.accumulate, [row(target, 1), x], null);
+      run(updates.accumulate, [row(target, 1), x], null);
       assign(row(target, 1), made);
     },
   },
@@ -573,7 +573,7 @@ const elisions: Record<string, Elision> = {
     step(target, x) {
       const made = mul(x, 2);
       assign(row(target, 1), made);
-      run(effects.accumulate, [row(target, 2), made], null);
+      run(updates.accumulate, [row(target, 2), made], null);
     },
   },
   'not when the source is read before the copy': {
@@ -590,7 +590,7 @@ const elisions: Record<string, Elision> = {
     step(target, x) {
       const made = mul(x, 2);
       assign(row(target, 1), made);
-      run(effects.accumulate, [made, x], null);
+      run(updates.accumulate, [made, x], null);
     },
   },
   'not when the source is returned': {

@@ -282,7 +282,7 @@ here(`types do not mix by accident: ${adapter}`, () => {
     /matmul: expects one type, got float16 and float32/,
   );
   assert.throws(
-    () => tg.run(tg.effects.accumulate, [h, h], null),
+    () => tg.run(tg.updates.accumulate, [h, h], null),
     /accumulate: expects float32, got float16/,
   );
 });

@@ -1,5 +1,5 @@
 /* Runs on every adapter. */
-import { type Device, effects, Generator, run, scope, type Tensor, tensor, threefry } from '@tapegrad/tensor';
+import { type Device, Generator, run, scope, type Tensor, tensor, threefry, updates } from '@tapegrad/tensor';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { adapter, agree, close, device, type Tolerance } from '../helpers/device.ts';
@@ -224,7 +224,7 @@ test(`a saved state resumes the stream ${adapter}`, async () => {
 test(`a draw after advance skips its blocks ${adapter}`, async () => {
   const [a, b] = [new Generator(9, { device }), new Generator(9, { device })];
   a.bits([10]).dispose();
-  run(effects.advance, [b.state], { index: 2, by: 5 });
+  run(updates.advance, [b.state], { index: 2, by: 5 });
   assert.equal(await a.bits([4]).data(), await b.bits([4]).data());
 });
 

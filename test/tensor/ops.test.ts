@@ -899,13 +899,13 @@ test(`assign, accumulate, also within one buffer ${adapter}`, async () => {
   await agree(
     (d) => {
       const [x, y] = [on(d, [70, 1000], a), on(d, [70_000], b)];
-      tg.run(tg.effects.accumulate, [x, y], null);
+      tg.run(tg.updates.accumulate, [x, y], null);
       tg.assign(y, x);
-      tg.run(tg.effects.accumulate, [y, y], null);
+      tg.run(tg.updates.accumulate, [y, y], null);
       const [p, q] = [on(d, [3], Float32Array.of(1, 2, 3)), on(d, [3], Float32Array.of(4, 5, 6))];
       const flat = tg.flattenInto([p, q]);
       tg.assign(p, q);
-      tg.run(tg.effects.accumulate, [q, p], null);
+      tg.run(tg.updates.accumulate, [q, p], null);
       tg.assign(q, q);
       const words = on(d, [2], Uint32Array.of(1, 2));
       tg.assign(words, on(d, [2], Uint32Array.of(2 ** 32 - 1, 7)));
@@ -927,7 +927,7 @@ for (const columns of [1, 2, 7]) {
           const figures = Array.from({ length: columns }, (_, k) =>
             on(d, [], Float32Array.of(10 * step + k)),
           );
-          tg.run(tg.effects.record, [ring, steps, cursor, ...figures], { images: 3 });
+          tg.run(tg.updates.record, [ring, steps, cursor, ...figures], { images: 3 });
         }
         return [ring, steps, cursor];
       },
@@ -948,7 +948,7 @@ test(`record refuses figures that do not fit the ring ${adapter}`, () => {
   const [ring, counter] = [tg.zeros([3, 2], { device }), on(device, [2], new Uint32Array(2))];
   const one = tg.zeros([], { device });
   const record = (...figures: tg.Tensor[]) => {
-    tg.run(tg.effects.record, [ring, counter, on(device, [2], new Uint32Array(2)), ...figures], {
+    tg.run(tg.updates.record, [ring, counter, on(device, [2], new Uint32Array(2)), ...figures], {
       images: 1,
     });
   };
@@ -960,7 +960,7 @@ test(`advance carries into the upper word ${adapter}`, async () => {
   const [state] = await agree(
     (d) => {
       const counter = on(d, [4], Uint32Array.of(5, 6, 2 ** 32 - 2, 2 ** 32 - 1));
-      const run = (by: number) => tg.run(tg.effects.advance, [counter], { index: 2, by });
+      const run = (by: number) => tg.run(tg.updates.advance, [counter], { index: 2, by });
       for (const by of [1, 1, 2 ** 32 - 1, 1, 0]) run(by);
       return counter;
     },
@@ -987,7 +987,7 @@ for (const [name, decay, decoupled] of [
           device: d,
         });
         for (let step = 0; step < 10; step++) {
-          tg.run(tg.effects.adam, [parameters, gradients, m!, v!, clock!, settings], null);
+          tg.run(tg.updates.adam, [parameters, gradients, m!, v!, clock!, settings], null);
         }
         return [parameters, m!, v!, clock!];
       },
@@ -1011,7 +1011,7 @@ for (const [name, settings] of [
         const [parameters, gradients] = [on(d, [size], p), on(d, [size], g)];
         const velocity = tg.zeros([size], { device: d });
         for (let step = 0; step < 10; step++) {
-          tg.run(tg.effects.sgd, [parameters, gradients, velocity, tg.tensor(settings, { device: d })], null);
+          tg.run(tg.updates.sgd, [parameters, gradients, velocity, tg.tensor(settings, { device: d })], null);
         }
         return [parameters, velocity];
       },

@@ -324,12 +324,12 @@ const BAD: [string, () => unknown, RegExp][] = [
   ['assign type', () => tg.assign(zeros(2), ints(1, 2)), /^assign: float32 \[2\] cannot take int32 \[2\]/],
   [
     'accumulate',
-    () => tg.run(tg.effects.accumulate, [ints(1), ints(1)], null),
+    () => tg.run(tg.updates.accumulate, [ints(1), ints(1)], null),
     /^accumulate: expects float32/,
   ],
   [
     'sgd',
-    () => tg.run(tg.effects.sgd, [zeros(4), zeros(8), zeros(4), zeros(4)], null),
+    () => tg.run(tg.updates.sgd, [zeros(4), zeros(8), zeros(4), zeros(4)], null),
     /^sgd: .*\[4\], \[8\], \[4\]/,
   ],
   ['flattenInto none', () => tg.flattenInto([]), /^flattenInto: expects at least one tensor/],
@@ -480,7 +480,7 @@ test(`memory that is used again does not change results still waiting ${adapter}
 test(`values read at once are those of the time of the call ${adapter}`, async () => {
   const x = row(1, 2);
   const first = x.data();
-  tg.run(tg.effects.accumulate, [x, row(10, 10)], null);
+  tg.run(tg.updates.accumulate, [x, row(10, 10)], null);
   const second = x.data();
   device.write(x.storage, 0, Float32Array.of(0, 0));
   const third = x.data();
@@ -515,7 +515,7 @@ test(`flattenInto moves tensors into one buffer at multiples of 64 ${adapter}`, 
     const all = await flat.data();
     assert.ok(all.every((v, i) => v === 0 || tensors.some((t) => i >= t.offset && i < t.offset + t.size)));
     // The buffer and the tensors are the same memory.
-    tg.run(tg.effects.accumulate, [flat, tg.full([320], 1, { device: where })], null);
+    tg.run(tg.updates.accumulate, [flat, tg.full([320], 1, { device: where })], null);
     assert.equal(
       [...(await tensors[2]!.data())],
       [...before[2]!].map((v) => v + 1),

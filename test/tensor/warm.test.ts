@@ -3,7 +3,7 @@ import { findAdapter } from '@tapegrad/node';
 import { capture, matmul, relu, setDefaultDevice, zeros } from '@tapegrad/tensor';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Kernel } from '../../packages/tensor/src/webgpu/pipelines.ts';
+import type { CompiledKernel } from '../../packages/tensor/src/webgpu/pipelines.ts';
 import { warm } from '../../packages/tensor/src/webgpu/warm.ts';
 import { adapter, device } from '../helpers/device.ts';
 
@@ -19,9 +19,9 @@ function kernelsOf() {
   return { kernels, result };
 }
 
-async function warmed(workers: number, compiled: number, kernels: readonly Kernel[]) {
+async function warmed(workers: number, compiled: number, kernels: readonly CompiledKernel[]) {
   const opened: GPUDevice[] = [];
-  const own: Kernel[] = [];
+  const own: CompiledKernel[] = [];
   // The instance has to outlive its adapters.
   const found = await findAdapter(process.env.TAPEGRAD_ADAPTER ?? 'auto');
   await warm(kernels, {

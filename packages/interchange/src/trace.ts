@@ -1,7 +1,7 @@
 import {
   type Device,
   type DType,
-  type Effect,
+  type InPlaceUpdate,
   type NumericArray,
   type OpCall,
   type Shape,
@@ -77,7 +77,7 @@ export class TracingDevice implements Device {
     this.#calls?.push({ op: op.name, attributes, inputs: inputs.map(operand), output: operand(output) });
   }
 
-  effect<A>({ name }: Effect<A>): void {
+  update<A>({ name }: InPlaceUpdate<A>): void {
     // A generator that moves on is of no consequence: whoever reads its numbers meets the op `random`.
     if (this.#calls && name !== 'advance') throw new Error(`${name}: updates a tensor in place`);
   }

@@ -1,5 +1,5 @@
 import { clearGradient, setGradientSlot } from '@tapegrad/autograd';
-import { assign, effects, flattenInto, keep, run, slotsOf, Tensor, tensor, zeros } from '@tapegrad/tensor';
+import { assign, flattenInto, keep, run, slotsOf, Tensor, tensor, updates, zeros } from '@tapegrad/tensor';
 import { loadTensors, type TensorSource } from './state.ts';
 
 /** Neighbouring parameters that have taken part in the same steps so far. */
@@ -9,7 +9,7 @@ interface Segment {
   readonly end: number;
   /** This segment's part of the flat buffers: parameters, gradients, moments. */
   readonly parts: readonly Tensor[];
-  /** Counts the steps; empty where the effect needs none. */
+  /** Counts the steps; empty where the update needs none. */
   readonly clock: Tensor;
 }
 
@@ -36,7 +36,7 @@ export abstract class Optimizer {
   #started = false;
   #lr: number;
 
-  /** `settings` are the effect's, the learning rate first; `moments` name its buffers; `clock` is its clock's size. */
+  /** `settings` are the update's, the learning rate first; `moments` name its buffers; `clock` is its clock's size. */
   protected constructor(
     name: string,
     parameters: Iterable<Tensor>,
@@ -191,7 +191,7 @@ export class SGD extends Optimizer {
   }
 
   protected override update(parts: readonly Tensor[], _clock: Tensor, settings: Tensor): void {
-    run(effects.sgd, [...parts, settings], null);
+    run(updates.sgd, [...parts, settings], null);
   }
 }
 
@@ -205,7 +205,7 @@ export interface AdamOptions {
   decoupledWeightDecay?: boolean;
 }
 
-/** Kingma and Ba 2015. The equations are at `effects.adam`. */
+/** Kingma and Ba 2015. The equations are at `updates.adam`. */
 export class Adam extends Optimizer {
   constructor(parameters: Iterable<Tensor>, options: AdamOptions = {}) {
     const { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0 } = options;
@@ -222,7 +222,7 @@ export class Adam extends Optimizer {
   }
 
   protected override update(parts: readonly Tensor[], clock: Tensor, settings: Tensor): void {
-    run(effects.adam, [...parts, clock, settings], null);
+    run(updates.adam, [...parts, clock, settings], null);
   }
 }
 

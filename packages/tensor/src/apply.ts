@@ -1,5 +1,5 @@
 import { announce, defaultDevice, within } from './context.ts';
-import type { Device, Effect, Op, OpCall } from './contracts.ts';
+import type { Device, InPlaceUpdate, Op, OpCall } from './contracts.ts';
 import { sizeOf } from './shape.ts';
 import { assertAlive, Tensor } from './tensor.ts';
 
@@ -20,10 +20,10 @@ export function apply<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): T
 }
 
 /** Runs an update in place. It leaves no trace in a graph. */
-export function run<A>(effect: Effect<A>, tensors: readonly Tensor[], attributes: A): void {
-  const device = deviceOf(effect.name, tensors)!;
-  effect.check?.(tensors, attributes);
-  if (tensors[0]!.size > 0) device.effect(effect, tensors, attributes);
+export function run<A>(update: InPlaceUpdate<A>, tensors: readonly Tensor[], attributes: A): void {
+  const device = deviceOf(update.name, tensors)!;
+  update.check?.(tensors, attributes);
+  if (tensors[0]!.size > 0) device.update(update, tensors, attributes);
 }
 
 /** Tells `observer` of every op that `fn` runs, once it ran. */

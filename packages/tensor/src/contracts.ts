@@ -1,6 +1,6 @@
 import type { DType, NumericArray } from './dtype.ts';
 import type { Shape } from './shape.ts';
-import type { Kernels } from './webgpu/kernels.ts';
+import type { LaunchContext } from './webgpu/kernels.ts';
 
 /*
  * What tensors, ops and devices know of each other. They refer to one another in a ring, so their interfaces are here,
@@ -46,7 +46,7 @@ export interface Op<A> {
   /** The definition: plain float64 loops, written to be obviously right. `output` is zeroed. */
   reference(inputs: readonly Values[], attributes: A, output: Values): void;
   /** Queues the launches that compute the same on the GPU. Never called with an empty output. */
-  kernel(gpu: Kernels, inputs: readonly TensorView[], attributes: A, output: TensorView): void;
+  kernel(gpu: LaunchContext, inputs: readonly TensorView[], attributes: A, output: TensorView): void;
   /** The output is the first input's memory under another shape; nothing runs. */
   readonly alias?: boolean;
   /** Why nobody can look inside, and so not differentiate: what the error says to whoever tries. */
@@ -54,13 +54,13 @@ export interface Op<A> {
 }
 
 /** An update in place (an optimizer step, a counter): it has no output and no derivative. */
-export interface Effect<A> {
+export interface InPlaceUpdate<A> {
   readonly name: string;
   /** Which of the tensors it writes. */
   readonly writes: readonly number[];
   check?(tensors: readonly TensorView[], attributes: A): void;
   reference(tensors: readonly Values[], attributes: A): void;
-  kernel(gpu: Kernels, tensors: readonly TensorView[], attributes: A): void;
+  kernel(gpu: LaunchContext, tensors: readonly TensorView[], attributes: A): void;
 }
 
 /** One op that runs, or ran. */
@@ -86,8 +86,8 @@ export interface Device {
   read(storage: Storage, offset: number, size: number): Promise<NumericArray>;
   /** Runs a pure op. Its output is allocated already. */
   run(call: OpCall): void;
-  /** Runs an effect, which updates some of `tensors` in place. */
-  effect<A>(effect: Effect<A>, tensors: readonly TensorView[], attributes: A): void;
+  /** Runs an update, which writes some of `tensors`. */
+  update<A>(update: InPlaceUpdate<A>, tensors: readonly TensorView[], attributes: A): void;
   /** Resolves when all that was asked for has run. */
   synchronize(): Promise<void>;
 }

@@ -2,7 +2,7 @@ import { apply, run } from './apply.ts';
 import { defaultDevice } from './context.ts';
 import type { Device } from './contracts.ts';
 import { tensor } from './creation.ts';
-import { effects, ops } from './ops/index.ts';
+import { ops, updates } from './ops/index.ts';
 import { blocksOf, type Distribution } from './ops/random.ts';
 import { keep } from './scope.ts';
 import type { Shape } from './shape.ts';
@@ -57,7 +57,7 @@ export class Generator {
 
   #draw(shape: Shape, distribution: Distribution): Tensor {
     const numbers = apply(ops.random, [this.state], { shape, distribution });
-    run(effects.advance, [this.state], { index: 2, by: blocksOf(shape) });
+    run(updates.advance, [this.state], { index: 2, by: blocksOf(shape) });
     return numbers;
   }
 }

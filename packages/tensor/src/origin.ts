@@ -49,7 +49,7 @@ export function labelled<T>(label: () => string, fn: () => T): T {
 /** Notes the origins of what `fn` runs. */
 export const withOrigins = <T>(fn: () => T): T => within(new Origins(), fn);
 
-/** The origin of a call (or of an effect) that is about to run, if origins are noted. */
+/** The origin of a call (or of an update) that is about to run, if origins are noted. */
 export const originOf = (call?: OpCall): Origin | undefined => innermost(Origins)?.begin(call);
 
 /** Numbers a call that a graph has taken in, and returns its name; undefined if origins are not noted. */

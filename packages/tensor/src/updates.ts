@@ -1,6 +1,6 @@
 import { deviceOf, run } from './apply.ts';
 import { full } from './creation.ts';
-import { effects } from './ops/index.ts';
+import { updates } from './ops/index.ts';
 import { scope } from './scope.ts';
 import { Tensor } from './tensor.ts';
 
@@ -9,11 +9,11 @@ import { Tensor } from './tensor.ts';
  */
 
 /** target ← source. */
-export const assign = (target: Tensor, source: Tensor): void => run(effects.assign, [target, source], null);
+export const assign = (target: Tensor, source: Tensor): void => run(updates.assign, [target, source], null);
 
 /** target ← target + source. */
 export const accumulate = (target: Tensor, source: Tensor): void =>
-  run(effects.accumulate, [target, source], null);
+  run(updates.accumulate, [target, source], null);
 
 /**
  * Moves tensors side by side into one buffer, so that an optimizer updates all of them in one launch and a checkpoint

@@ -2,7 +2,6 @@ import {
   add,
   apply,
   type Device,
-  effects,
   type Generator,
   keep,
   less,
@@ -12,6 +11,7 @@ import {
   run,
   type Tensor,
   tensor,
+  updates,
 } from '@tapegrad/tensor';
 import type { Autoencoder } from './models/model.ts';
 
@@ -80,7 +80,7 @@ export class DeviceDataset {
 
   /** Moves on by `count` images. */
   advance(count: number): void {
-    run(effects.advance, [this.cursor], { index: 0, by: count });
+    run(updates.advance, [this.cursor], { index: 0, by: count });
   }
 
   /** Goes to a place in the order, from the host. */

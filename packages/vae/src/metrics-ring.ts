@@ -2,7 +2,6 @@ import {
   accumulate,
   cast,
   type Device,
-  effects,
   keep,
   type NumericArray,
   reshape,
@@ -10,6 +9,7 @@ import {
   slice,
   type Tensor,
   tensor,
+  updates,
   zeros,
 } from '@tapegrad/tensor';
 import { type DeviceDataset, writeTo } from './device-dataset.ts';
@@ -55,7 +55,7 @@ export class MetricsRing {
     for (const [name, counter] of Object.entries(counters))
       accumulate(this.counters.get(name)!, counter.detach());
     const metrics = [loss, ...reported].map((metric) => metric.detach());
-    run(effects.record, [this.values, this.steps, cursor, ...metrics], { images: count });
+    run(updates.record, [this.values, this.steps, cursor, ...metrics], { images: count });
   }
 
   /** Step number `step` in `values` as they were read back. */

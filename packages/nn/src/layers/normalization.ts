@@ -6,7 +6,6 @@ import {
   type Device,
   defaultDevice,
   div,
-  effects,
   mean,
   mul,
   ones,
@@ -23,6 +22,7 @@ import {
   sub,
   type Tensor,
   tensor,
+  updates,
   zeros,
 } from '@tapegrad/tensor';
 import { buffer, Module, parameter } from '../module.ts';
@@ -100,7 +100,7 @@ export class BatchNorm2d extends Module {
 
   #track(mu: Tensor, variance: Tensor): void {
     scope(() => {
-      run(effects.advance, [this.numBatchesTracked!], { index: 0, by: 1 });
+      run(updates.advance, [this.numBatchesTracked!], { index: 0, by: 1 });
       const share = this.momentum ?? reciprocal(cast(this.numBatchesTracked!, 'float32'));
       const follow = (running: Tensor, batch: Tensor) =>
         assign(running, add(running, mul(sub(reshape(batch, running.shape), running), share)));

@@ -134,7 +134,7 @@ class Scales extends TracingDevice {
   }
 
   override write(): void {}
-  override effect(): void {}
+  override update(): void {}
 }
 
 const units = ['bytes', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB'];

@@ -2,7 +2,7 @@ import type { Op, TensorView } from '../contracts.ts';
 import { floatType } from '../dtype.ts';
 import { type Shape, show } from '../shape.ts';
 import { type Contraction, contract, makesPhasesInBands } from '../webgpu/contraction.ts';
-import type { Kernels } from '../webgpu/kernels.ts';
+import type { LaunchContext } from '../webgpu/kernels.ts';
 
 /** Pairs are (height, width). */
 export interface ConvAttributes {
@@ -266,7 +266,7 @@ function phase(r: number, extent: number, kernel: number, stride: number, paddin
  * on a processor without many threads the loads take the time.
  */
 function mergedPhases(
-  gpu: Kernels,
+  gpu: LaunchContext,
   y: TensorView,
   w: TensorView,
   { stride, padding }: ConvGradientAttributes,

@@ -31,4 +31,4 @@ export type OpName = keyof typeof ops;
 export type Attributes<K extends OpName> = (typeof ops)[K] extends Op<infer A> ? A : never;
 
 /** Updates in place. */
-export const effects = { adam, sgd, advance, assign, accumulate, record };
+export const updates = { adam, sgd, advance, assign, accumulate, record };

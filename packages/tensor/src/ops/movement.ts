@@ -1,7 +1,7 @@
 import type { Op, TensorView, Values } from '../contracts.ts';
 import { floatType } from '../dtype.ts';
 import { collapse, type Shape, show, sizeOf, stridesOf } from '../shape.ts';
-import type { Kernels } from '../webgpu/kernels.ts';
+import type { LaunchContext } from '../webgpu/kernels.ts';
 
 /** A strided walk over some elements: where the element with index (i₀, i₁, …) lies is offset + Σ iₖ·strideₖ. */
 interface Walk {
@@ -25,7 +25,7 @@ function copyReference(extents: Shape, from: Values, source: Walk, to: Values, t
 }
 
 function copyKernel(
-  gpu: Kernels,
+  gpu: LaunchContext,
   extents: Shape,
   from: TensorView,
   source: Walk,
@@ -227,7 +227,7 @@ const pad: Op<PadAttributes> = {
 };
 
 /** Sets every element of a float tensor. */
-export function fill(gpu: Kernels, output: TensorView, value: number): void {
+export function fill(gpu: LaunchContext, output: TensorView, value: number): void {
   gpu.launch({
     shader: 'copy',
     entry: 'fill',
@@ -284,7 +284,7 @@ const concat: Op<ConcatAttributes> = {
 
 export const movementOps = { reshape, permute, expand, slice, pad, concat };
 
-/** For effects that store a tensor into another's memory. */
-export function copyInto(gpu: Kernels, from: TensorView, to: TensorView): void {
+/** For updates that store a tensor into another's memory. */
+export function copyInto(gpu: LaunchContext, from: TensorView, to: TensorView): void {
   copyKernel(gpu, [from.size], from, { offset: 0, strides: [1] }, to, { offset: 0, strides: [1] });
 }

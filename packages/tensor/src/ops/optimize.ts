@@ -1,4 +1,4 @@
-import type { Effect, TensorView } from '../contracts.ts';
+import type { InPlaceUpdate, TensorView } from '../contracts.ts';
 import { show } from '../shape.ts';
 
 const WORKGROUP = 64;
@@ -6,10 +6,10 @@ const WORKGROUP = 64;
 /**
  * One step of Adam or AdamW over flat buffers: (parameters, gradients, m, v, clock, settings), all float32.
  * `settings` is [lr, β₁, β₂, ε, weight decay, 1 − β₁, 1 − β₂, decoupled? 1 : 0]; `clock` is [steps, 1 − β₁ᵗ, 1 − β₂ᵗ],
- * which the effect moves on first. The recursion qₜ = β·qₜ₋₁ + (1 − β) avoids the cancellation in 1 − βᵗ.
+ * which the update moves on first. The recursion qₜ = β·qₜ₋₁ + (1 − β) avoids the cancellation in 1 − βᵗ.
  * Kingma and Ba 2015, algorithm 1; Loshchilov and Hutter 2019 for the decoupled decay; PyTorch's order of operations.
  */
-export const adam: Effect<null> = {
+export const adam: InPlaceUpdate<null> = {
   name: 'adam',
   writes: [0, 2, 3, 4],
   check(tensors) {
@@ -57,7 +57,7 @@ export const adam: Effect<null> = {
  * One step of gradient descent with momentum, as PyTorch has it: (parameters, gradients, velocity, settings), where
  * `settings` is [lr, momentum, weight decay, nesterov? 1 : 0].
  */
-export const sgd: Effect<null> = {
+export const sgd: InPlaceUpdate<null> = {
   name: 'sgd',
   writes: [0, 2],
   check(tensors) {

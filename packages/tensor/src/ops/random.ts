@@ -1,4 +1,4 @@
-import type { Effect, Op } from '../contracts.ts';
+import type { InPlaceUpdate, Op } from '../contracts.ts';
 import { type Shape, sizeOf } from '../shape.ts';
 
 /**
@@ -82,7 +82,7 @@ export interface AdvanceAttributes {
 }
 
 /** Moves a counter on: after random numbers were drawn, after a batch was taken. */
-export const advance: Effect<AdvanceAttributes> = {
+export const advance: InPlaceUpdate<AdvanceAttributes> = {
   name: 'advance',
   writes: [0],
   reference([counter], { index, by }) {

@@ -1,7 +1,7 @@
 import type { Op, TensorView } from '../contracts.ts';
 import { floatType } from '../dtype.ts';
 import { reducedShape, type Shape, show, sizeOf, stridesOf } from '../shape.ts';
-import { type Kernels, subgroupSize } from '../webgpu/kernels.ts';
+import { type LaunchContext, subgroupSize } from '../webgpu/kernels.ts';
 
 export interface ReduceAttributes {
   /** Normal (non-negative, ascending) axes. */
@@ -88,7 +88,7 @@ const MODES = { main: 0, lines: 1, columns: 2, arg: 3, arg_lines: 4 } as const;
 const UNMERGED = { FUSED: false, MERGED: false } as const;
 
 /** Threads that make one line together, and whether they are exactly a subgroup. */
-export function lineLanes(gpu: Kernels): { LANES: number; SUBGROUPS: boolean } {
+export function lineLanes(gpu: LaunchContext): { LANES: number; SUBGROUPS: boolean } {
   const size = subgroupSize(gpu);
   return { LANES: size ?? (gpu.kind === 'gpu' ? 64 : 8), SUBGROUPS: size !== undefined };
 }
@@ -100,7 +100,13 @@ const product = (digits: readonly Run[]) => digits.reduce((size, run) => size * 
  * One launch reduces at most two digits, in a fixed order. Where too few threads would run, the digits are cut into
  * chunks whose partial results a second launch combines.
  */
-function reduceInPasses(gpu: Kernels, code: string, x: TensorView, digits: Run[], output: TensorView): void {
+function reduceInPasses(
+  gpu: LaunchContext,
+  code: string,
+  x: TensorView,
+  digits: Run[],
+  output: TensorView,
+): void {
   const reduced = digits.filter((run) => run.reduced);
   const kept = digits.filter((run) => !run.reduced);
   if (reduced.length > 2) {

@@ -1,6 +1,6 @@
-import type { Effect, Op, TensorView } from '../contracts.ts';
+import type { InPlaceUpdate, Op, TensorView } from '../contracts.ts';
 import { type Shape, show, sizeOf } from '../shape.ts';
-import { float, type Kernels } from '../webgpu/kernels.ts';
+import { float, type LaunchContext } from '../webgpu/kernels.ts';
 import { copyInto } from './movement.ts';
 import { advance } from './random.ts';
 
@@ -82,7 +82,7 @@ function startsOf(images: readonly { readonly shape: Shape }[]): number[] {
 export const trainingOps = { batch };
 
 /** The source, or a copy where it lies in the target's buffer: a launch may not write a buffer that it reads. */
-function apart(gpu: Kernels, source: TensorView, target: TensorView): TensorView {
+function apart(gpu: LaunchContext, source: TensorView, target: TensorView): TensorView {
   if (source.storage !== target.storage) return source;
   const copy = gpu.scratch(source.dtype, source.size);
   copyInto(gpu, source, copy);
@@ -90,7 +90,7 @@ function apart(gpu: Kernels, source: TensorView, target: TensorView): TensorView
 }
 
 /** target ← source (the same number of elements, float32 or any 4-byte type). */
-export const assign: Effect<null> = {
+export const assign: InPlaceUpdate<null> = {
   name: 'assign',
   writes: [0],
   check([target, source]) {
@@ -114,7 +114,7 @@ function checkPair(op: string, target: TensorView, source: TensorView): void {
 }
 
 /** target ← target + source. */
-export const accumulate: Effect<null> = {
+export const accumulate: InPlaceUpdate<null> = {
   name: 'accumulate',
   writes: [0],
   check([target, source]) {
@@ -149,7 +149,7 @@ const FIGURES = 5;
  * A step's bookkeeping: (ring float32 [rows, n], steps uint32 [2], cursor uint32 [2], n figures of one float32 each). The
  * figures go to row `steps` modulo `rows`; then `steps` moves on by one and `cursor` by `images`, both 64-bit counts.
  */
-export const record: Effect<RecordAttributes> = {
+export const record: InPlaceUpdate<RecordAttributes> = {
   name: 'record',
   writes: [0, 1, 2],
   check([ring, steps, cursor, ...figures]) {

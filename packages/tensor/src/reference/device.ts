@@ -1,4 +1,4 @@
-import type { Device, Effect, OpCall, Storage, TensorView, Values } from '../contracts.ts';
+import type { Device, InPlaceUpdate, OpCall, Storage, TensorView, Values } from '../contracts.ts';
 import type { DType, NumericArray } from '../dtype.ts';
 import { roundToHalf } from '../float16.ts';
 
@@ -36,8 +36,8 @@ export const referenceDevice: Device = {
     op.reference(inputs.map(valuesOf), attributes, valuesOf(output));
     roundHalves(output);
   },
-  effect<A>(effect: Effect<A>, tensors: readonly TensorView[], attributes: A) {
-    effect.reference(tensors.map(valuesOf), attributes);
+  update<A>(update: InPlaceUpdate<A>, tensors: readonly TensorView[], attributes: A) {
+    update.reference(tensors.map(valuesOf), attributes);
   },
   async synchronize() {},
 };

@@ -1,7 +1,7 @@
 import type { TensorView } from '../contracts.ts';
 import type { Contraction } from './contraction.ts';
 import { addresses, fours } from './contraction-layout.ts';
-import type { Kernels } from './kernels.ts';
+import type { LaunchContext } from './kernels.ts';
 
 /** How `contraction_bands.wgsl` cuts a convolution up: what its head calls by the same names in capitals. */
 export interface Bands {
@@ -74,7 +74,7 @@ function bandRows(rows: number, { sums }: Bands): number {
 
 /** By `contraction_bands.wgsl`; false where that does not fit the task. */
 export function runBands(
-  gpu: Kernels,
+  gpu: LaunchContext,
   task: Contraction,
   [a, b, c]: readonly [TensorView, TensorView, TensorView],
   lanes: number,

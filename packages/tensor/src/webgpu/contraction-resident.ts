@@ -1,7 +1,7 @@
 import type { TensorView } from '../contracts.ts';
 import type { Contraction } from './contraction.ts';
 import { addresses, isProduct, product, storesVectors, vectorModes } from './contraction-layout.ts';
-import type { Kernels } from './kernels.ts';
+import type { LaunchContext } from './kernels.ts';
 
 /** Rows that a block of B is fetched for at least, and workgroups that are worth fetching it more than once. */
 const LEAST_ROWS = 128;
@@ -25,7 +25,7 @@ export function canStay(task: Contraction): boolean {
 
 /** By `contraction_resident.wgsl`; false where that does not fit the task. Its partial sums lie in C, so C is float32. */
 export function runResident(
-  gpu: Kernels,
+  gpu: LaunchContext,
   task: Contraction,
   [a, b, c]: readonly [TensorView, TensorView, TensorView],
   lanes: number,

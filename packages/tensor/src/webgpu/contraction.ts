@@ -3,7 +3,7 @@ import { bandsOf, runBands } from './contraction-bands.ts';
 import { addresses, fours, isProduct, product, storesVectors, vectorModes } from './contraction-layout.ts';
 import { canStay, runResident } from './contraction-resident.ts';
 import { forwards, slidesConstants, slidesOf } from './contraction-slides.ts';
-import type { Kernels } from './kernels.ts';
+import type { LaunchContext } from './kernels.ts';
 import { matrixProduct, runMatrix } from './matrix.ts';
 import { shapeKey } from './tuned.ts';
 
@@ -74,7 +74,7 @@ export interface ContractionVariant {
 }
 
 /** What the choice depends on besides the task. */
-export type Adapter = Pick<Kernels, 'kind' | 'subgroups' | 'tuned'>;
+export type Adapter = Pick<LaunchContext, 'kind' | 'subgroups' | 'tuned'>;
 
 const naive: ContractionVariant = { shader: 'naive', rows: 4, subgroups: false, plain: false, parts: 1 };
 const lanes = (rows: 4 | 8 | 16 | 32, subgroups: boolean): ContractionVariant => ({
@@ -173,7 +173,13 @@ function tunedVariant(
 }
 
 /** Queues `task`, reading `a` and `b` and writing `c`. */
-export function contract(gpu: Kernels, task: Contraction, a: TensorView, b: TensorView, c: TensorView): void {
+export function contract(
+  gpu: LaunchContext,
+  task: Contraction,
+  a: TensorView,
+  b: TensorView,
+  c: TensorView,
+): void {
   const columns = product(task.columns);
   const sums = product(task.sums);
   if (columns * task.rows * task.batch === 0) return;
@@ -292,7 +298,7 @@ function exchanged(task: Contraction): Contraction {
 
 const WORKGROUP = 64;
 
-function runNaive(gpu: Kernels, task: Contraction, a: TensorView, b: TensorView, c: TensorView): void {
+function runNaive(gpu: LaunchContext, task: Contraction, a: TensorView, b: TensorView, c: TensorView): void {
   const outputs = product(task.columns) * task.rows * task.batch;
   gpu.launch({
     shader: 'contraction',
@@ -313,7 +319,7 @@ function runNaive(gpu: Kernels, task: Contraction, a: TensorView, b: TensorView,
 }
 
 /** c = the sum of the parts, which lie one after the other. */
-function addParts(gpu: Kernels, parts: TensorView, c: TensorView): void {
+function addParts(gpu: LaunchContext, parts: TensorView, c: TensorView): void {
   gpu.launch({
     shader: 'add_parts',
     constants: { WORKGROUP, FUSED: false },
@@ -327,7 +333,7 @@ function addParts(gpu: Kernels, parts: TensorView, c: TensorView): void {
 
 /** By the kernel of a variant that does not fit every task; false where it does not fit this one, or there is none. */
 function runOwn(
-  gpu: Kernels,
+  gpu: LaunchContext,
   task: Contraction,
   tensors: readonly [TensorView, TensorView, TensorView],
   variant: ContractionVariant,
@@ -343,7 +349,7 @@ function runOwn(
 
 /** By `contraction_slides.wgsl`; false where that does not fit the task. */
 function runSlides(
-  gpu: Kernels,
+  gpu: LaunchContext,
   backwards: Contraction,
   [a, b, c]: readonly [TensorView, TensorView, TensorView],
   { rows, subgroups }: ContractionVariant,
@@ -379,7 +385,7 @@ function runSlides(
 }
 
 function runTiled(
-  gpu: Kernels,
+  gpu: LaunchContext,
   task: Contraction,
   a: TensorView,
   b: TensorView,
@@ -426,7 +432,11 @@ function tileConstants(task: Contraction, { rows }: ContractionVariant) {
   };
 }
 
-function laneConstants(gpu: Kernels, task: Contraction, { rows, subgroups, plain }: ContractionVariant) {
+function laneConstants(
+  gpu: LaunchContext,
+  task: Contraction,
+  { rows, subgroups, plain }: ContractionVariant,
+) {
   const LANES = lanesOf(gpu, { subgroups });
   return {
     ROWS: rows,

@@ -1,14 +1,14 @@
 import { shaderSources } from '@tapegrad/shaders';
-import type { Device, Effect, OpCall, Storage, TensorView } from '../contracts.ts';
+import type { Device, InPlaceUpdate, OpCall, Storage, TensorView } from '../contracts.ts';
 import { bytesPerElement, type DType, hostArray, type NumericArray } from '../dtype.ts';
 import { halfBits, halfValue } from '../float16.ts';
 import { type Origin, originOf } from '../origin.ts';
 import type { Shape } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
-import type { AdapterKind, Kernels, Launch } from './kernels.ts';
+import type { AdapterKind, Launch, LaunchContext } from './kernels.ts';
 import type { MatrixConfig } from './matrix.ts';
 import { BufferPool, byteLength, type GpuStorage } from './memory.ts';
-import { type Kernel, PipelineCache, UNIFORM_SLOT } from './pipelines.ts';
+import { type CompiledKernel, PipelineCache, UNIFORM_SLOT } from './pipelines.ts';
 import { type DeviceStats, noStats } from './stats.ts';
 import type { TunedTable } from './tuned.ts';
 import { warm } from './warm.ts';
@@ -28,7 +28,7 @@ export interface Binding {
 
 /** One launch with everything resolved but the buffers: what a captured program keeps. */
 export interface Dispatch {
-  readonly kernel: Kernel;
+  readonly kernel: CompiledKernel;
   /** Outputs first, in the order of the bindings. */
   readonly bindings: readonly Binding[];
   readonly outputs: number;
@@ -104,7 +104,7 @@ export class WebGPUDevice implements Device {
   readonly wait: <T>(promise: Promise<T>) => Promise<T>;
   readonly #warming: WebGPUDeviceOptions['warming'];
   /** Kernels that ran or were compiled ahead. */
-  readonly #warm = new WeakSet<Kernel>();
+  readonly #warm = new WeakSet<CompiledKernel>();
   readonly #uniforms: GPUBuffer;
   readonly #uniformWords = new Uint32Array((BATCH * UNIFORM_SLOT) / 4);
   readonly #bindGroups = new Map<string, GPUBindGroup>();
@@ -259,12 +259,12 @@ export class WebGPUDevice implements Device {
     this.#kernels(op.name, originOf(call), () => op.kernel(this.#view, inputs, attributes, output));
   }
 
-  effect<A>(effect: Effect<A>, tensors: readonly TensorView[], attributes: A): void {
-    this.#kernels(effect.name, originOf(), () => effect.kernel(this.#view, tensors, attributes));
+  update<A>(update: InPlaceUpdate<A>, tensors: readonly TensorView[], attributes: A): void {
+    this.#kernels(update.name, originOf(), () => update.kernel(this.#view, tensors, attributes));
   }
 
   /** This device as kernels see it, where `kind` is the adapter's. */
-  readonly #view: Kernels = ((device: WebGPUDevice) => ({
+  readonly #view: LaunchContext = ((device: WebGPUDevice) => ({
     get kind() {
       return device.adapterKind;
     },
@@ -328,7 +328,7 @@ export class WebGPUDevice implements Device {
     this.stats.launches++;
   }
 
-  #bindGroup(kernel: Kernel, bindings: readonly Binding[]): GPUBindGroup {
+  #bindGroup(kernel: CompiledKernel, bindings: readonly Binding[]): GPUBindGroup {
     let key = `${kernel.id}`;
     for (const { storage, offset, bytes } of bindings) key += `|${storage.block!.id},${offset},${bytes}`;
     let group = this.#bindGroups.get(key);
@@ -346,7 +346,11 @@ export class WebGPUDevice implements Device {
   }
 
   /** Binds one slot of `uniforms`, found by a dynamic offset, and a kernel's outputs and inputs. */
-  createBindGroup(kernel: Kernel, uniforms: GPUBuffer, ranges: readonly GPUBufferBinding[]): GPUBindGroup {
+  createBindGroup(
+    kernel: CompiledKernel,
+    uniforms: GPUBuffer,
+    ranges: readonly GPUBufferBinding[],
+  ): GPUBindGroup {
     this.stats.bindGroups++;
     return this.gpu.createBindGroup({
       layout: kernel.layout,
@@ -401,7 +405,7 @@ export class WebGPUDevice implements Device {
   }
 
   /** Compiles kernels in parallel, as far as the driver lets itself be asked; tells how many of them are done. */
-  async compile(kernels: readonly Kernel[], onProgress?: CompileProgress): Promise<void> {
+  async compile(kernels: readonly CompiledKernel[], onProgress?: CompileProgress): Promise<void> {
     const missing = [...new Set(kernels)].filter((kernel) =>
       this.#warming ? !this.#warm.has(kernel) : !kernel.pipeline,
     );

@@ -1,7 +1,7 @@
 import type { TensorView } from '../contracts.ts';
+import { type BroadcastIndex, broadcastIndexOf, isByFour, loadOf } from './broadcast-index.ts';
 import type { Binding, Dispatch } from './device.ts';
 import type { GpuStorage } from './memory.ts';
-import { isByFour, loadOf, type Place, placeOf } from './place.ts';
 
 /*
  * What elementwise launches compute, as a list of ops that refer to inputs and to each other: two formulas become one by
@@ -11,7 +11,7 @@ import { isByFour, loadOf, type Place, placeOf } from './place.ts';
 export interface FormulaInput {
   readonly tensor: TensorView;
   readonly binding: Binding;
-  readonly place: Place;
+  readonly index: BroadcastIndex;
 }
 
 /** An input, or the value of a step before. */
@@ -45,9 +45,9 @@ export function formulaOf({ launch, bindings, outputs }: Dispatch): Formula | un
   const found = inputs.map((tensor, k) => ({
     tensor,
     binding: bindings[outputs + k]!,
-    place: placeOf(tensor.shape, shape),
+    index: broadcastIndexOf(tensor.shape, shape),
   }));
-  if (found.some(({ place }) => !place)) return undefined;
+  if (found.some(({ index }) => !index)) return undefined;
   const { expression, parameters } = fusion;
   const sources = inputs.map((_, input) => ({ input }));
   return {
@@ -61,7 +61,7 @@ export function formulaOf({ launch, bindings, outputs }: Dispatch): Formula | un
 /** The formula that reads one input as it is. */
 export const identity = (tensor: TensorView, binding: Binding): Formula => ({
   size: tensor.size,
-  inputs: [{ tensor, binding, place: { extent: tensor.size, inner: 1, whole: true } }],
+  inputs: [{ tensor, binding, index: { extent: tensor.size, inner: 1, whole: true } }],
   steps: [],
   result: { input: 0 },
 });
@@ -96,7 +96,7 @@ export function substitute(
   const spread = made.size !== reader.size;
   const value = append(
     made,
-    made.inputs.map((input) => take(spread ? { ...input, place: ONE } : input)),
+    made.inputs.map((input) => take(spread ? { ...input, index: ONE } : input)),
   );
   const result = append(
     reader,
@@ -108,15 +108,15 @@ export function substitute(
   return fits ? formula : undefined;
 }
 
-const ONE: Place = { extent: 1, inner: 1, whole: false };
+const ONE: BroadcastIndex = { extent: 1, inner: 1, whole: false };
 
 const sameInput = (a: FormulaInput, b: FormulaInput) =>
   a.binding.storage === b.binding.storage &&
   a.binding.offset === b.binding.offset &&
   a.binding.bytes === b.binding.bytes &&
-  a.place.extent === b.place.extent &&
-  a.place.inner === b.place.inner &&
-  a.place.whole === b.place.whole;
+  a.index.extent === b.index.extent &&
+  a.index.inner === b.index.inner &&
+  a.index.whole === b.index.whole;
 
 const sameStep = (a: FormulaStep, b: FormulaStep) =>
   a.expression === b.expression &&
@@ -131,12 +131,12 @@ const sameSource = (a: Source, b: Source) =>
  * inner, then the parameters of each step.
  */
 export function numbersOf({ inputs, steps }: Formula): Uint32Array {
-  const places = inputs.flatMap(({ place }) => (needsNumbers(place) ? [place.extent, place.inner] : []));
+  const indices = inputs.flatMap(({ index }) => (needsNumbers(index) ? [index.extent, index.inner] : []));
   const parameters = Float32Array.from(steps.flatMap((step) => step.parameters));
-  return Uint32Array.of(0, ...places, ...new Uint32Array(parameters.buffer));
+  return Uint32Array.of(0, ...indices, ...new Uint32Array(parameters.buffer));
 }
 
-const needsNumbers = (place: Place) => !place.whole && place.extent > 1;
+const needsNumbers = (index: BroadcastIndex) => !index.whole && index.extent > 1;
 
 /**
  * WGSL that binds the inputs from `binding` on and defines `value(i)`: the result at index i, or at the four indices from
@@ -157,14 +157,14 @@ export function formulaCode(
   const nameOf = (source: Source) => ('input' in source ? `x${source.input}` : `v${source.step}`);
   const lines = [
     `fn settled(v: f32) -> f32 { return bitcast<f32>(bitcast<u32>(v) ^ ${number()}); }`,
-    ...inputs.map(({ place }, k) => {
-      const type = vectors && isByFour(place) ? 'vec4f' : 'f32';
+    ...inputs.map(({ index }, k) => {
+      const type = vectors && isByFour(index) ? 'vec4f' : 'f32';
       return `@group(0) @binding(${binding + k}) var<storage, read> input${k}: array<${type}>;`;
     }),
   ];
-  const loads = inputs.map(({ place }, k) => {
-    const [extent, inner] = needsNumbers(place) ? [number(), number()] : ['1u', '1u'];
-    return `  let x${k} = ${loadOf(`input${k}`, place, extent, inner, vectors)};`;
+  const loads = inputs.map(({ index }, k) => {
+    const [extent, inner] = needsNumbers(index) ? [number(), number()] : ['1u', '1u'];
+    return `  let x${k} = ${loadOf(`input${k}`, index, extent, inner, vectors)};`;
   });
   const values = steps.map(({ expression, parameters, sources }, k) => {
     lines.push(`fn op${k}(a: f32, b: f32, c: f32, p: vec4f) -> f32 { return ${expression}; }`);

@@ -3,7 +3,7 @@ import { overlaps, sameBuffer } from './elide.ts';
 import { type Formula, formulaCode, formulaOf, identity, numbersOf, substitute } from './formula.ts';
 import type { Launch } from './kernels.ts';
 import type { GpuStorage } from './memory.ts';
-import type { Kernel } from './pipelines.ts';
+import type { CompiledKernel } from './pipelines.ts';
 
 /** A launch with what it computes, if that is a formula. */
 type Chained = Dispatch & { readonly formula?: Formula | undefined };
@@ -23,7 +23,7 @@ const CHEAP = new Set(['select', 'max', 'min', 'abs', 'is_nan']);
 export function fuseChains(
   dispatches: readonly Dispatch[],
   isTemporary: (storage: GpuStorage) => boolean,
-  find: (launch: Launch) => Kernel,
+  find: (launch: Launch) => CompiledKernel,
   /** Elements below which a merge saves less than compiling one more kernel costs. */
   least = 0,
 ): Dispatch[] {
@@ -102,7 +102,7 @@ const isMerged = (dispatch: Chained) =>
   dispatch.formula !== undefined && dispatch.formula.steps.length > (loadsOf(dispatch) ? 0 : 1);
 
 /** The same launch with the kernel for its formula. Kernels have as many workgroups either way. */
-function compiled({ formula, ...dispatch }: Chained, find: (launch: Launch) => Kernel): Dispatch {
+function compiled({ formula, ...dispatch }: Chained, find: (launch: Launch) => CompiledKernel): Dispatch {
   const { launch, outputs } = dispatch;
   const inputs = formula!.inputs.map(({ tensor }) => tensor);
   const loads = loadsOf(dispatch);

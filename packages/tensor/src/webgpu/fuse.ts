@@ -1,11 +1,11 @@
 import type { TensorView } from '../contracts.ts';
 import { sizeOf } from '../shape.ts';
+import { type BroadcastIndex, broadcastIndexOf, isByFour, loadOf } from './broadcast-index.ts';
 import type { Binding, Dispatch } from './device.ts';
 import { overlaps, sameBuffer } from './elide.ts';
 import type { Fusion, Launch } from './kernels.ts';
 import type { GpuStorage } from './memory.ts';
-import type { Kernel } from './pipelines.ts';
-import { isByFour, loadOf, type Place, placeOf } from './place.ts';
+import type { CompiledKernel } from './pipelines.ts';
 
 /** An elementwise op at the end of another kernel: applied to each value on its way to memory. */
 interface Stage {
@@ -14,7 +14,7 @@ interface Stage {
   /** Which argument of the expression the value is. */
   readonly slot: 0 | 1;
   /** Where the other argument is, if there is one. */
-  readonly operand: Place | undefined;
+  readonly operand: BroadcastIndex | undefined;
 }
 
 /** A launch with stages that were merged into it. */
@@ -42,7 +42,7 @@ const KNOWN = new Set(['select', 'max', 'min', 'abs', 'is_nan']);
 export function fuseElementwise(
   dispatches: readonly Dispatch[],
   isTemporary: (storage: GpuStorage) => boolean,
-  find: (launch: Launch) => Kernel,
+  find: (launch: Launch) => CompiledKernel,
   /** Elements below which a merge saves less than compiling one more kernel costs. */
   least = 0,
 ): Dispatch[] {
@@ -81,7 +81,7 @@ function mergeable(
     if (value.offset !== 0 || tensor!.size !== value.storage.size) continue;
     const other =
       inputs.length === 2 ? { tensor: inputs[1 - slot]!, binding: bindings[2 - slot]! } : undefined;
-    const operand = other && placeOf(other.tensor.shape, shape);
+    const operand = other && broadcastIndexOf(other.tensor.shape, shape);
     if (other && !operand) continue;
     const writers = writersOf(dispatches, at, value, output, other?.binding);
     if (!writers) continue;
@@ -121,7 +121,7 @@ function withStage(
   writer: Fused,
   consumer: Dispatch,
   { stage, other }: Merge,
-  find: (launch: Launch) => Kernel,
+  find: (launch: Launch) => CompiledKernel,
 ): Fused {
   const stages = [...(writer.stages ?? []), stage];
   const fusion = writer.launch.fusion as Extract<Fusion, { role: 'producer' }>;

@@ -59,14 +59,14 @@ export type Fusion =
     };
 
 /** Lanes of a subgroup, where an adapter has but one size of them, so that a workgroup can be exactly one. */
-export function subgroupSize({ subgroups }: Pick<Kernels, 'subgroups'>): number | undefined {
+export function subgroupSize({ subgroups }: Pick<LaunchContext, 'subgroups'>): number | undefined {
   return subgroups && subgroups.min === subgroups.max && [4, 8, 16, 32].includes(subgroups.min)
     ? subgroups.min
     : undefined;
 }
 
 /** What an op's kernel may ask of the WebGPU device. */
-export interface Kernels {
+export interface LaunchContext {
   readonly kind: AdapterKind;
   readonly subgroups: { readonly min: number; readonly max: number } | undefined;
   /** Shapes that the adapter's matrix units multiply. */

@@ -1,6 +1,6 @@
 import type { TensorView } from '../contracts.ts';
 import type { Contraction } from './contraction.ts';
-import type { Kernels } from './kernels.ts';
+import type { LaunchContext } from './kernels.ts';
 
 /** One shape that an adapter's matrix units multiply: C [M, N] += A [M, K] · B [K, N]. As `GPUAdapterInfo` has it. */
 export interface MatrixConfig {
@@ -28,7 +28,7 @@ export interface MatrixProduct {
  * multiplications at a time come first.
  */
 export function matrixProduct(
-  gpu: Pick<Kernels, 'matrices' | 'subgroups'>,
+  gpu: Pick<LaunchContext, 'matrices' | 'subgroups'>,
   task: Contraction,
   dtype: TensorView['dtype'],
 ): MatrixProduct | undefined {
@@ -54,7 +54,7 @@ export function matrixProduct(
 
 /** Queues a product on matrix units. Not run on any hardware yet: its WGSL is compiled in the tests, no more. */
 export function runMatrix(
-  gpu: Kernels,
+  gpu: LaunchContext,
   { rows, columns, sums, batch, a, b, c }: Contraction,
   { config: { M, N, K }, A_ROWS, B_ROWS, strides }: MatrixProduct,
   [left, right, output]: readonly [TensorView, TensorView, TensorView],

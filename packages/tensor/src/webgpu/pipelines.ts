@@ -4,7 +4,7 @@ import type { DeviceStats } from './stats.ts';
 import { expandTemplate } from './template.ts';
 
 /** A compute pipeline with the layout of its one bind group. */
-export interface Kernel {
+export interface CompiledKernel {
   readonly label: string;
   readonly layout: GPUBindGroupLayout;
   readonly bindings: readonly GPUBindGroupLayoutEntry[];
@@ -40,7 +40,7 @@ export class PipelineCache {
   readonly #device: GPUDevice;
   readonly #sources: Readonly<Record<string, string>>;
   readonly #stats: DeviceStats;
-  readonly #kernels = new Map<string, Kernel>();
+  readonly #kernels = new Map<string, CompiledKernel>();
   readonly #layouts = new Map<string, Layout>();
 
   constructor(device: GPUDevice, sources: Readonly<Record<string, string>>, stats: DeviceStats) {
@@ -50,7 +50,7 @@ export class PipelineCache {
   }
 
   /** The kernel for a launch, described but perhaps not compiled yet. */
-  find(launch: Launch): Kernel {
+  find(launch: Launch): CompiledKernel {
     const constants = Object.entries(launch.constants ?? {});
     const types = [launch.outputs, launch.inputs].map((list) => list.map(({ dtype }) => wgslTypes[dtype]));
     const key = `${launch.shader}|${launch.entry ?? ''}|${types.join('|')}|${constants.join()}|${launch.code ?? ''}`;
@@ -63,7 +63,7 @@ export class PipelineCache {
   }
 
   /** Compiles now, blocking. */
-  ready(kernel: Kernel): GPUComputePipeline {
+  ready(kernel: CompiledKernel): GPUComputePipeline {
     if (!kernel.pipeline) {
       kernel.pipeline = this.#device.createComputePipeline(kernel.descriptor);
       this.#stats.pipelines++;
@@ -72,7 +72,7 @@ export class PipelineCache {
   }
 
   /** Compiles several kernels in parallel, telling of each that was not compiled before. */
-  async compile(kernels: Iterable<Kernel>, onDone?: () => void): Promise<void> {
+  async compile(kernels: Iterable<CompiledKernel>, onDone?: () => void): Promise<void> {
     await Promise.all(
       [...new Set(kernels)].map((kernel) => {
         if (kernel.pipeline) return undefined;
@@ -99,7 +99,7 @@ export class PipelineCache {
     launch: Launch,
     constants: [string, number | boolean][],
     [outputs, inputs]: readonly [string[], string[]],
-  ): Kernel {
+  ): CompiledKernel {
     const { shader, entry = 'main' } = launch;
     // What several shaders share is named by a line, and may have lines for the template itself.
     const source = this.#source(shader).replace(/^\/\/% include (\w+)$/gm, (_, name) => this.#source(name));

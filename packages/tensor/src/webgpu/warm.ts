@@ -1,9 +1,9 @@
-import { type Kernel, UNIFORM_SLOT } from './pipelines.ts';
+import { type CompiledKernel, UNIFORM_SLOT } from './pipelines.ts';
 
 /** Whoever compiles: a GPU device, the kernels' pipelines on it, and how to wait for it. */
 interface Worker {
   readonly gpu: GPUDevice;
-  pipeline(kernel: Kernel): Promise<GPUComputePipeline>;
+  pipeline(kernel: CompiledKernel): Promise<GPUComputePipeline>;
   wait<T>(promise: Promise<T>): Promise<T>;
 }
 
@@ -27,7 +27,7 @@ const DUMMY = 1024;
  * other devices find it. So each kernel is run once by one of the devices, on memory of no concern and with all uniforms
  * 0, which means: with nothing to do. Where the cache knew them already, no second device is opened.
  */
-export async function warm(kernels: readonly Kernel[], options: WarmOptions): Promise<void> {
+export async function warm(kernels: readonly CompiledKernel[], options: WarmOptions): Promise<void> {
   // The longest text first: what takes long should not come last.
   const waiting = [...new Set(kernels)].sort((a, b) => b.code.length - a.code.length);
   const first = waiting.shift();
@@ -36,7 +36,7 @@ export async function warm(kernels: readonly Kernel[], options: WarmOptions): Pr
   const started = performance.now();
   await own.run(first);
   options.onDone?.();
-  const work = async (run: (kernel: Kernel) => Promise<void>) => {
+  const work = async (run: (kernel: CompiledKernel) => Promise<void>) => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       await run(next);
       options.onDone?.();
@@ -62,7 +62,7 @@ export async function warm(kernels: readonly Kernel[], options: WarmOptions): Pr
 /** The kernel on another device. */
 function translated(
   gpu: GPUDevice,
-  { label, code, descriptor, bindings }: Kernel,
+  { label, code, descriptor, bindings }: CompiledKernel,
 ): Promise<GPUComputePipeline> {
   const group = gpu.createBindGroupLayout({ entries: [...bindings] });
   const layout = gpu.createPipelineLayout({ bindGroupLayouts: [group] });
@@ -78,7 +78,7 @@ function runner({ gpu, pipeline, wait }: Worker) {
     return buffers[i];
   };
   return {
-    async run(kernel: Kernel): Promise<void> {
+    async run(kernel: CompiledKernel): Promise<void> {
       const compiled = await pipeline(kernel);
       const entries = kernel.bindings.map(({ binding }) => ({
         binding,
