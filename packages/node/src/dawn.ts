@@ -84,7 +84,7 @@ export async function openAdapter(dawn: Dawn, flags: string[]): Promise<OpenedAd
 }
 
 /** No adapter has this name; Dawn answers a request for it with the list of those there are. */
-export const NO_SUCH_ADAPTER = 'tapegrad-lists-adapters';
+const NO_SUCH_ADAPTER = 'tapegrad-lists-adapters';
 
 /** Names of all adapters that Dawn accepts, best first, as the drivers spell them. */
 export async function adapterNames(dawn: Dawn, flags: string[]): Promise<string[]> {

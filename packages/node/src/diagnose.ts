@@ -2,9 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism, cpus } from 'node:os';
-import { pathToFileURL } from 'node:url';
+import { dirname, extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { findAdapter } from './adapter.ts';
-import { cpuHasAvx512, libc, NO_SUCH_ADAPTER } from './dawn.ts';
+import { cpuHasAvx512, libc } from './dawn.ts';
 import { hardwareHints, type VulkanDriver, vulkanDrivers } from './drivers.ts';
 import { operatingSystem } from './install.ts';
 import { type AdapterKind, describeAdapter, KINDS } from './kinds.ts';
@@ -66,32 +67,18 @@ type Info = Pick<
   | 'subgroupMaxSize'
 >;
 
-/**
- * Lists the system's adapters, in a process of its own: a broken driver may crash it, and only from there can be read
- * what Dawn writes to the standard error. Arguments: webgpu's URL, the packed loader's path if it is needed.
- */
-const PROBE = `
-const [url, loader] = process.argv.slice(1);
-if (loader) try { process.dlopen({ exports: {} }, loader, 0x1002) } catch {}
-const { create } = await import(url);
-const open = (...flags) => create(flags).requestAdapter({ powerPreference: 'high-performance' });
-const names = await open('adapter=${NO_SUCH_ADAPTER}').then(() => [],
-  (error) => [...error.message.matchAll(/, name: '(.*)'$/gm)].map((match) => match[1]));
-const found = [];
-for (const name of new Set(names)) {
-  const info = (await open('adapter=' + name))?.info;
-  if (!info) continue;
-  const { vendor, architecture, device, description, isFallbackAdapter, subgroupMinSize, subgroupMaxSize } = info;
-  found.push({ vendor, architecture, device, description, isFallbackAdapter, subgroupMinSize, subgroupMaxSize });
-}
-console.log(JSON.stringify(found));`;
-
 /** Said on every start of Dawn, of no meaning here. */
 const NOISE = /artificially reduced from|^\s+at /;
 
 function probeSystem(loader: string | undefined): { adapters: Info[]; messages: string[] } {
-  const url = pathToFileURL(createRequire(import.meta.url).resolve('webgpu')).href;
-  const argv = ['--input-type=module', '-e', PROBE, url, ...(loader ? [loader] : [])];
+  const own = fileURLToPath(import.meta.url);
+  const probe = join(dirname(own), `probe${extname(own)}`);
+  const runtime = process.versions.deno
+    ? ['run', '--allow-all']
+    : extname(own) === '.ts' // in the checkout
+      ? ['--import', import.meta.resolve('tsx')]
+      : [];
+  const argv = [...runtime, probe, ...(loader ? [loader] : [])];
   const child = spawnSync(process.execPath, argv, { encoding: 'utf8', timeout: 60_000 });
   const lines = child.stderr.split('\n').filter((line) => line.trim() && !NOISE.test(line));
   const messages = [...new Set(lines.map((line) => line.trim()))];

@@ -1,19 +1,17 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { constants, homedir, tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { brotliDecompressSync } from 'node:zlib';
 import { type Dawn, type OpenedAdapter, openAdapter } from './dawn.ts';
+import { native } from './native.ts';
 
 /** npm's chromium for servers carries SwiftShader, a Vulkan driver in software, and Chromium's own Vulkan loader. */
 const PACKAGE = '@sparticuz/chromium';
 const LOADER = 'libvulkan.so.1';
 const MANIFEST = 'vk_swiftshader_icd.json';
 const FILES = [LOADER, 'libvk_swiftshader.so', MANIFEST];
-
-/** glibc's and musl's `RTLD_NODELETE`, which `os.constants.dlopen` lacks. */
-const RTLD_NODELETE = 0x1000;
 
 export interface PackedSwiftShader {
   archive: string;
@@ -101,15 +99,6 @@ function unpackIntoTemporary({ archive }: PackedSwiftShader): string {
   return folder;
 }
 
-/** Loads a library for good. Node wants an add-on and says so of any other library, after having loaded it. */
-function loadLibrary(path: string): void {
-  try {
-    process.dlopen({ exports: {} }, path, constants.dlopen.RTLD_NOW | RTLD_NODELETE);
-  } catch (error) {
-    if (!/did not self-register/.test((error as Error).message)) throw error;
-  }
-}
-
 let systemLoader: boolean | undefined;
 
 /** Whether the dynamic linker finds a Vulkan loader of the system. */
@@ -121,10 +110,10 @@ export function hasSystemLoader(): boolean {
 function findsLoader(): boolean {
   if (process.platform !== 'linux') return true; // D3D12 and Metal need none
   try {
-    process.dlopen({ exports: {} }, LOADER);
+    native().load(LOADER, false);
     return true;
-  } catch (error) {
-    return /did not self-register/.test((error as Error).message);
+  } catch {
+    return false;
   }
 }
 
@@ -141,7 +130,7 @@ export function loadPackedLoader(packed: PackedSwiftShader): string {
   const cached = unpackIntoCache(packed);
   if (cached) {
     try {
-      loadLibrary(join(cached, LOADER));
+      native().load(join(cached, LOADER), true);
       loaded = cached;
       return cached;
     } catch {
@@ -149,7 +138,7 @@ export function loadPackedLoader(packed: PackedSwiftShader): string {
     }
   }
   const temporary = unpackIntoTemporary(packed);
-  loadLibrary(join(temporary, LOADER));
+  native().load(join(temporary, LOADER), true);
   loaded = temporary;
   return temporary;
 }
@@ -170,16 +159,11 @@ export async function openPackedSwiftShader(
   packed: PackedSwiftShader,
 ): Promise<OpenedAdapter | undefined> {
   const manifest = join(loadPackedLoader(packed), MANIFEST);
-  const { VK_DRIVER_FILES, VK_ICD_FILENAMES } = process.env;
-  process.env.VK_DRIVER_FILES = manifest;
-  process.env.VK_ICD_FILENAMES = manifest; // the same for loaders before 1.3.207
+  const { setEnvironment } = native();
+  // The second is for loaders before 1.3.207.
+  const variables = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES'].map((name) => [name, process.env[name]] as const);
+  for (const [name] of variables) setEnvironment(name, manifest);
   const opened = openAdapter(dawn, flags);
-  restore('VK_DRIVER_FILES', VK_DRIVER_FILES);
-  restore('VK_ICD_FILENAMES', VK_ICD_FILENAMES);
+  for (const [name, value] of variables) setEnvironment(name, value);
   return opened;
-}
-
-function restore(name: string, value: string | undefined): void {
-  if (value === undefined) delete process.env[name];
-  else process.env[name] = value;
 }

@@ -1,0 +1,93 @@
+import { createRequire } from 'node:module';
+import { constants } from 'node:os';
+
+/*
+ * Two things of the C library, which Node, Bun and Deno each offer in a way of their own: loading a library that is no
+ * add-on, and setting a variable of the environment where native code sees it. Linux only.
+ */
+
+interface Native {
+  /**
+   * Loads a library, by a path or by a name that the dynamic linker searches for; for good if it is to stay.
+   * @throws what the linker says when it can't be loaded
+   */
+  load(library: string, stay: boolean): void;
+  setEnvironment(name: string, value: string | undefined): void;
+}
+
+function setOwnEnvironment(name: string, value: string | undefined): void {
+  if (value === undefined) delete process.env[name];
+  else process.env[name] = value;
+}
+
+const inNode: Native = {
+  load(library, stay) {
+    // glibc's and musl's RTLD_NODELETE, which `os.constants.dlopen` lacks.
+    const keep = stay ? 0x1000 : 0;
+    try {
+      process.dlopen({ exports: {} }, library, constants.dlopen.RTLD_NOW | keep);
+    } catch (error) {
+      // Node wants an add-on and says so of any other library, after having loaded it.
+      if (!/did not self-register/.test((error as Error).message)) throw error;
+    }
+  },
+  setEnvironment: setOwnEnvironment,
+};
+
+interface Deno {
+  dlopen(path: string, symbols: Record<string, never>): { close(): void };
+}
+
+function inDeno(deno: Deno): Native {
+  const staying: unknown[] = []; // a library is closed when its handle is collected
+  return {
+    load(library, stay) {
+      const handle = deno.dlopen(library, {});
+      if (stay) staying.push(handle);
+      else handle.close();
+    },
+    setEnvironment: setOwnEnvironment,
+  };
+}
+
+interface BunFfi {
+  dlopen(
+    path: string,
+    symbols: Record<string, { args: string[]; returns: string }>,
+  ): { symbols: Record<string, (...args: unknown[]) => unknown> };
+  CString: new (pointer: unknown) => { toString(): string };
+}
+
+/** Bun's own dlopen closes what is no add-on, and its `process.env` is a copy: the C library itself is asked. */
+function inBun(): Native {
+  const { dlopen, CString } = createRequire(import.meta.url)('bun:ffi') as BunFfi;
+  const { symbols: libc } = dlopen('libc.so.6', {
+    dlopen: { args: ['ptr', 'int'], returns: 'ptr' },
+    dlclose: { args: ['ptr'], returns: 'int' },
+    dlerror: { args: [], returns: 'ptr' },
+    setenv: { args: ['ptr', 'ptr', 'int'], returns: 'int' },
+    unsetenv: { args: ['ptr'], returns: 'int' },
+  });
+  const text = (value: string) => Buffer.from(`${value}\0`);
+  return {
+    load(library, stay) {
+      const handle = libc.dlopen!(text(library), constants.dlopen.RTLD_NOW);
+      if (!handle) throw new Error(new CString(libc.dlerror!()).toString());
+      if (!stay) libc.dlclose!(handle);
+    },
+    setEnvironment(name, value) {
+      setOwnEnvironment(name, value);
+      if (value === undefined) libc.unsetenv!(text(name));
+      else libc.setenv!(text(name), text(value), 1);
+    },
+  };
+}
+
+let found: Native | undefined;
+
+/** This runtime's way. */
+export function native(): Native {
+  const deno = (globalThis as { Deno?: Deno }).Deno;
+  found ??= deno ? inDeno(deno) : process.versions.bun ? inBun() : inNode;
+  return found;
+}

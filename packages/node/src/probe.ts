@@ -1,0 +1,28 @@
+import { adapterNames, loadDawn, openAdapter } from './dawn.ts';
+import { native } from './native.ts';
+
+/*
+ * A process of its own that lists the system's adapters, as JSON: a broken driver may crash it, and only from outside can be
+ * read what Dawn writes to the standard error. Argument: the packed loader's path, if it is needed.
+ */
+
+const [loader] = process.argv.slice(2);
+if (loader) native().load(loader, true);
+const dawn = await loadDawn();
+const found = [];
+for (const name of new Set(await adapterNames(dawn, []))) {
+  const info = (await openAdapter(dawn, [`adapter=${name}`]))?.adapter.info;
+  if (!info) continue;
+  const { vendor, architecture, device, description, isFallbackAdapter, subgroupMinSize, subgroupMaxSize } =
+    info;
+  found.push({
+    vendor,
+    architecture,
+    device,
+    description,
+    isFallbackAdapter,
+    subgroupMinSize,
+    subgroupMaxSize,
+  });
+}
+console.log(JSON.stringify(found));
