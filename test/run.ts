@@ -130,7 +130,15 @@ const suites = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf
 const results: Result[] = [];
 if (args.length === 0 || chosen.length > 0) {
   const bin = (path: string) => join(root, 'node_modules', path);
-  results.push(await check('types (tsc)', [bin('typescript/bin/tsc'), '--noEmit']));
+  results.push(await check('types (tsc)', [bin('@typescript/native/bin/tsc'), '--noEmit']));
+  results.push(
+    await check('layers (dependency-cruiser)', [
+      bin('dependency-cruiser/bin/dependency-cruise.mjs'),
+      '--config',
+      '.dependency-cruiser.js',
+      '.',
+    ]),
+  );
   results.push(
     await check('lint and format (biome)', [
       bin('@biomejs/biome/bin/biome'),

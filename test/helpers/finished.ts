@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { Generator, referenceDevice } from '@tapegrad/tensor';
 import { encodePng } from '../../packages/plot/src/png.ts';
 import { createRaster } from '../../packages/plot/src/raster.ts';
-import type { Dataset } from '../../packages/tapegrad/src/data/datasets.ts';
+import type { Dataset } from '../../packages/tapegrad/src/data/dataset.ts';
 import { type RunConfig, storedConfig, writeWeights } from '../../packages/tapegrad/src/run/run.ts';
 import { RunFolder } from '../../packages/tapegrad/src/run/run-folder.ts';
 import { epochPicture } from '../../packages/tapegrad/src/run/run-pictures.ts';

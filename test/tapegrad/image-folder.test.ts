@@ -19,7 +19,7 @@ import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { arrange } from '../../packages/tapegrad/src/data/arrange.ts';
-import type { Dataset } from '../../packages/tapegrad/src/data/datasets.ts';
+import type { Dataset } from '../../packages/tapegrad/src/data/dataset.ts';
 import { BadImage, openDecoder } from '../../packages/tapegrad/src/data/decode.ts';
 import { listImages } from '../../packages/tapegrad/src/data/image-files.ts';
 import { type ImageFolderOptions, loadImageFolder } from '../../packages/tapegrad/src/data/image-folder.ts';

@@ -71,7 +71,7 @@ async function arrange({ folder, sources }: Package, emitted: string, ambient: s
 export async function compile(): Promise<Package[]> {
   const emitted = mkdtempSync(join(tmpdir(), 'tapegrad-build-'));
   try {
-    const tsc = join(root, 'node_modules/typescript/bin/tsc');
+    const tsc = join(root, 'node_modules/@typescript/native/bin/tsc');
     const args = [tsc, '-p', join(root, 'tools/build/tsconfig.json'), '--outDir', emitted];
     execFileSync(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'] });
     const all = packages();

@@ -1,6 +1,7 @@
 import { capture, type Device, Generator, type Tensor } from '@tapegrad/tensor';
 import { DeviceDataset, type Images, writeTo } from './device-dataset.ts';
-import { averageOf, type Metrics, MetricsRing } from './metrics-ring.ts';
+import { averageOf, type Metrics } from './metrics.ts';
+import { MetricsRing } from './metrics-ring.ts';
 import { type Autoencoder, evaluating } from './models/model.ts';
 import { randomStreams } from './random-streams.ts';
 

@@ -2,6 +2,7 @@ export * from './binarize.ts';
 export * from './device-dataset.ts';
 export * from './evaluation.ts';
 export * from './gallery/index.ts';
+export * from './metrics.ts';
 export * from './metrics-ring.ts';
 export * from './models/index.ts';
 export * from './objectives.ts';

@@ -13,10 +13,8 @@ import {
   zeros,
 } from '@tapegrad/tensor';
 import { type DeviceDataset, writeTo } from './device-dataset.ts';
+import type { Metrics } from './metrics.ts';
 import type { Autoencoder, Objective } from './models/model.ts';
-
-/** Of a step, or averages of several: `loss` and the objective's parts, by name. */
-export type Metrics = Readonly<Record<string, number>>;
 
 /**
  * The metrics of the last steps, on the device: a captured step logs them with one launch, and the host reads many steps
@@ -74,16 +72,4 @@ export class MetricsRing {
     }
     return this.#model.metricsOfCounters(counters);
   }
-}
-
-/** Averages of metrics, weighted by the images that each stands for. */
-export function averageOf(rows: readonly { metrics: Metrics; images: number }[]): Metrics {
-  const total = rows.reduce((sum, { images }) => sum + images, 0);
-  const names = Object.keys(rows[0]?.metrics ?? {});
-  return Object.fromEntries(
-    names.map((name) => [
-      name,
-      rows.reduce((sum, { metrics, images }) => sum + metrics[name]! * images, 0) / total,
-    ]),
-  );
 }

@@ -20,7 +20,8 @@ import {
 } from '@tapegrad/tensor';
 import { DeviceDataset, type Images, writeTo } from './device-dataset.ts';
 import { Evaluation } from './evaluation.ts';
-import { type Metrics, MetricsRing } from './metrics-ring.ts';
+import type { Metrics } from './metrics.ts';
+import { MetricsRing } from './metrics-ring.ts';
 import type { Autoencoder, ImageShape, ModelSpec, TrainingContext } from './models/model.ts';
 import type { ModelOptions, TrainingOptions } from './models/options.ts';
 import { randomStreams } from './random-streams.ts';

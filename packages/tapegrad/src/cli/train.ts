@@ -12,7 +12,7 @@ import {
   trainingOptions,
 } from '@tapegrad/vae';
 import { Argument, Command } from 'commander';
-import type { Dataset } from '../data/datasets.ts';
+import type { Dataset } from '../data/dataset.ts';
 import { type BadImages, badImagesChoices } from '../data/image-folder.ts';
 import { UserError } from '../errors.ts';
 import { assertOfModel, loadData, type RunConfig, readRunConfig, specOf } from '../run/run.ts';

@@ -3,34 +3,10 @@ import { createRequire } from 'node:module';
 import { basename, dirname, join, resolve } from 'node:path';
 import { UserError } from '../errors.ts';
 import { nearestName } from '../suggest.ts';
+import type { Dataset, Split } from './dataset.ts';
 import { readIdx } from './idx.ts';
 import { listImages } from './image-files.ts';
 import { type ImageFolderOptions, loadImageFolder } from './image-folder.ts';
-
-/** Images of one half of a dataset, as they lie on disk. */
-export interface Split {
-  /** [count, channels, height, width], row-major, 0 to 255. */
-  images: Uint8Array;
-  count: number;
-  /** One class per image, or null where the dataset has none. */
-  labels: Uint8Array | null;
-}
-
-export interface Dataset {
-  /** `mnist`, `fashion-mnist`, or the folder's name. */
-  name: string;
-  /** Of one image. */
-  shape: readonly [channels: number, height: number, width: number];
-  train: Split;
-  test: Split;
-  /**
-   * SHA-256 of the uncompressed content of each IDX file, under the file's usual name; or of all image files of a half,
-   * under `train` and `test`.
-   */
-  checksums: Record<string, string>;
-  /** Of pixels in [0, 1], where MNIST's, which the models have as their default, does not suit. */
-  normalization?: { mean: number; std: number };
-}
 
 interface Published {
   /** The folder that holds the files, or a UserError that says how to get them. */

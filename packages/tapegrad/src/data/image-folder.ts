@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { attempt, reasonOf, UserError } from '../errors.ts';
 import { arrange, type Part } from './arrange.ts';
-import type { Dataset, Split } from './datasets.ts';
+import type { Dataset, Split } from './dataset.ts';
 import { BadImage, openDecoder } from './decode.ts';
 import { type DecodedImages, imageCacheFile, readImageCache, writeImageCache } from './image-cache.ts';
 import type { ImageFile } from './image-files.ts';

@@ -1,10 +1,33 @@
-import type { PictureResult } from '@tapegrad/vae';
-import type { ComparedRun } from '../run/compare.ts';
+import type { PictureName, PictureResult } from '@tapegrad/vae';
+import type { OpenRun } from '../run/run.ts';
+import type { MetricsRecord } from '../run/run-folder.ts';
 import { digitsOf, pictureBlock, type Section } from './blocks.ts';
 import type { Curve, Curves, PageData } from './client/types.ts';
-import { epochsOf, figureNames } from './curves.ts';
+import { epochsOf, metricNames, type StoredEpoch } from './curves.ts';
 import { html, type Markup } from './markup.ts';
 import { renderPage } from './page.ts';
+
+/** The pictures that runs are compared by. */
+export const compared = [
+  'reconstructions',
+  'samples',
+  'latent-grid',
+] as const satisfies readonly PictureName[];
+
+/** One of the runs that are compared. */
+export interface ComparedRun extends OpenRun {
+  /** As it was named. */
+  readonly path: string;
+  /** In what it differs from the others, or its folder's name. */
+  readonly label: string;
+  /** The options in force by flag, without those that say nothing of the model. */
+  readonly options: ReadonlyMap<string, string | number>;
+  readonly records: readonly MetricsRecord[];
+  readonly last: StoredEpoch;
+  readonly pictures: Readonly<Record<(typeof compared)[number], PictureResult>>;
+  /** Active latent dimensions, where that has a meaning. */
+  readonly activeUnits?: number;
+}
 
 /** Runs whose metrics are measured alike, by what they are measured in. */
 interface Group {
@@ -200,7 +223,7 @@ const MOST_WITH_TRAINING = 6;
 
 /** A chart for each metric: the runs' curves over epochs. */
 function curveCharts({ id, title, runs: members }: Group, all: readonly ComparedRun[]): Chart[] {
-  const names = [...new Set(members.flatMap(({ records }) => figureNames(records)))];
+  const names = [...new Set(members.flatMap(({ records }) => metricNames(records)))];
   return names.map((name) => {
     const curves = members.flatMap(({ label, records }, i): Curve[] => {
       const epochs = epochsOf(records);

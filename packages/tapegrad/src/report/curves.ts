@@ -5,7 +5,7 @@ import type { Curve, Curves } from './client/types.ts';
 const MOST_POINTS = 2000;
 
 /** The metrics that epochs record of the test set, in the order in which they are recorded. */
-export function figureNames(records: readonly MetricsRecord[]): string[] {
+export function metricNames(records: readonly MetricsRecord[]): string[] {
   return [...new Set(epochsOf(records).flatMap(({ test }) => Object.keys(test)))];
 }
 

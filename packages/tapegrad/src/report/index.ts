@@ -1,14 +1,15 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { Autoencoder, PictureName, PictureResult } from '@tapegrad/vae';
 import { flagOf, type ModelSpec, SHOWN } from '@tapegrad/vae';
-import { type Dataset, heldOutDigits } from '../data/datasets.ts';
+import type { Dataset } from '../data/dataset.ts';
+import { heldOutDigits } from '../data/datasets.ts';
 import { attempt } from '../errors.ts';
 import { type RunConfig, storedConfig } from '../run/run.ts';
 import type { MetricsRecord, RunFolder } from '../run/run-folder.ts';
 import { epochPicture } from '../run/run-pictures.ts';
 import { cloudBlock, cloudData, digitsOf, pictureBlock, type Section, table } from './blocks.ts';
 import type { Frame, PageData } from './client/types.ts';
-import { epochsOf, figureCurves, figureNames } from './curves.ts';
+import { epochsOf, figureCurves, metricNames } from './curves.ts';
 import { html, type Markup } from './markup.ts';
 import { renderPage } from './page.ts';
 import { dataUri, spriteOf } from './png.ts';
@@ -41,7 +42,7 @@ function reportPage(
   const { config, spec } = run;
   const records = folder.readMetrics();
   const units = spec.units(config);
-  const names = figureNames(records);
+  const names = metricNames(records);
   const frames = epochFrames(folder, records);
   const clouds = (['scatter', 'principal'] as const).flatMap((name) => {
     const picture = pictures[name];

@@ -1,39 +1,13 @@
 import { encodePng, sideBySide, stacked } from '@tapegrad/plot';
 import { type Device, defaultDevice } from '@tapegrad/tensor';
-import { allPictures, flagOf, type PictureName, type PictureResult } from '@tapegrad/vae';
+import { allPictures, flagOf } from '@tapegrad/vae';
 import { UserError } from '../errors.ts';
-import { comparisonPage } from '../report/comparison.ts';
-import { epochsOf, type StoredEpoch } from '../report/curves.ts';
+import { type ComparedRun, compared, comparisonPage } from '../report/comparison.ts';
+import { epochsOf } from '../report/curves.ts';
 import { drawPicture } from './draw.ts';
-import {
-  dataForRun,
-  type LoadingListener,
-  type OpenRun,
-  openRun,
-  readRun,
-  type StoredRun,
-  storedConfig,
-} from './run.ts';
-import { type MetricsRecord, writeWhole } from './run-folder.ts';
+import { dataForRun, type LoadingListener, openRun, readRun, type StoredRun, storedConfig } from './run.ts';
+import { writeWhole } from './run-folder.ts';
 import { subjectOf } from './run-pictures.ts';
-
-/** The pictures that runs are compared by. */
-const compared = ['reconstructions', 'samples', 'latent-grid'] as const satisfies readonly PictureName[];
-
-/** One of the runs that are compared. */
-export interface ComparedRun extends OpenRun {
-  /** As it was named. */
-  readonly path: string;
-  /** In what it differs from the others, or its folder's name. */
-  readonly label: string;
-  /** The options in force by flag, without those that say nothing of the model. */
-  readonly options: ReadonlyMap<string, string | number>;
-  readonly records: readonly MetricsRecord[];
-  readonly last: StoredEpoch;
-  readonly pictures: Readonly<Record<(typeof compared)[number], PictureResult>>;
-  /** Active latent dimensions, where that has a meaning. */
-  readonly activeUnits?: number;
-}
 
 export interface ComparisonOptions {
   readonly device?: Device;

@@ -8,7 +8,7 @@ import {
   latentStatistics,
   VariationalAutoencoder,
 } from '@tapegrad/vae';
-import type { Dataset } from '../data/datasets.ts';
+import type { Dataset } from '../data/dataset.ts';
 import type { OpenRun } from './run.ts';
 
 /** All metrics of a run on a test set: what `tapegrad evaluate` prints. */

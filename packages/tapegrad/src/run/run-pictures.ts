@@ -2,8 +2,9 @@ import type { Raster } from '@tapegrad/plot';
 import { encodePng, lineChart, stacked } from '@tapegrad/plot';
 import type { Autoencoder } from '@tapegrad/vae';
 import { type PictureResult, Subject } from '@tapegrad/vae';
-import { type Dataset, heldOutDigits } from '../data/datasets.ts';
-import { figureCurves, figureNames } from '../report/curves.ts';
+import type { Dataset } from '../data/dataset.ts';
+import { heldOutDigits } from '../data/datasets.ts';
+import { figureCurves, metricNames } from '../report/curves.ts';
 import { drawPicture } from './draw.ts';
 import type { RunConfig } from './run.ts';
 import type { RunFolder } from './run-folder.ts';
@@ -37,7 +38,7 @@ export function writePictures(
 /** The learning curves, one chart below the other, of a run that has completed an epoch: `images/curves.png`. */
 export function writeCurves(folder: RunFolder, heading: string): string | undefined {
   const records = folder.readMetrics();
-  const charts = figureNames(records).map((name) => {
+  const charts = metricNames(records).map((name) => {
     const { curves, xLabel } = figureCurves(records, name);
     const series = curves.map(({ name: title, x, y }) => ({
       name: title,

@@ -15,7 +15,8 @@ import {
   type TrainingOptions,
   trainingOptions,
 } from '@tapegrad/vae';
-import { type Dataset, loadDataset } from '../data/datasets.ts';
+import type { Dataset } from '../data/dataset.ts';
+import { loadDataset } from '../data/datasets.ts';
 import type { ImageFolderOptions } from '../data/image-folder.ts';
 import { attempt, UserError } from '../errors.ts';
 import { nearestName } from '../suggest.ts';

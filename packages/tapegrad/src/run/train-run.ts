@@ -11,7 +11,7 @@ import {
   type StepMetrics,
   Trainer,
 } from '@tapegrad/vae';
-import type { Dataset } from '../data/datasets.ts';
+import type { Dataset } from '../data/dataset.ts';
 import { attempt, reasonOf, UserError } from '../errors.ts';
 import { writeReport } from '../report/index.ts';
 import { drawPicture } from './draw.ts';

@@ -1,7 +1,7 @@
 import { noGrad } from '@tapegrad/autograd';
 import { Module } from '@tapegrad/nn';
 import { type Generator, mul, type NumericArray, type Shape, sum, type Tensor } from '@tapegrad/tensor';
-import type { Metrics } from '../metrics-ring.ts';
+import type { Metrics } from '../metrics.ts';
 import { type Likelihood, likelihoodOf, type Normalization } from './likelihoods.ts';
 import { type ModelOptions, optionValues, type TrainingOptions } from './options.ts';
 

@@ -1,6 +1,6 @@
 import { Linear, ReLU, Sequential } from '@tapegrad/nn';
 import { add, type Generator, log, mul, reshape, square, type Tensor, tanh } from '@tapegrad/tensor';
-import type { Metrics } from '../metrics-ring.ts';
+import type { Metrics } from '../metrics.ts';
 import { klFromLogSigma } from '../objectives.ts';
 import { usualTraining } from './ae.ts';
 import type { ImageShape, ModelSpec, Nats, Objective, TrainingContext } from './model.ts';

@@ -13,7 +13,7 @@ import {
   sum,
   type Tensor,
 } from '@tapegrad/tensor';
-import type { Metrics } from '../metrics-ring.ts';
+import type { Metrics } from '../metrics.ts';
 import { klFromLogSigma, klPenalty, LOG_SIGMA } from '../objectives.ts';
 import { courseTraining, imageOptions, reconstructionUnits } from './ae.ts';
 import {

@@ -14,7 +14,7 @@ import {
   sum,
   type Tensor,
 } from '@tapegrad/tensor';
-import type { Metrics } from '../metrics-ring.ts';
+import type { Metrics } from '../metrics.ts';
 import { imageOptions, reconstructionUnits, usualTraining } from './ae.ts';
 import { Codebook, drawIndices, perplexity } from './codebook.ts';
 import {

@@ -1,0 +1,89 @@
+/*
+ * The layers and circles of imports, types included (`tsPreCompilationDeps`): `npm run layers`, a part of `npm run check`
+ * and of `npm test`. Paths are those of files, however they were imported.
+ */
+
+/** What each package may import of the others: see docs/architecture.md. */
+const below = {
+  shaders: [],
+  'packages/tensor': ['shaders'],
+  'packages/autograd': ['packages/tensor'],
+  'packages/nn': ['packages/autograd', 'packages/tensor'],
+  'packages/vae': ['packages/nn', 'packages/autograd', 'packages/tensor'],
+  'packages/interchange': ['packages/vae', 'packages/nn', 'packages/autograd', 'packages/tensor'],
+  'packages/plot': [],
+  'packages/node': ['packages/tensor'],
+  'packages/tapegrad': [
+    'packages/interchange',
+    'packages/vae',
+    'packages/nn',
+    'packages/autograd',
+    'packages/tensor',
+    'packages/plot',
+    'packages/node',
+  ],
+};
+
+/** What loads in a browser. */
+const withoutNode = ['tensor', 'autograd', 'nn', 'vae', 'interchange', 'plot'];
+
+/** Ops and kernels here still refer to each other as types; to be taken out as soon as they do not. */
+const typeCircles = '^packages/tensor/src/';
+
+const any = (paths) => `^(${paths.join('|')})/`;
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+export default {
+  forbidden: [
+    {
+      name: 'no-circles',
+      severity: 'error',
+      comment: 'Files that import each other, if only types, cannot be read one after the other.',
+      from: { pathNot: typeCircles },
+      to: { circular: true },
+    },
+    {
+      name: 'no-circles',
+      severity: 'error',
+      from: { path: typeCircles },
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    ...Object.entries(below).map(([name, allowed]) => ({
+      name: `layers: ${name}`,
+      severity: 'error',
+      comment: `Imports point only down: ${name} may import ${allowed.join(', ') || 'no other package'}.`,
+      from: { path: any([name]) },
+      to: {
+        path: any(['shaders', 'packages', 'site', 'bench', 'test', 'tools', 'examples']),
+        pathNot: any([name, ...allowed]),
+      },
+    })),
+    {
+      name: 'no-node',
+      severity: 'error',
+      comment: 'What loads in a browser uses nothing of Node.',
+      from: { path: any(withoutNode.map((name) => `packages/${name}/src`)) },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'front-doors',
+      severity: 'error',
+      comment: 'A package is entered by what its package.json exports.',
+      from: { path: '^packages/([^/]+)/' },
+      to: { path: '^packages/[^/]+/', pathNot: ['^packages/$1/', '^packages/[^/]+/src/index\\.ts$'] },
+    },
+    {
+      name: 'resolvable',
+      severity: 'error',
+      comment: 'An import that leads nowhere is not looked at by the rules above.',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '(^|/)(dist|node_modules)/' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'types', 'node'] },
+  },
+};

@@ -1,0 +1,14 @@
+/** Of a step, or averages of several: `loss` and the objective's parts, by name. */
+export type Metrics = Readonly<Record<string, number>>;
+
+/** Averages of metrics, weighted by the images that each stands for. */
+export function averageOf(rows: readonly { metrics: Metrics; images: number }[]): Metrics {
+  const total = rows.reduce((sum, { images }) => sum + images, 0);
+  const names = Object.keys(rows[0]?.metrics ?? {});
+  return Object.fromEntries(
+    names.map((name) => [
+      name,
+      rows.reduce((sum, { metrics, images }) => sum + metrics[name]! * images, 0) / total,
+    ]),
+  );
+}
