@@ -4,6 +4,7 @@ import {
   apply,
   contractionsOf,
   contractionVariants,
+  type Op,
   ops,
   type SeenContraction,
   type Shape,
@@ -39,7 +40,7 @@ const op = (
   a: Shape,
   b: Shape,
   attributes: object,
-) => scope(() => void apply<unknown>(ops[name], [zeros(a), zeros(b)], attributes));
+) => scope(() => void apply(ops[name] as Op<unknown>, [zeros(a), zeros(b)], attributes));
 
 const product = (a: Shape, b: Shape, transposes = '') =>
   op('matmul', a, b, { transposeA: transposes.includes('A'), transposeB: transposes.includes('B') });

@@ -1,15 +1,21 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { type ShaderName, shaderNames } from './names.ts';
+
+export type { ShaderName };
 
 /**
  * Every WGSL file of this folder, by its name without the ending. Here, in the checkout, they are read from disk; the build
  * puts a module that holds them as strings in the place of this one, so that no bundler, page or worker has to find files.
+ * @throws if a file is not among the names that the type checker knows
  */
-export function shaderSources(): Readonly<Record<string, string>> {
+export function shaderSources(): Readonly<Record<ShaderName, string>> {
   const folder = new URL('./', import.meta.url);
-  const names = readdirSync(folder)
-    .filter((name) => name.endsWith('.wgsl'))
-    .sort();
-  return Object.fromEntries(
-    names.map((name) => [name.slice(0, -'.wgsl'.length), readFileSync(new URL(name, folder), 'utf8')]),
-  );
+  for (const file of readdirSync(folder)) {
+    const [name, ending] = file.split('.');
+    if (ending === 'wgsl' && !shaderNames.includes(name as ShaderName)) {
+      throw new Error(`shaders/${file}: put its name into shaders/names.ts`);
+    }
+  }
+  const read = (name: ShaderName) => readFileSync(new URL(`${name}.wgsl`, folder), 'utf8');
+  return Object.fromEntries(shaderNames.map((name) => [name, read(name)])) as Record<ShaderName, string>;
 }

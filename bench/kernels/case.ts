@@ -2,6 +2,7 @@ import {
   type Attributes,
   apply,
   type Generator,
+  type Op,
   ops,
   type Shape,
   sizeOf,
@@ -113,7 +114,7 @@ export function contractionCase(
     shapes,
     writes: sizeOf(output),
     flops,
-    run: (inputs) => apply<unknown>(ops[op], inputs, attributes),
+    run: (inputs) => apply(ops[op] as Op<unknown>, inputs, attributes),
     ...(models ? { models } : {}),
   });
 }

@@ -116,7 +116,7 @@ const adam = (parameters: number) =>
     writes: 3 * parameters,
     largest: parameters,
     flops: 14 * parameters,
-    run: (tensors) => tg.run(tg.updates.adam, tensors, null),
+    run: (tensors) => tg.run(tg.updates.adam as tg.InPlaceUpdate<null>, tensors, null),
   });
 
 /**
@@ -150,7 +150,8 @@ const batch = kernelCase({
   reads: (512 * 784) / 4,
   writes: 512 * 784,
   flops: 2 * 512 * 784,
-  run: (tensors) => tg.apply(tg.ops.batch, tensors, { shape: [512, 1, 28, 28], scale: 1 / 255, shift: 0 }),
+  run: ([order, cursor, images]) =>
+    tg.apply(tg.ops.batch, [order!, cursor!, images!], { shape: [512, 1, 28, 28], scale: 1 / 255, shift: 0 }),
 });
 
 /** Everything that is no contraction. */

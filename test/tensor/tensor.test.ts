@@ -550,4 +550,47 @@ test(`freed buffers are found again, and trim lets them go ${adapter}`, async ()
   assert.equal(await tg.add(row(1), row(2)).array(), [3]);
 });
 
+// ------------------------------------------------------------------------------------------------ ops of the user's own
+
+/** x³, as a user would write it. */
+const cubeOp = (): tg.Op<null, readonly [x: tg.TensorView]> => ({
+  name: 'cube',
+  infer: ([x]) => ({ shape: x.shape, dtype: x.dtype }),
+  reference([x], _, y) {
+    for (let i = 0; i < y.data.length; i++) y.data[i] = x.data[i]! ** 3;
+  },
+});
+
+test(`an op of the user runs on the reference, and on WebGPU once it has a lowering ${adapter}`, async () => {
+  const cube = cubeOp();
+  const x = tg.tensor([1, -2, 3], { device: referenceDevice });
+  assert.equal(await tg.apply(cube, [x], null).array(), [1, -8, 27]);
+  assert.throws(
+    () => tg.apply(cube, [row(1, -2, 3)], null),
+    /^cube: nothing says how it runs on WebGPU: .*defineLowering\(op, lower\)/,
+  );
+  tg.defineLowering(cube, (gpu, [input], _, output) =>
+    gpu.launch({
+      shader: {
+        name: 'cube',
+        wgsl: `
+          @group(0) @binding(1) var<storage, read_write> y: array<f32>;
+          @group(0) @binding(2) var<storage, read> x: array<f32>;
+          @compute @workgroup_size(1)
+          fn main(@builtin(workgroup_id) id: vec3u) { y[id.x] = x[id.x] * x[id.x] * x[id.x]; }`,
+      },
+      outputs: [output],
+      inputs: [input],
+      uniforms: [],
+      workgroups: output.size,
+    }),
+  );
+  assert.equal(await tg.apply(cube, [row(1, -2, 3)], null).array(), [1, -8, 27]);
+  const elementwise = cubeOp();
+  tg.defineLowering(elementwise, (gpu, inputs, _, output) =>
+    tg.elementwiseLowering({ name: 'cube', expression: 'a * a * a' })(gpu, inputs, [], output),
+  );
+  assert.equal(await tg.apply(elementwise, [row(1, -2, 3)], null).array(), [1, -8, 27]);
+});
+
 test.run();

@@ -5,11 +5,14 @@ import {
   cast,
   cos,
   div,
+  type Each,
   elementwiseOps,
   equal,
   exp,
   greater,
   greaterEqual,
+  type Inputs,
+  type InputsOf,
   isFloat,
   less,
   lessEqual,
@@ -29,13 +32,14 @@ import {
   sub,
   sum,
   type Tensor,
+  type TensorView,
   where,
 } from '@tapegrad/tensor';
 
 /** What a rule may use: the call of an op, and the gradient of its output. */
-export interface VjpContext<A> {
+export interface VjpContext<A, I extends Inputs = Inputs> {
   readonly gradient: Tensor;
-  readonly inputs: readonly Tensor[];
+  readonly inputs: Each<Tensor, I>;
   readonly output: Tensor;
   readonly attributes: A;
 }
@@ -45,7 +49,7 @@ export interface VjpContext<A> {
  * needed, or null where there is none. Parts may have the output's shape even where the input was broadcast; the walk
  * sums. Rules compute with recorded ops, so that a gradient can be differentiated again.
  */
-export type Vjp<A> = (context: VjpContext<A>) => readonly ((() => Tensor) | null)[];
+export type Vjp<A, I extends Inputs = Inputs> = (context: VjpContext<A, I>) => Each<(() => Tensor) | null, I>;
 
 /** An op without a derivative says so: nothing flows back through it. */
 const none = null;
@@ -53,15 +57,17 @@ const none = null;
 type Binary = { g: Tensor; a: Tensor; b: Tensor; y: Tensor };
 
 const unary =
-  (part: (g: Tensor, x: Tensor, y: Tensor, p: readonly number[]) => Tensor): Vjp<readonly number[]> =>
-  ({ gradient, inputs, output, attributes }) => [() => part(gradient, inputs[0]!, output, attributes)];
+  <P extends readonly number[]>(
+    part: (g: Tensor, x: Tensor, y: Tensor, p: P) => Tensor,
+  ): Vjp<P, readonly [x: TensorView]> =>
+  ({ gradient, inputs: [x], output, attributes }) => [() => part(gradient, x, output, attributes)];
 
 const binary =
-  (forA: (c: Binary) => Tensor, forB: (c: Binary) => Tensor): Vjp<readonly number[]> =>
-  ({ gradient, inputs, output }) => {
-    const c = { g: gradient, a: inputs[0]!, b: inputs[1]!, y: output };
-    return [() => forA(c), () => forB(c)];
-  };
+  (
+    forA: (c: Binary) => Tensor,
+    forB: (c: Binary) => Tensor,
+  ): Vjp<readonly [], readonly [a: TensorView, b: TensorView]> =>
+  ({ gradient: g, inputs: [a, b], output: y }) => [() => forA({ g, a, b, y }), () => forB({ g, a, b, y })];
 
 const positive = (g: Tensor, x: Tensor) => apply(ops.maskPositive, [g, x], []);
 const oneMinus = (x: Tensor) => sub(1, x);
@@ -75,15 +81,20 @@ function keptDims(t: Tensor, x: Tensor, axes: readonly number[]): Tensor {
 }
 
 /** Equal extremes share the gradient evenly. */
-const extreme: Vjp<Attributes<'max'>> = ({ gradient, inputs: [x], output, attributes: { axes } }) => [
+const extreme: Vjp<Attributes<'max'>, InputsOf<'max'>> = ({
+  gradient,
+  inputs: [x],
+  output,
+  attributes: { axes },
+}) => [
   () => {
-    const mask = equal(x!, keptDims(output, x!, axes));
-    return mul(mask, div(keptDims(gradient, x!, axes), sum(mask, axes, { keepDims: true })));
+    const mask = equal(x, keptDims(output, x, axes));
+    return mul(mask, div(keptDims(gradient, x, axes), sum(mask, axes, { keepDims: true })));
   },
 ];
 
 /** All derivatives, one line or a few for each op of the table. A missing one does not compile. */
-export const rules: { readonly [K in OpName]: Vjp<Attributes<K>> | null } = {
+export const rules: { readonly [K in OpName]: Vjp<Attributes<K>, InputsOf<K>> | null } = {
   // Elementwise: g is the gradient, x (or a, b) the inputs, y the output, p the op's parameters.
   neg: unary((g) => neg(g)),
   abs: unary((g, x) => mul(g, sign(x))),
@@ -98,13 +109,13 @@ export const rules: { readonly [K in OpName]: Vjp<Attributes<K>> | null } = {
   cos: unary((g, x) => neg(mul(g, sin(x)))),
   floor: none,
   relu: unary((g, _x, y) => positive(g, y)),
-  leakyRelu: unary((g, x, _y, [slope]) => add(mul(g, slope!), mul(positive(g, x), 1 - slope!))),
+  leakyRelu: unary((g, x, _y, [slope]) => add(mul(g, slope), mul(positive(g, x), 1 - slope))),
   sigmoid: unary((g, _x, y) => mul(g, mul(y, oneMinus(y)))),
   tanh: unary((g, _x, y) => mul(g, oneMinus(mul(y, y)))),
   softplus: unary((g, x) => mul(g, apply(ops.sigmoid, [x], []))),
-  clamp: unary((g, x, _y, [low, high]) => mul(g, mul(greaterEqual(x, low!), lessEqual(x, high!)))),
-  affine: unary((g, _x, _y, [scale]) => mul(g, scale!)),
-  powScalar: unary((g, x, _y, [p]) => mul(g, mul(pow(x, p! - 1), p!))),
+  clamp: unary((g, x, _y, [low, high]) => mul(g, mul(greaterEqual(x, low), lessEqual(x, high)))),
+  affine: unary((g, _x, _y, [scale]) => mul(g, scale)),
+  powScalar: unary((g, x, _y, [p]) => mul(g, mul(pow(x, p - 1), p))),
   add: binary(
     ({ g }) => g,
     ({ g }) => g,
@@ -135,7 +146,7 @@ export const rules: { readonly [K in OpName]: Vjp<Attributes<K>> | null } = {
     ({ g, a, b }) => mul(g, add(greater(a, b), mul(equal(a, b), 0.5))),
     ({ g, a, b }) => mul(g, add(greater(b, a), mul(equal(a, b), 0.5))),
   ),
-  maskPositive: ({ gradient, inputs: [, b] }) => [() => positive(gradient, b!), null],
+  maskPositive: ({ gradient, inputs: [, b] }) => [() => positive(gradient, b), null],
   equal: none,
   notEqual: none,
   less: none,
@@ -144,12 +155,12 @@ export const rules: { readonly [K in OpName]: Vjp<Attributes<K>> | null } = {
   greaterEqual: none,
   where: ({ gradient, inputs: [condition] }) => [
     null,
-    () => where(condition!, gradient, 0),
-    () => where(condition!, 0, gradient),
+    () => where(condition, gradient, 0),
+    () => where(condition, 0, gradient),
   ],
 
   // Reductions: the gradient with the reduced axes put back broadcasts to the input.
-  sum: ({ gradient, inputs: [x], attributes: { axes } }) => [() => keptDims(gradient, x!, axes)],
+  sum: ({ gradient, inputs: [x], attributes: { axes } }) => [() => keptDims(gradient, x, axes)],
   max: extreme,
   min: extreme,
   argmax: none,
@@ -165,28 +176,28 @@ export const rules: { readonly [K in OpName]: Vjp<Attributes<K>> | null } = {
   matmul: ({ gradient: g, inputs: [a, b], attributes: { transposeA, transposeB } }) => [
     () =>
       transposeA
-        ? matmul(b!, g, { transposeA: transposeB, transposeB: true })
-        : matmul(g, b!, { transposeB: !transposeB }),
+        ? matmul(b, g, { transposeA: transposeB, transposeB: true })
+        : matmul(g, b, { transposeB: !transposeB }),
     () =>
       transposeB
-        ? matmul(g, a!, { transposeA: true, transposeB: transposeA })
-        : matmul(a!, g, { transposeA: !transposeA }),
+        ? matmul(g, a, { transposeA: true, transposeB: transposeA })
+        : matmul(a, g, { transposeA: !transposeA }),
   ],
   conv2d: ({ gradient: g, inputs: [x, w], attributes }) => [
-    () => apply(ops.conv2dInputGradient, [g, w!], { ...attributes, size: imageSize(x!) }),
-    () => apply(ops.conv2dWeightGradient, [x!, g], { ...attributes, size: imageSize(w!) }),
+    () => apply(ops.conv2dInputGradient, [g, w], { ...attributes, size: imageSize(x) }),
+    () => apply(ops.conv2dWeightGradient, [x, g], { ...attributes, size: imageSize(w) }),
   ],
   conv2dInputGradient: ({ gradient: g, inputs: [y, w], attributes }) => [
-    () => apply(ops.conv2d, [g, w!], attributes),
-    () => apply(ops.conv2dWeightGradient, [g, y!], { ...attributes, size: imageSize(w!) }),
+    () => apply(ops.conv2d, [g, w], attributes),
+    () => apply(ops.conv2dWeightGradient, [g, y], { ...attributes, size: imageSize(w) }),
   ],
   conv2dWeightGradient: ({ gradient: g, inputs: [x, y], attributes }) => [
-    () => apply(ops.conv2dInputGradient, [y!, g], { ...attributes, size: imageSize(x!) }),
-    () => apply(ops.conv2d, [x!, g], attributes),
+    () => apply(ops.conv2dInputGradient, [y, g], { ...attributes, size: imageSize(x) }),
+    () => apply(ops.conv2d, [x, g], attributes),
   ],
 
   // Movement: the gradient moves back.
-  reshape: ({ gradient, inputs: [x] }) => [() => reshape(gradient, x!.shape)],
+  reshape: ({ gradient, inputs: [x] }) => [() => reshape(gradient, x.shape)],
   permute: ({ gradient, attributes: { axes } }) => [
     () => {
       const inverse = new Array<number>(axes.length);
@@ -199,14 +210,14 @@ export const rules: { readonly [K in OpName]: Vjp<Attributes<K>> | null } = {
   expand: ({ gradient }) => [() => gradient],
   slice: ({ gradient, inputs: [x], attributes: { starts, sizes, steps } }) => [
     () => {
-      const after = x!.shape.map((extent, k) =>
+      const after = x.shape.map((extent, k) =>
         sizes[k] === 0 ? extent - starts[k]! : extent - starts[k]! - ((sizes[k]! - 1) * steps[k]! + 1),
       );
       return apply(ops.pad, [gradient], { before: starts, after, steps, value: 0 });
     },
   ],
   pad: ({ gradient, inputs: [x], attributes: { before, steps } }) => [
-    () => apply(ops.slice, [gradient], { starts: before, sizes: x!.shape, steps }),
+    () => apply(ops.slice, [gradient], { starts: before, sizes: x.shape, steps }),
   ],
   concat: ({ gradient, inputs, attributes: { axis } }) => {
     let start = 0;
@@ -217,16 +228,16 @@ export const rules: { readonly [K in OpName]: Vjp<Attributes<K>> | null } = {
     });
   },
   gather: ({ gradient, inputs: [x, index], attributes: { axis } }) => [
-    () => apply(ops.scatterAdd, [gradient, index!], { axis, extent: x!.shape[axis]! }),
+    () => apply(ops.scatterAdd, [gradient, index], { axis, extent: x.shape[axis]! }),
     null,
   ],
   scatterAdd: ({ gradient, inputs: [, index], attributes: { axis } }) => [
-    () => apply(ops.gather, [gradient, index!], { axis }),
+    () => apply(ops.gather, [gradient, index], { axis }),
     null,
   ],
   // Between float types; through integers nothing flows.
   cast: ({ gradient, inputs: [x], attributes: { dtype } }) => [
-    isFloat(x!.dtype) && isFloat(dtype) ? () => cast(gradient, x!.dtype as 'float32' | 'float16') : null,
+    isFloat(x.dtype) && isFloat(dtype) ? () => cast(gradient, x.dtype as 'float32' | 'float16') : null,
   ],
   random: none,
   batch: none,
@@ -249,8 +260,8 @@ const table = new Map<Op<any>, Rule | null>(
 );
 
 /** Gives an op of the user's own its derivative (null: none). */
-export function defineRule<A>(op: Op<A>, vjp: Vjp<A> | null): void {
-  table.set(op, vjp && { vjp, elementwise: false });
+export function defineRule<A, I extends Inputs>(op: Op<A, I>, vjp: Vjp<A, I> | null): void {
+  table.set(op as Op<any>, vjp && { vjp: vjp as Vjp<any, any>, elementwise: false });
 }
 
 /** The rule of an op; null where it has no derivative. */

@@ -1,5 +1,5 @@
 import { defineRule } from '@tapegrad/autograd';
-import { apply, cast, mul, type Op, Tensor } from '@tapegrad/tensor';
+import { apply, cast, mul, type Op, Tensor, type TensorView } from '@tapegrad/tensor';
 import type { Module } from './module.ts';
 
 export interface AutocastOptions {
@@ -11,12 +11,11 @@ export interface AutocastOptions {
 }
 
 /** The same tensor; its gradient is multiplied. */
-const scaleGradient: Op<number> = {
+const scaleGradient: Op<number, readonly [x: TensorView]> = {
   name: 'scaleGradient',
   alias: true,
-  infer: ([x]) => ({ shape: x!.shape, dtype: x!.dtype }),
+  infer: ([x]) => ({ shape: x.shape, dtype: x.dtype }),
   reference() {},
-  kernel() {},
 };
 defineRule(scaleGradient, ({ gradient, attributes: scale }) => [() => mul(gradient, scale)]);
 

@@ -191,7 +191,8 @@ export class SGD extends Optimizer {
   }
 
   protected override update(parts: readonly Tensor[], _clock: Tensor, settings: Tensor): void {
-    run(updates.sgd, [...parts, settings], null);
+    const [parameters, gradients, velocity] = parts as [Tensor, Tensor, Tensor];
+    run(updates.sgd, [parameters, gradients, velocity, settings], null);
   }
 }
 
@@ -222,7 +223,8 @@ export class Adam extends Optimizer {
   }
 
   protected override update(parts: readonly Tensor[], clock: Tensor, settings: Tensor): void {
-    run(updates.adam, [...parts, clock, settings], null);
+    const [parameters, gradients, m, v] = parts as [Tensor, Tensor, Tensor, Tensor];
+    run(updates.adam, [parameters, gradients, m, v, clock, settings], null);
   }
 }
 

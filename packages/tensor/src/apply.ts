@@ -1,5 +1,5 @@
 import { announce, defaultDevice, within } from './context.ts';
-import type { Device, InPlaceUpdate, Op, OpCall } from './contracts.ts';
+import type { Device, Each, InPlaceUpdate, Inputs, Op, OpCall } from './contracts.ts';
 import { sizeOf } from './shape.ts';
 import { assertAlive, Tensor } from './tensor.ts';
 
@@ -7,9 +7,13 @@ import { assertAlive, Tensor } from './tensor.ts';
  * Runs one op: checks the inputs, infers the output's shape, computes on the inputs' device, tells the interceptors.
  * Everything in `functions.ts` ends here, and users' own ops enter here.
  */
-export function apply<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): Tensor {
+export function apply<A, I extends Inputs>(
+  op: Op<A, I>,
+  inputs: Each<Tensor, NoInfer<I>>,
+  attributes: NoInfer<A>,
+): Tensor {
   const device = deviceOf(op.name, inputs) ?? defaultDevice();
-  const { shape, dtype } = op.infer(inputs, attributes);
+  const { shape, dtype } = op.infer(inputs as unknown as I, attributes);
   const output = op.alias
     ? new Tensor(inputs[0]!.storage, shape, inputs[0]!.offset)
     : new Tensor(device.allocate(dtype, sizeOf(shape)), shape);
@@ -20,9 +24,13 @@ export function apply<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): T
 }
 
 /** Runs an update in place. It leaves no trace in a graph. */
-export function run<A>(update: InPlaceUpdate<A>, tensors: readonly Tensor[], attributes: A): void {
+export function run<A, T extends Inputs>(
+  update: InPlaceUpdate<A, T>,
+  tensors: Each<Tensor, NoInfer<T>>,
+  attributes: NoInfer<A>,
+): void {
   const device = deviceOf(update.name, tensors)!;
-  update.check?.(tensors, attributes);
+  update.check?.(tensors as unknown as T, attributes);
   if (tensors[0]!.size > 0) device.update(update, tensors, attributes);
 }
 

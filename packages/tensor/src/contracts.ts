@@ -1,6 +1,5 @@
 import type { DType, NumericArray } from './dtype.ts';
 import type { Shape } from './shape.ts';
-import type { LaunchContext } from './webgpu/kernels.ts';
 
 /*
  * What tensors, ops and devices know of each other. They refer to one another in a ring, so their interfaces are here,
@@ -35,18 +34,23 @@ export interface Values {
   readonly data: NumericArray;
 }
 
+/** What an op takes: a tuple with a tensor for each input, such as `[x: TensorView, index: TensorView]`. */
+export type Inputs = readonly TensorView[];
+
+/** A `V` for each of an op's inputs. */
+export type Each<V, I extends Inputs> = { readonly [K in keyof I]: V };
+
 /**
- * One pure operation: everything that is to be known about it, apart from its derivative, which is on the rules page
- * of `@tapegrad/autograd`. `A` is the type of its attributes (axes, strides, flags …).
+ * One pure operation: what it computes, and nothing of how. Its derivative is on the rules page of `@tapegrad/autograd`;
+ * the kernels that compute it on a GPU are its lowering (`lowering/`). `A` is the type of its attributes (axes, strides,
+ * flags …), `I` the tuple of its inputs.
  */
-export interface Op<A> {
+export interface Op<A, I extends Inputs = Inputs> {
   readonly name: string;
   /** The shape rule. Throws, naming the op and the shapes seen, if the inputs do not fit. */
-  infer(inputs: readonly TensorView[], attributes: A): { shape: Shape; dtype: DType };
+  infer(inputs: I, attributes: A): { shape: Shape; dtype: DType };
   /** The definition: plain float64 loops, written to be obviously right. `output` is zeroed. */
-  reference(inputs: readonly Values[], attributes: A, output: Values): void;
-  /** Queues the launches that compute the same on the GPU. Never called with an empty output. */
-  kernel(gpu: LaunchContext, inputs: readonly TensorView[], attributes: A, output: TensorView): void;
+  reference(inputs: Each<Values, I>, attributes: A, output: Values): void;
   /** The output is the first input's memory under another shape; nothing runs. */
   readonly alias?: boolean;
   /** Why nobody can look inside, and so not differentiate: what the error says to whoever tries. */
@@ -54,13 +58,12 @@ export interface Op<A> {
 }
 
 /** An update in place (an optimizer step, a counter): it has no output and no derivative. */
-export interface InPlaceUpdate<A> {
+export interface InPlaceUpdate<A, T extends Inputs = Inputs> {
   readonly name: string;
   /** Which of the tensors it writes. */
   readonly writes: readonly number[];
-  check?(tensors: readonly TensorView[], attributes: A): void;
-  reference(tensors: readonly Values[], attributes: A): void;
-  kernel(gpu: LaunchContext, tensors: readonly TensorView[], attributes: A): void;
+  check?(tensors: T, attributes: A): void;
+  reference(tensors: Each<Values, T>, attributes: A): void;
 }
 
 /** One op that runs, or ran. */

@@ -47,11 +47,12 @@ export function clamp(
 }
 
 /** Puts a number where a tensor is expected, as a scalar on the other operand's device. */
-function operands(op: string, ...values: Operand[]): Tensor[] {
+function operands<T extends readonly Operand[]>(op: string, ...values: T): { [K in keyof T]: Tensor } {
   const tensor = values.find((value) => value instanceof Tensor);
   if (!tensor) throw new Error(`${op}: expects at least one tensor`);
   const options = { device: tensor.device, dtype: tensor.dtype === 'float16' ? tensor.dtype : undefined };
-  return values.map((value) => (value instanceof Tensor ? value : full([], value, options)));
+  const asTensor = (value: Operand) => (value instanceof Tensor ? value : full([], value, options));
+  return values.map(asTensor) as { [K in keyof T]: Tensor };
 }
 
 /** Where a function runs as another op, so that the error names what was called. */

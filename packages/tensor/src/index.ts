@@ -3,14 +3,34 @@ import './methods.ts';
 export { apply, observe, run } from './apply.ts';
 export { type CapturedFunction, type CaptureOptions, capture } from './capture.ts';
 export { defaultDevice, type Interceptor, innermost, install, setDefaultDevice, within } from './context.ts';
-export type { Device, InPlaceUpdate, Op, OpCall, Storage, TensorView, Values } from './contracts.ts';
+export type {
+  Device,
+  Each,
+  InPlaceUpdate,
+  Inputs,
+  Op,
+  OpCall,
+  Storage,
+  TensorView,
+  Values,
+} from './contracts.ts';
 export { empty, full, ones, type TensorOptions, tensor, zeros } from './creation.ts';
 export { type DType, isFloat, type NumericArray } from './dtype.ts';
 export { HALF_EPSILON, HALF_MAX, halfBits, halfValue, roundToHalf } from './float16.ts';
 export * from './functions.ts';
 export { Generator } from './generator.ts';
+export { elementwiseLowering } from './lowering/elementwise.ts';
+export { defineLowering } from './lowering/index.ts';
+export {
+  float,
+  type Launch,
+  type LaunchContext,
+  type Lower,
+  type LowerUpdate,
+  type OwnShader,
+} from './lowering/launch.ts';
 export { elementwiseOps } from './ops/elementwise.ts';
-export { type Attributes, type OpName, ops, updates } from './ops/index.ts';
+export { type Attributes, type InputsOf, type OpName, ops, updates } from './ops/index.ts';
 export { blocksOf, threefry } from './ops/random.ts';
 export { labelled, nameEntry, type Origin } from './origin.ts';
 export { referenceDevice } from './reference/device.ts';
@@ -20,4 +40,3 @@ export { type History, type Nested, Tensor } from './tensor.ts';
 export { mapTensors, mapTree, tensorsIn } from './tree.ts';
 export * from './updates.ts';
 export * from './webgpu/index.ts';
-export { float, type Launch, type LaunchContext } from './webgpu/kernels.ts';

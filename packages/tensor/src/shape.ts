@@ -56,6 +56,20 @@ export function broadcastStrides(shape: Shape, target: Shape): number[] {
   });
 }
 
+/** Maps a row-major index in `target` to the index in `shape` that broadcasting reads. */
+export function indexer(shape: Shape, target: Shape): (index: number) => number {
+  const strides = broadcastStrides(shape, target);
+  return (index) => {
+    let position = 0;
+    for (let axis = target.length - 1; axis >= 0; axis--) {
+      const extent = target[axis]!;
+      position += (index % extent) * strides[axis]!;
+      index = Math.floor(index / extent);
+    }
+    return position;
+  };
+}
+
 /** Turns a possibly negative axis into one in `0 … rank-1`. */
 export function normalizeAxis(op: string, axis: number, rank: number): number {
   const normal = axis < 0 ? axis + rank : axis;

@@ -1,4 +1,4 @@
-import type { Op } from '../contracts.ts';
+import type { Op, TensorView } from '../contracts.ts';
 import type { DType } from '../dtype.ts';
 import { show } from '../shape.ts';
 
@@ -9,7 +9,6 @@ export interface CastAttributes {
   readonly dtype: CastType;
 }
 
-const WORKGROUP = 64;
 const TYPES: readonly DType[] = ['float32', 'float16', 'int32', 'uint32'];
 
 const bounds = { int32: [-(2 ** 31), 2 ** 31 - 1], uint32: [0, 2 ** 32 - 1] } as const;
@@ -18,32 +17,19 @@ const bounds = { int32: [-(2 ** 31), 2 ** 31 - 1], uint32: [0, 2 ** 32 - 1] } as
  * Converts the element type. Floats are truncated towards zero and stop at the bounds of the integers (on the GPU at the
  * last float32 within them); integers wrap. float16 rounds, and is infinite beyond 65504.
  */
-export const cast: Op<CastAttributes> = {
+export const cast: Op<CastAttributes, readonly [x: TensorView]> = {
   name: 'cast',
   infer([x], { dtype }) {
     if (!TYPES.includes(dtype)) {
-      throw new Error(`cast: cannot make ${dtype} of ${show(x!.shape)}: float32, float16, int32 or uint32`);
+      throw new Error(`cast: cannot make ${dtype} of ${show(x.shape)}: float32, float16, int32 or uint32`);
     }
-    return { shape: x!.shape, dtype };
+    return { shape: x.shape, dtype };
   },
   reference([x], { dtype }, output) {
     const limit = (value: number) => {
-      if (dtype === 'float32' || dtype === 'float16' || !(x!.data instanceof Float64Array)) return value;
+      if (dtype === 'float32' || dtype === 'float16' || !(x.data instanceof Float64Array)) return value;
       return Math.max(bounds[dtype][0], Math.min(bounds[dtype][1], Math.trunc(value)));
     };
-    for (let i = 0; i < output.data.length; i++) output.data[i] = limit(x!.data[i]!);
-  },
-  kernel(gpu, [x], _attributes, output) {
-    // Four neighbours a thread, where the size allows it.
-    const FOURS = output.size % 4 === 0;
-    const items = output.size / (FOURS ? 4 : 1);
-    gpu.launch({
-      shader: 'cast',
-      constants: { WORKGROUP, BYTES: x!.dtype === 'uint8', FOURS },
-      outputs: [output],
-      inputs: [x!],
-      uniforms: [items, 0, 0, 0],
-      workgroups: Math.ceil(items / WORKGROUP),
-    });
+    for (let i = 0; i < output.data.length; i++) output.data[i] = limit(x.data[i]!);
   },
 };

@@ -1,5 +1,5 @@
 import type { Op, TensorView } from '../contracts.ts';
-import { broadcastStrides, collapse, type Shape, show, stridesOf } from '../shape.ts';
+import { broadcastStrides, type Shape, show, stridesOf } from '../shape.ts';
 
 export interface GatherAttributes {
   readonly axis: number;
@@ -10,8 +10,8 @@ export interface ScatterAttributes extends GatherAttributes {
   readonly extent: number;
 }
 
-const WORKGROUP = 64;
-const MAX_DIGITS = 8;
+/** The indexed tensor, and an int32 index of its rank. */
+type Indexed = readonly [x: TensorView, index: TensorView];
 
 function checkIndex(op: string, x: TensorView, index: TensorView, axis: number, agree: boolean): void {
   const seen = `${show(x.shape)} with index ${show(index.shape)}, axis ${axis}`;
@@ -25,7 +25,11 @@ function checkIndex(op: string, x: TensorView, index: TensorView, axis: number, 
 }
 
 /** Strides with which elements of `shape` are found from an index into `target`; the axis itself is left out. */
-function withoutAxis(shape: Shape, target: Shape, axis: number): { strides: number[]; stride: number } {
+export function withoutAxis(
+  shape: Shape,
+  target: Shape,
+  axis: number,
+): { strides: number[]; stride: number } {
   const own = shape.map((extent, k) => (k === axis ? 1 : extent));
   const strides = broadcastStrides(own, target).map((stride, k) =>
     k === axis || stride === 0 ? 0 : stridesOf(shape)[k]!,
@@ -40,52 +44,27 @@ function digitsOf(index: number, shape: Shape): number[] {
   return stridesOf(shape).map((stride, axis) => Math.floor(index / stride) % shape[axis]!);
 }
 
-function pad(list: readonly number[]): number[] {
-  if (list.length > MAX_DIGITS) throw new Error(`gather: more than ${MAX_DIGITS} interleaved axes`);
-  return [...list, ...new Array(MAX_DIGITS - list.length).fill(0)];
-}
-
 /**
  * y[…, j, …] = x[…, index[…, j, …], …] along the axis. Other axes of the index match x or are 1 and broadcast.
  * An index out of range is an error on the reference and gives NaN on the GPU, which cannot throw.
  */
-const gather: Op<GatherAttributes> = {
+const gather: Op<GatherAttributes, Indexed> = {
   name: 'gather',
   infer([x, index], { axis }) {
-    checkIndex('gather', x!, index!, axis, false);
-    return { shape: x!.shape.map((extent, k) => (k === axis ? index!.shape[k]! : extent)), dtype: 'float32' };
+    checkIndex('gather', x, index, axis, false);
+    return { shape: x.shape.map((extent, k) => (k === axis ? index.shape[k]! : extent)), dtype: 'float32' };
   },
   reference([x, index], { axis }, output) {
-    const at = withoutAxis(x!.shape, output.shape, axis);
-    const indexStrides = broadcastStrides(index!.shape, output.shape);
+    const at = withoutAxis(x.shape, output.shape, axis);
+    const indexStrides = broadcastStrides(index.shape, output.shape);
     for (let i = 0; i < output.data.length; i++) {
       const digits = digitsOf(i, output.shape);
-      const j = index!.data[dot(digits, indexStrides)]!;
-      if (j < 0 || j >= x!.shape[axis]!) {
-        throw new Error(`gather: index ${j} is out of range for axis ${axis} of ${show(x!.shape)}`);
+      const j = index.data[dot(digits, indexStrides)]!;
+      if (j < 0 || j >= x.shape[axis]!) {
+        throw new Error(`gather: index ${j} is out of range for axis ${axis} of ${show(x.shape)}`);
       }
-      output.data[i] = x!.data[dot(digits, at.strides) + j * at.stride]!;
+      output.data[i] = x.data[dot(digits, at.strides) + j * at.stride]!;
     }
-  },
-  kernel(gpu, [x, index], { axis }, output) {
-    const at = withoutAxis(x!.shape, output.shape, axis);
-    const { shape, strides } = collapse(
-      output.shape,
-      at.strides,
-      broadcastStrides(index!.shape, output.shape),
-    );
-    gpu.launch({
-      shader: 'gather',
-      entry: 'gather',
-      constants: { WORKGROUP },
-      outputs: [output],
-      inputs: [x!, index!],
-      uniforms: [
-        ...[output.size, shape.length, x!.shape[axis]!, at.stride, 0, 0, 0, 0],
-        ...[...pad(shape), ...pad(strides[0]!), ...pad(strides[1]!), ...pad([])],
-      ],
-      workgroups: Math.ceil(output.size / WORKGROUP),
-    });
   },
 };
 
@@ -94,44 +73,25 @@ const gather: Op<GatherAttributes> = {
  * nothing of their own. Each result gathers its own terms in order, so it is deterministic; the price is a scan of the
  * index for every result.
  */
-const scatterAdd: Op<ScatterAttributes> = {
+const scatterAdd: Op<ScatterAttributes, Indexed> = {
   name: 'scatterAdd',
   infer([y, index], { axis, extent }) {
-    checkIndex('scatterAdd', y!, index!, axis, true);
-    return { shape: y!.shape.map((own, k) => (k === axis ? extent : own)), dtype: 'float32' };
+    checkIndex('scatterAdd', y, index, axis, true);
+    return { shape: y.shape.map((own, k) => (k === axis ? extent : own)), dtype: 'float32' };
   },
   reference([y, index], { axis }, output) {
-    const from = withoutAxis(y!.shape, y!.shape, axis);
-    const to = withoutAxis(output.shape, y!.shape, axis);
-    const indexStrides = broadcastStrides(index!.shape, y!.shape);
-    for (let i = 0; i < y!.data.length; i++) {
-      const digits = digitsOf(i, y!.shape);
-      const j = index!.data[dot(digits, indexStrides)]!;
+    const from = withoutAxis(y.shape, y.shape, axis);
+    const to = withoutAxis(output.shape, y.shape, axis);
+    const indexStrides = broadcastStrides(index.shape, y.shape);
+    for (let i = 0; i < y.data.length; i++) {
+      const digits = digitsOf(i, y.shape);
+      const j = index.data[dot(digits, indexStrides)]!;
       if (j < 0 || j >= output.shape[axis]!) {
         throw new Error(`scatterAdd: index ${j} is out of range for axis ${axis} of ${show(output.shape)}`);
       }
       output.data[dot(digits, to.strides) + j * to.stride]! +=
-        y!.data[dot(digits, from.strides) + digits[axis]! * from.stride]!;
+        y.data[dot(digits, from.strides) + digits[axis]! * from.stride]!;
     }
-  },
-  kernel(gpu, [y, index], { axis, extent }, output) {
-    const from = withoutAxis(y!.shape, output.shape, axis);
-    const at = withoutAxis(index!.shape, output.shape, axis);
-    // The digit along the axis is the value looked for: a stride of 1 on it alone.
-    const own = output.shape.map((_, k) => (k === axis ? 1 : 0));
-    const { shape, strides } = collapse(output.shape, from.strides, at.strides, own);
-    gpu.launch({
-      shader: 'gather',
-      entry: 'scatter_add',
-      constants: { WORKGROUP },
-      outputs: [output],
-      inputs: [y!, index!],
-      uniforms: [
-        ...[output.size, shape.length, extent, from.stride, y!.shape[axis]!, at.stride, 0, 0],
-        ...[...pad(shape), ...pad(strides[0]!), ...pad(strides[1]!), ...pad(strides[2]!)],
-      ],
-      workgroups: Math.ceil(output.size / WORKGROUP),
-    });
   },
 };
 

@@ -1,4 +1,4 @@
-import type { Op } from '../contracts.ts';
+import type { Inputs, Op } from '../contracts.ts';
 import { cast } from './cast.ts';
 import { convOps } from './conv.ts';
 import { elementwiseOps } from './elementwise.ts';
@@ -28,7 +28,12 @@ export const ops = {
 export type OpName = keyof typeof ops;
 
 /** The attributes of an op. */
-export type Attributes<K extends OpName> = (typeof ops)[K] extends Op<infer A> ? A : never;
+export type Attributes<K extends OpName> = (typeof ops)[K] extends Op<infer A, infer _> ? A : never;
+
+/** The inputs of an op, as a tuple. */
+export type InputsOf<K extends OpName> = (typeof ops)[K] extends Op<infer _, infer I> ? I : Inputs;
 
 /** Updates in place. */
 export const updates = { adam, sgd, advance, assign, accumulate, record };
+
+export type UpdateName = keyof typeof updates;

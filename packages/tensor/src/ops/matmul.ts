@@ -1,8 +1,6 @@
-import type { Op } from '../contracts.ts';
+import type { Op, TensorView } from '../contracts.ts';
 import { floatType } from '../dtype.ts';
-import { broadcastShapes, type Shape, show, sizeOf } from '../shape.ts';
-import { constantCoordinate, contract } from '../webgpu/contraction.ts';
-import { indexer } from './elementwise.ts';
+import { broadcastShapes, indexer, type Shape, show, sizeOf } from '../shape.ts';
 
 export interface MatmulAttributes {
   /** Whether the last two axes of the operand are exchanged before multiplying. */
@@ -22,25 +20,26 @@ function matrix(shape: Shape, transpose: boolean) {
   };
 }
 
-function dimensions(a: Shape, b: Shape, { transposeA, transposeB }: MatmulAttributes) {
+/** Both operands as batches of matrices, and the batch that they broadcast to. */
+export function dimensions(a: Shape, b: Shape, { transposeA, transposeB }: MatmulAttributes) {
   const [A, B] = [matrix(a, transposeA), matrix(b, transposeB)];
   return { A, B, batch: broadcastShapes('matmul', A.batch, B.batch) };
 }
 
 /** Batched matrix product over the last two axes; batch axes broadcast. */
-export const matmul: Op<MatmulAttributes> = {
+export const matmul: Op<MatmulAttributes, readonly [a: TensorView, b: TensorView]> = {
   name: 'matmul',
   infer([a, b], attributes) {
     const t = (flag: boolean) => (flag ? 'ᵀ' : '');
-    const seen = `${show(a!.shape)}${t(attributes.transposeA)} x ${show(b!.shape)}${t(attributes.transposeB)}`;
-    const dtype = floatType('matmul', [a!, b!]);
-    if (a!.rank < 2 || b!.rank < 2) throw new Error(`matmul: expects matrices (rank 2 or more): ${seen}`);
-    const { A, B, batch } = dimensions(a!.shape, b!.shape, attributes);
+    const seen = `${show(a.shape)}${t(attributes.transposeA)} x ${show(b.shape)}${t(attributes.transposeB)}`;
+    const dtype = floatType('matmul', [a, b]);
+    if (a.rank < 2 || b.rank < 2) throw new Error(`matmul: expects matrices (rank 2 or more): ${seen}`);
+    const { A, B, batch } = dimensions(a.shape, b.shape, attributes);
     if (A.columns !== B.rows) throw new Error(`matmul: inner dimensions differ: ${seen}`);
     return { shape: [...batch, A.rows, B.columns], dtype };
   },
   reference([a, b], attributes, output) {
-    const { A, B, batch } = dimensions(a!.shape, b!.shape, attributes);
+    const { A, B, batch } = dimensions(a.shape, b.shape, attributes);
     const batchOfA = indexer(A.batch, batch);
     const batchOfB = indexer(B.batch, batch);
     for (let z = 0; z < sizeOf(batch); z++) {
@@ -51,55 +50,12 @@ export const matmul: Op<MatmulAttributes> = {
           let sum = 0;
           for (let k = 0; k < A.columns; k++) {
             sum +=
-              a!.data[startA + m * A.rowStride + k * A.columnStride]! *
-              b!.data[startB + k * B.rowStride + n * B.columnStride]!;
+              a.data[startA + m * A.rowStride + k * A.columnStride]! *
+              b.data[startB + k * B.rowStride + n * B.columnStride]!;
           }
           output.data[(z * A.rows + m) * B.columns + n] = sum;
         }
       }
-    }
-  },
-  kernel(gpu, [a, b], attributes, output) {
-    const { A, B, batch } = dimensions(a!.shape, b!.shape, attributes);
-    const count = sizeOf(batch);
-    // One launch serves operands that are single or as many as the batch; other broadcasts take one a matrix.
-    const even = [A, B].every((side) => [1, count].includes(sizeOf(side.batch)));
-    const batchOfA = indexer(A.batch, batch);
-    const batchOfB = indexer(B.batch, batch);
-    for (let z = 0; z < (even ? 1 : count); z++) {
-      contract(
-        gpu,
-        {
-          batch: even ? count : 1,
-          rows: A.rows,
-          columns: [1, 1, B.columns],
-          sums: [1, 1, A.columns],
-          a: {
-            offset: batchOfA(z) * A.rows * A.columns,
-            batch: sizeOf(A.batch) === 1 ? 0 : A.rows * A.columns,
-            row: A.rowStride,
-            sums: [0, 0, A.columnStride],
-          },
-          b: {
-            offset: batchOfB(z) * B.rows * B.columns,
-            batch: sizeOf(B.batch) === 1 ? 0 : B.rows * B.columns,
-            d0: 0,
-            i0: 0,
-            h: constantCoordinate,
-            w: { start: 0, column: B.columnStride, sum: B.rowStride, extent: 0x7fffffff, stride: 1 },
-          },
-          c: {
-            offset: z * A.rows * B.columns,
-            batch: A.rows * B.columns,
-            row: B.columns,
-            columns: [0, 0, 1],
-          },
-          padded: false,
-        },
-        a!,
-        b!,
-        output,
-      );
     }
   },
 };

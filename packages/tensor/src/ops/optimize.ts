@@ -1,7 +1,8 @@
 import type { InPlaceUpdate, TensorView } from '../contracts.ts';
 import { show } from '../shape.ts';
 
-const WORKGROUP = 64;
+type Four = readonly [number, number, number, number];
+type Eight = readonly [...Four, ...Four];
 
 /**
  * One step of Adam or AdamW over flat buffers: (parameters, gradients, m, v, clock, settings), all float32.
@@ -9,47 +10,37 @@ const WORKGROUP = 64;
  * which the update moves on first. The recursion qₜ = β·qₜ₋₁ + (1 − β) avoids the cancellation in 1 − βᵗ.
  * Kingma and Ba 2015, algorithm 1; Loshchilov and Hutter 2019 for the decoupled decay; PyTorch's order of operations.
  */
-export const adam: InPlaceUpdate<null> = {
+export const adam: InPlaceUpdate<
+  null,
+  readonly [
+    parameters: TensorView,
+    gradients: TensorView,
+    m: TensorView,
+    v: TensorView,
+    clock: TensorView,
+    settings: TensorView,
+  ]
+> = {
   name: 'adam',
   writes: [0, 2, 3, 4],
   check(tensors) {
     checkFlat('adam', tensors.slice(0, 4));
   },
   reference([parameters, gradients, m, v, clock, settings]) {
-    const [lr, beta1, beta2, epsilon, decay, gain1, gain2, decoupled] = settings!.data as unknown as number[];
-    clock!.data[0]! += 1;
-    clock!.data[1] = beta1! * clock!.data[1]! + gain1!;
-    clock!.data[2] = beta2! * clock!.data[2]! + gain2!;
-    for (let i = 0; i < parameters!.data.length; i++) {
-      let p = parameters!.data[i]!;
-      let g = gradients!.data[i]!;
-      if (decoupled) p -= lr! * decay! * p;
-      else g += decay! * p;
-      m!.data[i] = beta1! * m!.data[i]! + gain1! * g;
-      v!.data[i] = beta2! * v!.data[i]! + gain2! * g * g;
-      const denominator = Math.sqrt(v!.data[i]!) / Math.sqrt(clock!.data[2]!) + epsilon!;
-      parameters!.data[i] = p - ((lr! / clock!.data[1]!) * m!.data[i]!) / denominator;
+    const [lr, beta1, beta2, epsilon, decay, gain1, gain2, decoupled] = settings.data as unknown as Eight;
+    clock.data[0]! += 1;
+    clock.data[1] = beta1 * clock.data[1]! + gain1;
+    clock.data[2] = beta2 * clock.data[2]! + gain2;
+    for (let i = 0; i < parameters.data.length; i++) {
+      let p = parameters.data[i]!;
+      let g = gradients.data[i]!;
+      if (decoupled) p -= lr * decay * p;
+      else g += decay * p;
+      m.data[i] = beta1 * m.data[i]! + gain1 * g;
+      v.data[i] = beta2 * v.data[i]! + gain2 * g * g;
+      const denominator = Math.sqrt(v.data[i]!) / Math.sqrt(clock.data[2]!) + epsilon;
+      parameters.data[i] = p - ((lr / clock.data[1]!) * m.data[i]!) / denominator;
     }
-  },
-  kernel(gpu, [parameters, gradients, m, v, clock, settings]) {
-    gpu.launch({
-      shader: 'optimize',
-      entry: 'tick',
-      constants: { WORKGROUP },
-      outputs: [clock!],
-      inputs: [settings!],
-      uniforms: [0, 0, 0, 0],
-      workgroups: 1,
-    });
-    gpu.launch({
-      shader: 'optimize',
-      entry: 'adam',
-      constants: { WORKGROUP },
-      outputs: [parameters!, m!, v!],
-      inputs: [gradients!, clock!, settings!],
-      uniforms: [parameters!.size / 4, 0, 0, 0],
-      workgroups: Math.ceil(parameters!.size / 4 / WORKGROUP),
-    });
   },
 };
 
@@ -57,31 +48,23 @@ export const adam: InPlaceUpdate<null> = {
  * One step of gradient descent with momentum, as PyTorch has it: (parameters, gradients, velocity, settings), where
  * `settings` is [lr, momentum, weight decay, nesterov? 1 : 0].
  */
-export const sgd: InPlaceUpdate<null> = {
+export const sgd: InPlaceUpdate<
+  null,
+  readonly [parameters: TensorView, gradients: TensorView, velocity: TensorView, settings: TensorView]
+> = {
   name: 'sgd',
   writes: [0, 2],
   check(tensors) {
     checkFlat('sgd', tensors.slice(0, 3));
   },
   reference([parameters, gradients, velocity, settings]) {
-    const [lr, momentum, decay, nesterov] = settings!.data as unknown as number[];
-    for (let i = 0; i < parameters!.data.length; i++) {
-      const g = gradients!.data[i]! + decay! * parameters!.data[i]!;
-      const velocityNow = momentum! * velocity!.data[i]! + g;
-      velocity!.data[i] = velocityNow;
-      parameters!.data[i]! -= lr! * (nesterov ? g + momentum! * velocityNow : velocityNow);
+    const [lr, momentum, decay, nesterov] = settings.data as unknown as Four;
+    for (let i = 0; i < parameters.data.length; i++) {
+      const g = gradients.data[i]! + decay * parameters.data[i]!;
+      const velocityNow = momentum * velocity.data[i]! + g;
+      velocity.data[i] = velocityNow;
+      parameters.data[i]! -= lr * (nesterov ? g + momentum * velocityNow : velocityNow);
     }
-  },
-  kernel(gpu, [parameters, gradients, velocity, settings]) {
-    gpu.launch({
-      shader: 'optimize',
-      entry: 'sgd',
-      constants: { WORKGROUP },
-      outputs: [parameters!, velocity!],
-      inputs: [gradients!, settings!],
-      uniforms: [parameters!.size / 4, 0, 0, 0],
-      workgroups: Math.ceil(parameters!.size / 4 / WORKGROUP),
-    });
   },
 };
 

@@ -1,4 +1,4 @@
-import type { InPlaceUpdate, Op } from '../contracts.ts';
+import type { InPlaceUpdate, Op, TensorView } from '../contracts.ts';
 import { type Shape, sizeOf } from '../shape.ts';
 
 /**
@@ -43,17 +43,15 @@ function boxMuller(a: number, b: number): [number, number] {
   return [radius * Math.cos(angle), radius * Math.sin(angle)];
 }
 
-const WORKGROUP = 64;
-
-const random: Op<RandomAttributes> = {
+const random: Op<RandomAttributes, readonly [state: TensorView]> = {
   name: 'random',
   infer([state], { shape, distribution }) {
-    if (state!.dtype !== 'uint32' || state!.size !== 4)
+    if (state.dtype !== 'uint32' || state.size !== 4)
       throw new Error('random: the state has to be uint32[4]');
     return { shape, dtype: distribution === 'bits' ? 'uint32' : 'float32' };
   },
   reference([state], { distribution }, output) {
-    const [k0, k1, low, high] = state!.data as unknown as [number, number, number, number];
+    const [k0, k1, low, high] = state.data as unknown as [number, number, number, number];
     for (let block = 0; block < Math.ceil(output.data.length / 2); block++) {
       const c0 = (low + block) >>> 0;
       const words = threefry(k0, k1, c0, (high + (low + block >= 2 ** 32 ? 1 : 0)) >>> 0);
@@ -61,17 +59,6 @@ const random: Op<RandomAttributes> = {
         distribution === 'bits' ? words : distribution === 'uniform' ? words.map(unit) : boxMuller(...words);
       for (const k of [0, 1]) if (2 * block + k < output.data.length) output.data[2 * block + k] = pair[k]!;
     }
-  },
-  kernel(gpu, [state], { distribution }, output) {
-    gpu.launch({
-      shader: 'random',
-      entry: { bits: 'bits', uniform: 'uniform_numbers', normal: 'normal' }[distribution],
-      constants: { WORKGROUP },
-      outputs: [output],
-      inputs: [state!],
-      uniforms: [output.size, 0, 0, 0],
-      workgroups: Math.ceil(Math.ceil(output.size / 2) / WORKGROUP),
-    });
   },
 };
 
@@ -82,25 +69,14 @@ export interface AdvanceAttributes {
 }
 
 /** Moves a counter on: after random numbers were drawn, after a batch was taken. */
-export const advance: InPlaceUpdate<AdvanceAttributes> = {
+export const advance: InPlaceUpdate<AdvanceAttributes, readonly [counter: TensorView]> = {
   name: 'advance',
   writes: [0],
   reference([counter], { index, by }) {
-    const data = counter!.data;
+    const data = counter.data;
     const sum = data[index]! + by;
     data[index] = sum % 2 ** 32;
     if (sum >= 2 ** 32) data[index + 1] = (data[index + 1]! + 1) % 2 ** 32;
-  },
-  kernel(gpu, [counter], { index, by }) {
-    gpu.launch({
-      shader: 'random',
-      entry: 'advance',
-      constants: { WORKGROUP },
-      outputs: [counter!],
-      inputs: [],
-      uniforms: [index, by, 0, 0],
-      workgroups: 1,
-    });
   },
 };
 

@@ -1,12 +1,6 @@
 import type { InPlaceUpdate, Op, TensorView } from '../contracts.ts';
 import { type Shape, show, sizeOf } from '../shape.ts';
-import { float, type LaunchContext } from '../webgpu/kernels.ts';
-import { copyInto } from './movement.ts';
 import { advance } from './random.ts';
-
-const WORKGROUP = 64;
-/** Workgroups that WebGPU allows in one dimension. */
-const MAX_ROWS = 65_535;
 
 export interface BatchAttributes {
   /** [images in the batch, ...extents of one image]. */
@@ -22,55 +16,39 @@ export interface BatchAttributes {
  * all: an adapter binds only so many bytes at once. The cursor is on the device too, so that a captured step needs nothing
  * from the host; `advance` moves it.
  */
-const batch: Op<BatchAttributes> = {
-  name: 'batch',
-  infer([order, cursor, ...images], { shape }) {
-    if (
-      images.some(({ dtype }) => dtype !== 'uint8') ||
-      order!.dtype !== 'uint32' ||
-      cursor!.dtype !== 'uint32'
-    ) {
-      throw new Error('batch: expects uint32 order, uint32 cursor and uint8 images');
-    }
-    const wrong = images.find((t) => sizeOf(shape.slice(1)) !== sizeOf(t.shape.slice(1)));
-    if (order!.size === 0 || images.length === 0 || wrong) {
-      throw new Error(
-        `batch: images of ${show((wrong ?? order!).shape)} do not make a batch of ${show(shape)}`,
-      );
-    }
-    return { shape, dtype: 'float32' };
-  },
-  reference([order, cursor, ...images], { shape, scale, shift }, output) {
-    const pixels = sizeOf(shape.slice(1));
-    const starts = startsOf(images);
-    for (let i = 0; i < output.data.length; i++) {
-      const at = (cursor!.data[0]! + Math.floor(i / pixels)) % order!.data.length;
-      const image = order!.data[at]!;
-      const part = starts.findLastIndex((start) => image >= start);
-      output.data[i] = images[part]!.data[(image - starts[part]!) * pixels + (i % pixels)]! * scale + shift;
-    }
-  },
-  kernel(gpu, [order, cursor, ...images], { shape, scale, shift }, output) {
-    const [count, pixels] = [shape[0]!, sizeOf(shape.slice(1))];
-    const layers = Math.ceil(count / MAX_ROWS);
-    const starts = startsOf(images);
-    const fours = pixels % 4 === 0;
-    for (const [part, bytes] of images.entries()) {
-      gpu.launch({
-        shader: 'training',
-        entry: fours ? 'batch_fours' : 'batch',
-        constants: { WORKGROUP },
-        outputs: [output],
-        inputs: [bytes, order!, cursor!],
-        uniforms: [count, pixels, order!.size, starts[part]!, float(scale), float(shift), bytes.shape[0]!, 0],
-        workgroups: [Math.ceil(pixels / (fours ? 4 : 1) / WORKGROUP), Math.ceil(count / layers), layers],
-      });
-    }
-  },
-};
+const batch: Op<BatchAttributes, readonly [order: TensorView, cursor: TensorView, ...images: TensorView[]]> =
+  {
+    name: 'batch',
+    infer([order, cursor, ...images], { shape }) {
+      if (
+        images.some(({ dtype }) => dtype !== 'uint8') ||
+        order.dtype !== 'uint32' ||
+        cursor.dtype !== 'uint32'
+      ) {
+        throw new Error('batch: expects uint32 order, uint32 cursor and uint8 images');
+      }
+      const wrong = images.find((t) => sizeOf(shape.slice(1)) !== sizeOf(t.shape.slice(1)));
+      if (order.size === 0 || images.length === 0 || wrong) {
+        throw new Error(
+          `batch: images of ${show((wrong ?? order).shape)} do not make a batch of ${show(shape)}`,
+        );
+      }
+      return { shape, dtype: 'float32' };
+    },
+    reference([order, cursor, ...images], { shape, scale, shift }, output) {
+      const pixels = sizeOf(shape.slice(1));
+      const starts = startsOf(images);
+      for (let i = 0; i < output.data.length; i++) {
+        const at = (cursor.data[0]! + Math.floor(i / pixels)) % order.data.length;
+        const image = order.data[at]!;
+        const part = starts.findLastIndex((start) => image >= start);
+        output.data[i] = images[part]!.data[(image - starts[part]!) * pixels + (i % pixels)]! * scale + shift;
+      }
+    },
+  };
 
 /** The number of the first image in each tensor. */
-function startsOf(images: readonly { readonly shape: Shape }[]): number[] {
+export function startsOf(images: readonly { readonly shape: Shape }[]): number[] {
   let next = 0;
   return images.map(({ shape }) => {
     const start = next;
@@ -81,27 +59,16 @@ function startsOf(images: readonly { readonly shape: Shape }[]): number[] {
 
 export const trainingOps = { batch };
 
-/** The source, or a copy where it lies in the target's buffer: a launch may not write a buffer that it reads. */
-function apart(gpu: LaunchContext, source: TensorView, target: TensorView): TensorView {
-  if (source.storage !== target.storage) return source;
-  const copy = gpu.scratch(source.dtype, source.size);
-  copyInto(gpu, source, copy);
-  return copy;
-}
-
 /** target ← source (the same number of elements, float32 or any 4-byte type). */
-export const assign: InPlaceUpdate<null> = {
+export const assign: InPlaceUpdate<null, readonly [target: TensorView, source: TensorView]> = {
   name: 'assign',
   writes: [0],
   check([target, source]) {
-    checkPair('assign', target!, source!);
-    if (target!.dtype === 'uint8') throw new Error('assign: uint8 tensors only store; cast to float32 first');
+    checkPair('assign', target, source);
+    if (target.dtype === 'uint8') throw new Error('assign: uint8 tensors only store; cast to float32 first');
   },
   reference([target, source]) {
-    target!.data.set(source!.data as Float64Array);
-  },
-  kernel(gpu, [target, source]) {
-    copyInto(gpu, apart(gpu, source!, target!), target!);
+    target.data.set(source.data as Float64Array);
   },
 };
 
@@ -114,26 +81,15 @@ function checkPair(op: string, target: TensorView, source: TensorView): void {
 }
 
 /** target ← target + source. */
-export const accumulate: InPlaceUpdate<null> = {
+export const accumulate: InPlaceUpdate<null, readonly [target: TensorView, source: TensorView]> = {
   name: 'accumulate',
   writes: [0],
   check([target, source]) {
-    checkPair('accumulate', target!, source!);
-    if (target!.dtype !== 'float32') throw new Error(`accumulate: expects float32, got ${target!.dtype}`);
+    checkPair('accumulate', target, source);
+    if (target.dtype !== 'float32') throw new Error(`accumulate: expects float32, got ${target.dtype}`);
   },
   reference([target, source]) {
-    for (let i = 0; i < target!.data.length; i++) target!.data[i]! += source!.data[i]!;
-  },
-  kernel(gpu, [target, source]) {
-    gpu.launch({
-      shader: 'training',
-      entry: 'accumulate',
-      constants: { WORKGROUP },
-      outputs: [target!],
-      inputs: [apart(gpu, source!, target!)],
-      uniforms: [target!.size, 0, 0, 0, 0, 0, 0, 0],
-      workgroups: Math.ceil(target!.size / WORKGROUP),
-    });
+    for (let i = 0; i < target.data.length; i++) target.data[i]! += source.data[i]!;
   },
 };
 
@@ -142,49 +98,33 @@ export interface RecordAttributes {
   readonly images: number;
 }
 
-/** Figures of one launch: with the ring and two counters as many buffers as WebGPU guarantees a kernel, 8. */
-const FIGURES = 5;
-
 /**
  * A step's bookkeeping: (ring float32 [rows, n], steps uint32 [2], cursor uint32 [2], n figures of one float32 each). The
  * figures go to row `steps` modulo `rows`; then `steps` moves on by one and `cursor` by `images`, both 64-bit counts.
  */
-export const record: InPlaceUpdate<RecordAttributes> = {
+export const record: InPlaceUpdate<
+  RecordAttributes,
+  readonly [ring: TensorView, steps: TensorView, cursor: TensorView, ...figures: TensorView[]]
+> = {
   name: 'record',
   writes: [0, 1, 2],
   check([ring, steps, cursor, ...figures]) {
-    if (ring!.rank !== 2 || ring!.shape[1] !== figures.length || figures.some(({ size }) => size !== 1)) {
+    if (ring.rank !== 2 || ring.shape[1] !== figures.length || figures.some(({ size }) => size !== 1)) {
       const shapes = figures.map(({ shape }) => show(shape)).join(', ');
-      throw new Error(`record: a ring of ${show(ring!.shape)} does not take figures of ${shapes}`);
+      throw new Error(`record: a ring of ${show(ring.shape)} does not take figures of ${shapes}`);
     }
     if (
-      [ring!, ...figures].some(({ dtype }) => dtype !== 'float32') ||
-      [steps!, cursor!].some(({ dtype, size }) => dtype !== 'uint32' || size !== 2)
+      [ring, ...figures].some(({ dtype }) => dtype !== 'float32') ||
+      [steps, cursor].some(({ dtype, size }) => dtype !== 'uint32' || size !== 2)
     ) {
       throw new Error('record: expects a float32 ring and figures, and counters of two uint32');
     }
   },
   reference([ring, steps, cursor, ...figures], { images }) {
-    const [rows, columns] = ring!.shape as [number, number];
-    const start = (steps!.data[0]! % rows) * columns;
-    for (const [i, figure] of figures.entries()) ring!.data[start + i] = figure.data[0]!;
-    advance.reference([steps!], { index: 0, by: 1 });
-    advance.reference([cursor!], { index: 0, by: images });
-  },
-  kernel(gpu, [ring, steps, cursor, ...figures], { images }) {
-    const [rows, columns] = ring!.shape as [number, number];
-    for (let first = 0; first < columns; first += FIGURES) {
-      const some = figures.slice(first, first + FIGURES);
-      const last = first + FIGURES >= columns;
-      gpu.launch({
-        shader: 'record',
-        constants: { FIGURES: some.length },
-        outputs: [ring!, steps!, cursor!],
-        inputs: some,
-        // The counters move on when all is noted.
-        uniforms: [rows, columns, first, ...(last ? [1, images] : [0, 0]), 0, 0, 0],
-        workgroups: 1,
-      });
-    }
+    const [rows, columns] = ring.shape as [number, number];
+    const start = (steps.data[0]! % rows) * columns;
+    for (const [i, figure] of figures.entries()) ring.data[start + i] = figure.data[0]!;
+    advance.reference([steps], { index: 0, by: 1 });
+    advance.reference([cursor], { index: 0, by: images });
   },
 };

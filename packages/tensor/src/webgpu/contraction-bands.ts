@@ -1,7 +1,7 @@
 import type { TensorView } from '../contracts.ts';
+import type { LaunchContext } from '../lowering/launch.ts';
 import type { Contraction } from './contraction.ts';
 import { addresses, fours } from './contraction-layout.ts';
-import type { LaunchContext } from './kernels.ts';
 
 /** How `contraction_bands.wgsl` cuts a convolution up: what its head calls by the same names in capitals. */
 export interface Bands {

@@ -1,7 +1,7 @@
 import type { TensorView } from '../contracts.ts';
+import type { LaunchContext } from '../lowering/launch.ts';
 import type { Contraction } from './contraction.ts';
 import { addresses, isProduct, product, storesVectors, vectorModes } from './contraction-layout.ts';
-import type { LaunchContext } from './kernels.ts';
 
 /** Rows that a block of B is fetched for at least, and workgroups that are worth fetching it more than once. */
 const LEAST_ROWS = 128;

@@ -1,9 +1,9 @@
 import type { TensorView } from '../contracts.ts';
+import type { LaunchContext } from '../lowering/launch.ts';
 import { bandsOf, runBands } from './contraction-bands.ts';
 import { addresses, fours, isProduct, product, storesVectors, vectorModes } from './contraction-layout.ts';
 import { canStay, runResident } from './contraction-resident.ts';
 import { forwards, slidesConstants, slidesOf } from './contraction-slides.ts';
-import type { LaunchContext } from './kernels.ts';
 import { matrixProduct, runMatrix } from './matrix.ts';
 import { shapeKey } from './tuned.ts';
 

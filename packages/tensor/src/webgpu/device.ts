@@ -1,16 +1,15 @@
-import { shaderSources } from '@tapegrad/shaders';
+import { type ShaderName, shaderSources } from '@tapegrad/shaders';
 import type { Device, InPlaceUpdate, OpCall, Storage, TensorView } from '../contracts.ts';
 import { bytesPerElement, type DType, hostArray, type NumericArray } from '../dtype.ts';
 import { halfBits, halfValue } from '../float16.ts';
+import { loweringOf } from '../lowering/index.ts';
+import type { AdapterKind, Launch, LaunchContext, MatrixConfig, TunedTable } from '../lowering/launch.ts';
 import { type Origin, originOf } from '../origin.ts';
 import type { Shape } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
-import type { AdapterKind, Launch, LaunchContext } from './kernels.ts';
-import type { MatrixConfig } from './matrix.ts';
 import { BufferPool, byteLength, type GpuStorage } from './memory.ts';
 import { type CompiledKernel, PipelineCache, UNIFORM_SLOT } from './pipelines.ts';
 import { type DeviceStats, noStats } from './stats.ts';
-import type { TunedTable } from './tuned.ts';
 import { warm } from './warm.ts';
 
 /** Launches that are encoded before they are submitted, unless something asks for results earlier. */
@@ -120,7 +119,7 @@ export class WebGPUDevice implements Device {
 
   private constructor(
     gpu: GPUDevice,
-    sources: Readonly<Record<string, string>>,
+    sources: Readonly<Record<ShaderName, string>>,
     options: WebGPUDeviceOptions,
   ) {
     this.gpu = gpu;
@@ -256,11 +255,13 @@ export class WebGPUDevice implements Device {
 
   run(call: OpCall): void {
     const { op, inputs, attributes, output } = call;
-    this.#kernels(op.name, originOf(call), () => op.kernel(this.#view, inputs, attributes, output));
+    const lower = loweringOf(op);
+    this.#kernels(op.name, originOf(call), () => lower(this.#view, inputs, attributes, output));
   }
 
   update<A>(update: InPlaceUpdate<A>, tensors: readonly TensorView[], attributes: A): void {
-    this.#kernels(update.name, originOf(), () => update.kernel(this.#view, tensors, attributes));
+    const lower = loweringOf(update);
+    this.#kernels(update.name, originOf(), () => lower(this.#view, tensors, attributes));
   }
 
   /** This device as kernels see it, where `kind` is the adapter's. */
@@ -468,7 +469,7 @@ export class DeviceLostError extends Error {
 function packUniforms(launch: Launch): Uint32Array {
   const words = new Uint32Array(launch.uniforms.length);
   if (words.length > MAX_UNIFORM_WORDS)
-    throw new Error(`kernel ${launch.shader}: more than ${MAX_UNIFORM_WORDS} uniforms`);
+    throw new Error(`kernel ${JSON.stringify(launch.shader)}: more than ${MAX_UNIFORM_WORDS} uniforms`);
   const view = new DataView(words.buffer);
   launch.uniforms.forEach((value, i) => {
     if (typeof value === 'number') words[i] = value;

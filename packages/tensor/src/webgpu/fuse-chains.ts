@@ -1,7 +1,7 @@
+import type { Launch } from '../lowering/launch.ts';
 import type { Dispatch } from './device.ts';
 import { overlaps, sameBuffer } from './elide.ts';
 import { type Formula, formulaCode, formulaOf, identity, numbersOf, substitute } from './formula.ts';
-import type { Launch } from './kernels.ts';
 import type { GpuStorage } from './memory.ts';
 import type { CompiledKernel } from './pipelines.ts';
 

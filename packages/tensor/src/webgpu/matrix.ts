@@ -1,15 +1,6 @@
 import type { TensorView } from '../contracts.ts';
+import type { LaunchContext, MatrixConfig } from '../lowering/launch.ts';
 import type { Contraction } from './contraction.ts';
-import type { LaunchContext } from './kernels.ts';
-
-/** One shape that an adapter's matrix units multiply: C [M, N] += A [M, K] · B [K, N]. As `GPUAdapterInfo` has it. */
-export interface MatrixConfig {
-  readonly componentType: string;
-  readonly resultComponentType: string;
-  readonly M: number;
-  readonly N: number;
-  readonly K: number;
-}
 
 /** Matrices of sums along each side of a workgroup's tile. */
 const SIDE = 2;

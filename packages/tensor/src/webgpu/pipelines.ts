@@ -1,5 +1,6 @@
+import type { ShaderName } from '@tapegrad/shaders';
 import type { DType } from '../dtype.ts';
-import type { Launch } from './kernels.ts';
+import type { Launch, OwnShader } from '../lowering/launch.ts';
 import type { DeviceStats } from './stats.ts';
 import { expandTemplate } from './template.ts';
 
@@ -35,15 +36,17 @@ export const wgslTypes: Record<DType, string> = {
 /** Bytes of a launch's uniforms: the alignment that every WebGPU device accepts for dynamic offsets. */
 export const UNIFORM_SLOT = 256;
 
+const nameOf = (shader: ShaderName | OwnShader) => (typeof shader === 'string' ? shader : shader.name);
+
 /** Compiles kernels once for each combination of shader, entry, constants and appended code. */
 export class PipelineCache {
   readonly #device: GPUDevice;
-  readonly #sources: Readonly<Record<string, string>>;
+  readonly #sources: Readonly<Record<ShaderName, string>>;
   readonly #stats: DeviceStats;
   readonly #kernels = new Map<string, CompiledKernel>();
   readonly #layouts = new Map<string, Layout>();
 
-  constructor(device: GPUDevice, sources: Readonly<Record<string, string>>, stats: DeviceStats) {
+  constructor(device: GPUDevice, sources: Readonly<Record<ShaderName, string>>, stats: DeviceStats) {
     this.#device = device;
     this.#sources = sources;
     this.#stats = stats;
@@ -53,7 +56,7 @@ export class PipelineCache {
   find(launch: Launch): CompiledKernel {
     const constants = Object.entries(launch.constants ?? {});
     const types = [launch.outputs, launch.inputs].map((list) => list.map(({ dtype }) => wgslTypes[dtype]));
-    const key = `${launch.shader}|${launch.entry ?? ''}|${types.join('|')}|${constants.join()}|${launch.code ?? ''}`;
+    const key = `${nameOf(launch.shader)}|${launch.entry ?? ''}|${types.join('|')}|${constants.join()}|${launch.code ?? ''}`;
     let kernel = this.#kernels.get(key);
     if (!kernel) {
       kernel = this.#describe(launch, constants, types as [string[], string[]]);
@@ -85,14 +88,10 @@ export class PipelineCache {
     );
   }
 
-  #source(name: string): string {
-    const source = this.#sources[name];
-    if (source === undefined) {
-      throw new Error(
-        `kernel: there is no shaders/${name}.wgsl among the ${Object.keys(this.#sources).length} that @tapegrad/shaders holds`,
-      );
-    }
-    return source;
+  /** A shader's WGSL. What several share is named by a line, and may have lines for the template itself. */
+  #source(shader: ShaderName | OwnShader): string {
+    const source = typeof shader === 'string' ? this.#sources[shader] : shader.wgsl;
+    return source.replace(/^\/\/% include (\w+)$/gm, (_, name) => this.#sources[name as ShaderName]);
   }
 
   #describe(
@@ -101,8 +100,7 @@ export class PipelineCache {
     [outputs, inputs]: readonly [string[], string[]],
   ): CompiledKernel {
     const { shader, entry = 'main' } = launch;
-    // What several shaders share is named by a line, and may have lines for the template itself.
-    const source = this.#source(shader).replace(/^\/\/% include (\w+)$/gm, (_, name) => this.#source(name));
+    const source = this.#source(shader);
     const body = source.includes('//%') ? expandTemplate(source, launch.constants ?? {}) : source;
     const code = [
       // Directives have to come first.
@@ -122,7 +120,7 @@ export class PipelineCache {
       body.replace(/^enable .*;$/gm, ''),
       launch.code ?? '',
     ].join('\n');
-    const label = `${shader}.${entry}`;
+    const label = `${nameOf(shader)}.${entry}`;
     const module = this.#device.createShaderModule({ code, label });
     void reportErrors(module, code, label);
     const layout = this.#layout(launch.outputs.length, launch.inputs.length);

@@ -135,7 +135,6 @@ export const replay: Op<null> = {
   name: 'capture',
   infer: refuse,
   reference: refuse,
-  kernel: refuse,
   opaque:
     'capture: a captured function cannot be differentiated from outside, since its replays run no ops that a tape could ' +
     'see: take the gradients inside (capture the whole step), or call it in noGrad() if none are wanted',

@@ -1,6 +1,7 @@
 import { announce } from '../context.ts';
 import type { Storage } from '../contracts.ts';
 import { bytesPerElement, type DType } from '../dtype.ts';
+import type { Launch } from '../lowering/launch.ts';
 import { withOrigins } from '../origin.ts';
 import { keep, scope } from '../scope.ts';
 import type { Shape } from '../shape.ts';
@@ -10,7 +11,6 @@ import type { Binding, CompileProgress, Dispatch, WebGPUDevice } from './device.
 import { elideCopies } from './elide.ts';
 import { fuseElementwise } from './fuse.ts';
 import { fuseChains } from './fuse-chains.ts';
-import type { Launch } from './kernels.ts';
 import { type Block, byteLength, type GpuStorage } from './memory.ts';
 import { type MemoryPlan, planMemory } from './plan.ts';
 import { createAll, lifetimesOf, type Range, UniformSlots } from './program-memory.ts';

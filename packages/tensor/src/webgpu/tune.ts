@@ -1,6 +1,8 @@
-import type { Op } from '../contracts.ts';
+import type { Op, TensorView } from '../contracts.ts';
 import { empty } from '../creation.ts';
 import { floatType } from '../dtype.ts';
+import { defineLowering } from '../lowering/index.ts';
+import type { TunedChoice } from '../lowering/launch.ts';
 import type { Tensor } from '../tensor.ts';
 import {
   type Contraction,
@@ -13,7 +15,7 @@ import {
   withContractionVariant,
 } from './contraction.ts';
 import type { WebGPUDevice } from './device.ts';
-import { shapeKey, type TunedChoice } from './tuned.ts';
+import { shapeKey } from './tuned.ts';
 
 export interface TuneOptions {
   /** Names of `contractionVariants` to try; default: all that the adapter runs. */
@@ -67,12 +69,12 @@ async function tuneTask(
 ): Promise<TunedTask> {
   const dtype = half ? 'float16' : 'float32';
   const [a, b, c] = sizes.map((size) => empty([size], { dtype, device })) as [Tensor, Tensor, Tensor];
-  const op: Op<Contraction> = {
+  const op: Op<Contraction, readonly [TensorView, TensorView]> = {
     name: 'tune',
     infer: () => ({ shape: c.shape, dtype: floatType('tune', [a, b]) }),
     reference() {},
-    kernel: (gpu, [x, y], attributes, output) => contract(gpu, attributes, x!, y!, output),
   };
+  defineLowering(op, (gpu, [x, y], attributes, output) => contract(gpu, attributes, x, y, output));
   const adapter = { kind: device.adapterKind, subgroups: device.subgroups };
   const own = chooseVariant(adapter, task, whole, half);
   const candidates: { name: string; variant: ContractionVariant; best: number }[] = [

@@ -5,16 +5,6 @@ import type { Contraction } from './contraction.ts';
  * `chooseVariant`. Whoever opens a device hands it such a table; in Node, `openDevice` reads it from the user's cache.
  */
 
-export interface TunedChoice {
-  /** One of `contractionVariants`, by its name. */
-  readonly variant: string;
-  /** Workgroups that share a sum. */
-  readonly parts: number;
-}
-
-/** The choice for each bucket of shapes: see `shapeKey`. */
-export type TunedTable = ReadonlyMap<string, TunedChoice>;
-
 /**
  * The bucket of a task: whether it is a product of matrices or slides a window, its type, and its extents to the nearest
  * power of two. Shapes in one bucket differ by less than a factor of two, so that one measurement serves them all.

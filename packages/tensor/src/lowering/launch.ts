@@ -1,7 +1,11 @@
-import type { TensorView } from '../contracts.ts';
+import type { ShaderName } from '@tapegrad/shaders';
+import type { InPlaceUpdate, Inputs, Op, TensorView } from '../contracts.ts';
 import type { DType } from '../dtype.ts';
-import type { MatrixConfig } from './matrix.ts';
-import type { TunedTable } from './tuned.ts';
+
+/*
+ * What lies between ops and a backend that runs kernels. An op's lowering describes launches; of the backend it knows
+ * only what is here.
+ */
 
 /**
  * What kind of machine runs the kernels: it decides which variant of a kernel is the fast one. `swiftshader` stands
@@ -9,16 +13,43 @@ import type { TunedTable } from './tuned.ts';
  */
 export type AdapterKind = 'gpu' | 'lavapipe' | 'swiftshader';
 
+/** One shape that an adapter's matrix units multiply: C [M, N] += A [M, K] · B [K, N]. As `GPUAdapterInfo` has it. */
+export interface MatrixConfig {
+  readonly componentType: string;
+  readonly resultComponentType: string;
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+}
+
+/** A choice of a contraction variant that was measured on one adapter. */
+export interface TunedChoice {
+  /** One of `contractionVariants`, by its name. */
+  readonly variant: string;
+  /** Workgroups that share a sum. */
+  readonly parts: number;
+}
+
+/** The choice for each bucket of shapes: see `shapeKey`. Preferred to the built-in rules of `chooseVariant`. */
+export type TunedTable = ReadonlyMap<string, TunedChoice>;
+
 /** A float among a launch's uniforms; plain numbers are integers. */
 export interface Float {
   readonly float: number;
 }
 export const float = (value: number): Float => ({ float: value });
 
-/** One kernel launch, as ops describe it. */
+/** WGSL that is not among the files under `shaders/`: that of a user's own op. */
+export interface OwnShader {
+  /** Unique among shaders, for it identifies the compiled kernel. */
+  readonly name: string;
+  readonly wgsl: string;
+}
+
+/** One kernel launch, as a lowering describes it. */
 export interface Launch {
-  /** The WGSL file under `shaders/`. */
-  readonly shader: string;
+  /** The WGSL file under `shaders/`, or WGSL of one's own. */
+  readonly shader: ShaderName | OwnShader;
   readonly entry?: string;
   /** Module-scope `const`s put before the source: tile sizes, flags. Booleans, integers (u32). */
   readonly constants?: Readonly<Record<string, number | boolean>>;
@@ -65,7 +96,13 @@ export function subgroupSize({ subgroups }: Pick<LaunchContext, 'subgroups'>): n
     : undefined;
 }
 
-/** What an op's kernel may ask of the WebGPU device. */
+/** Threads that make one line together, and whether they are exactly a subgroup. */
+export function lineLanes(gpu: LaunchContext): { LANES: number; SUBGROUPS: boolean } {
+  const size = subgroupSize(gpu);
+  return { LANES: size ?? (gpu.kind === 'gpu' ? 64 : 8), SUBGROUPS: size !== undefined };
+}
+
+/** What a lowering may ask of the backend. */
 export interface LaunchContext {
   readonly kind: AdapterKind;
   readonly subgroups: { readonly min: number; readonly max: number } | undefined;
@@ -74,6 +111,29 @@ export interface LaunchContext {
   /** Choices that were measured on this adapter. */
   readonly tuned?: TunedTable | undefined;
   launch(launch: Launch): void;
-  /** Scratch memory, valid until the op's kernel function returns. */
+  /** Scratch memory, valid until the lowering returns. */
   scratch(dtype: DType, size: number): TensorView;
 }
+
+/** Queues the launches that compute on a GPU what an op's reference defines. Never called with an empty output. */
+export type Lower<A, I extends Inputs = Inputs> = (
+  gpu: LaunchContext,
+  inputs: I,
+  attributes: A,
+  output: TensorView,
+) => void;
+
+/** The same for an update in place. */
+export type LowerUpdate<A, T extends Inputs = Inputs> = (
+  gpu: LaunchContext,
+  tensors: T,
+  attributes: A,
+) => void;
+
+/** The lowering that belongs to an op, or to an update: `LoweringOf<typeof cast>`. */
+export type LoweringOf<O> =
+  O extends Op<infer A, infer I>
+    ? Lower<A, I>
+    : O extends InPlaceUpdate<infer A, infer T>
+      ? LowerUpdate<A, T>
+      : never;

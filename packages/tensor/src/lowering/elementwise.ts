@@ -1,0 +1,87 @@
+import type { TensorView } from '../contracts.ts';
+import { type ElementwiseOp, elementwiseOps } from '../ops/elementwise.ts';
+import { broadcastStrides, collapse, sizeOf, stridesOf } from '../shape.ts';
+import { float, type Launch, type Lower, type LoweringOf } from './launch.ts';
+
+/** Threads of a workgroup, and elements, or vectors of four, that a thread does. */
+const WORKGROUP = 64;
+const ITEMS = 4;
+/** Digits that the strided kernel decodes; collapsing neighbouring axes makes real programs stay far below. */
+const MAX_DIGITS = 8;
+
+/** The lowering that every elementwise op has, and those of users may have: its expression in the shared kernel. */
+export const elementwiseLowering =
+  ({ name, expression }: Pick<ElementwiseOp, 'name' | 'expression'>): Lower<readonly number[]> =>
+  (gpu, inputs, parameters, output) =>
+    gpu.launch(elementwiseLaunch(name, expression, inputs, parameters, output));
+
+type Lowerings = { readonly [K in keyof typeof elementwiseOps]: LoweringOf<(typeof elementwiseOps)[K]> };
+
+export const elementwiseLowerings = Object.fromEntries(
+  Object.entries(elementwiseOps).map(([name, op]) => [name, elementwiseLowering(op)]),
+) as unknown as Lowerings;
+
+function elementwiseLaunch(
+  name: string,
+  expression: string,
+  inputs: readonly TensorView[],
+  parameters: readonly number[],
+  output: TensorView,
+): Launch {
+  const collapsed = collapse(
+    output.shape,
+    stridesOf(output.shape),
+    ...inputs.map((input) => broadcastStrides(input.shape, output.shape)),
+  );
+  const [, ...strides] = collapsed.strides;
+  const rank = collapsed.shape.length;
+  if (rank > MAX_DIGITS) {
+    throw new Error(
+      `${name}: more than ${MAX_DIGITS} interleaved broadcast axes: [${output.shape.join(', ')}]`,
+    );
+  }
+  // With at most one digit left, every input is read straight or is a single value.
+  const linear = rank <= 1;
+  const size = sizeOf(output.shape);
+  const vectors = size % 4 === 0;
+  // Each input along a vector: read straight, or one value (the last axis is broadcast and no vector leaves a row), or
+  // four side by side (an earlier axis is broadcast, as for a bias).
+  const whole = vectors && rank > 0 && collapsed.shape.at(-1)! % 4 === 0;
+  const [A, B, C] = strides.map((list, i) => ({
+    straight: vectors && inputs[i]!.size === size,
+    splat: (vectors && rank === 0) || (whole && list.at(-1) === 0),
+    run: whole && list.at(-1) === 1,
+  }));
+  const modes = {
+    VECTORS: vectors,
+    A_STRAIGHT: A!.straight,
+    A_SPLAT: A!.splat,
+    A_RUN: A!.run,
+    B_STRAIGHT: B?.straight ?? false,
+    B_SPLAT: B?.splat ?? false,
+    B_RUN: B?.run ?? false,
+    C_STRAIGHT: C?.straight ?? false,
+    C_SPLAT: C?.splat ?? false,
+    C_RUN: C?.run ?? false,
+  };
+  const pad = (list: readonly number[]) => [...new Array(MAX_DIGITS - list.length).fill(0), ...list];
+  return {
+    shader: 'elementwise',
+    entry: (['unary', 'binary', 'ternary'] as const)[inputs.length - 1]!,
+    constants: { WORKGROUP, ITEMS, LINEAR: linear, ...modes },
+    code: `fn f(a: f32, b: f32, c: f32, p: vec4f) -> f32 { return ${expression}; }`,
+    outputs: [output],
+    inputs,
+    uniforms: [
+      size,
+      rank,
+      0,
+      0,
+      ...[0, 1, 2, 3].map((i) => float(parameters[i] ?? 0)),
+      ...pad(collapsed.shape),
+      ...strides.flatMap(pad),
+    ],
+    workgroups: Math.ceil(size / (WORKGROUP * ITEMS * (vectors ? 4 : 1))),
+    fusion: { role: 'elementwise', expression, parameters },
+  };
+}

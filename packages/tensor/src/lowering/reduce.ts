@@ -1,0 +1,179 @@
+import type { TensorView } from '../contracts.ts';
+import type { reduceOps } from '../ops/reduce.ts';
+import { type Shape, show, stridesOf } from '../shape.ts';
+import { type LaunchContext, type LoweringOf, lineLanes } from './launch.ts';
+
+const WORKGROUP = 64;
+/** Digits of the kept axes that the kernel decodes. */
+const MAX_KEPT = 8;
+
+/** A run of neighbouring axes that are all kept or all reduced: the kernels' digits. */
+interface Run {
+  reduced: boolean;
+  extent: number;
+  stride: number;
+}
+
+function runsOf(shape: Shape, axes: readonly number[]): Run[] {
+  const strides = stridesOf(shape);
+  const list: Run[] = [];
+  shape.forEach((extent, axis) => {
+    if (extent === 1) return;
+    const reduced = axes.includes(axis);
+    const last = list.at(-1);
+    if (last?.reduced === reduced) {
+      last.extent *= extent;
+      last.stride = strides[axis]!;
+    } else list.push({ reduced, extent, stride: strides[axis]! });
+  });
+  return list;
+}
+
+/** The kernels of `reduce.wgsl`, by the number that its MODE has for each. */
+const MODES = { main: 0, lines: 1, columns: 2, arg: 3, arg_lines: 4 } as const;
+
+/** What captured programs may change: see `fuse.ts` and `fuse-chains.ts`. */
+const UNMERGED = { FUSED: false, MERGED: false } as const;
+
+const fours = (...values: number[]) => values.every((value) => value % 4 === 0);
+const product = (digits: readonly Run[]) => digits.reduce((size, run) => size * run.extent, 1);
+
+/**
+ * One launch reduces at most two digits, in a fixed order. Where too few threads would run, the digits are cut into
+ * chunks whose partial results a second launch combines.
+ */
+function reduceInPasses(
+  gpu: LaunchContext,
+  code: string,
+  x: TensorView,
+  digits: Run[],
+  output: TensorView,
+): void {
+  const reduced = digits.filter((run) => run.reduced);
+  const kept = digits.filter((run) => !run.reduced);
+  if (reduced.length > 2) {
+    // Reduce the two innermost digits into a smaller tensor, then go on with the rest.
+    const inner = reduced.slice(-2);
+    const rest = digits.filter((run) => !inner.includes(run));
+    const scratch = gpu.scratch('float32', product(rest));
+    const first = digits.map((run) => ({ ...run, reduced: inner.includes(run) }));
+    reduceInPasses(gpu, code, x, first, scratch);
+    reduceInPasses(gpu, code, scratch, packed(rest), output);
+    return;
+  }
+  if (kept.length > MAX_KEPT) {
+    throw new Error(`reduce: more than ${MAX_KEPT} interleaved runs of kept axes: ${show(x.shape)}`);
+  }
+  const outputs = product(kept);
+  const [r1, r0] = [reduced.at(-1), reduced.at(-2)];
+  const [extent0, extent1] = [r0?.extent ?? 1, reduced.length === 0 && x.size === 0 ? 0 : (r1?.extent ?? 1)];
+  const lanes = lineLanes(gpu);
+  const mode = modeOf(digits, lanes.LANES);
+  // What a worker (a thread, or the lanes of a line) reads at a time, and steps that it can be spared.
+  const width = mode === 'lines' ? 4 * lanes.LANES : 1;
+  const steps1 = Math.ceil(extent1 / width);
+  const workers = mode === 'columns' ? outputs / 4 : outputs;
+  // Enough threads for the adapter, but a few steps for each.
+  const threads = gpu.kind === 'gpu' ? 65_536 : 512;
+  const wanted = Math.ceil(threads / workers / (mode === 'lines' ? lanes.LANES : 1));
+  const useful = Math.ceil((extent0 * steps1) / (gpu.kind === 'gpu' && mode === 'lines' ? 8 : 32));
+  const chunks = Math.max(1, Math.min(wanted, useful, 1024));
+  // At least one: a sum over nothing is made by a thread, too.
+  const chunks0 = extent0 >= steps1 ? Math.max(1, Math.min(chunks, extent0)) : 1;
+  const chunks1 = extent0 >= steps1 ? 1 : Math.min(chunks, steps1);
+  const parts = chunks0 * chunks1;
+  const target = parts > 1 ? gpu.scratch('float32', outputs * parts) : output;
+  const pad = (list: number[], value: number) => [...new Array(MAX_KEPT - list.length).fill(value), ...list];
+  const extents = kept.map((run) => run.extent);
+  const strides = kept.map((run) => run.stride);
+  gpu.launch({
+    shader: 'reduce',
+    entry: mode,
+    constants: {
+      MODE: MODES[mode],
+      FOURS: mode !== 'main',
+      LANES: mode === 'lines' ? lanes.LANES : WORKGROUP,
+      SUBGROUPS: mode === 'lines' && lanes.SUBGROUPS,
+      ...UNMERGED,
+    },
+    code,
+    outputs: [target],
+    inputs: [x],
+    uniforms: [
+      ...[outputs, chunks0, chunks1, extent0, extent1, r0?.stride ?? 0, r1?.stride ?? 0, 0],
+      ...pad(extents, 1),
+      ...pad(strides, 0),
+    ],
+    workgroups: mode === 'lines' ? workers * parts : Math.ceil((workers * parts) / WORKGROUP),
+    fusion: {
+      role: 'producer',
+      words: 24,
+      vectors: mode === 'columns',
+      loads: { start: 36, most: 28, vectors: mode !== 'main' },
+    },
+  });
+  if (parts === 1) return;
+  // A line's parts lie side by side; those of columns lie row by row.
+  const byOutput = mode !== 'columns';
+  const each = { reduced: false, extent: outputs, stride: byOutput ? parts : 1 };
+  const sum = { reduced: true, extent: parts, stride: byOutput ? 1 : outputs };
+  reduceInPasses(gpu, code, target, byOutput ? [each, sum] : [sum, each], output);
+}
+
+/** Which kernel: the vec4s of one go along the reduced axis, those of the other along the kept one. */
+function modeOf(digits: readonly Run[], lanes: number): 'main' | 'lines' | 'columns' {
+  const last = digits.at(-1);
+  const others = digits.slice(0, -1);
+  if (last?.stride !== 1 || !fours(last.extent, ...others.map((run) => run.stride))) return 'main';
+  if (digits.some((run) => run.extent === 0) || !digits.some((run) => run.reduced)) return 'main';
+  if (!last.reduced) return 'columns';
+  return product(digits.filter((run) => run.reduced)) >= 8 * lanes ? 'lines' : 'main';
+}
+
+/** The same digits when only they are stored, packed row-major. */
+function packed(digits: readonly Run[]): Run[] {
+  const strides = stridesOf(digits.map((run) => run.extent));
+  return digits.map((run, i) => ({ ...run, stride: strides[i]! }));
+}
+
+/** WGSL of what a sum (or an extreme) starts with, and of one step. */
+const reduction =
+  (start: string, step: string): LoweringOf<typeof reduceOps.sum> =>
+  (gpu, [x], { axes }, output) => {
+    const code =
+      `fn start() -> f32 { return ${start}; }\n` +
+      `fn step_with(acc: f32, v: f32) -> f32 { return ${step}; }`;
+    reduceInPasses(gpu, code, x, runsOf(x.shape, axes), output);
+  };
+
+export const sum = reduction('0.0', 'acc + v');
+export const max = reduction('-infinity()', 'select(acc, v, v > acc || is_nan(v))');
+export const min = reduction('infinity()', 'select(acc, v, v < acc || is_nan(v))');
+
+/** WGSL of whether v beats acc. */
+const argReduction =
+  (better: string): LoweringOf<typeof reduceOps.argmax> =>
+  (gpu, [x], { axis }, output) => {
+    const [extent, stride] = [x.shape[axis]!, stridesOf(x.shape)[axis]!];
+    const lanes = lineLanes(gpu);
+    const mode = stride === 1 && extent >= 4 * lanes.LANES ? 'arg_lines' : 'arg';
+    const together = mode === 'arg_lines' ? lanes : { LANES: WORKGROUP, SUBGROUPS: false };
+    gpu.launch({
+      shader: 'reduce',
+      entry: mode,
+      constants: {
+        MODE: MODES[mode],
+        FOURS: mode === 'arg_lines' && fours(extent),
+        ...together,
+        ...UNMERGED,
+      },
+      code: `fn start() -> f32 { return 0.0; }\nfn step_with(acc: f32, v: f32) -> f32 { return select(0.0, 1.0, ${better}); }`,
+      outputs: [output],
+      inputs: [x],
+      uniforms: [output.size, 1, 1, 1, extent, 0, stride, 0],
+      workgroups: mode === 'arg_lines' ? output.size : Math.ceil(output.size / WORKGROUP),
+    });
+  };
+
+export const argmax = argReduction('v > acc || (is_nan(v) && !is_nan(acc))');
+export const argmin = argReduction('v < acc || (is_nan(v) && !is_nan(acc))');

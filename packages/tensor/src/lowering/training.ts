@@ -1,0 +1,84 @@
+import type { TensorView } from '../contracts.ts';
+import {
+  type accumulate as accumulateUpdate,
+  type assign as assignUpdate,
+  type record as recordUpdate,
+  startsOf,
+  type trainingOps,
+} from '../ops/training.ts';
+import { sizeOf } from '../shape.ts';
+import { copyWhole } from './copy.ts';
+import { float, type LaunchContext, type LoweringOf } from './launch.ts';
+
+const WORKGROUP = 64;
+/** Workgroups that WebGPU allows in one dimension. */
+const MAX_ROWS = 65_535;
+
+export const batch: LoweringOf<typeof trainingOps.batch> = (
+  gpu,
+  [order, cursor, ...images],
+  { shape, scale, shift },
+  output,
+) => {
+  const [count, pixels] = [shape[0]!, sizeOf(shape.slice(1))];
+  const layers = Math.ceil(count / MAX_ROWS);
+  const starts = startsOf(images);
+  const fours = pixels % 4 === 0;
+  for (const [part, bytes] of images.entries()) {
+    gpu.launch({
+      shader: 'training',
+      entry: fours ? 'batch_fours' : 'batch',
+      constants: { WORKGROUP },
+      outputs: [output],
+      inputs: [bytes, order, cursor],
+      uniforms: [count, pixels, order.size, starts[part]!, float(scale), float(shift), bytes.shape[0]!, 0],
+      workgroups: [Math.ceil(pixels / (fours ? 4 : 1) / WORKGROUP), Math.ceil(count / layers), layers],
+    });
+  }
+};
+
+/** The source, or a copy where it lies in the target's buffer: a launch may not write a buffer that it reads. */
+function apart(gpu: LaunchContext, source: TensorView, target: TensorView): TensorView {
+  if (source.storage !== target.storage) return source;
+  const copy = gpu.scratch(source.dtype, source.size);
+  copyWhole(gpu, source, copy);
+  return copy;
+}
+
+export const assign: LoweringOf<typeof assignUpdate> = (gpu, [target, source]) =>
+  copyWhole(gpu, apart(gpu, source, target), target);
+
+export const accumulate: LoweringOf<typeof accumulateUpdate> = (gpu, [target, source]) =>
+  gpu.launch({
+    shader: 'training',
+    entry: 'accumulate',
+    constants: { WORKGROUP },
+    outputs: [target],
+    inputs: [apart(gpu, source, target)],
+    uniforms: [target.size, 0, 0, 0, 0, 0, 0, 0],
+    workgroups: Math.ceil(target.size / WORKGROUP),
+  });
+
+/** Figures of one launch: with the ring and two counters as many buffers as WebGPU guarantees a kernel, 8. */
+const FIGURES = 5;
+
+export const record: LoweringOf<typeof recordUpdate> = (
+  gpu,
+  [ring, steps, cursor, ...figures],
+  { images },
+) => {
+  const [rows, columns] = ring.shape as [number, number];
+  for (let first = 0; first < columns; first += FIGURES) {
+    const some = figures.slice(first, first + FIGURES);
+    const last = first + FIGURES >= columns;
+    gpu.launch({
+      shader: 'record',
+      constants: { FIGURES: some.length },
+      outputs: [ring, steps, cursor],
+      inputs: some,
+      // The counters move on when all is noted.
+      uniforms: [rows, columns, first, ...(last ? [1, images] : [0, 0]), 0, 0, 0],
+      workgroups: 1,
+    });
+  }
+};

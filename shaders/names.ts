@@ -1,0 +1,27 @@
+/** The WGSL files of this folder, one kernel family each. */
+export const shaderNames = [
+  'add_parts',
+  'cast',
+  'chain',
+  'contraction',
+  'contraction_bands',
+  'contraction_lanes',
+  'contraction_matrix',
+  'contraction_resident',
+  'contraction_slides',
+  'contraction_tiled',
+  'contraction_tiles',
+  'copy',
+  'elementwise',
+  'gather',
+  'merge_phases',
+  'optimize',
+  'prelude',
+  'random',
+  'record',
+  'reduce',
+  'softmax',
+  'training',
+] as const;
+
+export type ShaderName = (typeof shaderNames)[number];
