@@ -18,6 +18,7 @@ export async function openBrowserDevice(
     );
   const { vendor, architecture, description } = adapter.info;
   const name = description || `${vendor} ${architecture}`.trim() || 'WebGPU';
-  const software = /swiftshader|llvmpipe|software/i.test(`${vendor} ${architecture} ${description}`);
-  return WebGPUDevice.open({ adapter, kind: software ? 'swiftshader' : 'gpu', name });
+  const all = `${vendor} ${architecture} ${description}`;
+  const kind = /llvmpipe/i.test(all) ? 'lavapipe' : /swiftshader|software/i.test(all) ? 'swiftshader' : 'gpu';
+  return WebGPUDevice.open({ adapter, kind, name });
 }

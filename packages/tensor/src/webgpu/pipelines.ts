@@ -21,7 +21,6 @@ export interface CompiledKernel {
 interface Layout {
   readonly bindings: readonly GPUBindGroupLayoutEntry[];
   readonly group: GPUBindGroupLayout;
-  readonly pipeline: GPUPipelineLayout;
 }
 
 /** What a binding's elements are in WGSL; uint8 is packed in words. */
@@ -131,7 +130,13 @@ export class PipelineCache {
       bindings: layout.bindings,
       code,
       pipeline: undefined,
-      descriptor: { label, layout: layout.pipeline, compute: { module, entryPoint: entry } },
+      descriptor: {
+        label,
+        // One for each kernel: where the next kernel in a pass has the same object, wgpu (Deno 2.9) goes on checking buffers
+        // against the sizes that the last one wants.
+        layout: this.#device.createPipelineLayout({ bindGroupLayouts: [layout.group] }),
+        compute: { module, entryPoint: entry },
+      },
     };
   }
 
@@ -150,12 +155,7 @@ export class PipelineCache {
         ...Array.from({ length: outputs }, (_, i) => entry(1 + i, 'storage')),
         ...Array.from({ length: inputs }, (_, i) => entry(1 + outputs + i, 'read-only-storage')),
       ];
-      const group = this.#device.createBindGroupLayout({ entries: bindings });
-      layout = {
-        bindings,
-        group,
-        pipeline: this.#device.createPipelineLayout({ bindGroupLayouts: [group] }),
-      };
+      layout = { bindings, group: this.#device.createBindGroupLayout({ entries: bindings }) };
       this.#layouts.set(key, layout);
     }
     return layout;
