@@ -6,56 +6,41 @@ import {
   isFloat,
   isKept,
   keep,
-  ones,
+  onesLike,
   sameShape,
   scope,
   show,
   type Tensor,
 } from '@tapegrad/tensor';
-import { freeGraph, graphOf, isTracked, noGrad, setLeaf, walk } from './graph.ts';
+import { freeGraph, graphOf, isTracked, leaves, noGrad, walk } from './graph.ts';
 
 /* PyTorch's interface: leaves that require grad, and `loss.backward()`. */
 
-/** What `backward` leaves with a leaf. */
-interface LeafState {
-  gradient: Tensor | null;
-  /** A place in a flat buffer where the gradient has to be written. */
-  slot: Tensor | null;
-}
-
-const states = new WeakMap<Tensor, LeafState>();
-
-function stateOf(tensor: Tensor): LeafState {
-  let state = states.get(tensor);
-  if (!state) {
-    state = { gradient: null, slot: null };
-    states.set(tensor, state);
-  }
-  return state;
-}
+/** What `backward` has found for a leaf. */
+const gradients = new WeakMap<Tensor, Tensor>();
+/** Where a leaf's gradient has to be written, if not into a tensor of its own. */
+const slots = new WeakMap<Tensor, Tensor>();
 
 /** Asks for gradients with respect to a tensor that no op made: a parameter, an input. Returns the tensor. */
 export function requiresGrad<T extends Tensor>(tensor: T, on = true): T {
   if (!isFloat(tensor.dtype)) throw new Error(`requiresGrad: expects float32, got ${tensor.dtype}`);
-  setLeaf(tensor, on);
+  if (on) leaves.add(tensor);
+  else leaves.delete(tensor);
   return tensor;
 }
 
 /** A leaf's gradient after `backward`, or null. */
-export const gradientOf = (tensor: Tensor): Tensor | null => states.get(tensor)?.gradient ?? null;
+export const gradientOf = (leaf: Tensor): Tensor | null => gradients.get(leaf) ?? null;
 
-/** Has `backward` write a leaf's gradient into `slot`, a view of a flat buffer, instead of a tensor of its own. */
-export function setGradientSlot(tensor: Tensor, slot: Tensor): void {
-  stateOf(tensor).slot = slot;
-}
+/** Has `backward` write a leaf's gradient into `slot`, a view of a flat buffer. */
+export const setGradientSlot = (leaf: Tensor, slot: Tensor): void => void slots.set(leaf, slot);
 
 /** Forgets a leaf's gradient, so that the next `backward` starts anew. */
-export function clearGradient(tensor: Tensor): void {
-  const state = stateOf(tensor);
-  const { gradient, slot } = state;
-  state.gradient = null;
+export function clearGradient(leaf: Tensor): void {
+  const gradient = gradients.get(leaf);
+  gradients.delete(leaf);
   // One that was made with `createGraph` may be part of a graph that somebody still wants to walk.
-  if (gradient && gradient !== slot && !isTracked(gradient)) gradient.dispose();
+  if (gradient && gradient !== slots.get(leaf) && !isTracked(gradient)) gradient.dispose();
 }
 
 /** The same values with no history. */
@@ -80,15 +65,14 @@ export function backward(root: Tensor, options: BackwardOptions = {}): void {
   const { createGraph = false, retainGraph = createGraph } = options;
   const graph = graphOf(root);
   if (graph.ends.length === 0) {
-    throw new Error(
-      `backward: the tensor of shape ${show(root.shape)} depends on no tensor that requires grad, or was computed in noGrad()`,
-    );
+    const why = 'depends on no tensor that requires grad, or was computed in noGrad()';
+    throw new Error(`backward: the tensor of shape ${show(root.shape)} ${why}`);
   }
-  checkSeed('backward', root, options.gradient);
+  const seed = options.gradient;
+  checkSeed('backward', root, seed);
   const differentiate = () =>
     scope(() => {
-      const seed = options.gradient ?? ones(root.shape, { device: root.device, dtype: root.dtype });
-      walk(graph, graph.ends, seed).forEach((gradient, i) => {
+      walk(graph, graph.ends, seed ?? onesLike(root)).forEach((gradient, i) => {
         if (gradient) accumulateInto(graph.ends[i]!, gradient, createGraph);
       });
     });
@@ -101,30 +85,25 @@ export function backward(root: Tensor, options: BackwardOptions = {}): void {
 }
 
 function accumulateInto(leaf: Tensor, gradient: Tensor, createGraph: boolean): void {
-  const state = stateOf(leaf);
-  const before = state.gradient;
-  if (state.slot && !createGraph) {
-    if (before) accumulate(state.slot, gradient);
-    else assign(state.slot, gradient);
-    state.gradient = state.slot;
+  const [before, slot] = [gradients.get(leaf), slots.get(leaf)];
+  if (slot && !createGraph) {
+    (before ? accumulate : assign)(slot, gradient);
+    gradients.set(leaf, slot);
     return;
   }
   const total = before ? add(before, gradient) : gradient;
   // The rule of a plain addition hands the seed itself on: a gradient never shares its handle.
-  state.gradient = keep(createGraph ? total : constant(total));
-  if (before && before !== state.slot && !createGraph) before.dispose();
+  gradients.set(leaf, keep(createGraph ? total : constant(total)));
+  if (before !== slot && !createGraph) before?.dispose();
 }
 
 /** @throws unless `root` can be differentiated with these weights */
-export function checkSeed(op: string, root: Tensor, gradient?: Tensor): void {
-  if (!gradient && root.size !== 1) {
-    throw new Error(
-      `${op}: a tensor of shape ${show(root.shape)} is no scalar: pass the weights of its elements as { gradient }`,
-    );
+export function checkSeed(op: string, root: Tensor, seed?: Tensor): void {
+  const what = `tensor of shape ${show(root.shape)}`;
+  if (!seed && root.size !== 1) {
+    throw new Error(`${op}: a ${what} is no scalar: pass the weights of its elements as { gradient }`);
   }
-  if (gradient && !sameShape(gradient.shape, root.shape)) {
-    throw new Error(
-      `${op}: gradient of shape ${show(gradient.shape)} for a tensor of shape ${show(root.shape)}`,
-    );
+  if (seed && !sameShape(seed.shape, root.shape)) {
+    throw new Error(`${op}: gradient of shape ${show(seed.shape)} for a ${what}`);
   }
 }

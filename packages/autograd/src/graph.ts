@@ -1,20 +1,5 @@
-import {
-  add,
-  expand,
-  type History,
-  type Interceptor,
-  innermost,
-  install,
-  labelled,
-  nameEntry,
-  type OpCall,
-  reshape,
-  type Shape,
-  sameShape,
-  sum,
-  type Tensor,
-  within,
-} from '@tapegrad/tensor';
+import type { History, Interceptor, OpCall, Tensor } from '@tapegrad/tensor';
+import { add, expand, innermost, install, labelled, nameEntry, sumToSize, within } from '@tapegrad/tensor';
 import { ruleFor } from './rules.ts';
 
 /*
@@ -24,18 +9,18 @@ import { ruleFor } from './rules.ts';
  * output into gradients of its inputs by the op's rule. Nothing here knows a single op.
  */
 
-/** How a tensor was computed. It holds on to the inputs, so that the rules find them, until it is freed. */
+/** How a tensor was computed. It holds on to the inputs, for the rules to find them, until it is freed. */
 class Node implements History {
   static #count = 0;
   /** Higher than those of the inputs' nodes: the order of computation. */
   readonly number = Node.#count++;
   /** What a captured program calls it, if one is being recorded. */
-  readonly name: string | undefined;
+  readonly name: string;
   #call: OpCall<Tensor> | undefined;
 
   constructor(call: OpCall<Tensor>) {
     this.#call = call;
-    this.name = nameEntry(call);
+    this.name = nameEntry(call) ?? call.op.name;
     for (const input of call.inputs) input.retain();
   }
 
@@ -43,15 +28,14 @@ class Node implements History {
     return this.#call === undefined;
   }
 
+  /** @throws if the node was freed */
   get call(): OpCall<Tensor> {
     if (this.#call) return this.#call;
-    throw new Error(
-      'backward: this graph, or a part of it, was freed by an earlier backward(): pass { retainGraph: true } to all but ' +
-        'the last walk through it',
-    );
+    const advice = 'pass { retainGraph: true } to all but the last walk through it';
+    throw new Error(`backward: this graph, or a part of it, was freed by an earlier backward(): ${advice}`);
   }
 
-  /** Frees the node: called by a walk that is done with it, or when the tensor that carries it is freed. */
+  /** Frees the node: after a walk, or because the tensor that carries it is freed. */
   release(): void {
     const inputs = this.#call?.inputs ?? [];
     this.#call = undefined;
@@ -61,23 +45,13 @@ class Node implements History {
 
 const nodeOf = (tensor: Tensor) => tensor.history as Node | undefined;
 
-const leaves = new WeakSet<Tensor>();
-
-/** Makes a tensor a leaf, where walks end, or an ordinary tensor again. */
-export function setLeaf(tensor: Tensor, on: boolean): void {
-  if (on) leaves.add(tensor);
-  else leaves.delete(tensor);
-}
+/** The tensors that require grad, where walks end. */
+export const leaves = new WeakSet<Tensor>();
 
 /** Whether what is computed from a tensor can be differentiated. */
-export function isTracked(tensor: Tensor): boolean {
-  const node = nodeOf(tensor);
-  return leaves.has(tensor) || (node !== undefined && !node.freed);
-}
+export const isTracked = (tensor: Tensor): boolean => leaves.has(tensor) || nodeOf(tensor)?.freed === false;
 
-// ------------------------------------------------------------------------------------------------------- recording
-
-/** Gives a node to what is computed from tracked tensors. Of several such modes the innermost counts. */
+/** Gives nodes to what is computed from tracked tensors. Of several such modes the innermost is in force. */
 class GradMode implements Interceptor<Tensor> {
   readonly enabled: boolean;
 
@@ -96,42 +70,35 @@ install(new GradMode(true));
 
 /** Runs `fn` without recording: for evaluation, and for updates by hand. */
 export const noGrad = <T>(fn: () => T): T => within(new GradMode(false), fn);
-
 /** Runs `fn` with recording, even inside `noGrad`. */
 export const enableGrad = <T>(fn: () => T): T => within(new GradMode(true), fn);
-
 export const isGradEnabled = (): boolean => innermost(GradMode)!.enabled;
-
-// --------------------------------------------------------------------------------------------------------- walking
 
 /** What a root was computed from. */
 export interface Graph {
   readonly root: Tensor;
-  /** Tensors that carry nodes, in the order in which they were computed. */
+  /** The tensors that carry nodes, in the order of their computation. */
   readonly computed: readonly Tensor[];
-  /** Where a walk ends: leaves, and the tensors beyond which nobody asked to look. */
+  /** The tensors at which walks end: leaves, and those beyond which nobody asked to look. */
   readonly ends: readonly Tensor[];
 }
 
-/** Collects the ancestors of `root`, itself included, without looking beyond `ends`. @throws if some were freed */
+/** The ancestors of `root`, itself among them, as far as `ends`. @throws if some were freed */
 export function graphOf(root: Tensor, ends: readonly Tensor[] = []): Graph {
-  const last = new Set(ends);
   const found = new Set([root]);
+  // The set grows while the loop goes through it.
   for (const tensor of found) {
-    // The set grows while this loop goes through it.
-    if (!last.has(tensor)) for (const input of nodeOf(tensor)?.call.inputs ?? []) found.add(input);
+    if (!ends.includes(tensor)) for (const input of nodeOf(tensor)?.call.inputs ?? []) found.add(input);
   }
-  const computed = [...found].filter((tensor) => nodeOf(tensor) && !last.has(tensor));
-  return {
-    root,
-    computed: computed.sort((a, b) => nodeOf(a)!.number - nodeOf(b)!.number),
-    ends: [...found].filter((tensor) => leaves.has(tensor) || last.has(tensor)),
-  };
+  const isEnd = (tensor: Tensor) => ends.includes(tensor);
+  const computed = [...found].filter((tensor) => nodeOf(tensor) && !isEnd(tensor));
+  computed.sort((a, b) => nodeOf(a)!.number - nodeOf(b)!.number);
+  return { root, computed, ends: [...found].filter((tensor) => leaves.has(tensor) || isEnd(tensor)) };
 }
 
 /**
- * Gradients of the graph's root, weighted by `seed`, for `targets`; null for one that the root does not depend on. The
- * rules run ops like any others: where they are recorded, the gradients can be differentiated again.
+ * Gradients of a graph's root, weighted by `seed`, for `targets`; null for one that the root does not depend on. The
+ * rules run ops like any others: where these are recorded, the gradients can be differentiated again.
  */
 export function walk({ root, computed }: Graph, targets: readonly Tensor[], seed: Tensor): (Tensor | null)[] {
   const useful = new Set(targets);
@@ -142,10 +109,9 @@ export function walk({ root, computed }: Graph, targets: readonly Tensor[], seed
   for (const tensor of computed.toReversed()) {
     const gradient = gradients.get(tensor);
     if (!gradient) continue;
-    if (!targets.includes(tensor)) gradients.delete(tensor);
     const { call, name } = nodeOf(tensor)!;
     labelled(
-      () => `backward of ${name ?? call.op.name}`,
+      () => `backward of ${name}`,
       () => backpropagate(call, gradient, gradients, useful),
     );
   }
@@ -167,38 +133,22 @@ function backpropagate(
   const full = elementwise ? gradient : expand(gradient, output.shape);
   const parts = vjp({ gradient: full, inputs, output, attributes });
   inputs.forEach((input, k) => {
-    const part = parts[k];
-    if (!part || !useful.has(input)) return;
-    const contribution = unbroadcast(part(), input, output, elementwise);
+    const part = useful.has(input) && parts[k]?.();
+    if (!part) return;
+    const contribution = unbroadcast(part, input, elementwise ? output : part);
     const before = gradients.get(input);
     gradients.set(input, before ? add(before, contribution) : contribution);
   });
 }
 
-/** Frees the nodes of a graph: nobody can walk it again. Other graphs that lead through it lose that way alone. */
+/** Sums over the repetitions of an input that broadcast to the shape of `whole`. Done here, so in no rule. */
+function unbroadcast(part: Tensor, input: Tensor, whole: Tensor): Tensor {
+  const missing = whole.rank - input.rank;
+  const repeated = whole.shape.some((extent, k) => extent !== 1 && input.shape[k - missing] === 1);
+  return missing > 0 || repeated ? sumToSize(expand(part, whole.shape), input.shape) : part;
+}
+
+/** Frees a graph's nodes, so that nobody walks it again; of other graphs, what leads through them. */
 export function freeGraph({ computed }: Graph): void {
   for (const tensor of computed) nodeOf(tensor)!.release();
-}
-
-/**
- * Brings a contribution to where its input's gradient can take it. An elementwise op that repeated the input sums over
- * the repetitions; so does a structural one whose rule returns more than the input has. Done here, so in no rule.
- */
-function unbroadcast(part: Tensor, input: Tensor, output: Tensor, elementwise: boolean): Tensor {
-  if (elementwise) {
-    return sameShape(input.shape, output.shape) ? part : sumTo(expand(part, output.shape), input.shape);
-  }
-  const missing = part.rank - input.rank;
-  const repeated = part.shape.some((extent, k) => extent !== 1 && input.shape[k - missing] === 1);
-  return missing > 0 || repeated ? sumTo(part, input.shape) : part;
-}
-
-/** Sums over leading axes and over those where `shape` has extent 1. */
-function sumTo(t: Tensor, shape: Shape): Tensor {
-  const missing = t.rank - shape.length;
-  const axes = t.shape.flatMap((extent, axis) =>
-    axis < missing || (shape[axis - missing] === 1 && extent !== 1) ? [axis] : [],
-  );
-  const summed = axes.length > 0 ? sum(t, axes, { keepDims: true }) : t;
-  return sameShape(summed.shape, shape) ? summed : reshape(summed, shape);
 }

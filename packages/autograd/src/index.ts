@@ -8,7 +8,7 @@ export {
   requiresGrad,
   setGradientSlot,
 } from './backward.ts';
-export { type GradOptions, grad, valueAndGrad, valueAndVjps, vjp } from './functional.ts';
+export { grad, valueAndGrad, valueAndVjps, vjp } from './functional.ts';
 export { type GradcheckOptions, gradcheck } from './gradcheck.ts';
 export { enableGrad, isGradEnabled, noGrad } from './graph.ts';
 export { defineRule, rules, type Vjp, type VjpContext } from './rules.ts';

@@ -4,7 +4,7 @@ import type { Device } from './contracts.ts';
 import { scope } from './scope.ts';
 import { show } from './shape.ts';
 import { Tensor } from './tensor.ts';
-import { mapTensors } from './tree.ts';
+import { foldTree, mapTensors } from './tree.ts';
 import { type CompileProgress, WebGPUDevice } from './webgpu/device.ts';
 import { Program } from './webgpu/program.ts';
 import { replay } from './webgpu/program-recording.ts';
@@ -99,17 +99,10 @@ export function capture<A extends unknown[], R>(
 /** What distinguishes one set of arguments from another, and the tensors among them in order. */
 function describe(args: readonly unknown[]): { key: string; tensors: Tensor[] } {
   const tensors: Tensor[] = [];
-  const text = (value: unknown, place: string): string => {
+  const leaf = (value: unknown, path: string): string => {
     if (value instanceof Tensor) {
       tensors.push(value);
       return `${value.dtype}${show(value.shape)}`;
-    }
-    if (Array.isArray(value)) return `[${value.map((item, i) => text(item, `${place}[${i}]`)).join()}]`;
-    if (value && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
-      const entries = Object.entries(value).map(
-        ([name, item]) => `${JSON.stringify(name)}:${text(item, `${place}.${name}`)}`,
-      );
-      return `{${entries.join()}}`;
     }
     if (typeof value === 'string') return JSON.stringify(value);
     if (value === null || ['number', 'boolean', 'undefined'].includes(typeof value)) {
@@ -117,9 +110,12 @@ function describe(args: readonly unknown[]): { key: string; tensors: Tensor[] } 
     }
     const kind = typeof value === 'object' ? value.constructor?.name : typeof value;
     throw new Error(
-      `capture: ${place} is of type ${kind}; arguments are tensors, plain values, arrays and plain objects of them`,
+      `capture: ${path} is of type ${kind}; arguments are tensors, plain values, arrays and plain objects of them`,
     );
   };
-  const key = args.map((arg, i) => text(arg, `argument ${i + 1}`)).join(', ');
+  const list = (items: string[]) => `[${items.join()}]`;
+  const record = (items: Record<string, string>) =>
+    `{${Object.entries(items).map(([name, item]) => `${JSON.stringify(name)}:${item}`)}}`;
+  const key = args.map((arg, i) => foldTree(arg, { leaf, list, record }, `argument ${i + 1}`)).join(', ');
   return { key: `(${key})`, tensors };
 }

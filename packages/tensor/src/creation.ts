@@ -50,6 +50,11 @@ export function full(shape: Shape, value: number, options: TensorOptions = {}): 
 export const zeros = (shape: Shape, options?: TensorOptions): Tensor => full(shape, 0, options);
 export const ones = (shape: Shape, options?: TensorOptions): Tensor => full(shape, 1, options);
 
+/** Zeros of another tensor's shape, type and device. */
+export const zerosLike = (x: Tensor): Tensor => zeros(x.shape, { dtype: x.dtype, device: x.device });
+/** Ones of another tensor's shape, type and device. */
+export const onesLike = (x: Tensor): Tensor => ones(x.shape, { dtype: x.dtype, device: x.device });
+
 function dtypeOf(values: unknown): DType {
   if (values instanceof Int32Array) return 'int32';
   if (values instanceof Uint32Array) return 'uint32';

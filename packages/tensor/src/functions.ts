@@ -4,7 +4,15 @@ import { floatType } from './dtype.ts';
 import type { CastType } from './ops/cast.ts';
 import { type ConvAttributes, convOutputSize } from './ops/conv.ts';
 import { ops } from './ops/index.ts';
-import { normalizeAxes, normalizeAxis, type Shape, sameShape, show, sizeOf } from './shape.ts';
+import {
+  broadcastShapes,
+  normalizeAxes,
+  normalizeAxis,
+  type Shape,
+  sameShape,
+  show,
+  sizeOf,
+} from './shape.ts';
 import { Tensor } from './tensor.ts';
 
 /*
@@ -124,6 +132,23 @@ export interface ReduceOptions {
 /** Sum over `axes` (default: all). */
 export function sum(x: Tensor, axes?: Axes, { keepDims = false }: ReduceOptions = {}): Tensor {
   return apply(ops.sum, [x], { axes: normalizeAxes('sum', axes, x.rank), keepDims });
+}
+
+/**
+ * Sums over leading axes, and over those where `shape` has extent 1, so that the result has `shape`: the transpose of
+ * broadcasting, PyTorch's `sum_to_size`.
+ * @throws if `shape` does not broadcast to that of `x`
+ */
+export function sumToSize(x: Tensor, shape: Shape): Tensor {
+  const missing = x.rank - shape.length;
+  if (!sameShape(broadcastShapes('sumToSize', x.shape, shape), x.shape)) {
+    throw new Error(`sumToSize: ${show(x.shape)} cannot be summed to ${show(shape)}`);
+  }
+  const axes = x.shape.flatMap((extent, axis) =>
+    axis < missing || (shape[axis - missing] === 1 && extent !== 1) ? [axis] : [],
+  );
+  const summed = axes.length > 0 ? sum(x, axes, { keepDims: true }) : x;
+  return sameShape(summed.shape, shape) ? summed : reshape(summed, shape);
 }
 
 /** Mean over `axes` (default: all); NaN over nothing, as in PyTorch. */

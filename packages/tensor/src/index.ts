@@ -14,7 +14,7 @@ export type {
   TensorView,
   Values,
 } from './contracts.ts';
-export { empty, full, ones, type TensorOptions, tensor, zeros } from './creation.ts';
+export { empty, full, ones, onesLike, type TensorOptions, tensor, zeros, zerosLike } from './creation.ts';
 export { type DType, isFloat, type NumericArray } from './dtype.ts';
 export { HALF_EPSILON, HALF_MAX, halfBits, halfValue, roundToHalf } from './float16.ts';
 export * from './functions.ts';
@@ -37,6 +37,6 @@ export { referenceDevice } from './reference/device.ts';
 export { isKept, keep, scope } from './scope.ts';
 export { broadcastShapes, type Shape, sameShape, show, sizeOf } from './shape.ts';
 export { type History, type Nested, Tensor } from './tensor.ts';
-export { mapTensors, mapTree, tensorsIn } from './tree.ts';
+export { foldTree, mapTensors, tensorsIn } from './tree.ts';
 export * from './updates.ts';
 export * from './webgpu/index.ts';
