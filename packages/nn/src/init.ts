@@ -17,7 +17,7 @@ export interface InitOptions {
 
 const defaults = new WeakMap<Device, Generator>();
 
-/** The generator of layers that are given none: one for each device, of seed 0 until `manualSeed`. */
+/** The generator of layers that are given none: one per device, with seed 0 until `manualSeed` sets another. */
 export function defaultGenerator(device: Device = defaultDevice()): Generator {
   let generator = defaults.get(device);
   if (!generator) {
@@ -27,12 +27,12 @@ export function defaultGenerator(device: Device = defaultDevice()): Generator {
   return generator;
 }
 
-/** Starts the default generator of a device anew. */
+/** Restarts a device's default generator from a seed. */
 export function manualSeed(seed: number, device: Device = defaultDevice()): void {
   defaults.set(device, new Generator(seed, { device }));
 }
 
-/** A parameter drawn uniformly from [−bound, bound). */
+/** A parameter of the given shape, drawn uniformly from [−bound, bound). */
 export function uniformParameter(shape: Shape, bound: number, generator: Generator): Tensor {
   return parameter(
     scope(() =>
@@ -44,15 +44,16 @@ export function uniformParameter(shape: Shape, bound: number, generator: Generat
   );
 }
 
-/** A parameter drawn from N(0, 1). */
+/** A parameter of the given shape, drawn from N(0, 1). */
 export function normalParameter(shape: Shape, generator: Generator): Tensor {
   return parameter(generator.normal(shape));
 }
 
 /**
- * 1/√fan_in, PyTorch's bound for weights and biases of Linear, Conv2d and ConvTranspose2d, where fan_in is the weight's
- * extents but the first: [out, in], [out, in, kh, kw], and for ConvTranspose2d [in, out, kh, kw], whose fan_in therefore
- * counts the output channels. It is He et al.'s uniform initialization with a = √5.
+ * 1/√fan_in, PyTorch's bound for the weights and biases of Linear, Conv2d and ConvTranspose2d, where fan_in is the
+ * product of all extents of the weight except the first: [out, in], [out, in, kh, kw], and [in, out, kh, kw] for
+ * ConvTranspose2d, whose fan_in therefore counts the output channels. This is the uniform initialization of He et al.
+ * 2015 with a = √5.
  */
 export function fanInBound(weight: Shape): number {
   const fanIn = sizeOf(weight.slice(1));

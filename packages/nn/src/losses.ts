@@ -16,8 +16,12 @@ import {
   type Tensor,
 } from '@tapegrad/tensor';
 
+/** What all losses take. */
 export interface LossOptions {
-  /** What becomes of the losses of all elements: their mean (the default), their sum, or nothing. */
+  /**
+   * How the elements' losses become one number: their mean (the default) or their sum; with `none` they stay as they
+   * are.
+   */
   reduction?: 'mean' | 'sum' | 'none';
 }
 
@@ -26,20 +30,26 @@ function reduce(losses: Tensor, { reduction = 'mean' }: LossOptions): Tensor {
   return reduction === 'sum' ? sum(losses) : mean(losses);
 }
 
-/** A loss that broadcasts hides a mistake: [32] against [32, 1] would compare every pair. */
+/** A loss that broadcast would hide mistakes: [32] against [32, 1] would compare every pair. */
 function assertSameShape(loss: string, input: Tensor, target: Tensor): void {
   if (!sameShape(input.shape, target.shape)) {
     throw new Error(`${loss}: shapes differ: ${show(input.shape)} and target ${show(target.shape)}`);
   }
 }
 
-/** (input − target)². */
+/**
+ * (input − target)²: two tensors of the same shape → [], or that shape with `reduction: 'none'`.
+ * @throws if the shapes differ
+ */
 export function mseLoss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   assertSameShape('mseLoss', input, target);
   return reduce(square(sub(input, target)), options);
 }
 
-/** |input − target|. */
+/**
+ * |input − target|: two tensors of the same shape → [], or that shape with `reduction: 'none'`.
+ * @throws if the shapes differ
+ */
 export function l1Loss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   assertSameShape('l1Loss', input, target);
   return reduce(abs(sub(input, target)), options);
@@ -47,14 +57,20 @@ export function l1Loss(input: Tensor, target: Tensor, options: LossOptions = {})
 
 /**
  * Binary cross-entropy from logits x, for targets y in [0, 1]: −y·log σ(x) − (1 − y)·log(1 − σ(x)), computed as
- * softplus(x) − x·y, which no logit makes overflow.
+ * softplus(x) − x·y, which no logit makes overflow. Two tensors of the same shape → [], or that shape with
+ * `reduction: 'none'`.
+ * @throws if the shapes differ
  */
 export function bceWithLogitsLoss(logits: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   assertSameShape('bceWithLogitsLoss', logits, target);
   return reduce(sub(softplus(logits), mul(logits, target)), options);
 }
 
-/** −logProbabilities[n, labels[n], ...] for log-probabilities [N, C, ...] and integer labels [N, ...]. */
+/**
+ * Negative log-likelihood: −logProbabilities[n, labels[n], ...], from log-probabilities [N, C, ...] and integer labels
+ * [N, ...] → [], or [N, ...] with `reduction: 'none'`.
+ * @throws if the shapes do not go together, or the labels are not integers
+ */
 export function nllLoss(logProbabilities: Tensor, labels: Tensor, options: LossOptions = {}): Tensor {
   const [batch, , ...rest] = logProbabilities.shape;
   if (logProbabilities.rank < 2 || !sameShape(labels.shape, [batch!, ...rest])) {
@@ -68,7 +84,11 @@ export function nllLoss(logProbabilities: Tensor, labels: Tensor, options: LossO
   return reduce(neg(reshape(picked, labels.shape)), options);
 }
 
-/** −log softmax(logits)[label] along the classes: logits [N, C, ...], integer labels [N, ...]. */
+/**
+ * −log softmax(logits)[label] along the classes: logits [N, C, ...] and integer labels [N, ...] → [], or [N, ...] with
+ * `reduction: 'none'`.
+ * @throws if the shapes do not go together, or the labels are not integers
+ */
 export function crossEntropyLoss(logits: Tensor, labels: Tensor, options: LossOptions = {}): Tensor {
   if (logits.rank < 2)
     throw new Error(`crossEntropyLoss: expects logits [N, C, ...], got ${show(logits.shape)}`);

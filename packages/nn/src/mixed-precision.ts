@@ -2,15 +2,16 @@ import { defineRule } from '@tapegrad/autograd';
 import { apply, cast, mul, type Op, Tensor, type TensorView } from '@tapegrad/tensor';
 import type { Module } from './module.ts';
 
+/** Options of `autocast`. */
 export interface AutocastOptions {
   /**
-   * What gradients are multiplied with while they are float16, and divided by when they reach float32. A mean over a
+   * Gradients are multiplied by this while they are float16, and divided by it when they reach float32: a mean over a
    * batch of images makes gradients of 10⁻⁶, where a float16 has few bits left. Default 1024.
    */
   scale?: number;
 }
 
-/** The same tensor; its gradient is multiplied. */
+/** The same tensor, but its gradient is multiplied by a number. */
 const scaleGradient: Op<number, readonly [x: TensorView]> = {
   name: 'scaleGradient',
   alias: true,
@@ -20,17 +21,17 @@ const scaleGradient: Op<number, readonly [x: TensorView]> = {
 defineRule(scaleGradient, ({ gradient, attributes: scale }) => [() => mul(gradient, scale)]);
 
 /**
- * Runs part of a model in float16: `fn` sees the module's parameters, and gets `inputs`, as float16; its result comes back
- * as float32. Sums are still gathered in float32 (see `matmul` and its like), but weights, activations and their
- * gradients take half the memory. The parameters themselves stay float32: the casts are recorded, so that `backward`
- * leaves float32 gradients in them, and an optimizer updates the float32 values.
+ * Runs part of a model in float16: `fn` sees the module's parameters and its float32 `inputs` as float16, and its
+ * result comes back as float32, of whatever shape. Sums are still accumulated in float32 (as `matmul` and its like
+ * do), but weights, activations and their gradients take half the memory. The parameters themselves stay float32: the
+ * casts are recorded, so `backward` leaves float32 gradients in them, and an optimizer updates the float32 values.
  *
  *     const logits = autocast(model, (x) => model.forward(x), [images]);
- *     crossEntropy(logits, labels).backward();
+ *     crossEntropyLoss(logits, labels).backward();
  *
- * After Micikevicius et al. 2018, "Mixed Precision Training" (float32 master weights, loss scaling). Layers that compute
- * with float32 tensors of their own (the masks of Dropout, BatchNorm2d's running statistics) say that types differ: cast
- * around them. Compute the loss outside, in float32.
+ * After Micikevicius et al. 2018, "Mixed Precision Training" (float32 master weights, loss scaling). Layers that
+ * compute with float32 tensors of their own (Dropout's masks, BatchNorm2d's running statistics) refuse mixed types:
+ * cast around them. Compute the loss outside, in float32.
  * @throws where the adapter has no float16 (`shader-f16`)
  */
 export function autocast<A extends Tensor[]>(
@@ -49,7 +50,7 @@ export function autocast<A extends Tensor[]>(
   }
 }
 
-/** Puts other tensors in the place of a module's parameters, each made once, and returns how to undo it. */
+/** Replaces a module's parameters by other tensors, each made once, and returns a function that undoes it. */
 function replaceParameters(module: Module, make: (parameter: Tensor) => Tensor): () => void {
   const parameters = new Set(module.parameters());
   const made = new Map<Tensor, Tensor>();

@@ -11,7 +11,9 @@ export function parameter(tensor: Tensor): Tensor {
   return requiresGrad(keep(tensor));
 }
 
-/** Marks a tensor as part of the module's state that is saved and loaded, but not learned: running statistics. */
+/**
+ * Marks a tensor as part of the module's state that is saved and loaded, but not learned, such as running statistics.
+ */
 export function buffer(tensor: Tensor): Tensor {
   buffers.add(tensor);
   return keep(tensor);
@@ -20,17 +22,17 @@ export function buffer(tensor: Tensor): Tensor {
 /**
  * Part of a network: assign layers, parameters, buffers, or arrays of them to properties, and write `forward`.
  *
- * Tensors are named by the path of properties that leads to them, as in PyTorch's `state_dict`, with the spelling of
- * PyTorch too: `encoder.layers[0].runningMean` is `encoder.layers.0.running_mean`. Private `#fields` are not seen.
+ * Tensors are named by the path of properties that leads to them, as in PyTorch's `state_dict` and in PyTorch's
+ * spelling: `encoder.layers[0].runningMean` is `encoder.layers.0.running_mean`. Private `#fields` are not seen.
  */
 export abstract class Module {
-  /** Whether layers that act otherwise while training (Dropout, BatchNorm2d) do so; see `train` and `eval`. */
+  /** Whether layers that behave differently in training (Dropout, BatchNorm2d) do so; see `train` and `eval`. */
   training = true;
 
-  /** Computes the output. PyTorch's `module(x)` is `module.forward(x)`; `callable` makes a function of it. */
+  /** Computes the output. PyTorch's `module(x)` is `module.forward(x)`; `callable` makes it a function. */
   abstract forward(...inputs: never[]): unknown;
 
-  /** The properties that may hold parameters and modules, by name; a container may name them otherwise. */
+  /** The properties that may hold parameters and modules, by name; a container may give them other names. */
   protected properties(): Iterable<[string | number, unknown]> {
     return Object.entries(this);
   }
@@ -67,8 +69,8 @@ export abstract class Module {
 
   /**
    * Writes values into the parameters and buffers of the same names.
-   * @throws one line about what is missing, unexpected or of another shape; nothing is loaded then. With
-   *   `{ strict: false }` only another shape is an error, and the rest is returned.
+   * @throws one line that names what is missing, unexpected or has another shape; nothing is loaded then. With
+   *   `{ strict: false }` only another shape is an error, and the missing and unexpected names are returned.
    */
   loadStateDict(state: ReadonlyMap<string, TensorSource>, options?: LoadOptions): LoadReport {
     return loadTensors('loadStateDict', this.stateDict(), state, options);
@@ -107,7 +109,7 @@ function* members(name: string, value: unknown): Iterable<[string, Tensor | Modu
 const snakeCase = (name: string): string =>
   name.replace(/(?<=[a-z0-9])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
-/** A module as a function: `callable(layer)(x)`, for whatever takes functions, such as `gradcheck`. */
+/** A module as a function: `callable(layer)(x)`, for what takes functions, such as `gradcheck`. */
 export function callable<M extends Module>(module: M): M['forward'] {
   return (...inputs) => module.forward(...inputs);
 }

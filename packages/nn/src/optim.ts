@@ -15,12 +15,13 @@ interface Segment {
 
 /**
  * What the optimizers share: where things lie. Making one moves all parameters into one buffer, gives their gradients
- * slots in a second (gradients they had are cleared), and keeps each moment in one more, so that a step is one launch
- * and a checkpoint few readbacks. Nothing is uploaded in `step`.
+ * slots in a second (gradients that they had are cleared), and keeps each moment in one more, so that a step is one
+ * launch and a checkpoint takes few readbacks. `step` uploads nothing.
  *
- * As in PyTorch, a parameter without a gradient since `zeroGrad` is left alone, with its moments and its count of steps.
- * The buffers are cut where that is so, and each piece is updated by itself from then on. A cut between parameters that
- * were stepped together before copies their clock: let that step run before it is captured, or every call copies it.
+ * As in PyTorch, a parameter without a gradient since `zeroGrad` is left alone, with its moments and its count of
+ * steps. The buffers are cut there, and each piece is updated by itself from then on. A cut between parameters that
+ * were stepped together before copies their clock: run that step once before capturing it, or every call copies the
+ * clock.
  */
 export abstract class Optimizer {
   readonly parameters: readonly Tensor[];
@@ -29,14 +30,17 @@ export abstract class Optimizer {
   readonly #slots: { starts: number[]; total: number };
   readonly #gradients: readonly Tensor[];
   readonly #flat: ReadonlyMap<string, Tensor>;
-  /** A clock for each parameter, were it the first of a segment. */
+  /** A clock for each parameter, for when it is the first of a segment. */
   readonly #clocks: readonly Tensor[];
   #segments: Segment[];
   /** Whether a step has been asked for: until then all clocks stand at 0. */
   #started = false;
   #lr: number;
 
-  /** `settings` are the update's, the learning rate first; `moments` name its buffers; `clock` is its clock's size. */
+  /**
+   * @param settings the update's numbers, the learning rate first; `moments` names its buffers, `clock` is its
+   * clock's size
+   */
   protected constructor(
     name: string,
     parameters: Iterable<Tensor>,
@@ -62,7 +66,7 @@ export abstract class Optimizer {
       setGradientSlot(parameter, slot);
       return slot;
     });
-    // All clocks lie on the device from the start: what a captured step allocates begins anew in every call.
+    // All clocks lie on the device from the start: what a captured step allocates is fresh in every call.
     const clocks = slotsOf(this.parameters.map(() => ({ size: clock })));
     const ticking = keep(zeros([clocks.total], { device }));
     this.#clocks = clocks.starts.map((start) => keep(new Tensor(ticking.storage, [clock], start)));
@@ -81,7 +85,7 @@ export abstract class Optimizer {
     return this.#lr;
   }
 
-  /** Takes effect at the next step, of a captured one too; written to the device only if it is another. */
+  /** Takes effect at the next step, even of a captured one; written to the device only if it has changed. */
   set lr(value: number) {
     if (value === this.#lr) return;
     assertNotNegative(this.#name, 'lr', value);
@@ -116,8 +120,8 @@ export abstract class Optimizer {
   }
 
   /**
-   * Everything that `step` changes, apart from the parameters: the moments, and the clock; where some parameters have
-   * been stepped less often than others, `clock.I` is that of the I-th parameter and those after it.
+   * Everything that `step` changes besides the parameters: the moments and the clock. Where some parameters have been
+   * stepped less often than others, `clock.I` is the clock of the I-th parameter and those after it.
    */
   state(): Map<string, Tensor> {
     const moments = [...this.#flat].slice(2);
@@ -128,15 +132,15 @@ export abstract class Optimizer {
   }
 
   /**
-   * Goes on from a state saved by the same optimizer over the same parameters.
-   * @throws one line about what is missing, unexpected or of another shape; nothing is loaded then.
+   * Continues from a state saved by the same optimizer over the same parameters.
+   * @throws one line that names what is missing, unexpected or has another shape; nothing is loaded then.
    */
   loadState(state: ReadonlyMap<string, TensorSource>): void {
     for (const key of state.keys()) {
       const first = Number(/^clock\.(\d+)$/.exec(key)?.[1] ?? 0);
       if (first < this.parameters.length) this.#cut(first);
     }
-    // Where the saved state has fewer pieces, those of here start alike.
+    // Where the saved state has fewer pieces, ours start with the same clock.
     const saved = new Map(state);
     let before: TensorSource | undefined;
     for (const [key] of this.state()) {
@@ -172,6 +176,7 @@ function assertNotNegative(optimizer: string, name: string, value: number): void
   }
 }
 
+/** Defaults: `lr` 1e-3, no momentum, no weight decay. */
 export interface SGDOptions {
   lr?: number;
   momentum?: number;
@@ -179,7 +184,11 @@ export interface SGDOptions {
   nesterov?: boolean;
 }
 
-/** Gradient descent: v ← momentum·v + g, p ← p − lr·v, or with Nesterov's look-ahead p ← p − lr·(g + momentum·v). */
+/**
+ * Gradient descent: v ← momentum·v + g, p ← p − lr·v, or with Nesterov's look-ahead p ← p − lr·(g + momentum·v), as in
+ * PyTorch (Sutskever et al. 2013).
+ * @throws if a setting is negative, or `nesterov` is asked for without a momentum
+ */
 export class SGD extends Optimizer {
   constructor(parameters: Iterable<Tensor>, options: SGDOptions = {}) {
     const { lr = 1e-3, momentum = 0, weightDecay = 0, nesterov = false } = options;
@@ -196,9 +205,10 @@ export class SGD extends Optimizer {
   }
 }
 
+/** Defaults: `lr` 1e-3, `betas` 0.9 and 0.999, `eps` 1e-8, no weight decay. */
 export interface AdamOptions {
   lr?: number;
-  /** Decay of the running means of the gradient and of its square. */
+  /** Decay rates of the running means of the gradient and of its square. */
   betas?: readonly [number, number];
   eps?: number;
   weightDecay?: number;
@@ -206,7 +216,10 @@ export interface AdamOptions {
   decoupledWeightDecay?: boolean;
 }
 
-/** Kingma and Ba 2015. The equations are at `updates.adam`. */
+/**
+ * Adam (Kingma and Ba 2015). The equations are at `updates.adam`.
+ * @throws if a setting is negative, or a beta is not from 0 to below 1
+ */
 export class Adam extends Optimizer {
   constructor(parameters: Iterable<Tensor>, options: AdamOptions = {}) {
     const { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0 } = options;
@@ -228,7 +241,7 @@ export class Adam extends Optimizer {
   }
 }
 
-/** Adam with decoupled weight decay: Loshchilov and Hutter 2019. */
+/** Adam with decoupled weight decay (Loshchilov and Hutter 2019), 1e-2 by default. */
 export class AdamW extends Adam {
   constructor(parameters: Iterable<Tensor>, options: AdamOptions = {}) {
     super(parameters, { weightDecay: 1e-2, decoupledWeightDecay: true, ...options });

@@ -1,10 +1,12 @@
 /**
- * Reading and writing safetensors: eight bytes of header length (little-endian), a JSON header, then the tensors' bytes.
- * Format: https://github.com/huggingface/safetensors#format. Pure: works on bytes, and so in a browser too.
+ * Reading and writing safetensors: eight bytes of header length (little-endian), a JSON header, then the tensors'
+ * bytes. Format: https://github.com/huggingface/safetensors#format. It works on bytes alone, so it runs in a browser
+ * too.
  */
 
 import { halfValue } from '@tapegrad/tensor';
 
+/** What a tensor's values are held in. */
 export type SafetensorsArray =
   | Float64Array
   | Float32Array
@@ -30,8 +32,10 @@ const arrays = {
   uint8: Uint8Array,
 } as const;
 
+/** The dtypes that can be written. */
 export type SafetensorsDType = keyof typeof arrays;
 
+/** One tensor of a file. */
 export interface SafetensorsEntry {
   dtype: SafetensorsDType;
   shape: readonly number[];
@@ -39,6 +43,7 @@ export interface SafetensorsEntry {
   data: SafetensorsArray;
 }
 
+/** What a file holds: tensors by name, and its metadata. */
 export interface SafetensorsFile {
   tensors: Map<string, SafetensorsEntry>;
   metadata: Record<string, string>;
@@ -49,7 +54,7 @@ interface Format {
   dtype: SafetensorsDType;
   /** Bytes of one element in the file. */
   bytes: number;
-  /** Where the file's elements have no typed array: from their 16 bits to a float32. */
+  /** For elements that have no typed array: turns their 16 bits into a float32. */
   widen?: (bits: number) => number;
 }
 
@@ -71,18 +76,17 @@ const formats: Record<string, Format> = {
 };
 
 const lengthBytes = 8;
-/** The limit that the reference implementation sets, so that a broken length cannot ask for all memory. */
+/** The reference implementation's limit, so that a broken length cannot ask for all memory. */
 const longestHeader = 100_000_000;
 const metadataKey = '__metadata__';
 
 // --------------------------------------------------------------------------------------------------------- writing
 
 /**
- * The bytes of a safetensors file. Values are converted to the entry's dtype where they are stored wider (the reference
- * device keeps float32 tensors as float64). Order is kept, except that wider elements come first, so that every tensor
- * starts at a multiple of its element size. The same input gives the same bytes.
- *
- * Throws when a shape does not fit its data, when bigints meet a dtype of numbers, and on the name `__metadata__`.
+ * The bytes of a safetensors file. Values are converted to the entry's dtype where they are stored wider (the
+ * reference device keeps float32 tensors as float64). The order is kept, except that wider elements come first, so
+ * that every tensor starts at a multiple of its element size. The same input gives the same bytes.
+ * @throws when a shape does not fit its data, when bigints meet a dtype of numbers, and on the name `__metadata__`
  */
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, SafetensorsEntry>,
@@ -142,10 +146,9 @@ const formatName = (dtype: SafetensorsDType): string =>
 // --------------------------------------------------------------------------------------------------------- reading
 
 /**
- * The tensors (in the order of their bytes) and metadata of a safetensors file. F16 and BF16 become float32, BOOL becomes
- * uint8. The arrays are copies: the file's bytes can be let go.
- *
- * Throws an error of one line when the file is truncated, too long, or its header is not what the format asks for.
+ * The tensors (in the order of their bytes) and metadata of a safetensors file. F16 and BF16 become float32, BOOL
+ * becomes uint8. The arrays are copies, so the file's bytes may be discarded.
+ * @throws one line when the file is truncated or too long, or when its header is not what the format asks for
  */
 export function decodeSafetensors(file: Uint8Array): SafetensorsFile {
   const { header, body } = split(file);

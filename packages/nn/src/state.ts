@@ -1,16 +1,17 @@
 import { assign, type NumericArray, type Shape, sameShape, show, Tensor } from '@tapegrad/tensor';
 
-/** Values for a tensor: another tensor on the same device, or an array, such as a safetensors file's. */
+/** Values for a tensor: another tensor on the same device, or an array such as a safetensors file has. */
 export type TensorSource =
   | Tensor
   | { readonly shape: Shape; readonly data: NumericArray | ArrayLike<number> | ArrayLike<bigint> };
 
+/** Options of loading. */
 export interface LoadOptions {
-  /** Whether names that are missing or unexpected are an error. Another shape always is. */
+  /** Whether missing and unexpected names are an error (default true). Another shape always is. */
   strict?: boolean;
 }
 
-/** Names that were not there on either side, for those who load with `{ strict: false }`. */
+/** Names that only one side has: what loading with `{ strict: false }` leaves to the caller. */
 export interface LoadReport {
   missing: string[];
   unexpected: string[];
@@ -19,7 +20,7 @@ export interface LoadReport {
 /**
  * Writes `sources` into the tensors of the same names. Everything is checked first: if anything is wrong, nothing is
  * written.
- * @throws an error of one line, which opens with `what`, with the `misfits`
+ * @throws one line that opens with `what` and lists the `misfits`
  */
 export function loadTensors(
   what: string,
@@ -46,8 +47,9 @@ const namesApart = (targets: ReadonlyMap<string, unknown>, sources: ReadonlyMap<
 type Shapes = ReadonlyMap<string, { readonly shape: Shape }>;
 
 /**
- * How names and shapes differ, in a line that counts what is missing, unexpected and of another shape, and names the first
- * of each: `1 missing (fc3.bias [2]); 1 of another shape (fc4.bias is [783], expected [784])`. Empty if they do not.
+ * How names and shapes differ, in one line that counts what is missing, unexpected and of another shape and names the
+ * first of each: `1 missing (fc3.bias [2]); 1 of another shape (fc4.bias is [783], expected [784])`. Empty if nothing
+ * does.
  */
 export function misfits(targets: Shapes, sources: Shapes, { strict = true }: LoadOptions = {}): string {
   const { missing, unexpected } = namesApart(targets, sources);
@@ -66,7 +68,7 @@ export function misfits(targets: Shapes, sources: Shapes, { strict = true }: Loa
     .join('; ');
 }
 
-/** Tensors that are named of each kind. */
+/** How many tensors of each kind are named. */
 const NAMED = 4;
 
 function summary(problem: string, tensors: readonly string[]): string {

@@ -10,7 +10,7 @@ import type { LoadOptions, LoadReport } from './state.ts';
 
 type Storage = Tensor['storage'];
 
-/** The values of tensors as a safetensors file takes them. Those that share a buffer are read back at once. */
+/** The values of tensors, as a safetensors file takes them. Tensors that share a buffer are read back together. */
 export async function readTensors(
   tensors: ReadonlyMap<string, Tensor>,
 ): Promise<Map<string, SafetensorsEntry>> {
@@ -28,13 +28,13 @@ export async function readTensors(
     [...tensors].map(([name, { dtype, shape, storage, offset, size }]) => {
       const from = offset - (spans.get(storage)?.start ?? offset);
       const data = read.get(storage)?.slice(from, from + size) ?? new Float32Array(0);
-      // float16 comes back as float32, and is saved as what it came back as.
+      // float16 comes back as float32, and is saved as that.
       return [name, { dtype: dtype === 'float16' ? 'float32' : dtype, shape, data }];
     }),
   );
 }
 
-/** The bytes of a safetensors file with these tensors. */
+/** Writes tensors by name as the bytes of a safetensors file. */
 export async function saveTensors(
   tensors: ReadonlyMap<string, Tensor>,
   metadata?: Readonly<Record<string, string>>,
@@ -42,7 +42,7 @@ export async function saveTensors(
   return encodeSafetensors(await readTensors(tensors), metadata);
 }
 
-/** The bytes of a safetensors file with a module's weights, which PyTorch's `load_state_dict` takes. */
+/** Writes a module's weights as the bytes of a safetensors file, which PyTorch's `load_state_dict` takes. */
 export async function saveStateDict(
   module: Module,
   metadata?: Readonly<Record<string, string>>,
@@ -50,7 +50,10 @@ export async function saveStateDict(
   return saveTensors(module.stateDict(), metadata);
 }
 
-/** Loads a safetensors file, ours or PyTorch's, into a module: see `Module.loadStateDict`. */
+/**
+ * Loads the bytes of a safetensors file, ours or PyTorch's, into a module: see `Module.loadStateDict`.
+ * @throws one line if the file is broken or does not fit
+ */
 export function loadStateDict(
   module: Module,
   file: Uint8Array,

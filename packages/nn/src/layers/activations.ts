@@ -1,14 +1,14 @@
 import { leakyRelu, relu, sigmoid, softplus, type Tensor, tanh } from '@tapegrad/tensor';
 import { Module } from '../module.ts';
 
-/** max(x, 0). */
+/** max(x, 0), elementwise: any shape → the same. */
 export class ReLU extends Module {
   forward(x: Tensor): Tensor {
     return relu(x);
   }
 }
 
-/** x where positive, else slope·x. */
+/** x where positive, otherwise slope·x, elementwise: any shape → the same. */
 export class LeakyReLU extends Module {
   readonly negativeSlope: number;
 
@@ -22,20 +22,21 @@ export class LeakyReLU extends Module {
   }
 }
 
-/** 1 / (1 + exp(−x)). */
+/** 1 / (1 + exp(−x)), elementwise: any shape → the same. */
 export class Sigmoid extends Module {
   forward(x: Tensor): Tensor {
     return sigmoid(x);
   }
 }
 
+/** tanh(x), elementwise: any shape → the same. */
 export class Tanh extends Module {
   forward(x: Tensor): Tensor {
     return tanh(x);
   }
 }
 
-/** log(1 + exp(x)). */
+/** log(1 + exp(x)), elementwise: any shape → the same. */
 export class Softplus extends Module {
   forward(x: Tensor): Tensor {
     return softplus(x);

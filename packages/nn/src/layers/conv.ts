@@ -14,11 +14,16 @@ import {
 import { defaultGenerator, fanInBound, type InitOptions, uniformParameter } from '../init.ts';
 import { Module } from '../module.ts';
 
+/** Stride, padding and dilation as `conv2d` takes them; `bias` (default true) adds a number per output channel. */
 export interface Conv2dOptions extends InitOptions, ConvOptions {
   bias?: boolean;
 }
 
-/** Images [N, in, H, W] → [N, out, oh, ow], with weight [out, in, kh, kw] and bias [out]. */
+/**
+ * Images [N, in, H, W] → [N, out, oh, ow], with weight [out, in, kh, kw] and bias [out];
+ * oh = ⌊(H + 2·padding − dilation·(kh − 1) − 1) / stride⌋ + 1.
+ * @throws in `forward` if the images have another number of channels, or are smaller than the kernel
+ */
 export class Conv2d extends Module {
   readonly weight: Tensor;
   readonly bias: Tensor | null;
@@ -38,6 +43,7 @@ export class Conv2d extends Module {
   }
 }
 
+/** As `convTranspose2d` takes them; `bias` (default true) adds a number per output channel. */
 export interface ConvTranspose2dOptions extends InitOptions, ConvTransposeOptions {
   bias?: boolean;
 }
@@ -45,6 +51,7 @@ export interface ConvTranspose2dOptions extends InitOptions, ConvTransposeOption
 /**
  * Images [N, in, H, W] → [N, out, oh, ow], with weight [in, out, kh, kw] and bias [out];
  * oh = (H − 1)·stride − 2·padding + dilation·(kh − 1) + outputPadding + 1.
+ * @throws in `forward` if the images have another number of channels
  */
 export class ConvTranspose2d extends Module {
   readonly weight: Tensor;
@@ -68,7 +75,10 @@ export class ConvTranspose2d extends Module {
 const addToChannels = (images: Tensor, bias: Tensor | null): Tensor =>
   bias ? add(images, reshape(bias, [bias.size, 1, 1])) : images;
 
-/** Repeats every pixel (nearest neighbour): [N, C, H, W] → [N, C, H·sh, W·sw] for whole scale factors. */
+/**
+ * Repeats every pixel (nearest neighbour): [N, C, H, W] → [N, C, H·sh, W·sw].
+ * @throws if a scale factor is not a whole number, 1 or more
+ */
 export class Upsample extends Module {
   readonly scale: readonly [number, number];
 

@@ -2,7 +2,11 @@ import { type Generator, keep, mul, scope, type Tensor, tensor } from '@tapegrad
 import { defaultGenerator, type InitOptions } from '../init.ts';
 import { Module } from '../module.ts';
 
-/** In training sets each element to 0 with probability p and scales the rest by 1/(1 − p); else the identity. */
+/**
+ * Dropout (Srivastava et al. 2014): any shape → the same. In training it sets each element to 0 with probability p and
+ * scales the others by 1/(1 − p); in evaluation it is the identity.
+ * @throws if p is not a probability
+ */
 export class Dropout extends Module {
   readonly p: number;
   readonly generator: Generator;

@@ -8,11 +8,15 @@ import {
 } from '../init.ts';
 import { Module } from '../module.ts';
 
+/** `bias` (default true) adds a number per output. */
 export interface LinearOptions extends InitOptions {
   bias?: boolean;
 }
 
-/** y = x·Wᵀ + b: [..., in] → [..., out], with weight [out, in] and bias [out]. */
+/**
+ * y = x·Wᵀ + b: [..., in] → [..., out], with weight [out, in] and bias [out].
+ * @throws in `forward` if the last axis is not `in`
+ */
 export class Linear extends Module {
   readonly weight: Tensor;
   readonly bias: Tensor | null;
@@ -37,7 +41,9 @@ export class Linear extends Module {
   }
 }
 
-/** A table of vectors: int32 indices of any shape [...] → [..., size], with weight [count, size] from N(0, 1). */
+/**
+ * A table of vectors: int32 indices of any shape [...] → [..., size], with weight [count, size], drawn from N(0, 1).
+ */
 export class Embedding extends Module {
   readonly weight: Tensor;
 

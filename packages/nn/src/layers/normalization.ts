@@ -31,27 +31,30 @@ import { buffer, Module, parameter } from '../module.ts';
 const standardize = (x: Tensor, mu: Tensor, variance: Tensor, eps: number): Tensor =>
   div(sub(x, mu), sqrt(add(variance, eps)));
 
-/** Mean and biased variance over axes that stay with extent 1. */
+/** Mean and biased variance over axes, which are kept with extent 1. */
 function moments(x: Tensor, axes: readonly number[]): [mu: Tensor, variance: Tensor] {
   const mu = mean(x, axes, { keepDims: true });
   return [mu, mean(square(sub(x, mu)), axes, { keepDims: true })];
 }
 
+/** Options of `BatchNorm2d`, with PyTorch's defaults. */
 export interface BatchNorm2dOptions {
+  /** Added to the variance. Default 1e-5. */
   eps?: number;
-  /** Share of a batch in the running statistics; null: their plain average over all batches. */
+  /** A batch's share in the running statistics (default 0.1); null: their plain average over all batches. */
   momentum?: number | null;
-  /** Learned weight and bias for each channel. */
+  /** Whether each channel has a learned weight and bias. Default true. */
   affine?: boolean;
-  /** Without them, evaluation uses the statistics of its own batch too. */
+  /** Whether running statistics are kept (default true); without them evaluation uses those of its own batch. */
   trackRunningStats?: boolean;
   device?: Device;
 }
 
 /**
  * Batch normalization (Ioffe and Szegedy 2015): [N, C, H, W] → the same, y = (x − μ)/√(σ² + ε)·weight + bias for each
- * channel. In training μ and σ² are the batch's (σ² biased), and the running statistics move towards them (σ² unbiased):
- * r ← r + momentum·(batch − r). In evaluation they are the running ones.
+ * channel. In training μ and σ² are the batch's (σ² biased), and the running statistics move towards them (σ²
+ * unbiased): r ← r + momentum·(batch − r). In evaluation μ and σ² are the running ones.
+ * @throws in `forward` if the rank is not 4, or if a training batch has only one value per channel
  */
 export class BatchNorm2d extends Module {
   readonly weight: Tensor | null;
@@ -110,15 +113,21 @@ export class BatchNorm2d extends Module {
   }
 }
 
+/** Options of `LayerNorm`, with PyTorch's defaults. */
 export interface LayerNormOptions {
+  /** Added to the variance. Default 1e-5. */
   eps?: number;
-  /** Learned weight and bias of the normalized shape. */
+  /** Whether there are a learned weight and, with `bias`, a bias of the normalized shape. Default true. */
   elementwiseAffine?: boolean;
   bias?: boolean;
   device?: Device;
 }
 
-/** Layer normalization (Ba et al. 2016) over the last axes: y = (x − μ)/√(σ² + ε)·weight + bias, the same always. */
+/**
+ * Layer normalization (Ba et al. 2016) over the last axes: [..., ...normalizedShape] → the same,
+ * y = (x − μ)/√(σ² + ε)·weight + bias, in training as in evaluation.
+ * @throws if the normalized shape is empty, or in `forward` if the last axes are others
+ */
 export class LayerNorm extends Module {
   readonly weight: Tensor | null;
   readonly bias: Tensor | null;

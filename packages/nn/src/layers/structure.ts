@@ -1,7 +1,7 @@
 import { flatten, reshape, type Shape, scope, show, sizeOf, type Tensor } from '@tapegrad/tensor';
 import { Module } from '../module.ts';
 
-/** A module from one tensor to one. */
+/** A module that makes one tensor of one. */
 export type Layer = Module & { forward(x: Tensor): Tensor };
 
 /** Layers one after the other; parameters are named by position: `0.weight`, `2.bias`. */
@@ -14,7 +14,7 @@ export class Sequential extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    // The scope gives intermediates back at once where no tape holds them: in evaluation.
+    // The scope frees intermediates at once where no graph holds them: in evaluation.
     return scope(() => this.layers.reduce((y, layer) => layer.forward(y), x));
   }
 
@@ -23,7 +23,7 @@ export class Sequential extends Module {
   }
 }
 
-/** Makes the axes from `start` to `end` (inclusive) one: by default [N, C, H, W] → [N, C·H·W]. */
+/** Merges the axes from `start` to `end` (inclusive) into one: by default [N, C, H, W] → [N, C·H·W]. */
 export class Flatten extends Module {
   readonly start: number;
   readonly end: number;
@@ -39,7 +39,10 @@ export class Flatten extends Module {
   }
 }
 
-/** Splits one axis into several: by default [N, c·h·w, ...] → [N, c, h, w, ...]. */
+/**
+ * Splits an axis into several: by default [N, c·h·w, ...] → [N, c, h, w, ...].
+ * @throws in `forward` if the axis is not the product of the sizes
+ */
 export class Unflatten extends Module {
   readonly sizes: Shape;
   readonly axis: number;
