@@ -1,9 +1,9 @@
 import { threefry } from '@tapegrad/tensor';
 
 /**
- * Grey pixels as black or white, 0 or 255. `threshold`: white over half of the range. `drawn`: white with the pixel's
- * value as the probability, as published likelihoods of MNIST have it (Salakhutdinov and Murray 2008); one seed, one
- * outcome, whatever the adapter.
+ * Grey pixels made black or white, 0 or 255. `threshold`: white above 128. `drawn`: white with the pixel's value as
+ * the probability, as in the published likelihoods of MNIST (Salakhutdinov and Murray 2008); a seed gives the same
+ * outcome on every adapter.
  */
 export function binarized(
   bytes: Uint8Array,
@@ -12,7 +12,7 @@ export function binarized(
 ): Uint8Array {
   if (how === 'threshold') return bytes.map((byte) => (byte > 128 ? 255 : 0));
   const bits = new Uint8Array(bytes.length);
-  // 16 bits of chance a pixel: four pixels from each pair of words.
+  // 16 random bits per pixel: four pixels from each pair of words.
   for (let i = 0; i < bytes.length; i += 4) {
     const words = threefry(seed >>> 0, stream, i / 4, 0);
     for (let k = 0; k < Math.min(4, bytes.length - i); k++) {

@@ -15,27 +15,31 @@ import {
 } from '@tapegrad/tensor';
 import type { Autoencoder } from './models/model.ts';
 
-/** Images as bytes, row-major, one after the other. */
+/** Images as bytes, [count, c, h, w] row-major. */
 export interface Images {
   readonly images: Uint8Array;
   readonly count: number;
 }
 
+/** Options of `DeviceDataset`. */
 export interface DatasetOptions {
-  /** Draws each pixel from these numbers as 0 or 1, with its value as the probability, whenever it is taken. */
+  /**
+   * If given: whenever an image is taken, each pixel is drawn from these numbers as 0 or 1, with its value as the
+   * probability.
+   */
   readonly binarize?: Generator;
   readonly device: Device;
-  /** The most bytes of images in one tensor, if not what the device allows. */
+  /** The most bytes of images in one tensor. Default: what the device allows. */
   readonly maxBytes?: number;
 }
 
 /**
- * Images on the device, the order in which they are taken, and the place in it. All that taking a batch needs is on the
- * device, so that a step which does can be captured.
+ * Images on the device, the order in which they are taken, and the current place in it. Taking a batch needs nothing
+ * from the host, so a step that does so can be captured.
  */
 export class DeviceDataset {
   readonly count: number;
-  /** uint8 [n, c, h, w], in as many tensors as the device needs for them. */
+  /** uint8 [n, c, h, w], in as many tensors as the device's largest size makes necessary. */
   readonly images: readonly Tensor[];
   /** uint32 [N]: the i-th image to be taken is number order[i]. */
   readonly order: Tensor;
@@ -44,7 +48,7 @@ export class DeviceDataset {
   readonly #model: Pick<Autoencoder, 'imageShape' | 'normalization'>;
   readonly #binarize: Generator | undefined;
 
-  /** @param model whose images these are: their shape, and how their bytes become numbers */
+  /** @param model says what shape the images have, and how their bytes become numbers */
   constructor(
     model: Pick<Autoencoder, 'imageShape' | 'normalization'>,
     { images, count }: Images,
@@ -83,7 +87,7 @@ export class DeviceDataset {
     run(updates.advance, [this.cursor], { index: 0, by: count });
   }
 
-  /** Goes to a place in the order, from the host. */
+  /** Moves to a place in the order; called from the host. */
   seek(position: number): void {
     writeTo(this.cursor, Uint32Array.of(position, 0));
   }

@@ -5,17 +5,17 @@ import { MetricsRing } from './metrics-ring.ts';
 import { type Autoencoder, evaluating } from './models/model.ts';
 import { randomStreams } from './random-streams.ts';
 
-/** Images at a time. */
+/** Images per step of an evaluation. */
 export const EVALUATION_BATCH = 512;
 
-/** The objective's averages over a set of images, for a model that may go on learning in between. */
+/** The objective's averages over a set of images, for a model that may keep learning between calls. */
 export class Evaluation {
   readonly #dataset: DeviceDataset;
   readonly #ring: MetricsRing;
   readonly #noise: Generator;
   readonly #step: (count: number) => void;
 
-  /** `epoch` tells schedules how far training has come: what is selected by must be what was trained on. */
+  /** @param epoch epochs trained so far, for schedules: a model is to be selected by the loss it was trained on */
   constructor(model: Autoencoder, images: Images, seed: number, epoch: () => Tensor, device: Device) {
     const noise = new Generator(seed, { stream: randomStreams.evaluation, device });
     const rows = Math.max(1, Math.ceil(images.count / EVALUATION_BATCH));
@@ -31,7 +31,10 @@ export class Evaluation {
     this.#step = capture(step, { device });
   }
 
-  /** z is drawn from the posterior (its mean alone would not give the ELBO), from the same numbers at each call. */
+  /**
+   * Runs over all images. z is drawn from the posterior (its mean would not give the ELBO), with the same numbers
+   * every time.
+   */
   async run(): Promise<Metrics> {
     const { count } = this.#dataset;
     this.#dataset.seek(0);

@@ -17,21 +17,21 @@ import type { Metrics } from './metrics.ts';
 import type { Autoencoder, Objective } from './models/model.ts';
 
 /**
- * The metrics of the last steps, on the device: a captured step logs them with one launch, and the host reads many steps
- * at once. Counters, which grow over an epoch, are kept beside them.
+ * The metrics of the last steps, on the device: a captured step logs its own with one launch, and the host reads
+ * those of many steps at once. Beside them are the model's counters, which grow over an epoch.
  */
 export class MetricsRing {
   /** float32 [rows, metrics]: step i is in row i modulo `rows`. */
   readonly values: Tensor;
   /** uint32 [2]: steps logged, a 64-bit count. */
   readonly steps: Tensor;
-  /** As `Autoencoder.counters` names them. */
+  /** By the names in `Autoencoder.counters`. */
   readonly counters: ReadonlyMap<string, Tensor>;
   readonly #model: Autoencoder;
   /** Names of the columns. */
   readonly #names: readonly string[];
 
-  /** @param rows steps whose metrics are kept */
+  /** @param rows how many steps' metrics are kept */
   constructor(model: Autoencoder, { rows, device }: { readonly rows: number; readonly device: Device }) {
     this.#model = model;
     this.#names = ['loss', ...model.metricNames];
@@ -56,14 +56,14 @@ export class MetricsRing {
     run(updates.record, [this.values, this.steps, cursor, ...metrics], { images: count });
   }
 
-  /** Step number `step` in `values` as they were read back. */
+  /** The metrics of step number `step`, from `values` as they were read back. */
   metricsOf(values: NumericArray, step: number): Metrics {
     const names = this.#names;
     const row = step % this.values.shape[0]!;
     return Object.fromEntries(names.map((name, k) => [name, values[row * names.length + k]!]));
   }
 
-  /** What the model makes of the counters, which begin anew. */
+  /** The model's metrics of the counters, which are reset to 0. */
   async takeCounters(): Promise<Metrics> {
     const counters: Record<string, NumericArray> = {};
     for (const [name, t] of this.counters) {

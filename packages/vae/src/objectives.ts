@@ -2,26 +2,30 @@ import { abs, add, clamp, exp, floor, mean, mul, square, sub, sum, type Tensor }
 import type { TrainingContext } from './models/model.ts';
 import type { ModelOptions } from './models/options.ts';
 
-/** KL of N(μ, σ²) from N(0, 1) for every dimension: (σ² + μ² − 1)/2 − log σ. Takes log σ, not log σ². */
+/**
+ * KL of N(μ, σ²) from N(0, 1) for every dimension: (σ² + μ² − 1)/2 − log σ, of the inputs' shape. Takes log σ, not
+ * log σ².
+ */
 export function klFromLogSigma(mean: Tensor, logSigma: Tensor): Tensor {
   return sub(mul(sub(add(exp(mul(logSigma, 2)), square(mean)), 1), 0.5), logSigma);
 }
 
-/** Bounds of log σ: outside, exp(2·log σ) leaves float32 long before the model gains anything. */
+/** Bounds of log σ: beyond them exp(2·log σ) leaves float32's range long before a model gains anything. */
 export const LOG_SIGMA = { min: -15, max: 15 } as const;
 
+/** The options that `klPenalty` depends on. */
 export type PenaltyOptions = Pick<
   ModelOptions,
   'beta' | 'reduction' | 'warmup' | 'warmupEpochs' | 'freeBits' | 'gamma' | 'capacity' | 'capacityEpochs'
 >;
 
 /**
- * What the loss makes of the KL divergence of every image and dimension, [B, d] → []:
+ * The loss's penalty on the KL divergence of every image and dimension, [B, d] → []:
  *
- *     β(t) · Σ_d max(λ, mean_B KL_d)        λ: free bits (Kingma et al. 2016), of the mean over the batch
- *     γ · |Σ_d mean_B KL_d − C(t)|          the capacity form (Burgess et al. 2018), of the mean too
+ *     β(t) · Σ_d max(λ, mean_B KL_d)        λ: free bits (Kingma et al. 2016), for the batch's mean
+ *     γ · |Σ_d mean_B KL_d − C(t)|          the capacity form (Burgess et al. 2018), of the batch's mean
  *
- * With `reduction: 'mean'`, means over dimensions take the place of the sums (not in the capacity form, whose C is nats).
+ * With `reduction: 'mean'`, the sums become means over dimensions (except in the capacity form, whose C is in nats).
  */
 export function klPenalty(kl: Tensor, options: PenaltyOptions, context: TrainingContext): Tensor {
   const { beta, reduction, freeBits, gamma, capacity, capacityEpochs } = options;
@@ -39,8 +43,8 @@ export function klPenalty(kl: Tensor, options: PenaltyOptions, context: Training
 }
 
 /**
- * How far β has risen, 0 to 1. Linear: over `warmupEpochs` (Bowman et al. 2016; Sønderby et al. 2016). Cyclical: over the
- * first half of each cycle of `warmupEpochs`, then 1 to its end (Fu et al. 2019).
+ * How far β has risen, from 0 to 1: []. Linear: over `warmupEpochs` (Bowman et al. 2016; Sønderby et al. 2016).
+ * Cyclical: over the first half of each cycle of `warmupEpochs`, then 1 until its end (Fu et al. 2019).
  */
 export function warmth(
   { warmup, warmupEpochs }: Pick<ModelOptions, 'warmup' | 'warmupEpochs'>,

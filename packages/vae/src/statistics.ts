@@ -19,24 +19,24 @@ import { type Autoencoder, evaluating } from './models/model.ts';
 import type { VariationalAutoencoder } from './models/vae.ts';
 import { randomStreams } from './random-streams.ts';
 
-/** What can be said of a trained model besides its objective. Everything that grows with the images runs captured. */
+/* What a trained model's codes say, besides its objective. Everything that grows with the number of images is captured. */
 
-/** Images encoded at a time. */
+/** Images per encoding step. */
 const BATCH = 512;
 
-/** Every image's code, row-major, and how well its mean reconstructs the image. */
+/** Every image's code, [count, size] row-major, and how well its mean reconstructs the image. */
 export interface Codes {
   readonly count: number;
-  /** Numbers in a code. */
+  /** Numbers per code. */
   readonly size: number;
   readonly means: Float32Array;
-  /** Of a stochastic encoder. */
+  /** Present if the encoder is stochastic. */
   readonly logSigmas?: Float32Array;
-  /** Mean squared error of each image's pixels in [0, 1]; zeros unless asked for. */
+  /** Mean squared error of each image's pixels in [0, 1]; zeros unless `reconstruct` asks for them. */
   readonly errors: Float32Array;
 }
 
-/** Encodes images, and with `reconstruct` decodes the means too. */
+/** Encodes images and, with `reconstruct`, decodes the means too. */
 export async function encodeAll(
   model: Autoencoder,
   images: Images,
@@ -76,21 +76,22 @@ export async function encodeAll(
   return { count, size, means, errors, ...(logSigmas && { logSigmas }) };
 }
 
-/** What the codes of many images are like, dimension by dimension. */
+/** Statistics of many images' codes, by dimension. */
 export interface LatentStatistics {
-  /** KL of q(z | x) from N(0, 1), the mean over images, nats. */
+  /** KL of q(z | x) from N(0, 1) in nats, averaged over images. */
   readonly kl: readonly number[];
-  /** Variance over images of the posterior's mean. */
+  /** Variance of the posterior's mean over images. */
   readonly varianceOfMean: readonly number[];
-  /** Moments of the aggregate posterior, the mixture of all q(z | x): N(0, 1) where it matches the prior. */
+  /** Moments of the aggregate posterior, the mixture of all q(z | x): 0 and 1 if it matches the prior. */
   readonly aggregate: { readonly mean: readonly number[]; readonly std: readonly number[] };
-  /** Dimensions whose `varianceOfMean` is over 0.01 (Burda et al. 2016). */
+  /** How many dimensions are active: see `ACTIVE`. */
   readonly activeUnits: number;
 }
 
+/** A dimension is active if its `varianceOfMean` is above this (Burda et al. 2016). */
 export const ACTIVE = 0.01;
 
-/** Float64, on the host: there are few numbers left. Undefined for an encoder that is not stochastic. */
+/** Computed in float64 on the host, where only the codes are left. Undefined if the encoder is not stochastic. */
 export function latentStatistics({ count, size, means, logSigmas }: Codes): LatentStatistics | undefined {
   if (!logSigmas) return undefined;
   const over = (value: (i: number) => number, d: number) => {
@@ -113,18 +114,19 @@ export function latentStatistics({ count, size, means, logSigmas }: Codes): Late
   };
 }
 
+/** Options of `importanceWeighted`. */
 export interface ImportanceOptions {
-  /** k, draws for each image. */
+  /** k, the number of draws per image. */
   readonly samples: number;
   readonly seed?: number;
-  /** Draws that are decoded at a time. */
+  /** Draws decoded per step. Default 4096. */
   readonly rows?: number;
 }
 
 /**
- * The importance-weighted estimate of log p(x), log 1/k · Σ_i p(x, z_i)/q(z_i | x) with z_i ~ q(z | x) (Burda et al. 2016),
- * of every image, in nats. Each image is encoded once; its weights are summed on the device as they come, by
- * log-sum-exp, so that neither k nor the number of images is bound by memory.
+ * The importance-weighted estimate of log p(x), log 1/k · Σ_i p(x, z_i)/q(z_i | x) with z_i ~ q(z | x) (Burda et al.
+ * 2016), for every image, in nats. Each image is encoded once, and its weights are accumulated on the device by
+ * log-sum-exp, so memory bounds neither k nor the number of images.
  */
 export async function importanceWeighted(
   model: VariationalAutoencoder,
@@ -137,7 +139,7 @@ export async function importanceWeighted(
   const result = new Float32Array(images.count);
   const batch = Math.min(images.count, Math.max(1, Math.min(64, Math.floor(rows / samples))));
   const most = Math.max(1, Math.floor(rows / batch));
-  // What lives on between the launches: the batch, what the encoder says of it, and the sum so far.
+  // What outlives a launch: the batch, its posterior's parameters, and the sum so far.
   for (const n of new Set([batch, images.count % batch].filter((n) => n > 0))) {
     const x = keep(zeros([n, ...model.imageShape], { device }));
     const total = keep(zeros([n], { device }));

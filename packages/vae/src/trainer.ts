@@ -26,33 +26,39 @@ import type { Autoencoder, ImageShape, ModelSpec, TrainingContext } from './mode
 import type { ModelOptions, TrainingOptions } from './models/options.ts';
 import { randomStreams } from './random-streams.ts';
 
+/** The images that a trainer needs. */
 export interface TrainingData {
   readonly shape: ImageShape;
   readonly train: Images;
   readonly test: Images;
 }
 
+/** A value for every option of the model and the trainer. Epochs are counted by the caller. */
 export interface TrainerOptions extends ModelOptions, Omit<TrainingOptions, 'epochs'> {
   readonly seed: number;
   readonly device?: Device;
 }
 
+/** What a trainer reports of each step. */
 export interface StepMetrics {
-  /** Optimizer steps since the beginning, this one counted. */
+  /** Optimizer steps since the beginning, including this one. */
   readonly step: number;
   readonly images: number;
   readonly metrics: Metrics;
 }
 
-/** Rows of the ring of losses; two windows of steps have to fit. */
+/** Rows of the ring of metrics: two windows of steps have to fit. */
 const RING = 256;
-/** Of the window that runs, of the one whose losses are being looked at, and of the one before. */
+/** One for the running window, one for the window being reported, and one for the window before that. */
 const SNAPSHOTS = 3;
 const LONGEST_WINDOW = 64;
-/** Steps are gathered into windows of about this many milliseconds between two looks at the losses. */
+/** The host looks at the metrics after windows of steps that take about this many milliseconds. */
 const WINDOW_TIME = 500;
 
-/** The training set's order in an epoch: Fisher and Yates's shuffle with Threefry, on the host, the same everywhere. */
+/**
+ * The training set's order in an epoch, a permutation of 0 … count − 1: the Fisher–Yates shuffle with Threefry, on the
+ * host, so it is the same everywhere.
+ */
 export function shuffledOrder(count: number, seed: number, epoch: number): Uint32Array {
   const order = Uint32Array.from({ length: count }, (_, i) => i);
   for (let i = count - 1; i > 0; i--) {
@@ -74,8 +80,8 @@ export interface TrainingParts {
 }
 
 /**
- * One step on the next `count` images. Everything in it happens on the device and depends on nothing that the host keeps:
- * it can be captured.
+ * One training step on the next `count` images. All of it happens on the device and depends on nothing the host
+ * keeps, so it can be captured.
  */
 export function runTrainingStep(
   { model, optimizer, dataset, ring, context }: TrainingParts,
@@ -88,7 +94,7 @@ export function runTrainingStep(
   optimizer.step();
 }
 
-/** What was to be learned from, or to be kept, is no number any more; which tensor was the first. */
+/** A loss or a parameter is not finite. The message names the first tensor that was not. */
 export class NotFiniteError extends Error {
   override name = 'NotFiniteError';
 
@@ -103,7 +109,7 @@ const list = (metrics: Metrics) =>
     .map(([name, value]) => `${name} ${value}`)
     .join(', ');
 
-/** Steps whose losses are read together. */
+/** Steps whose metrics are read together. */
 interface Window {
   /** Steps done before it. */
   readonly first: number;
@@ -112,7 +118,9 @@ interface Window {
   readonly rows: Promise<NumericArray>;
 }
 
-/** What changes from step to step, as it was before a window: values on the device, and the host's counts. */
+/**
+ * Everything that changes from step to step, as it was before a window: values on the device, and the host's counts.
+ */
 interface Snapshot {
   readonly tensors: Map<string, Tensor>;
   step: number;
@@ -120,9 +128,9 @@ interface Snapshot {
 }
 
 /**
- * Trains one model. The dataset, its order, the place in it, the random counters, Adam's clock and the ring of losses
- * are all on the device, so that a step is a captured list of launches that the host only starts. The host reads the
- * losses of a window of steps while the device works on the next one.
+ * Trains one model. The dataset, its order, the place in it, the random counters, Adam's clock and the ring of
+ * metrics are all on the device, so a step is a captured list of launches that the host merely starts. The host reads
+ * the metrics of one window of steps while the device works on the next.
  */
 export class Trainer {
   readonly model: Autoencoder;
@@ -132,7 +140,7 @@ export class Trainer {
   step = 0;
   epoch = 0;
   position = 0;
-  /** Of the last complete epoch: what the model makes of its counters. */
+  /** The last complete epoch's metrics from the model's counters. */
   epochMetrics: Metrics = {};
   readonly #options: TrainerOptions;
   readonly #dataset: DeviceDataset;
@@ -173,23 +181,23 @@ export class Trainer {
     this.#startEpoch();
   }
 
-  /** Images of the training set that an epoch goes through. */
+  /** Images per epoch: the size of the training set. */
   get imagesPerEpoch(): number {
     return this.#dataset.count;
   }
 
   // -------------------------------------------------------------------------------------------------------- training
 
-  /** Compiles the kernels of a step, in parallel; tells how many are done. */
+  /** Compiles the kernels of a step, in parallel, and reports how many are done. */
   async prepare(onCompile?: CompileProgress): Promise<void> {
     this.#onCompile = onCompile;
     await this.#trainingStep.prepare(Math.min(this.#options.batchSize, this.imagesPerEpoch - this.position));
   }
 
   /**
-   * Goes on to the end of the epoch, or until `stop` says so after some step. `onStep` is told of every step in order,
-   * somewhat later. Returns whether the epoch is complete.
-   * @throws NotFiniteError at the first step whose metrics are not all finite; the trainer is of no use afterwards
+   * Trains to the end of the epoch, or until `stop` returns true between windows. `onStep` is told of every step, in
+   * order, but somewhat later. Returns whether the epoch is complete.
+   * @throws NotFiniteError at the first step whose metrics are not all finite; the trainer cannot be used afterwards
    */
   async trainEpoch(
     onStep: (metrics: StepMetrics) => void,
@@ -206,7 +214,7 @@ export class Trainer {
       const window = this.#startWindow(length);
       await report();
       [running, reported] = [window, running];
-      // The device has had this long for a window, give or take one.
+      // This is how long the device took for a window, give or take one.
       const perStep = (performance.now() - started) / window.sizes.length;
       length = Math.max(
         1,
@@ -234,7 +242,7 @@ export class Trainer {
       this.position += size;
     }
     const rows = this.#ring.values.data();
-    // A failure is looked at when the window's turn comes.
+    // A failure is handled when the window is reported.
     rows.catch(() => {});
     return { first, sizes, snapshot, rows };
   }
@@ -268,7 +276,7 @@ export class Trainer {
 
   /**
    * Averages over the whole test set.
-   * @throws NotFiniteError if the last update has left parameters with which they are no numbers
+   * @throws NotFiniteError if the last update has left parameters with which they are not finite
    */
   async evaluate(): Promise<Metrics> {
     const metrics = await this.#evaluation.run();
@@ -307,7 +315,7 @@ export class Trainer {
 
   // ----------------------------------------------------------------------------------------------------- checkpoints
 
-  /** All tensors that a step changes, by name. */
+  /** All tensors that a step changes, by the names they have in checkpoints. */
   get #state(): ReadonlyMap<string, Tensor> {
     const learned = new Set(this.model.parameters());
     const buffers = [...this.model.stateDict()].filter(([, t]) => !learned.has(t));
@@ -323,8 +331,8 @@ export class Trainer {
   }
 
   /**
-   * Everything that `restore` needs to go on bit for bit.
-   * @throws NotFiniteError if the last update has spoilt a parameter
+   * Everything that `restore` needs to continue bit for bit.
+   * @throws NotFiniteError if the last update has made a parameter not finite
    */
   async checkpoint(): Promise<{ tensors: Map<string, SafetensorsEntry>; metadata: Record<string, string> }> {
     const tensors = await readTensors(new Map([...this.#state, ['order', this.#dataset.order]]));
@@ -334,7 +342,10 @@ export class Trainer {
     return { tensors, metadata: { step: `${step}`, epoch: `${epoch}`, position: `${position}` } };
   }
 
-  /** @throws if the checkpoint is of another model or dataset, naming what does not fit; nothing is changed then. */
+  /**
+   * Continues from a checkpoint.
+   * @throws if it is of another model or dataset, naming what does not fit; nothing is changed then
+   */
   restore(tensors: ReadonlyMap<string, SafetensorsEntry>, metadata: Readonly<Record<string, string>>): void {
     const wanted = new Map([...this.#state, ['order', this.#dataset.order]]);
     const refuse = (what: string) => {
@@ -347,7 +358,7 @@ export class Trainer {
     if (![step, epoch, position].every((n) => Number.isSafeInteger(n) && n! >= 0))
       refuse('the counts are missing');
     for (const [name, t] of wanted) writeTo(t, tensors.get(name)!.data as NumericArray);
-    // It may have further clocks, where some parameters are left out of the loss.
+    // It may have more clocks, if the loss leaves out some parameters.
     const names = new Set(this.optimizer.state().keys());
     this.optimizer.loadState(
       new Map([...tensors].filter(([name]) => names.has(name) || name.startsWith('clock.'))),
@@ -369,7 +380,7 @@ export class Trainer {
   }
 
   #goBack(snapshot: Snapshot): void {
-    // Clocks part at the first step, if some parameters are left out of the loss; before it they are one.
+    // If the loss leaves out some parameters, clocks divide at the first step; before that there is only one.
     for (const [name, t] of this.#state)
       assign(t, (snapshot.tensors.get(name) ?? snapshot.tensors.get('clock'))!);
     this.step = snapshot.step;
@@ -377,13 +388,13 @@ export class Trainer {
   }
 
   /**
-   * Which tensor was the first that is not finite, in the last of these steps after a snapshot or the one before it.
-   * Steps are deterministic: going over them again, the suspected one op by op, finds it.
+   * Finds the first tensor that is not finite, in the last of these steps after a snapshot or in the one before it.
+   * Steps are deterministic, so it runs them again, and the suspected one op by op.
    */
   async #findOrigin(snapshot: Snapshot, sizes: readonly number[]): Promise<string> {
     this.#replay(snapshot, sizes.slice(0, -1));
     const parameter = await this.#badParameter();
-    // What spoilt a parameter happened in the backward pass or the update of the step before.
+    // A bad parameter comes from the backward pass or the update of the step before.
     const suspect = sizes.length - (parameter ? 2 : 1);
     if (suspect < 0) return parameter!;
     if (parameter) this.#replay(snapshot, sizes.slice(0, suspect));

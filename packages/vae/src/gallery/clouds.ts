@@ -4,10 +4,12 @@ import { principalAxes, project } from './principal.ts';
 import { planeOf } from './sheets.ts';
 import type { ShownCodes, Subject } from './subject.ts';
 
-/** More dimensions are cut down to those with the largest variance: Jacobi's method takes their number cubed. */
+/**
+ * Of more dimensions only those with the largest variance are used: Jacobi's method takes time cubic in their number.
+ */
 const MOST_DIMENSIONS = 256;
 
-/** The first training images in two dimensions of the latent space; with one dimension, against their classes. */
+/** The first training images in two dimensions of the latent space; if there is only one, against their classes. */
 export async function latentScatter(
   subject: Subject,
   { dimensions }: { dimensions?: readonly number[] } = {},
@@ -25,7 +27,7 @@ export async function latentScatter(
   });
 }
 
-/** The same along the two directions of greatest variance. */
+/** The first training images along the two directions of greatest variance of their codes. */
 export async function principalScatter(subject: Subject): Promise<Cloud> {
   const codes = await subject.codes();
   if (subject.size < 3)
@@ -54,11 +56,14 @@ export async function principalScatter(subject: Subject): Promise<Cloud> {
   });
 }
 
-/** One dimension: along x; the classes above each other, each spread out a little so that points do not hide. */
+/**
+ * A single dimension runs along x; the classes lie above each other, each spread out a little so that points stay
+ * visible.
+ */
 function strips(subject: Subject, codes: ShownCodes, dimension: number): Promise<Cloud> {
   const { train, test } = subject.data;
   const classOf = (labels: Uint8Array | null, index: number) => labels?.[index] ?? 0;
-  // The golden ratio's multiples fill an interval evenly from the first ones on.
+  // Multiples of the golden ratio fill an interval evenly, however few there are.
   const spread = (i: number) => ((i * 0.6180339887) % 1) * 0.6 - 0.3;
   const at = (values: Float32Array, height: (i: number) => number) =>
     Float64Array.from({ length: 2 * values.length }, (_, k) =>

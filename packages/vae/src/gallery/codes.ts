@@ -1,28 +1,28 @@
 import { normalQuantile } from './quantile.ts';
 
-/** Codes to be decoded into rows of images: [codes.length / size, size], row-major, `columns` of them a row. */
+/** Codes to be decoded into rows of images: [codes.length / size, size], row-major, `columns` of them per row. */
 export interface CodeTable {
   readonly codes: Float32Array;
   readonly columns: number;
 }
 
-/** Where "all dimensions 0" is, and what a step of 1 along each is: 0 and 1 under the prior N(0, 1). */
+/** The center of a latent space, and the unit along each dimension: 0 and 1 under the prior N(0, 1). */
 export interface Frame {
   readonly center: ArrayLike<number>;
   readonly scale: ArrayLike<number>;
 }
 
-/** `count` evenly spaced values from −range to range; 0 alone where there is one. */
+/** `count` evenly spaced values from −range to range; only 0 if there is just one. */
 export const evenly = (range: number, count: number): number[] =>
   Array.from({ length: count }, (_, i) => (count === 1 ? 0 : (range * (2 * i - count + 1)) / (count - 1)));
 
-/** Quantiles of N(0, 1) that cut it into equal shares, at the shares' middles: (i + ½) / count. */
+/** Quantiles of N(0, 1) at the middles of `count` equally likely intervals: (i + ½) / count. */
 export const quantiles = (count: number): number[] =>
   Array.from({ length: count }, (_, i) => normalQuantile((i + 0.5) / count));
 
 /**
- * A plane of codes: the first dimension grows from left to right, the second from the bottom to the top, the others stay
- * at the center. Without a second dimension it is one row.
+ * A plane of codes: the first dimension grows from left to right, the second from bottom to top, and the others stay at
+ * the center. Without a second dimension it is a single row.
  */
 export function planeCodes(
   frame: Frame,
@@ -42,7 +42,7 @@ export function planeCodes(
 }
 
 /**
- * A row for each dimension: that one goes through `steps`, in units of the frame, from its center; the others stay at
+ * A row for each dimension, which goes through `steps`, in units of the frame from its center, while the others stay at
  * `start`.
  */
 export function traversalCodes(

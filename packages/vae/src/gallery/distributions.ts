@@ -6,7 +6,10 @@ import type { Subject } from './subject.ts';
 
 const BINS = 40;
 
-/** KL of each dimension from the prior, the largest first; marked where the dimension is active. */
+/**
+ * The KL divergence of each dimension from the prior, the largest first; active dimensions are marked.
+ * @throws NoPicture if the encoder is not stochastic
+ */
 export async function klBars(subject: Subject): Promise<Bars> {
   const statistics = await subject.statistics();
   if (!statistics) throw new NoPicture('the encoder is not stochastic: there is no KL divergence');
@@ -25,7 +28,7 @@ export async function klBars(subject: Subject): Promise<Bars> {
   };
 }
 
-/** How μ and σ are distributed over the images, for the dimensions that tell the most. */
+/** How μ and σ are distributed over the images, for the most informative dimensions. */
 export async function histograms(
   subject: Subject,
   { rows = 20 }: { rows?: number } = {},
@@ -42,7 +45,7 @@ export async function histograms(
     : 'The codes of the training images; the encoder is not stochastic, so there is no σ.';
   const mus = shown.map((d) => column(means, d, (mu) => mu));
   const sigmas = shown.map((d) => logSigmas && column(logSigmas, d, Math.exp));
-  // All on one scale each, so that rows can be compared.
+  // One scale for all μ and one for all σ, so that rows can be compared.
   const [muRange, sigmaRange] = [rangeOver(mus), rangeOver(sigmas.filter((values) => values !== undefined))];
   return {
     kind: 'histograms',
@@ -58,6 +61,7 @@ export async function histograms(
   };
 }
 
+/** Counts values in `BINS` equally wide bins over a range, as shares of all of them. */
 export function histogram(
   name: string,
   values: Float64Array,
@@ -74,7 +78,7 @@ export function histogram(
   return { name, low, high, shares, mean, std: Math.sqrt(variance) };
 }
 
-/** From the least to the greatest of all values, a little apart where they are all the same. */
+/** From the smallest to the largest of all values; widened a little if they are all the same. */
 function rangeOver(columns: readonly Float64Array[]): [number, number] {
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const values of columns) {

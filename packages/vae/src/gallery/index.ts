@@ -7,7 +7,7 @@ import type { Subject } from './subject.ts';
 export * from './picture.ts';
 export * from './subject.ts';
 
-/** Every picture of a run, by the name of its file in `images`, in the order in which they are looked at. */
+/** Every picture of a run, by the name of its file in `images`, in the order in which they are shown. */
 export const pictures = {
   reconstructions,
   samples,
@@ -21,6 +21,7 @@ export const pictures = {
   kl: klBars,
 } as const satisfies Record<string, (subject: Subject, options?: never) => Promise<Picture>>;
 
+/** The name of a picture's file, without its ending. */
 export type PictureName = keyof typeof pictures;
 
 /** A picture, or why there is none. */
@@ -28,7 +29,9 @@ export type PictureResult =
   | Picture
   | { readonly kind: 'absent'; readonly title: string; readonly reason: string };
 
-/** All pictures of a model, or only some. One that it has no room for says why, and the others are made. */
+/**
+ * All pictures of a model, or those named in `only`. One that it cannot have says why, and the others are still made.
+ */
 export async function allPictures<N extends PictureName = PictureName>(
   subject: Subject,
   { seed = 0, only = Object.keys(pictures) as N[] }: { seed?: number; only?: readonly N[] } = {},
@@ -45,7 +48,7 @@ export async function allPictures<N extends PictureName = PictureName>(
   return Object.fromEntries(results) as Record<N, PictureResult>;
 }
 
-/** What a picture is called where there is none. */
+/** The heading under which a picture is missing. */
 const titles: Record<PictureName, string> = {
   reconstructions: 'held-out images',
   samples: 'samples',

@@ -1,5 +1,5 @@
 /*
- * What there is to see, before it is drawn: as a raster (`draw.ts`) or on a page (`report`).
+ * What there is to see, before it is drawn as a raster or on a page.
  */
 
 /** Images as a model gives them: [count, channels, height, width], row-major. */
@@ -13,7 +13,7 @@ export interface ImageBatch {
 interface Titled {
   /** A few words. */
   readonly title: string;
-  /** What a picture without its caption has to say besides. */
+  /** What a picture that is shown without its caption has to say in addition. */
   readonly detail?: string;
   /** How to read it: a sentence or two. */
   readonly caption: string;
@@ -33,7 +33,7 @@ export interface Cloud extends Titled {
   readonly kind: 'cloud';
   /** [count, 2], row-major. */
   readonly points: Float64Array;
-  /** For each point the training image that it stands for, and its class. */
+  /** For each point, the training image it stands for, and that image's class. */
   readonly images: Uint32Array;
   readonly labels: Uint8Array | null;
   readonly heldOut: {
@@ -69,13 +69,14 @@ export interface Bars extends Titled {
   readonly kind: 'bars';
   readonly unit: string;
   readonly rows: readonly { readonly name: string; readonly value: number; readonly marked: boolean }[];
-  /** What it means that a row is marked, and that it is not. */
+  /** What a marked row means, and what an unmarked one. */
   readonly marks: readonly [marked: string, unmarked: string];
 }
 
+/** Any kind of picture. */
 export type Picture = Sheet | Cloud | Histograms | Bars;
 
-/** Why a model or its data have no such picture, in words for people. */
+/** Says why a model or its data cannot have a picture, for people to read. */
 export class NoPicture extends Error {
   override name = 'NoPicture';
 }

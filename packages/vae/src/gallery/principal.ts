@@ -1,7 +1,7 @@
 /** The directions of greatest variance of a cloud of points, float64, on the host. */
 export interface PrincipalAxes {
   readonly mean: Float64Array;
-  /** The first axes, unit vectors, by falling variance; of each, the greatest component is positive. */
+  /** The first axes, unit vectors by descending variance; the largest component of each is positive. */
   readonly axes: readonly Float64Array[];
   /** Variance along each. */
   readonly variances: readonly number[];
@@ -9,7 +9,11 @@ export interface PrincipalAxes {
   readonly total: number;
 }
 
-/** @param points [count, size], row-major @param wanted axes, at most `size` */
+/**
+ * The first principal axes of points, by Jacobi's method on their covariance.
+ * @param points [count, size], row-major
+ * @param wanted axes, at most `size`
+ */
 export function principalAxes(
   points: ArrayLike<number>,
   count: number,
@@ -95,7 +99,7 @@ function rotate(a: Float64Array, vectors: Float64Array, size: number, p: number,
   a[q * size + p] = 0;
 }
 
-/** An axis and its opposite are the same axis; the choice must not depend on rounding of small components. */
+/** An axis and its opposite are the same axis: the choice must not depend on how small components are rounded. */
 function upright(axis: Float64Array): Float64Array {
   const greatest = axis.reduce((best, value) => (Math.abs(value) > Math.abs(best) ? value : best), 0);
   return greatest < 0 ? axis.map((value) => -value) : axis.slice();

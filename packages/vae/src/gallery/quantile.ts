@@ -15,7 +15,7 @@ export function normalShare(x: number): number {
   return 0.5 + total * normalDensity(x);
 }
 
-/** Φ⁻¹(p) for p between 0 and 1, by Newton's method. In the upper half Φ is concave: from 0 it never overshoots. */
+/** Φ⁻¹(p) for p between 0 and 1, by Newton's method. Φ is concave in the upper half, so from 0 it never overshoots. */
 export function normalQuantile(p: number): number {
   if (!(p > 0 && p < 1)) throw new Error(`normalQuantile: ${p} is not between 0 and 1`);
   if (p < 0.5) return -normalQuantile(1 - p);

@@ -9,7 +9,7 @@ import {
 import { NoPicture, type Sheet } from './picture.ts';
 import { origin, type Subject } from './subject.ts';
 
-/** Pictures that are made of images. */
+/** A picture made of images. */
 
 const sheet = (subject: Subject, picture: Omit<Sheet, 'kind' | 'shape'>): Sheet => ({
   kind: 'sheet',
@@ -17,7 +17,7 @@ const sheet = (subject: Subject, picture: Omit<Sheet, 'kind' | 'shape'>): Sheet 
   ...picture,
 });
 
-/** Images above, what the model makes of them below; between them what it was shown, if that is something else. */
+/** Images above, their reconstructions below; between them what the model was shown, if it was shown something else. */
 export async function reconstructions(
   subject: Subject,
   { indices = subject.heldOut }: { indices?: readonly number[] } = {},
@@ -36,7 +36,7 @@ export async function reconstructions(
   });
 }
 
-/** Decoded draws from N(0, 1). An autoencoder without a prior is asked the same: what it shows is why a VAE has one. */
+/** Decoded draws from N(0, 1). An autoencoder without a prior gets the same, which shows why a VAE has one. */
 export async function samples(
   subject: Subject,
   { count = 64, seed = 0 }: { count?: number; seed?: number } = {},
@@ -52,15 +52,16 @@ export async function samples(
   });
 }
 
+/** Options of pictures of a plane in the latent space. */
 export interface PlaneOptions {
-  /** Two latent dimensions; those with the most to tell, unless said otherwise. */
+  /** Two latent dimensions. Default: the two most informative ones. */
   readonly dimensions?: readonly number[];
   readonly points?: number;
 }
 
 /**
- * Two latent dimensions over [−range, range], the model's if not given, the others 0. The first runs from left to right,
- * the second upwards.
+ * Two latent dimensions over [−range, range] (default: the model's `gridRange`), with all others 0. The first runs from
+ * left to right, the second upwards.
  */
 export async function latentGrid(
   subject: Subject,
@@ -75,7 +76,7 @@ export async function latentGrid(
   });
 }
 
-/** The plane of two latent dimensions through the Gaussian's inverse distribution: every image is as likely as any other. */
+/** The plane of two latent dimensions at the Gaussian's quantiles: every image is as likely as any other. */
 export async function manifold(
   subject: Subject,
   { points = 20, dimensions }: PlaneOptions = {},
@@ -92,7 +93,7 @@ export async function manifold(
   });
 }
 
-/** Every dimension in a row of its own, by falling KL; the others stay 0, or at the code of an image. */
+/** A row for every dimension, by descending KL; the other dimensions stay at 0, or at the code of an image. */
 export async function traversals(
   subject: Subject,
   {
@@ -129,7 +130,10 @@ export async function traversals(
   });
 }
 
-/** Straight lines between the codes of two images, which stand at the two ends. */
+/**
+ * Straight lines between the codes of two images, which are shown at the two ends.
+ * @throws NoPicture if there are fewer than two test images
+ */
 export async function interpolation(
   subject: Subject,
   { pairs = pairsOf(subject.heldOut), points = 9 }: { pairs?: readonly Pair[]; points?: number } = {},
@@ -164,15 +168,19 @@ export async function interpolation(
   });
 }
 
+/** Two test images, by index. */
 export type Pair = readonly [from: number, to: number];
 
-/** Each image with the next but one not used yet: 0–1, 2–3 … */
+/** Each image with the one after it: 0–1, 2–3 … */
 const pairsOf = (indices: readonly number[]): Pair[] =>
   Array.from({ length: Math.floor(indices.length / 2) }, (_, i) => [indices[2 * i]!, indices[2 * i + 1]!]);
 
 type Plane = readonly [first: number, second?: number];
 
-/** The dimensions of a plane: as chosen, or the two that tell the most, the lower one first. */
+/**
+ * The dimensions of a plane: as chosen, or the two most informative ones, the lower one first.
+ * @throws NoPicture if the codes have no such dimensions
+ */
 export async function planeOf(subject: Subject, chosen?: readonly number[]): Promise<Plane> {
   const { size } = subject;
   if (!subject.isVector)
@@ -214,7 +222,7 @@ function others({ size }: Subject, plane: Plane, value = '0'): string {
   return rest === 1 ? `, the other one at ${value}` : `, the other ${rest} at ${value}`;
 }
 
-/** To one decimal, with a proper minus; where that would be rough, to two. */
+/** To one decimal place, or two where one would be inexact, with a proper minus sign. */
 const signed = (value: number): string => {
   const text = value.toFixed(Math.abs(value * 10 - Math.round(value * 10)) < 1e-9 ? 1 : 2);
   return (Number(text) === 0 ? text.replace('-', '') : text).replace('-', '−');

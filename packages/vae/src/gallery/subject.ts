@@ -6,15 +6,17 @@ import { type Codes, encodeAll, type LatentStatistics, latentStatistics } from '
 import type { Frame } from './codes.ts';
 import { NoPicture } from './picture.ts';
 
-/** Training images that the pictures of the latent space show. */
+/** How many training images the pictures of the latent space show. */
 export const SHOWN = 5000;
-/** Images decoded at a time. */
+/** Images per decoding step. */
 const BATCH = 256;
 
+/** Images and their classes, if they have any. */
 export interface LabelledImages extends Images {
   readonly labels: Uint8Array | null;
 }
 
+/** The data that a model is shown with. */
 export interface SubjectData {
   readonly shape: ImageShape;
   readonly train: LabelledImages;
@@ -24,21 +26,21 @@ export interface SubjectData {
 /** An autoencoder that corrupts what it sees of an image. */
 type Corrupting = Autoencoder & { corrupt?(x: Tensor, noise: Generator): Tensor };
 
-/** The codes of images that are all finite. */
+/** The codes of the images whose codes are finite. */
 export interface ShownCodes extends Codes {
-  /** Which training images they are of. */
+  /** Indices of those training images. */
   readonly images: Uint32Array;
 }
 
-/** A model and images to look at it with. What several pictures need is computed once. */
+/** A model and the images with which it is looked at. What several pictures need is computed once. */
 export class Subject {
   readonly model: Autoencoder;
   readonly data: SubjectData;
   /** Images of the test set that every picture of a run shows, by index. */
   readonly heldOut: readonly number[];
-  /** Numbers in a code. */
+  /** Numbers per code. */
   readonly size: number;
-  /** Whether a code is a vector, with dimensions to be looked at one by one, and not a map. */
+  /** Whether a code is a vector, whose dimensions can be looked at one by one, rather than a map. */
   readonly isVector: boolean;
   #codes?: Promise<ShownCodes>;
 
@@ -63,7 +65,7 @@ export class Subject {
     return bytes;
   }
 
-  /** What images of the test set are called: their class, or else their place among those given. */
+  /** What images of the test set are called: their class if they have one, otherwise their place in `indices`. */
   names(indices: readonly number[]): string[] {
     const { labels } = this.data.test;
     return indices.map((index, k) => `${labels?.[index] ?? k}`);
@@ -88,7 +90,7 @@ export class Subject {
     return pixels;
   }
 
-  /** Whether an image has a distribution of codes, and with it codes have a prior. */
+  /** Whether the encoder gives a distribution of codes, so that codes have a prior. */
   get isStochastic(): boolean {
     let logSigma: Tensor | undefined;
     evaluating(this.model, () =>
@@ -106,7 +108,7 @@ export class Subject {
     return this.decode(codes);
   }
 
-  /** What the model makes of images of the test set, and what it was shown where it corrupts them. */
+  /** Reconstructions of test images, and what the model was shown if it corrupts them. */
   async reconstruct(
     indices: readonly number[],
   ): Promise<{ decoded: Float32Array; corrupted?: Float32Array }> {
@@ -139,7 +141,7 @@ export class Subject {
     return codes;
   }
 
-  /** Of those codes; undefined where the encoder is not stochastic. */
+  /** Statistics of those codes; undefined if the encoder is not stochastic. */
   async statistics(): Promise<LatentStatistics | undefined> {
     return latentStatistics(await this.codes());
   }
@@ -154,14 +156,14 @@ export class Subject {
     return { mean, std: square.map(Math.sqrt) };
   }
 
-  /** Latent dimensions by what they tell of an image: by KL, or by the variance of their codes where there is none. */
+  /** Latent dimensions, the most informative first: by KL, or by the variance of the codes if there is none. */
   async dimensions(): Promise<number[]> {
     const statistics = await this.statistics();
     const weight = statistics?.kl ?? (await this.moments()).std;
     return [...weight.keys()].sort((a, b) => weight[b]! - weight[a]!);
   }
 
-  /** The prior's, or where there is none the codes' own. */
+  /** The prior's frame, or the codes' own if there is no prior. */
   async frame(): Promise<Frame> {
     if (await this.statistics()) return origin(this.size);
     const { mean, std } = await this.moments();
@@ -202,7 +204,7 @@ export const origin = (size: number): Frame => ({
   scale: new Float64Array(size).fill(1),
 });
 
-/** Leaves out the images whose codes are no numbers. */
+/** Leaves out images whose codes are not finite. */
 function finiteOf({ count, size, means, logSigmas, errors }: Codes): ShownCodes {
   const allFinite = (values: Float32Array, row: number) =>
     values.subarray(row * size, (row + 1) * size).every(Number.isFinite);

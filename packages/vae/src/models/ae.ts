@@ -11,7 +11,10 @@ import {
 import { decoderNetwork, encoderNetwork } from './networks.ts';
 import type { ModelOptions } from './options.ts';
 
-/** The undercomplete autoencoder: a narrow code, and nothing but the reconstruction to learn from. */
+/**
+ * The undercomplete autoencoder (Hinton and Salakhutdinov 2006): a narrow code, learned from the reconstruction
+ * alone.
+ */
 export class PlainAutoencoder extends Autoencoder {
   readonly metricNames: readonly string[] = ['reconstruction'];
   readonly encoder: Sequential;
@@ -38,7 +41,7 @@ export class PlainAutoencoder extends Autoencoder {
   }
 }
 
-/** What the units of a reconstruction are called. */
+/** The name of the unit in which a reconstruction is measured. */
 export function reconstructionUnits({ likelihood, reduction }: ModelOptions): string {
   if (reduction === 'sum') {
     return likelihood === 'bernoulli' ? 'nats per image' : 'nats per image, constants dropped';
@@ -50,7 +53,7 @@ export function reconstructionUnits({ likelihood, reduction }: ModelOptions): st
   }[likelihood];
 }
 
-/** The course's settings of its convolutional autoencoders. */
+/** The course's training settings for its convolutional autoencoders. */
 export const courseTraining = {
   batchSize: 512,
   epochs: 10,
@@ -60,7 +63,7 @@ export const courseTraining = {
   binarize: 'none',
 } as const;
 
-/** Adam as PyTorch has it, in small batches. */
+/** Adam with PyTorch's defaults, in small batches. */
 export const usualTraining = {
   batchSize: 128,
   epochs: 10,
@@ -70,7 +73,7 @@ export const usualTraining = {
   binarize: 'none',
 } as const;
 
-/** What every model with a choice of network and pixels takes. */
+/** Defaults of every model that lets one choose its network and pixels. */
 export const imageOptions = {
   network: 'conv',
   latent: 5,
@@ -81,6 +84,7 @@ export const imageOptions = {
   pixelStd: 0.3081,
 } as const;
 
+/** `PlainAutoencoder` by name. */
 export const ae: ModelSpec = {
   name: 'ae',
   summary: 'autoencoder, mean squared error',

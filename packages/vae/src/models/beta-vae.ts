@@ -6,12 +6,12 @@ import { elboUnits, klOptions, PlainVAE } from './vae.ts';
 const { reduction: _, ...options } = imageOptions;
 
 /**
- * The β-VAE (Higgins et al. 2017): a VAE whose KL divergence weighs more than the likelihood allows for, in nats,
+ * The β-VAE (Higgins et al. 2017): a VAE whose KL divergence weighs more than it does in the ELBO,
  *
  *     loss = −log p(x | z) + β · KL
  *
- * so that few dimensions of the code are used, and each for one thing. With γ > 0 it is the capacity form (Burgess et
- * al. 2018), γ · |KL − C| with C growing from 0: then β is not used. `klPenalty` has both.
+ * so that few dimensions of the code are used, each for one thing. With γ > 0 it is the capacity form (Burgess et al.
+ * 2018), γ · |KL − C| with C growing from 0, and β is not used. `klPenalty` has both.
  */
 export const betaVae: ModelSpec = {
   name: 'beta-vae',
@@ -34,7 +34,7 @@ export const betaVae: ModelSpec = {
   },
 };
 
-/** @throws if the capacity form is asked for together with a schedule of β's or with free bits, which it has none of */
+/** @throws if the capacity form is asked for together with a schedule of β or with free bits, which it does not have */
 function assertOneForm({ gamma, warmup, freeBits }: ModelOptions): void {
   if (gamma > 0 && (warmup !== 'none' || freeBits > 0)) {
     const what = warmup !== 'none' ? `--warmup ${warmup}` : `--free-bits ${freeBits}`;

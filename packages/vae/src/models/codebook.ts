@@ -27,24 +27,24 @@ import {
 import type { ModelOptions } from './options.ts';
 
 /**
- * K vectors e_k of D numbers, one of which stands for each row z_i that is quantized: the nearest. They learn
+ * K vectors e_k of D numbers. A row z_i is quantized by the one nearest to it. They learn
  *
- *   - as moving averages of the rows that they stand for (`ema`; van den Oord et al. 2017, appendix A.1), n_k of them:
+ *   - as moving averages of the rows they stand for (`ema`; van den Oord et al. 2017, appendix A.1), n_k of them:
  *     N_k ← γ·N_k + (1 − γ)·n_k,   m_k ← γ·m_k + (1 − γ)·Σ_{i of k} z_i,   e_k = m_k / N_k,   at first N_k = 1, m_k = e_k
- *   - or as parameters, from a loss of their own (`loss`). N is counted then too, to know the dead.
+ *   - or as parameters, from a loss of their own (`loss`). N is counted then too, to tell which are dead.
  *
- * A code with N_k under `restart` is dead: hardly any row is near it, so that nothing would ever move it. It starts anew
- * as a row of the batch. Which one is random; should two codes get the same, the second stays dead, and starts again.
+ * A code with N_k below `restart` is dead: hardly any row is near it, so nothing would ever move it. It is replaced
+ * by a random row of the batch. If two codes get the same row, the second stays dead and is replaced again.
  */
 export class Codebook extends Module {
-  /** [K, D]; as an embedding has it. */
+  /** [K, D], as in an embedding. */
   readonly weight: Tensor;
-  /** N, [K]: rows a step that a code stands for. */
+  /** N, [K]: how many rows each code stands for in a step. */
   readonly clusterSize: Tensor;
   /** m, [K, D]; null where the codes are parameters. */
   readonly embedAvg: Tensor | null;
   readonly #options: CodebookOptions;
-  /** 0 … K − 1, and the least N of a code that lives: what is compared with lies on the device already. */
+  /** 0 … K − 1, and the smallest N of a living code: what is compared against is on the device already. */
   readonly #names: Tensor;
   readonly #least: Tensor;
 
@@ -67,7 +67,7 @@ export class Codebook extends Module {
     this.#least = keep(tensor(options.restart, { device }));
   }
 
-  /** K. */
+  /** K, the number of codes. */
   get count(): number {
     return this.weight.shape[0]!;
   }
@@ -77,7 +77,10 @@ export class Codebook extends Module {
     return this.lookUp(this.nearest(rows));
   }
 
-  /** Rows [N, D] → int32 [N]: argmin_k ‖z − e_k‖², the first of equals. ‖z‖² makes no difference and is left out. */
+  /**
+   * Rows [N, D] → int32 [N]: argmin_k ‖z − e_k‖², the first if several are equally near. ‖z‖² makes no difference and
+   * is left out.
+   */
   nearest(rows: Tensor): Tensor {
     const [z, e] = [constant(rows), constant(this.weight)];
     return argmin(add(matmul(z, mul(e, -2), { transposeB: true }), sum(square(e), 1)), 1);
@@ -89,15 +92,16 @@ export class Codebook extends Module {
   }
 
   /**
-   * int32 [N] → [N, K], 1 where row i is of code k, else 0. Its products with other matrices are look-ups and sums over
-   * the rows of each code, and faster than `scatterAdd`, which goes through all indices for every result.
+   * int32 [N] → [N, K]: 1 where row i has code k, otherwise 0. Its products with other matrices are look-ups, and
+   * sums over the rows of each code, and are faster than `scatterAdd`, which goes through all indices for every
+   * result.
    */
   oneHot(indices: Tensor): Tensor {
     return equal(reshape(cast(indices, 'float32'), [indices.size, 1]), this.#names);
   }
 
   /**
-   * What a training step does besides gradients: the moving averages, and the restart of dead codes.
+   * What a training step does besides gradients: updates the moving averages and replaces dead codes.
    * @param rows what was quantized, [N, D]
    * @param assigned their codes, as `oneHot` gives them
    * @param used how many rows each code stands for: the sums of `assigned`, [K]
@@ -112,15 +116,15 @@ export class Codebook extends Module {
     const follow = (average: Tensor, batch: Tensor) => add(mul(average, decay), mul(batch, 1 - decay));
     const perCode = (t: Tensor) => reshape(t, [count, 1]);
 
-    // `where` takes what is not 0 for true.
+    // `where` takes anything but 0 as true.
     let sizes = follow(clusterSize, used);
     let sums = embedAvg && follow(embedAvg, matmul(assigned, rows, { transposeA: true }));
-    // Without rows m and N shrink alike. The quotient would stay the same, until both have become 0.
+    // A code without rows keeps its place: m and N shrink alike, but their quotient fails once both are 0.
     let codes = sums ? where(perCode(used), div(sums, perCode(sizes)), weight) : weight;
     if (restart > 0) {
       const dead = less(sizes, this.#least);
       const fresh = indexSelect(rows, 0, drawIndices(count, rows.shape[0]!, noise));
-      // 1 where it is dead, as at first.
+      // A replaced code starts with N = 1, as at first.
       sizes = where(dead, dead, sizes);
       sums = sums && where(perCode(dead), fresh, sums);
       codes = where(perCode(dead), fresh, codes);
@@ -131,14 +135,21 @@ export class Codebook extends Module {
   }
 }
 
+/** Options of a codebook. */
 export type CodebookOptions = Pick<ModelOptions, 'codes' | 'codebook' | 'decay' | 'restart'>;
 
-/** `count` indices, each uniformly from 0 … bound − 1: int32. (1 − 2⁻²⁴)·bound, the most, is below bound in float32 too. */
+/**
+ * `count` indices, each uniformly from 0 … bound − 1: int32. The largest, (1 − 2⁻²⁴)·bound, stays below bound in
+ * float32.
+ */
 export function drawIndices(count: number, bound: number, noise: Generator): Tensor {
   return cast(floor(mul(noise.uniform([count]), bound)), 'int32');
 }
 
-/** exp(−Σ p·log p) of the shares of counts: K where all codes are used alike, 1 where one alone is. NaN of no counts. */
+/**
+ * exp(−Σ p·log p) of the shares of counts: K if all codes are used equally, 1 if only one is, NaN if all counts are
+ * 0.
+ */
 export function perplexity(counts: ArrayLike<number>): number {
   const all = Array.from(counts);
   const total = all.reduce((sum, n) => sum + n, 0);

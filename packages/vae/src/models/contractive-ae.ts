@@ -5,13 +5,14 @@ import type { ImageShape, ModelSpec, Objective, TrainingContext } from './model.
 import type { ModelOptions } from './options.ts';
 
 /**
- * The contractive autoencoder (Rifai et al. 2011): the code should hardly move when the image does,
+ * The contractive autoencoder (Rifai et al. 2011): the code should hardly move when the image changes,
  *
  *     loss = −log p(x | z) + λ · mean_B ‖∂z/∂x‖²,    z = f(x)
  *
- * with the squared Frobenius norm of the encoder's whole Jacobian, whatever the encoder. The paper's encoder is tied to
- * its decoder, and has a closed form. Here neither is so: the norm also falls when the encoder makes all codes smaller
- * and the decoder its weights larger, so compare it between models only beside the spread of their codes.
+ * with the squared Frobenius norm of the encoder's whole Jacobian, for any encoder. In the paper the encoder shares
+ * its weights with the decoder, and the norm has a closed form. Here neither holds: the norm also falls when the
+ * encoder makes all codes smaller and the decoder its weights larger, so compare models by it only along with the
+ * spread of their codes.
  */
 export class ContractiveAutoencoder extends PlainAutoencoder {
   override readonly metricNames = ['reconstruction', 'contraction'];
@@ -32,8 +33,8 @@ export class ContractiveAutoencoder extends PlainAutoencoder {
 
 /**
  * The code [B, d] of a batch, and ‖∂z/∂x‖² averaged over the batch, []. The encoder runs once; then, for each of the d
- * dimensions, the gradient of Σ_B z_k for x is row k of every image's Jacobian, as long as an image's code depends on no
- * other image. The rows are recorded like everything else, so the norm can be differentiated for the weights.
+ * dimensions, the gradient of Σ_B z_k with respect to x is row k of every image's Jacobian, as long as an image's code
+ * depends on no other image. The rows are recorded like everything else, so the norm can be differentiated in turn.
  */
 export function contracted(encode: (x: Tensor) => Tensor, x: Tensor): { code: Tensor; norm: Tensor } {
   const rowsOf = (z: Tensor) => {
@@ -46,6 +47,7 @@ export function contracted(encode: (x: Tensor) => Tensor, x: Tensor): { code: Te
   return { code, norm: mul(norms, 1 / x.shape[0]!) };
 }
 
+/** `ContractiveAutoencoder` by name. */
 export const contractiveAe: ModelSpec = {
   name: 'contractive-ae',
   summary: 'contractive autoencoder: the code hardly moves when the image does, exact Jacobian',

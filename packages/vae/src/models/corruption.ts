@@ -2,14 +2,15 @@ import { add, type Generator, less, mul, type Tensor, where } from '@tapegrad/te
 import type { Normalization } from './likelihoods.ts';
 import { type ModelOptions, OptionError } from './options.ts';
 
+/** Which noise, and how much of it. */
 export type Corruption = Pick<ModelOptions, 'noise' | 'noiseLevel'>;
 
 /**
- * Images [B, c, h, w] as `normalization` has them, corrupted anew at every call, on the device. With a level of 0.5:
+ * Corrupts images [B, c, h, w], normalized as `normalization` says: afresh at every call, on the device. At level 0.5,
  *
- * - `gaussian` adds N(0, 0.5²), in units of the range from black to white; the result may leave that range.
- * - `masking` sets half of the pixels to black, in all channels, each independently of the others.
- * - `salt-and-pepper` sets half of the pixels to black or white, one as likely as the other.
+ * - `gaussian` adds N(0, 0.5²), in units of the range from black to white, which the result may leave;
+ * - `masking` sets each pixel to black, in all channels, with probability ½;
+ * - `salt-and-pepper` sets each pixel to black or white with probability ½, one as likely as the other.
  *
  * The three are those of Vincent et al. 2010, section 3.3.
  */
@@ -27,7 +28,7 @@ export function corrupted(
   return where(less(chance, level), instead, x);
 }
 
-/** @throws if more pixels than there are would have to be hit */
+/** @throws if the share of pixels to be hit is more than 1 */
 export function assertCorruption({ noise, noiseLevel }: Corruption): void {
   if (noise !== 'gaussian' && noiseLevel > 1) {
     throw new OptionError(

@@ -5,12 +5,12 @@ import type { ImageShape, ModelSpec, Objective, TrainingContext } from './model.
 import type { ModelOptions } from './options.ts';
 
 /**
- * The denoising autoencoder (Vincent et al. 2008, 2010): it sees a corrupted image and has to say the clean one,
+ * The denoising autoencoder (Vincent et al. 2008, 2010): it sees a corrupted image and has to recover the clean one,
  *
  *     loss = −log p(x | f(x̃)),    x̃ ~ corruption(x)
  *
- * so that what keeps it from copying is the noise, and the code need not be narrow. Metrics are those of corrupted
- * images in evaluation too, there with the same noise at every call.
+ * so the noise keeps it from copying, and the code need not be narrow. In evaluation, too, metrics are those of
+ * corrupted images, with the same noise every time.
  */
 export class DenoisingAutoencoder extends PlainAutoencoder {
   readonly options: ModelOptions;
@@ -32,6 +32,7 @@ export class DenoisingAutoencoder extends PlainAutoencoder {
   }
 }
 
+/** `DenoisingAutoencoder` by name. */
 export const denoisingAe: ModelSpec = {
   name: 'denoising-ae',
   summary: 'denoising autoencoder: from an image with noise to the clean one',

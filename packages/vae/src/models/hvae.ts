@@ -32,11 +32,13 @@ import {
  *
  *     p(z_L) = N(0, 1),   p(z_l | z_{l+1}) = N(μ_p, σ_p²) by the network `falling`,   p(x | z_1) by `decoder`
  *
- * Bottom-up, `encoder` and the networks `rising` say (μ̂_l, σ̂_l) of each level. Top-down, each level weighs that against
- * its prior by precision: σ_q⁻² = σ̂⁻² + σ_p⁻²,  μ_q = σ_q² · (μ̂/σ̂² + μ_p/σ_p²); the top level takes it as it is.
+ * Bottom-up, `encoder` and the networks `rising` give (μ̂_l, σ̂_l) for each level. Top-down, each level combines them
+ * with its prior by precision: σ_q⁻² = σ̂⁻² + σ_p⁻²,  μ_q = σ_q² · (μ̂/σ̂² + μ_p/σ_p²); the top level takes them as
+ * they are.
  *
- * A level's latent is held as v_l = (z_l − μ_p)/σ_p, so that under the prior every v is N(0, 1), and KL(q ‖ p) of a level
- * from the one above is that of v from N(0, 1). A code is [v_L, …, v_1], the top first. With one level it is `PlainVAE`.
+ * A level's latent is held as v_l = (z_l − μ_p)/σ_p, so that under the prior every v is N(0, 1), and a level's KL(q ‖
+ * p) given the one above is that of v from N(0, 1). A code is [v_L, …, v_1], top level first. With one level it is
+ * `PlainVAE`.
  */
 export class HierarchicalVAE extends VariationalAutoencoder {
   override readonly metricNames: readonly string[];
@@ -73,7 +75,7 @@ export class HierarchicalVAE extends VariationalAutoencoder {
     return levels;
   }
 
-  /** The posterior of v by way of the means of the levels above. */
+  /** The posterior of v, [B, Σd_l], with the levels above at their means. */
   encode(x: Tensor): GaussianCode {
     return this.#descend(this.posteriorParameters(x), (mean) => mean);
   }
@@ -108,14 +110,14 @@ export class HierarchicalVAE extends VariationalAutoencoder {
     return this.decoder.forward(z);
   }
 
-  /** Goes from the top level down; `draw` takes v_l from its posterior. */
+  /** Goes from the top level down; `draw` picks v_l from its posterior. */
   #descend(posterior: readonly Tensor[], draw: (mean: Tensor, logSigma: Tensor) => Tensor) {
     const top = halves(posterior.at(-1)!);
     const [means, logSigmas, vs] = [[top.mean], [top.logSigma], [draw(top.mean, top.logSigma)]];
     let z = vs[0]!;
     for (let l = posterior.length - 2; l >= 0; l--) {
       const [bottomUp, prior] = [halves(posterior[l]!), halves(this.falling[l]!.forward(z))];
-      // σ̂⁻² as a share of both precisions is sigmoid(2·(log σ_p − log σ̂)).
+      // The share of σ̂⁻² in the sum of both precisions is sigmoid(2·(log σ_p − log σ̂)).
       const certainty = mul(sub(prior.logSigma, bottomUp.logSigma), 2);
       const surprise = mul(sub(bottomUp.mean, prior.mean), exp(mul(prior.logSigma, -1)));
       means.push(mul(surprise, sigmoid(certainty)));
@@ -126,7 +128,7 @@ export class HierarchicalVAE extends VariationalAutoencoder {
     return { mean: joined(means), logSigma: joined(logSigmas), v: joined(vs) };
   }
 
-  /** [B, Σd_l], the top level first, by level, level 1 first. */
+  /** Cuts [B, Σd_l], top level first, into its levels, level 1 first. */
   #split(code: Tensor): Tensor[] {
     return this.#sizes.map((size, l) => {
       const start = this.#sizes.slice(l + 1).reduce((sum, above) => sum + above, 0);
@@ -135,7 +137,7 @@ export class HierarchicalVAE extends VariationalAutoencoder {
   }
 }
 
-/** The lowest level has all of the dimensions that were asked for, each above it half as many. */
+/** The lowest level has all the dimensions that were asked for, and each level above half as many as the one below. */
 const levelSizes = ({ latent, levels }: ModelOptions): number[] =>
   Array.from({ length: levels }, (_, l) => Math.max(1, Math.floor(latent / 2 ** l)));
 
@@ -149,6 +151,7 @@ function halves(both: Tensor): GaussianCode {
 
 const { reduction: _, ...options } = imageOptions;
 
+/** `HierarchicalVAE` by name. */
 export const hvae: ModelSpec = {
   name: 'hvae',
   summary: 'hierarchical VAE: levels of latents, each with its prior from the level above, in nats',

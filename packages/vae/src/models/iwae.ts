@@ -10,7 +10,7 @@ import { logRatios, PlainVAE } from './vae.ts';
  *
  *     loss = −log 1/k · Σ_i w_i,    w_i = p(x, z_i) / q(z_i | x),    z_i ~ q(z | x)
  *
- * averaged over the batch, in nats, constants of the likelihood included. With k = 1 it is the VAE's with a sampled KL.
+ * averaged over the batch, in nats, including the likelihood's constants. With k = 1 it is the VAE's with a sampled KL.
  * `reconstruction` and `kl` are the parts of the ELBO (the mean over the samples, and the exact divergence).
  */
 export class ImportanceWeightedAutoencoder extends PlainVAE {
@@ -38,6 +38,7 @@ export class ImportanceWeightedAutoencoder extends PlainVAE {
 
 const { reduction: _, ...options } = imageOptions;
 
+/** `ImportanceWeightedAutoencoder` by name. */
 export const iwae: ModelSpec = {
   name: 'iwae',
   summary: 'importance-weighted autoencoder: a bound from k samples of each image, binarized pixels',

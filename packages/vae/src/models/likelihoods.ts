@@ -26,17 +26,17 @@ export const normalize = (mean: number, std: number): Normalization => ({
   shift: -mean / std,
 });
 
-/** p(x | output) of a pixel. A module, since it may have a parameter of its own. */
+/** p(x | output) of a pixel. It is a module because it may have a parameter of its own. */
 export abstract class Likelihood extends Module {
   abstract readonly normalization: Normalization;
-  /** Nats that a unit of `loss` is worth. */
+  /** How many nats a unit of `loss` is worth. */
   abstract readonly nats: number;
-  /** Nats a pixel that `loss` leaves out: constants, which nothing can learn from. */
+  /** The nats per pixel that `loss` leaves out: constants, from which nothing can be learned. */
   abstract readonly constant: number;
 
-  /** −log p of every pixel, short of `nats` and `constant`; x may be broadcast. */
+  /** −log p of every pixel, up to the factor `nats` and the term `constant`; x may broadcast against the output. */
   abstract loss(output: Tensor, x: Tensor): Tensor;
-  /** The most likely pixels, in [0, 1]. */
+  /** The most likely pixels, in [0, 1], of the output's shape. */
   abstract pixels(output: Tensor): Tensor;
 
   forward(output: Tensor): Tensor {
@@ -44,13 +44,16 @@ export abstract class Likelihood extends Module {
   }
 }
 
-/** Bernoulli, from logits, of pixels in [0, 1]. Of grey pixels it is no likelihood: binarize to compare with others. */
+/**
+ * Bernoulli from logits, for pixels in [0, 1]. For grey pixels it is not a likelihood: binarize to compare with
+ * others.
+ */
 export class Bernoulli extends Likelihood {
   readonly normalization = normalize(0, 1);
   readonly nats = 1;
   readonly constant = 0;
 
-  /** As `bceWithLogitsLoss`, but one image may stand against many logits. */
+  /** As `bceWithLogitsLoss`, but one image may be compared with many logits. */
   loss(logits: Tensor, x: Tensor): Tensor {
     return sub(softplus(logits), mul(logits, x));
   }
@@ -60,7 +63,7 @@ export class Bernoulli extends Likelihood {
   }
 }
 
-/** N(output, 1) of normalized pixels: the squared error, worth half a nat. */
+/** N(output, 1) of normalized pixels: the squared error, a unit of which is worth half a nat. */
 export class Gaussian extends Likelihood {
   readonly normalization: Normalization;
   readonly nats: number = 0.5;
@@ -84,8 +87,8 @@ export class Gaussian extends Likelihood {
 }
 
 /**
- * N(output, σ²) with one σ for all pixels, learned as log σ (σ-VAE: Rybkin et al. 2021): (x − x̂)²/σ² + 2·log σ, worth
- * half a nat. It finds the balance of reconstruction and KL by itself, so that β may stay 1.
+ * N(output, σ²) with one σ for all pixels, learned as log σ (σ-VAE, Rybkin et al. 2021): (x − x̂)²/σ² + 2·log σ, a
+ * unit of which is worth half a nat. It finds the balance of reconstruction and KL by itself, so β may stay 1.
  */
 export class LearnedSigma extends Gaussian {
   readonly logSigma: Tensor;
@@ -96,12 +99,13 @@ export class LearnedSigma extends Gaussian {
   }
 
   override loss(output: Tensor, x: Tensor): Tensor {
-    // e^6: where float32 still knows the pixels apart. A model that is exact would drive σ to 0, and the loss to −∞.
+    // Up to e^6 float32 still tells pixels apart. A model that is exact would drive σ to 0, and the loss to −∞.
     const logSigma = clamp(this.logSigma, { min: -6, max: 6 });
     return add(mul(super.loss(output, x), exp(mul(logSigma, -2))), mul(logSigma, 2));
   }
 }
 
+/** How pixels are normalized. */
 export type PixelOptions = Pick<ModelOptions, 'pixelMean' | 'pixelStd'>;
 
 /** The likelihood that an option names. */

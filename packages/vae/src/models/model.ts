@@ -8,50 +8,50 @@ import { type ModelOptions, optionValues, type TrainingOptions } from './options
 /** [channels, height, width] of one image. */
 export type ImageShape = readonly [number, number, number];
 
-/** What an objective may need besides the batch. All of it lies on the device, so that a step can be captured. */
+/** What an objective may need besides the batch. All of it is on the device, so that a step can be captured. */
 export interface TrainingContext {
-  /** Draws ε and whatever else is random afresh for every sample and dimension. */
+  /** Draws ε, and whatever else is random, afresh for every sample and dimension. */
   readonly noise: Generator;
-  /** Epochs trained so far, a fraction: float32 []. Schedules are computed from it. */
+  /** Epochs trained so far, including a fraction: float32 []. Schedules are computed from it. */
   epoch(): Tensor;
 }
 
-/** What `objective` returns: the scalar that is minimized, and the scalars that are reported with it. */
+/** What `objective` returns: the scalar to be minimized, and the scalars that are reported along with it. */
 export interface Objective {
   readonly loss: Tensor;
-  /** In the objective's own units, by name: `reconstruction`, `kl` … */
+  /** By name, in the objective's own units: `reconstruction`, `kl` … */
   readonly parts: Readonly<Record<string, Tensor>>;
-  /** What is added to the model's counters, which grow over an epoch: of the lengths that `Autoencoder.counters` says. */
+  /** What this step adds to the model's counters, in the lengths that `Autoencoder.counters` gives. */
   readonly counters?: Readonly<Record<string, Tensor>>;
 }
 
-/** The ELBO's parts per image, in nats, constants included. */
+/** The ELBO and its parts per image, in nats, including constants. */
 export interface Nats {
   readonly elbo: number;
   readonly reconstruction: number;
   readonly kl: number;
 }
 
-/** A latent code: its mean and, where the model is stochastic, the logarithm of its standard deviation; both [B, d]. */
+/** A latent code: its mean and, if the model is stochastic, the logarithm of its standard deviation, both [B, d]. */
 export interface Code {
   readonly mean: Tensor;
   readonly logSigma?: Tensor;
 }
 
-/** What an `Autoencoder` is made from, besides its layers. */
+/** The options from which every `Autoencoder` is made, besides those of its layers. */
 export type Common = Pick<ModelOptions, 'latent' | 'likelihood' | 'reduction' | 'pixelMean' | 'pixelStd'>;
 
-/** An autoencoder as the trainer, the metrics and the pictures see it. Images enter as [B, c, h, w], normalized. */
+/** An autoencoder as the trainer, the metrics and the pictures see it. Images go in as [B, c, h, w], normalized. */
 export abstract class Autoencoder extends Module {
   readonly imageShape: ImageShape;
-  /** Numbers in an image. */
+  /** Numbers per image: c · h · w. */
   readonly pixelCount: number;
   readonly latent: number;
   readonly likelihood: Likelihood;
   readonly reduction: ModelOptions['reduction'];
   /** Names of the parts that `objective` reports. */
   abstract readonly metricNames: readonly string[];
-  /** How far the picture of the latent grid goes from 0, along each dimension. */
+  /** How far from 0 the picture of the latent grid extends along each dimension. */
   readonly gridRange: number = 3;
   /** Names and lengths of the counters that `objective` adds to over an epoch. */
   readonly counters: Readonly<Record<string, number>> = {};
@@ -65,7 +65,7 @@ export abstract class Autoencoder extends Module {
     this.reduction = options.reduction;
   }
 
-  /** How bytes become the numbers that the model sees. */
+  /** How bytes become the numbers the model sees. */
   get normalization(): Normalization {
     return this.likelihood.normalization;
   }
@@ -75,7 +75,7 @@ export abstract class Autoencoder extends Module {
     return [this.latent];
   }
 
-  /** The reconstruction by way of the mean of the code. */
+  /** Reconstructions from the mean of the code: [B, c, h, w] → the likelihood's parameters, in the same shape. */
   forward(x: Tensor): Tensor {
     return this.decode(this.encode(x).mean);
   }
@@ -83,10 +83,10 @@ export abstract class Autoencoder extends Module {
   abstract encode(x: Tensor): Code;
   /** [B, ...latentShape] → the parameters of the likelihood: normalized pixels, logits … as [B, c, h, w]. */
   abstract decode(z: Tensor): Tensor;
-  /** The loss of a batch. */
+  /** The loss of a batch [B, c, h, w], with its parts; all scalars. */
   abstract objective(x: Tensor, context: TrainingContext): Objective;
 
-  /** Codes drawn from the prior, or from what stands for one: [count, ...latentShape]. */
+  /** Codes drawn from the prior, or from what replaces it: [count, ...latentShape]. */
   samplePrior(count: number, noise: Generator): Tensor {
     return noise.normal([count, ...this.latentShape]);
   }
@@ -96,37 +96,40 @@ export abstract class Autoencoder extends Module {
     return this.likelihood.pixels(output);
   }
 
-  /** How badly `output` explains `x`: the mean over pixels and batch, or the sum over pixels in nats without constants. */
+  /**
+   * How badly `output` explains `x`, []: the mean over pixels and batch, or the sum over pixels in nats without
+   * constants.
+   */
   protected reconstruction(output: Tensor, x: Tensor): Tensor {
     const loss = this.likelihood.loss(output, x);
     const scale = this.reduction === 'mean' ? 1 / this.pixelCount : this.likelihood.nats;
     return mul(sum(loss), scale / x.shape[0]!);
   }
 
-  /** A reconstruction loss as −log p(x | z) per image in nats, constants included. */
+  /** A reconstruction loss as −log p(x | z) per image in nats, including constants. */
   protected reconstructionNats(reconstruction: number): number {
     const { nats, constant } = this.likelihood;
     const sum = this.reduction === 'mean' ? reconstruction * this.pixelCount * nats : reconstruction;
     return sum + this.pixelCount * constant;
   }
 
-  /** The parts of `objective`, as averaged numbers, in nats per image; undefined where they have no such meaning. */
+  /** The averaged parts of `objective` in nats per image; undefined if they have no such meaning. */
   nats(_parts: Metrics): Nats | undefined {
     return undefined;
   }
 
-  /** Metrics of an epoch from what its counters have come to. */
+  /** Metrics of an epoch from what its counters add up to. */
   metricsOfCounters(_counters: Readonly<Record<string, NumericArray>>): Metrics {
     return {};
   }
 
-  /** The weight of the KL divergence against the likelihood in nats: means over pixels and latents hide one. */
+  /** The weight of the KL divergence against a likelihood in nats, which means over pixels and dimensions hide. */
   get effectiveBeta(): number | undefined {
     return undefined;
   }
 }
 
-/** Runs `fn` without gradients, and with what acts otherwise in training (batch statistics, codebooks) as in evaluation. */
+/** Runs `fn` without gradients and in evaluation mode (batch statistics, codebooks), then returns to training mode. */
 export function evaluating<T>(model: Autoencoder, fn: () => T): T {
   model.eval();
   try {
@@ -136,19 +139,19 @@ export function evaluating<T>(model: Autoencoder, fn: () => T): T {
   }
 }
 
-/** An entry of the list that `tapegrad train` chooses from. */
+/** A model that `tapegrad train` can train by name. */
 export interface ModelSpec {
   readonly name: string;
   readonly summary: string;
-  /** The options that it takes, and their values where nothing else is said. */
+  /** The options it takes, with their default values. */
   readonly defaults: Partial<ModelOptions> & TrainingOptions;
   /** What the metrics are measured in. */
   units(options: ModelOptions): string;
-  /** @throws if the options or the images do not fit together */
+  /** @throws OptionError if the options do not go together, or do not suit the images */
   build(imageShape: ImageShape, options: ModelOptions, generator: Generator): Autoencoder;
 }
 
-/** All options of a model: those that are chosen, its defaults, and for what it does not take any value at all. */
+/** All options of a model: those chosen, its defaults for the rest, and any value for those it does not take. */
 export const settingsOf = <C extends Partial<ModelOptions & TrainingOptions>>(
   { defaults }: Pick<ModelSpec, 'defaults'>,
   chosen?: C,

@@ -12,7 +12,10 @@ import type { Generator } from '@tapegrad/tensor';
 import type { ImageShape } from './model.ts';
 import { type ModelOptions, OptionError } from './options.ts';
 
-/** [B, c, h, w] → [B, outputs]. */
+/**
+ * An encoder, [B, c, h, w] → [B, outputs]: strided convolutions and a hidden layer, or only the hidden layer (`mlp`).
+ * @throws OptionError if the convolutions cannot halve the image evenly
+ */
 export function encoderNetwork(
   network: ModelOptions['network'],
   image: ImageShape,
@@ -34,7 +37,7 @@ export function encoderNetwork(
   return new Sequential(...layers, new Flatten(), ...head(sizeOf(halves.at(-1)!.shape)));
 }
 
-/** [B, latent] → [B, c, h, w], the encoder's mirror image; no activation at the end. */
+/** A decoder, [B, latent] → [B, c, h, w], the encoder's mirror image, without an activation at the end. */
 export function decoderNetwork(
   network: ModelOptions['network'],
   image: ImageShape,
@@ -56,7 +59,7 @@ export function decoderNetwork(
       new ReLU(),
       new ConvTranspose2d(to, from, 4, { stride: 2, padding: 1, bias: false, generator }),
     ]);
-  // The first of these ReLUs belongs before the reshape, as PyTorch's counting of the modules has it.
+  // The first of these ReLUs comes before the reshape, as in PyTorch's numbering of the modules.
   const [activation, ...rest] = layers;
   return new Sequential(...head(sizeOf(shape)), activation!, new Unflatten(shape), ...rest);
 }
@@ -71,7 +74,7 @@ interface Halving {
 /**
  * Halves the image until 4 to 7 pixels are left, 16 channels first and twice as many each time: two convolutions for
  * 28×28, four for 64×64.
- * @throws if an extent is odd on the way
+ * @throws OptionError if an extent becomes odd on the way
  */
 export function halvings([channels, height, width]: ImageShape): Halving[] {
   const halves: Halving[] = [];

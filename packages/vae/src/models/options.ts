@@ -1,6 +1,6 @@
 /**
- * Every option of every model, in one place: what the command line accepts, what `config.json` holds, and what the
- * models are built from. A model takes those that its `defaults` name; the others keep the value here and have no effect.
+ * Every option of every model: what the command line accepts, what `config.json` holds, and what models are built from.
+ * A model takes those that its `defaults` name; the others keep the value here and have no effect.
  */
 
 interface Whole {
@@ -27,6 +27,7 @@ interface Choice<T extends string = string> {
   readonly help: string;
 }
 
+/** What values an option takes, which it has by default, and what it is for. */
 export type Option = Whole | Real | Choice;
 
 const whole = (least: number, value: number, help: string): Whole => ({ kind: 'whole', least, value, help });
@@ -43,6 +44,7 @@ const choice = <const T extends string>(choices: readonly T[], help: string): Ch
   help,
 });
 
+/** Options of the models. */
 export const modelOptions = {
   network: choice(['conv', 'mlp'], 'the encoder and its mirror image, the decoder'),
   latent: whole(1, 5, 'latent dimensions'),
@@ -91,13 +93,15 @@ export const modelOptions = {
   pixelStd: real({ above: 0 }, 0.3081, 'and divided by; folders of images: 0.5'),
 } as const satisfies Record<string, Option>;
 
+/** The name of a model's option, as in `config.json`. */
 export type ModelOptionName = keyof typeof modelOptions;
 
 type Value<O> = O extends Choice<infer T> ? T : number;
 
+/** A value for each option of the models. */
 export type ModelOptions = { readonly [K in ModelOptionName]: Value<(typeof modelOptions)[K]> };
 
-/** Options of the trainer, which every model has. */
+/** Options of the trainer, which all models share. */
 export const trainingOptions = {
   batchSize: whole(1, 128, 'images a step'),
   epochs: whole(1, 10, 'passes over the training set, in all'),
@@ -110,24 +114,26 @@ export const trainingOptions = {
   ),
 } as const satisfies Record<string, Option>;
 
+/** The name of a trainer's option, as in `config.json`. */
 export type TrainingOptionName = keyof typeof trainingOptions;
+/** A value for each option of the trainer. */
 export type TrainingOptions = { readonly [K in TrainingOptionName]: Value<(typeof trainingOptions)[K]> };
 
-/** The values of all options where nothing else is said. */
+/** The default values of all options. */
 export const optionValues = Object.fromEntries(
   Object.entries({ ...modelOptions, ...trainingOptions }).map(([name, { value }]) => [name, value]),
 ) as unknown as ModelOptions & TrainingOptions;
 
-/** Options that do not fit together, or not the images: one line that says what to do. */
+/** Options that do not go together, or do not suit the images: one line that says what to do. */
 export class OptionError extends Error {
   override name = 'OptionError';
 }
 
-/** `freeBits` as a flag has it: `free-bits`. */
+/** An option's name as its flag spells it, without the dashes before it: `free-bits` for `freeBits`. */
 export const flagOf = (name: string): string =>
   name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
-/** What is wrong with a value that came from outside, or undefined. */
+/** What is wrong with a value from outside, or undefined if nothing is. */
 export function faultOf(option: Option, value: unknown): string | undefined {
   if (option.kind === 'choice') {
     return option.choices.includes(value as string) ? undefined : `one of ${option.choices.join(', ')}`;

@@ -18,18 +18,18 @@ import { courseTraining, imageOptions, PlainAutoencoder, reconstructionUnits } f
 import type { Code, ImageShape, ModelSpec, Objective, TrainingContext } from './model.ts';
 import type { ModelOptions } from './options.ts';
 
-/** Keeps the logarithms of mean activations finite: a sigmoid in float32 can be 0 or 1. */
+/** Bounds that keep logarithms of mean activations finite: in float32 a sigmoid can be 0 or 1. */
 const ACTIVATION = { min: 1e-6, max: 1 - 1e-6 } as const;
 
 /**
- * The sparse autoencoder: more units in the code than an image needs, of which each image may use few.
+ * The sparse autoencoder: more units in the code than an image needs, of which each image may use only a few.
  *
  *     loss = −log p(x | z) + λ · sparsity(z)
  *     l1:  z = relu(f(x)),     sparsity = mean_B Σ_j |z_j|
  *     kl:  z = sigmoid(f(x)),  sparsity = Σ_j ρ·log(ρ/ρ̂_j) + (1 − ρ)·log((1 − ρ)/(1 − ρ̂_j)),   ρ̂_j = mean_B z_j
  *
- * (Ng 2011, CS294A, for the second.) The ReLU makes zeros that are exact; the KL divergence is that of two coins, so it
- * needs activations in (0, 1). `active` is the share of the code's numbers that are on: above 0, or above ½.
+ * (Ng 2011, CS294A, for the second.) The ReLU makes exact zeros; the KL divergence is that between two coins, so it
+ * needs activations in (0, 1). `active` is the share of the code's units that are on: above 0, or above ½.
  */
 export class SparseAutoencoder extends PlainAutoencoder {
   override readonly metricNames = ['reconstruction', 'sparsity', 'active'];
@@ -55,7 +55,10 @@ export class SparseAutoencoder extends PlainAutoencoder {
     return { loss, parts: { reconstruction, sparsity, active } };
   }
 
-  /** Codes that the encoder could have made: there is no prior. Units on with probability ρ, or the half of N(0, 1). */
+  /**
+   * Codes such as the encoder could make, since there is no prior: units on with probability ρ, or N(0, 1) through a
+   * ReLU.
+   */
   override samplePrior(count: number, noise: Generator): Tensor {
     const shape = [count, this.latent];
     return this.options.sparsity === 'kl'
@@ -64,7 +67,7 @@ export class SparseAutoencoder extends PlainAutoencoder {
   }
 }
 
-/** Σ_j KL of a coin of probability ρ from one of the rate ρ̂_j: [d] → []. */
+/** Σ_j KL of a coin with probability ρ from one with rate ρ̂_j: [d] → []. */
 export function klFromRate(rates: Tensor, rho: number): Tensor {
   const bounded = clamp(rates, ACTIVATION);
   const cross = add(mul(log(bounded), rho), mul(log(sub(1, bounded)), 1 - rho));
@@ -72,6 +75,7 @@ export function klFromRate(rates: Tensor, rho: number): Tensor {
   return sum(sub(neg(cross), entropy));
 }
 
+/** `SparseAutoencoder` by name. */
 export const sparseAe: ModelSpec = {
   name: 'sparse-ae',
   summary: 'sparse autoencoder: many units in the code, few of them on',

@@ -7,7 +7,7 @@ import type { ImageShape, ModelSpec, Nats, Objective, TrainingContext } from './
 import type { ModelOptions } from './options.ts';
 import { type GaussianCode, VariationalAutoencoder } from './vae.ts';
 
-/** Added to std², so that its logarithm has a bound, and a gradient, where the tanh crosses 0. */
+/** Added to std², so that its logarithm is bounded and has a gradient where the tanh crosses 0. */
 const GUARD = 1e-8;
 
 /**
@@ -15,15 +15,15 @@ const GUARD = 1e-8;
  *
  *     loss = cross-entropy + 5 · ½ Σ_d (μ² + std² − log std²)
  *
- * in which the KL divergence lacks its constant: it is d/2 nats too large. `kl` is the post's; `nats` takes the constant
- * into account. A std of tanh may be negative; N(μ, std²) is the same, so σ = |std|.
+ * in which the KL divergence lacks its constant: it is d/2 nats too large. `kl` is the post's; `nats` takes the
+ * constant into account. A std from tanh may be negative; N(μ, std²) does not change, so σ = |std|.
  *
  * As a PyTorch module: `encoder` = Sequential(Linear, ReLU, Linear, ReLU), `mean` and `std` = Linear, `decoder` =
- * Sequential(Linear, ReLU, Linear, ReLU, Linear), whose logits the sigmoid of the Bernoulli likelihood takes. 872,616
+ * Sequential(Linear, ReLU, Linear, ReLU, Linear), whose logits go to the Bernoulli likelihood. It has 872,616
  * parameters for MNIST. The post draws one ε for all dimensions of a sample; this draws one for each.
  */
 export class BlogVAE extends VariationalAutoencoder {
-  /** Means are those of a tanh, and the post's picture shows no others. */
+  /** Means come from a tanh, and the post's picture shows no others. */
   override readonly gridRange = 1;
   readonly encoder: Sequential;
   readonly mean: Linear;
@@ -68,6 +68,7 @@ export class BlogVAE extends VariationalAutoencoder {
   }
 }
 
+/** `BlogVAE` by name. */
 export const vaeBlog: ModelSpec = {
   name: 'vae-blog',
   summary: "a blog post's VAE: binarized pixels, tanh mean and std, cross-entropy + 5 · KL",

@@ -7,8 +7,9 @@ import type { ModelOptions } from './options.ts';
 import { elboUnits, type GaussianCode, klOptions, VariationalAutoencoder } from './vae.ts';
 
 /**
- * Kingma and Welling's VAE as PyTorch's example has it: one hidden layer, Bernoulli likelihood from logits, in nats.
- * fc21 gives μ and fc22 log σ². On grey pixels the cross-entropy is not a likelihood; compare it only with itself.
+ * Kingma and Welling's VAE (2014) as in PyTorch's example: one hidden layer, a Bernoulli likelihood from logits, in
+ * nats. fc21 gives μ and fc22 log σ². On grey pixels the cross-entropy is not a likelihood: compare it only with
+ * itself.
  */
 export class MlpVAE extends VariationalAutoencoder {
   readonly fc1: Linear;
@@ -40,6 +41,7 @@ export class MlpVAE extends VariationalAutoencoder {
   }
 }
 
+/** `MlpVAE` by name. */
 export const vaeMlp: ModelSpec = {
   name: 'vae-mlp',
   summary: 'the VAE of Kingma and Welling: one hidden layer, Bernoulli likelihood, in nats',

@@ -27,7 +27,7 @@ import {
 import { decoderNetwork, encoderNetwork } from './networks.ts';
 import type { ModelOptions } from './options.ts';
 
-/** The code of a model that is stochastic. */
+/** The code of a stochastic model, N(mean, exp(2·logSigma)), both [B, d]. */
 export interface GaussianCode {
   readonly mean: Tensor;
   readonly logSigma: Tensor;
@@ -38,7 +38,7 @@ export interface GaussianCode {
  *
  *     loss = −log p(x | z) + penalty(KL(q(z | x) ‖ p(z))),    z ~ q(z | x)
  *
- * whatever the networks, the likelihood and the penalty (`klPenalty`) are. `terms` leaves one of the two out.
+ * for any networks, likelihood and penalty (`klPenalty`). The option `terms` can leave one of the two out.
  */
 export abstract class VariationalAutoencoder extends Autoencoder {
   readonly metricNames: readonly string[] = ['reconstruction', 'kl'];
@@ -51,13 +51,16 @@ export abstract class VariationalAutoencoder extends Autoencoder {
 
   abstract override encode(x: Tensor): GaussianCode;
 
-  /** What q(z | x) is drawn from, of a batch: whatever the encoder gives, before any noise. */
+  /**
+   * The parameters of q(z | x) for a batch: what the encoder gives, before any noise. By default μ and log σ, both
+   * [B, d].
+   */
   posteriorParameters(x: Tensor): readonly Tensor[] {
     const { mean: mu, logSigma } = this.encode(x);
     return [mu, logSigma];
   }
 
-  /** Draws z from q(z | x), `samples` times for each image: rows b·samples to (b + 1)·samples are image b's. */
+  /** Draws z from q(z | x), `samples` times for each image: rows b·samples to (b + 1)·samples − 1 are image b's. */
   protected samplePosterior(posterior: readonly Tensor[], noise: Generator, samples = 1): Draw {
     const [mu, logSigma] = posterior.map((t) => repeatRows(t, samples)) as [Tensor, Tensor];
     const epsilon = noise.normal(mu.shape);
@@ -70,7 +73,7 @@ export abstract class VariationalAutoencoder extends Autoencoder {
     return this.assemble(reconstruction, klFromLogSigma(mu, logSigma), context);
   }
 
-  /** The loss from the reconstruction's part and the KL divergence of each image and dimension, [B, d]. */
+  /** The loss from the reconstruction, [], and the KL divergence of each image and dimension, [B, d]. */
   protected assemble(reconstruction: Tensor, kl: Tensor, context: TrainingContext): Objective {
     const scale = this.reduction === 'mean' ? 1 / kl.size : 1 / kl.shape[0]!;
     const parts = { reconstruction, kl: mul(sum(kl), scale) };
@@ -93,15 +96,15 @@ export abstract class VariationalAutoencoder extends Autoencoder {
   }
 
   /**
-   * log p(x, z) − log q(z | x) in nats, constants included, for `samples` draws of z for each image: [B, samples]. With
-   * z = μ + σ·ε the constants of the two Gaussians cancel: log p(z) − log q(z | x) = Σ_d (ε² − z²)/2 + log σ.
+   * log p(x, z) − log q(z | x) in nats, including constants, for `samples` draws of z for each image: [B, samples].
+   * With z = μ + σ·ε the constants of the two Gaussians cancel: log p(z) − log q(z | x) = Σ_d (ε² − z²)/2 + log σ.
    */
   logWeights(x: Tensor, samples: number, noise: Generator, posterior = this.posteriorParameters(x)): Tensor {
     const draw = this.samplePosterior(posterior, noise, samples);
     return add(this.logLikelihoods(this.decode(draw.z), x), logRatios(draw, x.shape[0]!));
   }
 
-  /** log p(x | z), constants included, of several outputs for each image: [B·samples, c, h, w] → [B, samples]. */
+  /** log p(x | z), including constants, for several outputs of each image: [B·samples, c, h, w] → [B, samples]. */
   protected logLikelihoods(outputs: Tensor, x: Tensor): Tensor {
     const [batch, pixels] = [x.shape[0]!, this.pixelCount];
     const each = [batch, outputs.shape[0]! / batch, pixels];
@@ -123,14 +126,14 @@ export function logRatios({ z, epsilon, logSigma }: Draw, batch: number): Tensor
   return reshape(sum(perDimension, 1), [batch, z.shape[0]! / batch]);
 }
 
-/** Every row `times` times, one after the other: [B, d] → [B·times, d]. */
+/** Repeats every row `times` times in place: [B, d] → [B·times, d]. */
 export function repeatRows(t: Tensor, times: number): Tensor {
   if (times === 1) return t;
   const [rows, d] = [t.shape[0]!, t.shape[1]!];
   return reshape(expand(reshape(t, [rows, 1, d]), [rows, times, d]), [rows * times, d]);
 }
 
-/** One encoder that gives μ and log σ side by side, and the decoder that mirrors it. */
+/** A VAE with one encoder that gives μ and log σ side by side, and a decoder that mirrors it. */
 export class PlainVAE extends VariationalAutoencoder {
   readonly encoder: Sequential;
   readonly decoder: Sequential;
@@ -155,7 +158,7 @@ export class PlainVAE extends VariationalAutoencoder {
   }
 }
 
-/** What a VAE's loss is measured in. */
+/** The unit in which a VAE's loss is measured. */
 export function elboUnits(options: ModelOptions): string {
   if (options.terms === 'reconstruction') return reconstructionUnits(options);
   const { reduction, beta, gamma, terms } = options;
@@ -166,7 +169,7 @@ export function elboUnits(options: ModelOptions): string {
   return terms === 'kl' ? penalty : `${reconstructionUnits(options)} + ${penalty}`;
 }
 
-/** Options of the penalty on the KL divergence. */
+/** Defaults of the penalty on the KL divergence. */
 export const klOptions = {
   beta: 1,
   terms: 'both',
@@ -175,6 +178,7 @@ export const klOptions = {
   freeBits: 0,
 } as const;
 
+/** `PlainVAE` by name. */
 export const vae: ModelSpec = {
   name: 'vae',
   summary: 'variational autoencoder, mean squared error + β · mean KL',

@@ -29,25 +29,25 @@ import {
 import { type ModelOptions, OptionError } from './options.ts';
 
 /**
- * The vector-quantized VAE (van den Oord et al. 2017). The encoder gives D numbers at each place of a grid, z; each
- * vector of them is replaced by the nearest of a codebook, e; the decoder sees nothing but these:
+ * The vector-quantized VAE (van den Oord et al. 2017). The encoder gives a vector of D numbers at each place of a
+ * grid, z; each is replaced by the nearest vector of a codebook, e; the decoder sees only these:
  *
  *     loss = −log p(x | e) + β·‖z − sg(e)‖²                     `--codebook ema`: the codes are moving averages of z
  *     loss = −log p(x | e) + β·‖z − sg(e)‖² + ‖sg(z) − e‖²      `--codebook loss`
  *
- * where sg stops the gradient. That of the decoder's input passes straight through to z: the decoder is given
- * z + sg(e − z). The squares are reduced like the reconstruction, by means over all numbers or sums for each image.
+ * where sg stops the gradient. The gradient of the decoder's input passes straight through to z: the decoder is given
+ * z + sg(e − z). The squares are reduced as the reconstruction is: to means over all numbers, or to sums per image.
  *
- * Two convolutions halve the image, as in the paper, so that the grid is 7×7 for 28×28 and 16×16 for 64×64. `hidden` counts
- * the channels before the codes; the first convolution has half as many.
+ * Two convolutions halve the image, as in the paper, so that the grid is 7×7 for 28×28 and 16×16 for 64×64. `hidden`
+ * counts the channels before the codes; the first convolution has half as many.
  *
- * With normalized pixels and the Gaussian likelihood, `reconstruction` is the share of the pixels' variance that is lost:
- * their variance over the training set is 1.
+ * With normalized pixels and the Gaussian likelihood, `reconstruction` is the share of the pixels' variance that is
+ * lost, since their variance over the training set is 1.
  */
 export class VectorQuantizedVAE extends Autoencoder {
-  /** `quantization`: ‖z − e‖², which the last two terms of the loss weigh. */
+  /** `quantization` is ‖z − e‖², the value of the last two terms before they are weighted. */
   readonly metricNames: readonly string[] = ['reconstruction', 'quantization'];
-  /** `codes`: how often each was used. */
+  /** `codes` counts how often each was used. */
   override readonly counters: Readonly<Record<string, number>>;
   readonly encoder: Sequential;
   readonly codebook: Codebook;
@@ -91,12 +91,12 @@ export class VectorQuantizedVAE extends Autoencoder {
     return [this.latent, ...this.#grid];
   }
 
-  /** Places of the grid: codes in an image. */
+  /** Places of the grid, so codes per image. */
   get places(): number {
     return this.#grid[0] * this.#grid[1];
   }
 
-  /** The numbers of the codes of images: int32 [B, h/4, w/4]. */
+  /** The indices of images' codes: [B, c, h, w] → int32 [B, h/4, w/4]. */
   indices(x: Tensor): Tensor {
     return reshape(this.codebook.nearest(rowsOf(this.encoder.forward(x))), [x.shape[0]!, ...this.#grid]);
   }
@@ -106,12 +106,15 @@ export class VectorQuantizedVAE extends Autoencoder {
     return { mean: this.#image(this.codebook.forward(rowsOf(this.encoder.forward(x)))) };
   }
 
-  /** Takes quantized latents (others too, but has never seen any). */
+  /** Decodes quantized latents (it takes others too, but has never seen any): [B, D, h/4, w/4] → [B, c, h, w]. */
   decode(z: Tensor): Tensor {
     return this.decoder.forward(z);
   }
 
-  /** Every place's code drawn uniformly: the prior of the bound, but places are not independent, so this gives noise. */
+  /**
+   * Draws every place's code uniformly: the bound's prior, but since places are not independent, the images are
+   * noise.
+   */
   override samplePrior(count: number, noise: Generator): Tensor {
     const indices = drawIndices(count * this.places, this.codebook.count, noise);
     return this.#image(this.codebook.lookUp(indices));
@@ -134,7 +137,7 @@ export class VectorQuantizedVAE extends Autoencoder {
     return { loss, parts: { reconstruction, quantization }, counters: { codes: used } };
   }
 
-  /** As the reconstruction is reduced. */
+  /** Reduces squares as the reconstruction is reduced. */
   #reduced(squares: Tensor): Tensor {
     const images = squares.size / (this.latent * this.places);
     return mul(sum(squares), 1 / (this.reduction === 'mean' ? squares.size : images));
@@ -145,14 +148,14 @@ export class VectorQuantizedVAE extends Autoencoder {
     return permute(reshape(rows, [-1, ...this.#grid, this.latent]), [0, 3, 1, 2]);
   }
 
-  /** With q(z | x) certain and p(z) uniform, the KL divergence is the codes' length, a constant. */
+  /** With q(z | x) certain and p(z) uniform, the KL divergence is a constant: the length of the codes. */
   override nats({ reconstruction }: Metrics): Nats {
     const nats = this.reconstructionNats(reconstruction!);
     const kl = this.places * Math.log(this.codebook.count);
     return { elbo: -(nats + kl), reconstruction: nats, kl };
   }
 
-  /** `perplexity`: how many codes an epoch used, as it were, 1 to K. */
+  /** `perplexity`: how many codes an epoch effectively used, 1 to K. */
   override metricsOfCounters({ codes }: Readonly<Record<string, NumericArray>>): Metrics {
     return { perplexity: perplexity(codes!) };
   }
@@ -163,6 +166,7 @@ const rowsOf = (z: Tensor): Tensor => reshape(permute(z, [0, 2, 3, 1]), [-1, z.s
 
 const { network: _, ...options } = imageOptions;
 
+/** `VectorQuantizedVAE` by name. */
 export const vqVae: ModelSpec = {
   name: 'vq-vae',
   summary: 'vector-quantized VAE: a grid of codes from a codebook, moving averages or a loss',
