@@ -12,16 +12,15 @@ import { TracingDevice } from './trace.ts';
 type Shapes = ReadonlyMap<string, Shape>;
 type Chosen = Partial<ModelOptions>;
 
-/** Levels, or whatever else makes layers more or fewer, that are tried. */
+/** How many levels, or whatever else decides the number of layers, are tried at most. */
 const MOST_PARTS = 8;
 
 /**
- * The options of a model that its weights' shapes tell: sizes (`latent`, `hidden` …), and choices that bring parameters of
- * their own (`network` …). No model is described here: it is built with other values of an option, without memory or
- * adapter, to see what they change. Where nothing fits, what comes back is as near as the search came, so that loading
+ * The options of a model that its weights' shapes reveal: sizes (`latent`, `hidden` …), and choices that bring
+ * parameters of their own (`network` …). No model is described here: each is built with other values of an option,
+ * without memory or adapter, to see what they change. If nothing fits, the closest options are returned, and loading
  * says what differs.
- *
- * @param chosen options that are known
+ * @param chosen options that are already known
  */
 export function inferOptions(
   spec: ModelSpec,
@@ -46,7 +45,7 @@ export function inferOptions(
 
 type ShapesOf = (options: Chosen) => Shapes | undefined;
 
-/** The values worth trying of each option that brings parameters or takes them away; the default is the first. */
+/** The values worth trying for each option that adds or removes parameters; the default comes first. */
 function structural(
   open: readonly (keyof ModelOptions)[],
   { defaults }: ModelSpec,
@@ -71,7 +70,7 @@ function structural(
   });
 }
 
-/** Every combination of values, the first of each first. */
+/** Every combination of values, starting with the first of each. */
 const combinations = (options: readonly [keyof ModelOptions, readonly (string | number)[]][]): Chosen[] =>
   options.reduce<Chosen[]>(
     (all, [name, values]) => values.flatMap((value) => all.map((chosen) => ({ ...chosen, [name]: value }))),
@@ -79,8 +78,8 @@ const combinations = (options: readonly [keyof ModelOptions, readonly (string | 
   );
 
 /**
- * Sizes by the extents that they change: an extent is taken to be a·size + b, with a and b seen from two sizes. Several
- * rounds, since one size may set how another enters.
+ * Solves for sizes by the extents that they change: an extent is taken to be a·size + b, with a and b found from two
+ * sizes. It takes several passes, since one size may decide how another enters.
  */
 function solveSizes(
   names: readonly (keyof ModelOptions)[],
@@ -102,7 +101,7 @@ function solveSizes(
   return sizes;
 }
 
-/** The size at which an extent that it changes is what the weights have. */
+/** The size at which an extent that depends on it is the weights'. */
 function solve(base: Shapes, probe: Shapes, weights: Shapes, value: number): number | undefined {
   for (const [name, shape] of base) {
     const [changed, wanted] = [probe.get(name), weights.get(name)];
@@ -115,7 +114,7 @@ function solve(base: Shapes, probe: Shapes, weights: Shapes, value: number): num
 
 const sameNames = (a: Shapes, b: Shapes) => a.size === b.size && [...a.keys()].every((name) => b.has(name));
 
-/** The shapes of a model's weights, or undefined where its options do not go together. */
+/** The shapes of a model's weights, or undefined if its options do not go together. */
 function builtShapes(spec: ModelSpec, imageShape: ImageShape, options: Chosen): Shapes | undefined {
   try {
     const generator = new Generator(0, { device: new TracingDevice() });

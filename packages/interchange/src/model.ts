@@ -12,21 +12,21 @@ import { traceGraph } from './onnx.ts';
 import { encodeOnnx } from './onnx-file.ts';
 import { TracingDevice } from './trace.ts';
 
-/** A trained model, as far as its computation goes. */
+/** What an export needs of a trained model. */
 export interface TrainedModel {
   readonly spec: ModelSpec;
   readonly imageShape: ImageShape;
   readonly options: ModelOptions;
-  /** The weights by name, all of them. */
+  /** All weights, by name. */
   readonly weights: ReadonlyMap<string, TensorSource>;
-  /** Of the program that writes the file. */
+  /** The version of the program that writes the file. */
   readonly version: string;
 }
 
 export interface OnnxFiles {
   /**
-   * x [batch, c, h, w], normalized → mean; log_sigma where the model is stochastic; codes, the numbers of the codebook's
-   * vectors (int32), where there is one.
+   * x [batch, c, h, w], normalized → mean; log_sigma if the model is stochastic; codes, the indices of the codebook's
+   * vectors (int32), if it has one.
    */
   readonly encoder: Uint8Array;
   /** z [batch, latent] → output, as the model's `decode` gives it, and pixels in [0, 1]. */
@@ -34,8 +34,9 @@ export interface OnnxFiles {
 }
 
 /**
- * The two halves of a model as ONNX files. No adapter is needed: nothing is computed.
- * @throws an error that opens with `encoder` or `decoder` where that half has no ONNX form, or says what weights do not fit
+ * Exports the two halves of a model as ONNX files. No adapter is needed, since nothing is computed.
+ * @throws an error that opens with `encoder` or `decoder` if that half has no ONNX form, or names weights that do not
+ *   fit
  */
 export function exportOnnx({ spec, imageShape, options, weights, version }: TrainedModel): OnnxFiles {
   const device = new TracingDevice();

@@ -1,18 +1,20 @@
 import type { Graph, Node } from './onnx-file.ts';
 
-/** Layers that take a bias as their third input, and its extents there: [outputs], which ours have by now. */
+/**
+ * Nodes that take a bias of [outputs] as their third input, and whether a shape is the one under which ours is added.
+ */
 const takers: Readonly<Record<string, (shape: readonly number[]) => boolean>> = {
   Gemm: (shape) => shape.length === 1,
   Conv: (shape) => isChannels(shape),
   ConvTranspose: (shape) => isChannels(shape),
 };
 
-/** [c, 1, 1], as a bias is added to images. */
+/** [c, 1, 1], the shape under which a bias is added to images. */
 const isChannels = (shape: readonly number[]) => shape.length === 3 && shape[1] === 1 && shape[2] === 1;
 
 /**
- * Gives each layer the bias that is added to its output, so that a Linear is one Gemm and a Conv2d one Conv, as a reader
- * of the file expects. Nothing else about the computation changes.
+ * Moves each bias that is added to a layer's output into the layer, so that a Linear is one Gemm and a Conv2d one
+ * Conv, as readers of the file expect. Nothing else about the computation changes.
  */
 export function mergeBiases(graph: Graph): Graph {
   const maker = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));

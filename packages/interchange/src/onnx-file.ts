@@ -5,7 +5,7 @@ import { bytes, type Encoded, float, integer, integers, message, text } from './
  * (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto).
  */
 
-/** Operator set 17 with the file version that goes with it: runtimes from 2022 on read them. */
+/** Operator set 17 and the file version that goes with it: runtimes since 2022 read them. */
 const OPSET = 17;
 const IR_VERSION = 8;
 
@@ -13,7 +13,7 @@ export type ElementType = 'float32' | 'float16' | 'int32' | 'uint32' | 'int64';
 const elementTypes: Record<ElementType, number> = { float32: 1, int32: 6, int64: 7, float16: 10, uint32: 12 };
 export const elementType = (name: ElementType): number => elementTypes[name];
 
-/** Numbers are integers where they are in a list named `…s` of ONNX's integer attributes; floats are marked. */
+/** An attribute of a node: integers as they are, floats marked as such. */
 export type Attribute = number | readonly number[] | { readonly float: number };
 
 export interface Node {
@@ -31,7 +31,7 @@ export interface Initializer {
   readonly values: ArrayLike<number>;
 }
 
-/** An input or output of the graph. A name instead of an extent is one that the caller chooses. */
+/** An input or output of the graph. An extent that the caller chooses has a name instead of a number. */
 export interface Port {
   readonly name: string;
   readonly type: ElementType;

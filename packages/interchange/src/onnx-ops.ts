@@ -1,16 +1,16 @@
 import type { Attributes, OpName } from '@tapegrad/tensor';
 import { type Attribute, elementType } from './onnx-file.ts';
 
-/** An extent: a number, or as many times the batch. */
+/** An extent: a number, or a multiple of the batch. */
 export type Extent = number | { readonly batches: number };
 
-/** What an op's writer can do: add nodes and constants to the graph. Values are known by their names. */
+/** What an op's writer can do: add nodes and constants to the graph. Values are referred to by name. */
 export interface Writer {
   /** Adds a node with one output, and returns the output's name. */
   node(type: string, inputs: readonly string[], attributes?: Readonly<Record<string, Attribute>>): string;
   /** A float32 constant, a scalar if no shape is given. */
   floats(values: readonly number[], shape?: readonly number[]): string;
-  /** An int64 list, such as shapes and axes are. */
+  /** An int64 list, such as a shape or axes. */
   integers(values: readonly number[]): string;
   /** The name of an int64 list with these extents, which may depend on the batch. */
   shape(extents: readonly Extent[]): string;
@@ -32,7 +32,7 @@ const same =
   (writer, { inputs }) =>
     writer.node(type, inputs);
 
-/** Comparisons give 0 and 1 here, and booleans there. */
+/** Comparisons give 0 and 1 here, but booleans in ONNX. */
 const comparison =
   (type: string, negated = false): Write<unknown> =>
   (writer, { inputs }) => {
@@ -70,8 +70,8 @@ function fixed(extent: Extent | undefined, what: string): number {
 }
 
 /**
- * What each op of ours is in ONNX. Ops that are not here have no such form: random numbers, and the transposes of
- * others that only gradients need.
+ * What each of our ops is in ONNX. Ops that are missing have no such form: random numbers, and transposes of other ops
+ * that only gradients need.
  */
 export const onnxOps: { readonly [K in OpName]?: Write<Attributes<K>> } = {
   neg: same('Neg'),
@@ -144,7 +144,7 @@ export const onnxOps: { readonly [K in OpName]?: Write<Attributes<K>> } = {
   },
   conv2d: (writer, { inputs, attributes: { stride, padding, dilation } }) =>
     writer.node('Conv', inputs, { strides: stride, pads: [...padding, ...padding], dilations: dilation }),
-  /** Transposed convolution. What the shapes leave open about the output's size is its output padding. */
+  /** Transposed convolution. The output padding is what the shapes leave open about the output's size. */
   conv2dInputGradient: (writer, { inputs, shapes, attributes }) => {
     const { stride, padding, dilation, size } = attributes;
     const [images, weights] = shapes;
@@ -190,7 +190,7 @@ export const onnxOps: { readonly [K in OpName]?: Write<Attributes<K>> } = {
   },
   concat: (writer, { inputs, attributes: { axis } }) => writer.node('Concat', inputs, { axis }),
   gather: (writer, { inputs: [x, index], shapes: [, indexShape], output, attributes: { axis } }) => {
-    // An index with one axis only: an embedding's look-up.
+    // An index along one axis only: the look-up of an embedding.
     if (indexShape!.every((extent, k) => k === axis || isOne(extent))) {
       const list = writer.node('Reshape', [index!, writer.integers([-1])]);
       return writer.node('Gather', [x!, list], { axis });

@@ -4,25 +4,25 @@ import type { Attribute, ElementType, Graph, Initializer, Node, Port } from './o
 import { type Extent, onnxOps, type Site, type Writer } from './onnx-ops.ts';
 import { type Call, type Operand, type TracingDevice, valuesOf } from './trace.ts';
 
-/** A function whose computation becomes a graph. Called with tensors on a tracing device. */
+/** A function whose computation becomes a graph. It is called with tensors on a tracing device. */
 export interface Traceable {
   readonly name: string;
   readonly input: { readonly name: string; readonly shape: readonly number[] };
-  /** From a batch of inputs [B, …] to the outputs, by name. */
+  /** Takes a batch of inputs [B, …] and returns the outputs by name. */
   readonly run: (x: Tensor) => Readonly<Record<string, Tensor>>;
   /** Makes a batch of inputs. */
   readonly batch: (count: number) => Tensor;
-  /** The names that constants have elsewhere: a model's `stateDict`. */
+  /** Names for constants, such as those of a model's `stateDict`. */
   readonly named: ReadonlyMap<string, Tensor>;
 }
 
-/** Two batches: what differs between them depends on the batch, and how is seen from the two. */
+/** Two sizes of batches: what differs between their traces depends on the batch, and the two show how. */
 const BATCHES = [2, 3] as const;
 
 /**
  * The graph that computes what `run` does, for any number of images. It is found by running the function on a device
  * that only writes down the ops, once with two images and once with three.
- * @throws where an op has no ONNX form, or where the images of a batch are mixed, saying which op it is
+ * @throws if an op has no ONNX form, or if the images of a batch are mixed, naming the op
  */
 export function traceGraph(device: TracingDevice, traceable: Traceable): Graph {
   const [two, three] = BATCHES.map((count) => {
@@ -43,7 +43,7 @@ interface Trace {
   readonly result: Readonly<Record<string, Tensor>>;
 }
 
-/** The attributes that say shapes; the outputs' extents say the same. */
+/** Attributes that are shapes, which the outputs' extents say already. */
 const shapeAttributes = new Set(['shape', 'sizes']);
 
 class GraphWriter implements Writer {
@@ -52,9 +52,9 @@ class GraphWriter implements Writer {
   readonly #three: Trace;
   readonly #nodes: Node[] = [];
   readonly #initializers = new Map<string, Initializer>();
-  /** Values by the memory that they are in, in the first trace; each under the shape that it was made with. */
+  /** Values by their memory in the first trace, each under the shape with which it was made. */
   readonly #values = new Map<unknown, { name: string; shape: readonly Extent[] }>();
-  /** Nodes' outputs and constants by what they are. */
+  /** The outputs of nodes, and constants, by what computes them. */
   readonly #shared = new Map<string, string>();
   #count = 0;
 
@@ -66,7 +66,7 @@ class GraphWriter implements Writer {
     this.#values.set(two.x.storage, { name, shape: extents(two.x.shape, three.x.shape, 'the input') });
   }
 
-  /** Adds what the i-th call does. */
+  /** Adds what the i-th call computes. */
   call(i: number): void {
     const [call, again] = [this.#two.calls[i]!, this.#three.calls[i]];
     const where = `${call.op} (op ${i + 1} of the ${this.#traceable.name})`;
@@ -115,7 +115,7 @@ class GraphWriter implements Writer {
     inputs: readonly string[],
     attributes: Readonly<Record<string, Attribute>> = {},
   ): string {
-    // Nodes are pure: what is asked for twice is computed once.
+    // Nodes are pure, so what is asked for twice is computed once.
     return this.#once(JSON.stringify([type, inputs, attributes]), () => {
       const output = `${type.toLowerCase()}_${++this.#count}`;
       this.#nodes.push({ type, inputs, outputs: [output], attributes });
@@ -139,7 +139,7 @@ class GraphWriter implements Writer {
     return this.node('Concat', parts, { axis: 0 });
   }
 
-  /** So many times the batch, as a list of one number. */
+  /** A multiple of the batch, as a list of one number. */
   #batches(times: number): string {
     const shape = this.node('Shape', [this.#traceable.input.name]);
     const batch = this.node('Gather', [shape, this.integers([0])], { axis: 0 });
@@ -163,13 +163,13 @@ class GraphWriter implements Writer {
 
   // ---------------------------------------------------------------------------------------------------- operands
 
-  /** The name of a value as an op sees it: an earlier output, the input, or a constant; reshaped where need be. */
+  /** The name of a value as an op sees it: an earlier output, the input, or a constant, reshaped if necessary. */
   #operand(operand: Operand, again: Operand): string {
     const value = this.#values.get(operand.storage) ?? this.#hostValue(operand, again);
     const shape = extents(operand.shape, again.shape, 'the operand');
     if (shown(shape) === shown(value.shape)) return value.name;
     const free = shape.filter((extent) => typeof extent !== 'number').length;
-    // One extent may be left to the runtime.
+    // One extent may be left for the runtime to find.
     const target =
       free > 1
         ? this.shape(shape)
@@ -177,7 +177,7 @@ class GraphWriter implements Writer {
     return this.node('Reshape', [value.name, target]);
   }
 
-  /** What the host has written: a parameter under its name, or a constant. */
+  /** What the host wrote: a parameter under its name, or a constant. */
   #hostValue(operand: Operand, again: Operand): { name: string; shape: readonly Extent[] } {
     const { storage } = operand;
     const values = valuesOf(storage);
@@ -203,7 +203,7 @@ class GraphWriter implements Writer {
   }
 }
 
-/** The extents of two traces as one: those that differ have to be so many times the batch. */
+/** Combines the extents of two traces: those that differ have to be multiples of the batch. */
 function extents(two: readonly number[], three: readonly number[], what: string): Extent[] {
   if (two.length !== three.length) throw new Error(`the rank of ${what} depends on the number of images`);
   return two.map((extent, axis) => {
@@ -220,7 +220,7 @@ function extents(two: readonly number[], three: readonly number[], what: string)
 const dimension = (extent: Extent): number | string =>
   typeof extent === 'number' ? extent : extent.batches === 1 ? 'batch' : `batch_x_${extent.batches}`;
 
-/** Attributes and shapes in letters, for comparing and for errors; infinities too, which JSON does not know. */
+/** Attributes and shapes as text, for comparisons and errors, including infinities, which JSON does not have. */
 const shown = (value: unknown): string =>
   JSON.stringify(value, (key, inner) =>
     shapeAttributes.has(key) ? undefined : typeof inner === 'number' ? `${inner}` : inner,
@@ -234,7 +234,7 @@ function typeOf(dtype: DType): ElementType {
   return type;
 }
 
-/** Without the nodes and constants from which no output can be reached. */
+/** Removes the nodes and constants that no output depends on. */
 function pruned(graph: Graph): Graph {
   const wanted = new Set(graph.outputs.map(({ name }) => name));
   const nodes = graph.nodes.toReversed().filter((node) => {

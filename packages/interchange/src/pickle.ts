@@ -1,17 +1,18 @@
 /**
- * Reading Python's pickles, strictly: numbers, text, tuples, lists, dictionaries, and of everything else only what the
- * caller allows by name. A pickle is a program for a stack machine that can call any Python function it names; here it
- * can call nothing but the functions of `globals`. Opcodes: https://github.com/python/cpython/blob/main/Lib/pickletools.py
+ * Reading Python's pickles, strictly: numbers, text, tuples, lists and dictionaries, and otherwise only what the
+ * caller allows by name. A pickle is a program for a stack machine that can call any Python function it names; here
+ * it can call only the functions in `globals`. Opcodes:
+ * https://github.com/python/cpython/blob/main/Lib/pickletools.py
  */
 
 export type Pickled = null | boolean | number | bigint | string | Uint8Array | object;
 
-/** What a pickle may name, as `module.name`: a function of its arguments, or a value. */
+/** What a pickle may name, as `module.name`: a function to be called with its arguments, or a value. */
 export type Globals = ReadonlyMap<string, ((...args: Pickled[]) => Pickled) | object>;
 
 export interface PickleOptions {
   readonly globals: Globals;
-  /** Gives the object that lies outside the pickle under this id. */
+  /** Returns the object that is stored outside the pickle under this id. */
   readonly persistent: (id: Pickled) => Pickled;
 }
 
@@ -20,7 +21,10 @@ export class Dictionary extends Map<Pickled, Pickled> {}
 
 class Mark {}
 
-/** @throws an error of one line at whatever is not allowed, not known or cut short */
+/**
+ * Reads a pickle.
+ * @throws one line about anything that is not allowed, not known or cut short
+ */
 export function readPickle(data: Uint8Array, { globals, persistent }: PickleOptions): Pickled {
   const view = new DataView(data.buffer, data.byteOffset, data.length);
   const stack: (Pickled | Mark)[] = [];
@@ -151,7 +155,7 @@ export function readPickle(data: Uint8Array, { globals, persistent }: PickleOpti
       const [fn, args] = tuple(2) as [Pickled, Pickled];
       stack.push(call(fn, args));
     },
-    // Attributes that are hung on an object: state_dict() has its _metadata so. They are not needed.
+    // Attributes set on an object, such as the _metadata of a state_dict(). They are not needed.
     [code('b')]: pop,
     [code('Q')]: () => stack.push(persistent(pop())),
   };

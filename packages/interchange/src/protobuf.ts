@@ -1,7 +1,7 @@
 /**
- * Writing protocol buffers: the little that ONNX models and TensorBoard's events need. A message is the concatenation
- * of its fields; a field is a key (number · 8 + wire type) and a value.
- * Format: https://protobuf.dev/programming-guides/encoding. Pure: works on bytes, and so in a browser too.
+ * Writing protocol buffers: the small part that ONNX models and TensorBoard's events need. A message is the
+ * concatenation of its fields; a field is a key (number · 8 + wire type) and a value. Format:
+ * https://protobuf.dev/programming-guides/encoding. It works on bytes alone, so it runs in a browser too.
  */
 
 /** An encoded field, or a message: fields one after the other. */
@@ -12,7 +12,7 @@ const FIXED64 = 1;
 const LENGTH = 2;
 const FIXED32 = 5;
 
-/** Fields make a message; those that are left out may be given as undefined. */
+/** Makes a message of fields; those to be left out may be given as undefined. */
 export function message(...fields: readonly (Encoded | undefined)[]): Encoded {
   const present = fields.filter((field) => field !== undefined);
   const result = new Uint8Array(present.reduce((size, { length }) => size + length, 0));

@@ -72,7 +72,7 @@ class TorchTensor {
 const isCounts = (list: unknown): list is number[] =>
   Array.isArray(list) && list.every((count) => Number.isSafeInteger(count) && count >= 0);
 
-/** The elements that a walk by strides meets, row-major. */
+/** The elements that strides lead to, row-major. */
 function gathered<T extends SafetensorsEntry['data']>(
   values: T,
   offset: number,
@@ -102,13 +102,13 @@ function gathered<T extends SafetensorsEntry['data']>(
 const sizeAfter = (shape: readonly number[], axis: number) =>
   shape.slice(axis + 1).reduce((product, extent) => product * extent, 1);
 
-/** How Python's protocol 2 and later make one: empty, the items follow. */
+/** Python's protocol 2 and later make a dictionary empty, and set its items afterwards. */
 function emptyDictionary(...items: Pickled[]): Dictionary {
   if (items.length > 0) throw new Error('a dictionary is not made as PyTorch makes one');
   return new Dictionary();
 }
 
-/** What a file of `torch.save` may hold: tensors, and what dictionaries are made of. */
+/** What a file of `torch.save` may name: what tensors and dictionaries are made of. */
 function allowed(): Globals {
   const storages = Object.entries(storageTypes).map(([name, type]) => [`torch.${name}`, type] as const);
   return new Map<string, ((...args: Pickled[]) => Pickled) | object>([
@@ -122,18 +122,17 @@ function allowed(): Globals {
   ]);
 }
 
-/** Whether these bytes are a file of `torch.save`, old or new, and not, say, safetensors. */
+/** Whether these bytes are a file of `torch.save`, old or new, rather than safetensors. */
 export const isTorchFile = (file: Uint8Array): boolean =>
   startsWith(file, [0x50, 0x4b]) || (file[0] === 0x80 && file[1]! >= 2 && file[1]! <= 5);
 
 const startsWith = (file: Uint8Array, bytes: readonly number[]) => bytes.every((byte, i) => file[i] === byte);
 
 /**
- * The tensors of a `state_dict` that `torch.save` wrote, by name. Nothing in the file is run: what is not a tensor, a
- * number or text in dictionaries is refused.
- *
- * @param key where a checkpoint holds more than the weights: the key under which they are
- * @throws an error of one line
+ * The tensors of a `state_dict` that `torch.save` wrote, by name. Nothing in the file is run: anything but tensors,
+ * numbers and text in dictionaries is refused.
+ * @param key the key of the weights, if a checkpoint holds more than them
+ * @throws one line that says what is refused or broken
  */
 export function decodeTorchFile(file: Uint8Array, key?: string): Map<string, SafetensorsEntry> {
   if (!startsWith(file, [0x50, 0x4b]))

@@ -11,12 +11,12 @@ import {
   type TensorView,
 } from '@tapegrad/tensor';
 
-/** Memory that holds values only where the host has written them. */
+/** Memory that holds values only if the host has written them. */
 interface TracedStorage extends Storage {
   values: NumericArray | undefined;
 }
 
-/** An operand as an op sees it: some memory under some shape. */
+/** An operand as an op sees it: memory, and a shape. */
 export interface Operand {
   readonly storage: Storage;
   readonly shape: Shape;
@@ -31,8 +31,8 @@ export interface Call {
 }
 
 /**
- * A device that computes nothing: it writes down which ops it is asked to run, on what. A model that is built on it
- * holds its weights in host memory, and what it would compute can be read off in milliseconds, without an adapter.
+ * A device that computes nothing: it writes down the ops it is asked to run and their operands. A model built on it
+ * holds its weights in host memory, and what it would compute can be found in milliseconds, without an adapter.
  */
 export class TracingDevice implements Device {
   readonly maxTensorBytes = Number.POSITIVE_INFINITY;
@@ -41,9 +41,9 @@ export class TracingDevice implements Device {
   #calls: Call[] | undefined;
 
   /**
-   * The ops that `fn` runs, in order, and what it returns. Reshaping runs no op: it shows as an operand that has the
-   * memory of an earlier output, and another shape.
-   * @throws where `fn` updates a tensor in place: a trace could not say so
+   * The ops that `fn` runs, in order, and what it returns. Reshaping runs no op: it shows as an operand with the
+   * memory of an earlier output and another shape.
+   * @throws if `fn` updates a tensor in place, which a trace cannot express
    */
   trace<T>(fn: () => T): { calls: readonly Call[]; result: T } {
     this.#calls = [];
@@ -78,7 +78,7 @@ export class TracingDevice implements Device {
   }
 
   update<A>({ name }: InPlaceUpdate<A>): void {
-    // A generator that moves on is of no consequence: whoever reads its numbers meets the op `random`.
+    // A generator may advance: whatever reads its numbers shows up as the op `random`.
     if (this.#calls && name !== 'advance') throw new Error(`${name}: updates a tensor in place`);
   }
 
@@ -97,5 +97,5 @@ const integers = ({ dtype, size }: Storage) =>
       ? new Uint32Array(size)
       : new Uint8Array(size);
 
-/** What the host has written there, if anything. */
+/** The values that the host has written to a storage, if any. */
 export const valuesOf = (storage: Storage): NumericArray | undefined => (storage as TracedStorage).values;

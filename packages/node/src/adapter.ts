@@ -27,12 +27,12 @@ function candidate(opened: OpenedAdapter, packed = false): Candidate {
 }
 
 /**
- * The adapters that the system's drivers offer, hardware first. The first costs one instance of Dawn; only who asks for
- * more pays for listing the others.
+ * The adapters that the system's drivers offer, hardware first. The first costs one instance of Dawn; listing the
+ * others costs more, and is only done when they are asked for.
  */
 async function* systemAdapters(dawn: Dawn, flags: string[]): AsyncGenerator<Candidate> {
   if (!hasSystemLoader()) {
-    // There may be drivers without a loader (containers with NVIDIA's): the packed loader finds them.
+    // There may be drivers without a loader (as in containers with NVIDIA's): the packed loader finds them.
     const packed = packedSwiftShader();
     if (typeof packed === 'string' || !packedLoaderPath(packed)) return;
   }
@@ -56,7 +56,7 @@ function matches({ adapter, name, driver }: Candidate, choice: string): boolean 
   return text.includes(choice) || (key !== '' && text.includes(key));
 }
 
-/** What the packed SwiftShader answers to, so that no other name makes it unpack. */
+/** Names of the packed SwiftShader, so that asking for anything else does not unpack it. */
 const SWIFTSHADER_NAMES = 'google swiftshader device (subzero)';
 
 /** Opens SwiftShader from npm; when that fails, leaves the reason in `state.packed`. */
@@ -110,7 +110,7 @@ function flagsOf(toggles: readonly string[]): string[] {
  *
  * @param choice `auto`, one kind (`gpu`, `lavapipe`, `swiftshader`), or part of an adapter's name, vendor or
  *   description, in either case
- * @throws Error that lists what there is when `choice` is not there, and what to install when there is nothing
+ * @throws an error that lists what there is if `choice` is not there, or says what to install if there is nothing
  */
 export async function findAdapter(choice = 'auto', options: FindOptions = {}): Promise<FoundAdapter> {
   const wanted = choice.trim().toLowerCase() || 'auto';

@@ -7,8 +7,9 @@ export interface Dawn {
 }
 
 /**
- * What LLVM's 512-bit code for lavapipe needs. Mesa uses 256 bits unless LP_NATIVE_VECTOR_WIDTH says otherwise, and is
- * left to: contractions measured no faster with 512, compiled two to three times longer, and a texture read wrong values.
+ * What LLVM's 512-bit code for lavapipe needs. Mesa uses 256 bits unless LP_NATIVE_VECTOR_WIDTH says otherwise, and
+ * is left to: contractions measured no faster with 512, compiled two to three times longer, and a texture read wrong
+ * values.
  */
 const AVX512 = ['avx512f', 'avx512bw', 'avx512dq', 'avx512vl'];
 
@@ -67,8 +68,9 @@ export interface OpenedAdapter {
 }
 
 /**
- * Every instance of this process. Dawn polls an instance as long as one of its promises is pending, by a pointer that does
- * not keep it alive: once V8 collects the `GPU` object, that polling reads freed memory and the process dies at random.
+ * Every instance of this process. Dawn polls an instance as long as one of its promises is pending, by a pointer that
+ * does not keep it alive: once V8 collects the `GPU` object, that polling reads freed memory and the process dies at
+ * random.
  */
 const instances: GPU[] = [];
 

@@ -31,7 +31,7 @@ export interface ChosenAdapter {
   architecture: string;
   features: string[];
   limits: Record<string, number>;
-  /** In invocations; equal unless the driver may choose. */
+  /** In invocations; smallest and largest are equal unless the driver may choose. */
   subgroupMinSize: number;
   subgroupMaxSize: number;
   announcement: string;
@@ -67,7 +67,7 @@ type Info = Pick<
   | 'subgroupMaxSize'
 >;
 
-/** Said on every start of Dawn, of no meaning here. */
+/** Messages that Dawn writes at every start, and that mean nothing here. */
 const NOISE = /artificially reduced from|^\s+at /;
 
 function probeSystem(loader: string | undefined): { adapters: Info[]; messages: string[] } {
@@ -169,7 +169,7 @@ export async function diagnose(choice = 'auto'): Promise<Diagnosis> {
   const linux = process.platform === 'linux';
   const systemLoader = hasSystemLoader();
   const drivers = vulkanDrivers();
-  // First the choice: it sets lavapipe's vector width, which the probe is to inherit.
+  // Choose first: that sets lavapipe's vector width, which the probe is to inherit.
   const result = await choose(choice);
   const chosen = result instanceof Error ? null : result;
   const packedLoader = typeof archive === 'string' ? undefined : packedLoaderPath(archive);

@@ -11,9 +11,9 @@ export type { AdapterKind, FoundAdapter } from './kinds.ts';
 export { readTuned, tuneCachePath, writeTuned } from './tune-cache.ts';
 
 /**
- * Finds an adapter (see `findAdapter`) and opens it: the first call of a program that runs in Node.
- * `found` tells what was chosen and why. Choices of kernels that `npm run bench -- tune` stored for this adapter and driver
- * are used, unless the environment has TAPEGRAD_TUNE=off.
+ * Finds an adapter (see `findAdapter`) and opens it: the first call of a program that runs in Node. `found` tells
+ * what was chosen and why. Choices of kernels that `npm run bench -- tune` stored for this adapter and driver are
+ * used, unless the environment has TAPEGRAD_TUNE=off.
  */
 export async function openDevice(
   choice = 'auto',

@@ -9,7 +9,7 @@ const DNF = 'sudo dnf install -y vulkan-loader mesa-vulkan-drivers';
 const MACOS = 'nothing to install: Dawn uses Metal, a part of macOS';
 const WINDOWS = "the graphics card maker's current driver: Dawn uses Direct3D 12";
 
-/** How a Vulkan loader and lavapipe are installed, for all systems: for a message that can't know better. */
+/** How to install a Vulkan loader and lavapipe on any system, for messages that cannot know which one it is. */
 export const INSTALL_ANYWHERE = [
   ['Debian 12', BOOKWORM],
   ['Debian 13', APT],
@@ -33,7 +33,7 @@ export function operatingSystem(): OperatingSystem {
   try {
     release = readFileSync('/etc/os-release', 'utf8');
   } catch {
-    // not a Linux that says what it is
+    // a Linux that does not say which it is
   }
   const field = (key: string) => new RegExp(`^${key}="?([^"\\n]*)"?$`, 'm').exec(release)?.[1] ?? '';
   const name = field('PRETTY_NAME') || process.platform;

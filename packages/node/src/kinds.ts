@@ -23,12 +23,12 @@ export const KINDS: readonly string[] = ['gpu', 'lavapipe', 'swiftshader'];
 
 export interface Search {
   found?: Candidate | undefined;
-  /** Everything met on the way. */
+  /** All candidates that the search came across. */
   met: Candidate[];
   packed: PackedSwiftShader | string;
 }
 
-/** Sorts an adapter and reads its driver's name and version. */
+/** Classifies an adapter, and reads its driver's name and version. */
 export function describeAdapter(info: GPUAdapterInfo): Pick<FoundAdapter, 'kind' | 'name' | 'driver'> {
   const { vendor, architecture, device, description } = info;
   const all = `${vendor} ${architecture} ${device} ${description}`.toLowerCase();

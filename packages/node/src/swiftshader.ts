@@ -7,7 +7,7 @@ import { brotliDecompressSync } from 'node:zlib';
 import { type Dawn, type OpenedAdapter, openAdapter } from './dawn.ts';
 import { native } from './native.ts';
 
-/** npm's chromium for servers carries SwiftShader, a Vulkan driver in software, and Chromium's own Vulkan loader. */
+/** This npm package of Chromium contains SwiftShader, a software Vulkan driver, and Chromium's own Vulkan loader. */
 const PACKAGE = '@sparticuz/chromium';
 const LOADER = 'libvulkan.so.1';
 const MANIFEST = 'vk_swiftshader_icd.json';
@@ -18,7 +18,7 @@ export interface PackedSwiftShader {
   version: string;
 }
 
-/** @returns where the packed SwiftShader lies, or the reason why it can't be used here */
+/** @returns where the packed SwiftShader is, or the reason why it cannot be used here */
 export function packedSwiftShader(): PackedSwiftShader | string {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     return `the packed SwiftShader is for Linux x64 only, and this is ${process.platform} ${process.arch}`;
@@ -37,7 +37,7 @@ export function packedSwiftShader(): PackedSwiftShader | string {
   }
 }
 
-/** The user's cache folder for this version; undefined where there is no home. */
+/** The user's cache folder for this version; undefined if there is no home. */
 function cacheFolder(version: string): string | undefined {
   try {
     const xdg = process.env.XDG_CACHE_HOME;
@@ -80,18 +80,18 @@ function unpackIntoCache({ archive, version }: PackedSwiftShader): string | unde
     fresh = mkdtempSync(`${target}.`);
     unpackInto(fresh, archive);
     if (existsSync(target) && !complete(target)) {
-      rmSync(target, { recursive: true, force: true }); // a cleaner left part of one
+      rmSync(target, { recursive: true, force: true }); // a cleaner has left only a part of it
     }
     renameSync(fresh, target);
     return target;
   } catch {
-    // Not writable, full, or another process was faster: a rename does not replace a folder that has files.
+    // Not writable, full, or another process was faster: a rename does not replace a folder with files in it.
     if (fresh) rmSync(fresh, { recursive: true, force: true });
     return complete(target) ? target : undefined;
   }
 }
 
-/** A private folder that goes when the process ends: a shared fixed name would let others plant a library. */
+/** A private folder that is removed when the process ends: under a fixed name, others could plant a library. */
 function unpackIntoTemporary({ archive }: PackedSwiftShader): string {
   const folder = mkdtempSync(join(tmpdir(), 'tapegrad-swiftshader-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
@@ -101,7 +101,7 @@ function unpackIntoTemporary({ archive }: PackedSwiftShader): string {
 
 let systemLoader: boolean | undefined;
 
-/** Whether the dynamic linker finds a Vulkan loader of the system. */
+/** Whether the dynamic linker finds the system's Vulkan loader. */
 export function hasSystemLoader(): boolean {
   systemLoader ??= findsLoader();
   return systemLoader;
@@ -120,13 +120,13 @@ function findsLoader(): boolean {
 let loaded: string | undefined;
 
 /**
- * Loads the packed Vulkan loader. Dawn asks for `libvulkan.so.1` by that name, and gets this one where the system has
- * none. Drivers of the system are found through it, too.
+ * Loads the packed Vulkan loader. Dawn asks for `libvulkan.so.1` by that name, and gets this one if the system has
+ * none. The system's drivers are found through it, too.
  * @returns the folder it was unpacked to
  */
 export function loadPackedLoader(packed: PackedSwiftShader): string {
   if (loaded) return loaded;
-  hasSystemLoader(); // asked afterwards, the linker would answer with the packed one
+  hasSystemLoader(); // asked later, the linker would find the packed one
   const cached = unpackIntoCache(packed);
   if (cached) {
     try {
@@ -134,7 +134,7 @@ export function loadPackedLoader(packed: PackedSwiftShader): string {
       loaded = cached;
       return cached;
     } catch {
-      // A home mounted `noexec`; the temporary folder may do.
+      // The home is mounted `noexec`; the temporary folder may not be.
     }
   }
   const temporary = unpackIntoTemporary(packed);
@@ -143,7 +143,7 @@ export function loadPackedLoader(packed: PackedSwiftShader): string {
   return temporary;
 }
 
-/** Where the packed loader lies once it is loaded; undefined when that fails. */
+/** Where the packed loader is, once loaded; undefined if loading fails. */
 export function packedLoaderPath(packed: PackedSwiftShader): string | undefined {
   try {
     return join(loadPackedLoader(packed), LOADER);
@@ -152,7 +152,7 @@ export function packedLoaderPath(packed: PackedSwiftShader): string | undefined 
   }
 }
 
-/** Opens the packed SwiftShader. The environment is changed during the call only: child processes see nothing of it. */
+/** Opens the packed SwiftShader. The environment is only changed during the call, so child processes do not see it. */
 export async function openPackedSwiftShader(
   dawn: Dawn,
   flags: string[],

@@ -6,7 +6,7 @@ import { contractionVariants } from '@tapegrad/tensor';
 import { slug } from './dawn.ts';
 import type { FoundAdapter } from './kinds.ts';
 
-/** Raised when the kernels or the buckets change so much that old choices say nothing any more. */
+/** Raised when kernels or buckets change so much that old choices no longer mean anything. */
 const VERSION = 1;
 
 /** Variables of the environment; not NodeJS.ProcessEnv, which a user's types need not know. */
@@ -21,7 +21,7 @@ interface TuneFile {
   readonly choices: Readonly<Record<string, TunedChoice>>;
 }
 
-/** Where the choices for an adapter are kept: one file each, in the user's cache folder. */
+/** Where the choices for an adapter are kept: a file for each, in the user's cache folder. */
 export function tuneCachePath({ name }: Adapter, env: Environment = process.env): string {
   const xdg = env.XDG_CACHE_HOME;
   const base = xdg && isAbsolute(xdg) ? xdg : join(homedir(), '.cache');
@@ -32,9 +32,9 @@ export function tuneCachePath({ name }: Adapter, env: Environment = process.env)
 export const tuningIsOff = (env: Environment = process.env): boolean => env.TAPEGRAD_TUNE === 'off';
 
 export interface ReadTuned {
-  /** Undefined where there are none, or none that can be used. */
+  /** Undefined if there are none, or none that can be used. */
   readonly table?: TunedTable;
-  /** Why a file that is there is not used. */
+  /** Why an existing file is not used. */
   readonly note?: string;
 }
 
@@ -79,7 +79,7 @@ export function readTuned(adapter: Adapter, env: Environment = process.env): Rea
 
 /**
  * Stores choices for an adapter, whole or not at all, and returns the file's path.
- * @throws what the file system says
+ * @throws the file system's error
  */
 export function writeTuned(adapter: Adapter, table: TunedTable, env: Environment = process.env): string {
   const path = tuneCachePath(adapter, env);

@@ -2,9 +2,9 @@ const cell = new Int32Array(new SharedArrayBuffer(4));
 const PAUSE_MS = 0.3;
 
 /**
- * Awaits what a software adapter computes. While a WebGPU promise is pending, Dawn for Node looks for its end in every
- * turn of the event loop, without a pause, and so takes a core away from the threads that compute (measured: kernels
- * on two cores ran 1.7 times slower). Sleeping a little in each turn gives it back; timers and signals still arrive.
+ * Awaits what a software adapter computes. While a WebGPU promise is pending, Dawn for Node checks it in every turn
+ * of the event loop without pausing, which takes a core from the threads that compute (measured: kernels on two cores
+ * ran 1.7 times slower). Sleeping a little in each turn gives the core back; timers and signals still arrive.
  */
 export async function waitIdly<T>(promise: Promise<T>): Promise<T> {
   let settled = false;
