@@ -43,6 +43,8 @@ export function faultsOf(page: Page, url: string): string[] {
   const faults: string[] = [];
   page.on('pageerror', (error) => faults.push(`error: ${String(error)}`));
   page.on('console', (message) => {
+    // Chromium's own note where a page asks for an adapter and there is none.
+    if (message.text() === 'No available adapters.') return;
     if (['error', 'warn'].includes(message.type())) faults.push(`${message.type()}: ${message.text()}`);
   });
   page.on('request', (request) => {

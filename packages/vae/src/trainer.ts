@@ -186,6 +186,11 @@ export class Trainer {
     return this.#dataset.count;
   }
 
+  /** The captured step of a whole batch: what it launches, in which memory. Undefined before it was prepared or run. */
+  get program(): Program | undefined {
+    return this.#trainingStep.programs[0];
+  }
+
   // -------------------------------------------------------------------------------------------------------- training
 
   /** Compiles the kernels of a step, in parallel, and reports how many are done. */

@@ -1,0 +1,37 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { build, preview } from 'vite';
+import { dist, siteConfig } from './build/config.ts';
+
+const HELP = `npm run site                           builds the site into site/dist: static files for any web host
+npm run site -- serve [--port 4173]    serves site/dist on this machine, after building it if it is not there
+`;
+
+/* `npm run site`. */
+
+async function main(argv: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: { port: { type: 'string', default: '4173' }, help: { type: 'boolean', short: 'h' } },
+  });
+  const [command = 'build', ...rest] = positionals;
+  if (values.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  if (!['build', 'serve'].includes(command) || rest.length > 0) {
+    process.stderr.write(`site: no command '${positionals.join(' ')}'\n${HELP}`);
+    return 2;
+  }
+  if (command === 'build' || !existsSync(join(dist, 'index.html'))) await build(siteConfig());
+  if (command === 'build') return 0;
+  const port = Number(values.port);
+  const server = await preview({ ...siteConfig(), preview: { port, strictPort: false } });
+  server.printUrls();
+  await new Promise(() => {});
+  return 0;
+}
+
+process.exit(await main(process.argv.slice(2)));

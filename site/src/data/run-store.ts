@@ -1,0 +1,48 @@
+import { createStore, del, entries, get, set } from 'idb-keyval';
+import type { EpochRecord, Experiment, Look, RunFiles, RunInfo } from '../train/protocol.ts';
+
+/* Runs of this browser, kept between visits: for the table of runs, to go on with, and to explore. */
+
+/** Points of a run's curves. */
+export interface Curve {
+  readonly steps: number[];
+  /** By metric, a value for each of `steps`. */
+  readonly metrics: Record<string, number[]>;
+}
+
+export interface StoredRun {
+  readonly id: string;
+  readonly name: string;
+  readonly experiment: Experiment;
+  readonly created: number;
+  readonly color: number;
+  readonly curve: Curve;
+  readonly epochs: readonly EpochRecord[];
+  /** Where β was changed on the way. */
+  readonly betas: readonly { readonly step: number; readonly value: number }[];
+  readonly info?: RunInfo | undefined;
+  readonly look?: Look | undefined;
+  readonly done: boolean;
+  readonly files?: RunFiles | undefined;
+}
+
+const store = createStore('tapegrad', 'runs');
+
+/** Where a browser keeps nothing (a private window), runs last as long as the page. */
+const quietly = async <T>(work: Promise<T>): Promise<T | undefined> => {
+  try {
+    return await work;
+  } catch {
+    return undefined;
+  }
+};
+
+export const keepRun = (run: StoredRun) => quietly(set(run.id, run, store));
+export const forgetRun = (id: string) => quietly(del(id, store));
+export const findRun = (id: string) => quietly(get<StoredRun>(id, store));
+
+/** All runs, the oldest first. */
+export async function keptRuns(): Promise<StoredRun[]> {
+  const found = (await quietly(entries<string, StoredRun>(store))) ?? [];
+  return found.map(([, run]) => run).sort((a, b) => a.created - b.created);
+}

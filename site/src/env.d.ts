@@ -1,0 +1,6 @@
+/// <reference types="vite/client" />
+
+declare module 'virtual:catalogue' {
+  const catalogue: import('./train/catalogue.ts').Catalogue;
+  export default catalogue;
+}

@@ -1,0 +1,163 @@
+import { render } from 'preact';
+import { useEffect, useReducer, useState } from 'preact/hooks';
+import type { StoredRun } from '../data/run-store.ts';
+import { Shell } from '../ui/shell.tsx';
+import { NoWebGPU, type Support, webgpuSupport } from '../ui/webgpu.tsx';
+import { Controls } from './controls.tsx';
+import { CurvesPanel } from './curves-panel.tsx';
+import { describe, fromAddress, toAddress } from './experiment.ts';
+import { download, readFiles, scaleImages, zipRun } from './files.ts';
+import { LayerPanel } from './layer-panel.tsx';
+import { Pictures } from './pictures.tsx';
+import type { OwnImages, RunFiles } from './protocol.ts';
+import { decodeRecorded } from './recorded.ts';
+import { RunsTable } from './runs-table.tsx';
+import { isComplete, Settings } from './settings.tsx';
+import { type Run, TrainStore } from './store.ts';
+import './train.css';
+
+const store = new TrainStore(
+  () => new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'training' }),
+);
+
+function Train() {
+  const [, changed] = useReducer((count: number) => count + 1, 0);
+  const [support, setSupport] = useState<Support>('checking');
+  const [experiment, setExperiment] = useState(() => fromAddress(location.search));
+  const [own, setOwn] = useState<OwnImages>();
+  const [colour, setColour] = useState({ size: 28, channels: 1 as 1 | 3 });
+  const [problem, setProblem] = useState('');
+  const [isOver, setIsOver] = useState(false);
+
+  useEffect(() => store.subscribe(() => changed(0)), []);
+  useEffect(() => {
+    void webgpuSupport().then(async (found) => {
+      setSupport(found);
+      await store.restore();
+      if (found !== 'yes') store.add(await recorded());
+    });
+  }, []);
+  useEffect(() => {
+    if (isComplete(experiment)) history.replaceState(null, '', toAddress(experiment));
+  }, [experiment]);
+
+  const attempt = async (work: () => Promise<void>) => {
+    setProblem('');
+    try {
+      await work();
+    } catch (error) {
+      setProblem((error as Error).message);
+    }
+  };
+  const takeFiles = (files: File[]) =>
+    attempt(async () => {
+      const { run, images } = await readFiles(files);
+      if (images.length > 0) setOwn(await scaleImages(images, colour));
+      if (run) loadRun(run);
+    });
+  const loadRun = (files: RunFiles) => {
+    const config = files['config.json'] && JSON.parse(new TextDecoder().decode(files['config.json']));
+    if (!config && !files['weights.safetensors'])
+      throw new Error(
+        'a run needs its config.json, or weights.safetensors for the model that is chosen here',
+      );
+    const model = config?.model ?? experiment.model;
+    const run = store.start({ ...experiment, model, options: config ? {} : experiment.options }, own, files);
+    if (config) run.name = `${describe({ ...experiment, model, options: {} })}, loaded`;
+  };
+  const save = (run: Run, what: 'run' | 'weights') =>
+    attempt(async () => {
+      const files = await store.files(run);
+      if (what === 'run') download(`${run.name.replace(/[^a-z0-9.-]+/gi, '-')}.zip`, zipRun(run.name, files));
+      else download('weights.safetensors', files['weights.safetensors']!);
+    });
+  useEffect(() => {
+    const over = (event: DragEvent) => {
+      event.preventDefault();
+      setIsOver(true);
+    };
+    const leave = () => setIsOver(false);
+    const drop = (event: DragEvent) => {
+      event.preventDefault();
+      setIsOver(false);
+      void takeFiles([...(event.dataTransfer?.files ?? [])]);
+    };
+    const listeners = { dragover: over, dragleave: leave, drop } as const;
+    for (const [name, listener] of Object.entries(listeners))
+      addEventListener(name, listener as EventListener);
+    return () => {
+      for (const [name, listener] of Object.entries(listeners))
+        removeEventListener(name, listener as EventListener);
+    };
+  });
+  const { current } = store;
+  const canTrain = support === 'yes';
+  return (
+    <Shell page="train">
+      <div class={isOver ? 'drop-target' : ''}>
+        <h1>Train an autoencoder in this page</h1>
+        <p class="lead">
+          Every operation is a hand-written WebGPU kernel, the same as in Node, and gives the same bytes on
+          the same adapter. Nothing leaves your machine.
+        </p>
+        {!canTrain && support !== 'checking' && (
+          <NoWebGPU support={support}>So nothing can be trained here. Below is a recorded run.</NoWebGPU>
+        )}
+        {problem && (
+          <div class="note bad" role="alert">
+            <p>{problem}</p>
+          </div>
+        )}
+        <div class="visually-hidden" role="status" aria-live="polite">
+          {store.announcement}
+        </div>
+        <div class="train">
+          <div class="side">
+            <section class="card" aria-label="Settings and controls">
+              <Settings
+                experiment={experiment}
+                own={own}
+                onChange={setExperiment}
+                onFiles={takeFiles}
+                onMnist={() => setOwn(undefined)}
+                scaling={colour}
+                onScaling={setColour}
+              />
+              <Controls
+                store={store}
+                canStart={canTrain && isComplete(experiment)}
+                onStart={() => store.start(experiment, own)}
+              />
+              <label class="button file">
+                Load a run or weights
+                <input
+                  type="file"
+                  id="load"
+                  class="visually-hidden"
+                  accept=".zip,.safetensors,.json,.jsonl"
+                  multiple
+                  disabled={!canTrain}
+                  onChange={(event) => takeFiles([...(event.currentTarget.files ?? [])])}
+                />
+              </label>
+            </section>
+          </div>
+          <div class="panels">
+            <CurvesPanel runs={store.runs} current={current} />
+            <Pictures run={current} />
+            <LayerPanel store={store} run={current} />
+          </div>
+        </div>
+        <RunsTable store={store} canTrain={canTrain} onSave={save} />
+      </div>
+    </Shell>
+  );
+}
+
+/** A run that was trained in Node, for those who cannot train here. */
+async function recorded(): Promise<StoredRun> {
+  const response = await fetch(new URL('../recorded/train.json', location.href));
+  return decodeRecorded(await response.json());
+}
+
+render(<Train />, document.getElementById('app')!);
