@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { InlineConfig } from 'vite';
-import { catalogue } from './catalogue.ts';
+import { catalogueAsData } from './catalogue.ts';
 import { digits } from './digits.ts';
 import { inlineShaders } from './inline-shaders.ts';
 
@@ -18,8 +18,8 @@ export function siteConfig(): InlineConfig {
     root: here('.'),
     base: './',
     publicDir: here('public'),
-    plugins: [inlineShaders(), catalogue(), digits()],
-    worker: { format: 'es', plugins: () => [inlineShaders(), catalogue()] },
+    plugins: [inlineShaders(), catalogueAsData(), digits()],
+    worker: { format: 'es', plugins: () => [inlineShaders()] },
     oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
     build: {
       outDir: dist,

@@ -1,6 +1,1 @@
 /// <reference types="vite/client" />
-
-declare module 'virtual:catalogue' {
-  const catalogue: import('./train/catalogue.ts').Catalogue;
-  export default catalogue;
-}

@@ -1,4 +1,4 @@
-import type { Option } from '@tapegrad/vae';
+import { modelOptions, models, type Option, trainingOptions } from '@tapegrad/vae';
 
 /** The models and their options, as data. */
 export interface Catalogue {
@@ -9,3 +9,13 @@ export interface Catalogue {
   }[];
   readonly options: Readonly<Record<string, Option>>;
 }
+
+/** In the built site this is the data alone (`build/catalogue.ts`): only the worker loads the models. */
+export const catalogue: Catalogue = {
+  models: [...models.values()].map(({ name, summary, defaults }) => ({
+    name,
+    summary,
+    defaults: defaults as Record<string, number | string>,
+  })),
+  options: { ...modelOptions, ...trainingOptions },
+};

@@ -1,4 +1,4 @@
-import catalogue from 'virtual:catalogue';
+import { catalogue } from './catalogue.ts';
 import type { Experiment } from './protocol.ts';
 
 /* An experiment as an address has it: a link is an experiment. */

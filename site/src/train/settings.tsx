@@ -1,4 +1,4 @@
-import catalogue from 'virtual:catalogue';
+import { catalogue } from './catalogue.ts';
 import {
   defaultExperiment,
   faultIn,
