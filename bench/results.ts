@@ -1,4 +1,5 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { renameOver } from '@tapegrad/node';
 import { UserError } from 'tapegrad/node';
 import type { KernelRow, Skipped } from './kernels/measure.ts';
 import type { PeerRow } from './peers/contest.ts';
@@ -78,7 +79,7 @@ export function writeAtomically(path: string, content: string): void {
   const temporary = `${path}.tmp-${process.pid}`;
   try {
     writeFileSync(temporary, content);
-    renameSync(temporary, path);
+    renameOver(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
     throw new UserError(`${path}: cannot be written: ${(error as Error).message}`);

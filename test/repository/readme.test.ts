@@ -6,7 +6,8 @@ import * as assert from 'uvu/assert';
 
 /* What the README prints is what the reader gets. */
 
-const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+const read = (path: string) =>
+  readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8').replaceAll('\r\n', '\n');
 const readme = read('README.md');
 const program = /```ts\n([\s\S]*?)```/.exec(readme)![1]!;
 

@@ -1,10 +1,11 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import type { TunedChoice, TunedTable } from '@tapegrad/tensor';
 import { contractionVariants } from '@tapegrad/tensor';
 import { slug } from './dawn.ts';
 import type { FoundAdapter } from './kinds.ts';
+import { renameOver } from './rename.ts';
 
 /** Raised when kernels or buckets change so much that old choices no longer mean anything. */
 const VERSION = 1;
@@ -93,7 +94,7 @@ export function writeTuned(adapter: Adapter, table: TunedTable, env: Environment
   const fresh = `${path}.${process.pid}.tmp`;
   try {
     writeFileSync(fresh, `${JSON.stringify(file, null, 1)}\n`);
-    renameSync(fresh, path);
+    renameOver(fresh, path);
   } catch (error) {
     rmSync(fresh, { force: true });
     throw error;

@@ -13,6 +13,7 @@ import { type SummaryRow, summarize, summaryTable, writeSummary } from '../sweep
 import { ADAPTER_HELP, openAdapter } from './device.ts';
 import { loadingReport } from './loading.ts';
 import { whole } from './options.ts';
+import { onSignal } from './signals.ts';
 import { addDataOptions } from './train.ts';
 
 /** What may have several values. */
@@ -205,13 +206,11 @@ async function run(
     listener: ({ name }, outcome) => say(`[${++count}/${points.length}] ${name}: ${messageOf(outcome)}`),
   });
   let signalled: NodeJS.Signals | undefined;
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      if (!signalled) say('stopping the runs under way, with a checkpoint; once more stops at once');
-      signalled ??= signal;
-      stop(signal);
-    });
-  }
+  onSignal((signal) => {
+    if (!signalled) say('stopping the runs under way, with a checkpoint; once more stops at once');
+    signalled ??= signal;
+    stop(signal);
+  });
   const outcomes = await done;
   const failed = [...outcomes].filter(([, { status }]) => status === 'failed');
   if (failed.length > 0) {

@@ -23,6 +23,7 @@ import { loadingReport } from './loading.ts';
 import { optionParser, whole } from './options.ts';
 import { exactTimes, profiler } from './profile.ts';
 import { jsonReport, progressReport } from './progress.ts';
+import { onSignal } from './signals.ts';
 
 export interface TrainOptions extends Partial<ModelOptions & TrainingOptions> {
   data?: string;
@@ -171,13 +172,11 @@ async function train(name: string | undefined, options: TrainOptions): Promise<v
 /** The first signal ends the run after the steps that are under way, the second one at once. */
 function catchInterrupts(note: (message: string) => void): { signal?: NodeJS.Signals } {
   const interruption: { signal?: NodeJS.Signals } = {};
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      if (interruption.signal) process.exit(exitCodeOf(signal));
-      interruption.signal = signal;
-      note('stopping after this step; once more stops at once');
-    });
-  }
+  onSignal((signal) => {
+    if (interruption.signal) process.exit(exitCodeOf(signal));
+    interruption.signal = signal;
+    note('stopping after this step; once more stops at once');
+  });
   return interruption;
 }
 

@@ -1,6 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { attempt, UserError } from '../errors.ts';
+import { linesOf, readText } from '../text.ts';
 import type { ImageFile } from './image-files.ts';
 
 /** One half of a folder of images. */
@@ -181,7 +182,7 @@ function findPartition(root: string, inner: string): string | undefined {
 /** Lines of a file's name and 0, 1 or 2, parted by blanks or a comma; a first line of headings may be there. */
 function readPartition(path: string, files: readonly ImageFile[]): (file: ImageFile) => string {
   const partitions = new Map<string, string>();
-  const lines = attempt(`${path}: cannot read it`, () => readFileSync(path, 'utf8')).split(/\r?\n/);
+  const lines = linesOf(attempt(`${path}: cannot read it`, () => readText(path)));
   for (const [i, line] of lines.entries()) {
     if (line.trim() === '') continue;
     const [, name, partition] = /^(.+?)[\s,]+([012])\s*$/.exec(line) ?? [];

@@ -11,10 +11,12 @@ import {
   readSync,
   renameSync,
   rmSync,
+  utimesSync,
   writeSync,
 } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
+import { renameOver } from '@tapegrad/node';
 
 /** Decoded images and what was found on the way, as the cache keeps them. */
 export interface DecodedImages {
@@ -48,7 +50,7 @@ export function readImageCache(path: string): DecodedImages | undefined {
   let file: number | undefined;
   try {
     file = openSync(path, 'r');
-    touch(file);
+    touch(file, path);
     const { size } = fstatSync(file);
     const hash = createHash('sha256');
     const next = (length: number) => {
@@ -109,7 +111,7 @@ export function writeImageCache(path: string, { pixels, bad, digest }: DecodedIm
     } finally {
       closeSync(file);
     }
-    renameSync(temporary, path);
+    renameOver(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
     throw error;
@@ -130,7 +132,15 @@ function quietly(fn: () => void): void {
   } catch {}
 }
 
-const touch = (file: number): void => quietly(() => futimesSync(file, new Date(), new Date()));
+/** By its name where that fails: Windows wants more than a reader's rights for it. */
+function touch(file: number, path: string): void {
+  const now = new Date();
+  try {
+    futimesSync(file, now, now);
+  } catch {
+    quietly(() => utimesSync(path, now, now));
+  }
+}
 
 function isOld(path: string): boolean {
   const stat = lstatSync(path);

@@ -1,3 +1,4 @@
+import { basename, resolve } from 'node:path';
 import { encodePng, sideBySide, stacked } from '@tapegrad/plot';
 import { type Device, defaultDevice } from '@tapegrad/tensor';
 import { allPictures, flagOf } from '@tapegrad/vae';
@@ -91,7 +92,7 @@ function labelsOf(runs: readonly ReadRun[]): string[] {
     name === 'model' ? String(run.options.get(name)) : `${name} ${run.options.get(name) ?? '–'}`;
   const labels = runs.map((run) => names.map((name) => setting(run, name)).join(', '));
   const telling = names.length > 0 && names.length <= 3 && new Set(labels).size === runs.length;
-  return telling ? labels : runs.map(({ path }) => path.replace(/\/+$/, '').split('/').slice(-1)[0]!);
+  return telling ? labels : runs.map(({ path }) => basename(resolve(path)));
 }
 
 async function openCompared(

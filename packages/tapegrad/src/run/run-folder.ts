@@ -9,7 +9,6 @@ import {
   openSync,
   readdirSync,
   readFileSync,
-  renameSync,
   rmdirSync,
   rmSync,
   statSync,
@@ -17,8 +16,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { renameOver } from '@tapegrad/node';
 import { attempt, UserError } from '../errors.ts';
 import { nearestName } from '../suggest.ts';
+import { readText } from '../text.ts';
 import { eventFiles } from './tensorboard.ts';
 
 /** The files of a run, by which a folder is known to hold one. */
@@ -135,7 +136,7 @@ export class RunFolder {
     if (!existsSync(path)) {
       throw new UserError(`${this.path}: not a run folder: it holds no ${runFiles.config}`);
     }
-    const text = attempt(`${path}: cannot read it`, () => readFileSync(path, 'utf8'));
+    const text = attempt(`${path}: cannot read it`, () => readText(path));
     const config = parseObject(text);
     if (!config)
       throw new UserError(`${path}: broken: it is not a JSON object; the run cannot be used without it`);
@@ -229,7 +230,7 @@ export function writeWhole(path: string, content: Uint8Array | string): void {
       } finally {
         closeSync(file);
       }
-      renameSync(temporary, path);
+      renameOver(temporary, path);
     } catch (error) {
       quietly(() => rmSync(temporary, { force: true }));
       throw error;

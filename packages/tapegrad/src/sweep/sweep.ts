@@ -6,13 +6,13 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
-  renameSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { renameOver } from '@tapegrad/node';
 import { flagOf } from '@tapegrad/vae';
 import { attempt, UserError } from '../errors.ts';
 import { RunFolder, runFiles } from '../run/run-folder.ts';
@@ -70,7 +70,7 @@ export function replaceFile(path: string, content: string): void {
     try {
       mkdirSync(dirname(path), { recursive: true });
       writeFileSync(temporary, content);
-      renameSync(temporary, path);
+      renameOver(temporary, path);
     } catch (error) {
       rmSync(temporary, { force: true });
       throw error;
@@ -120,7 +120,17 @@ const bin = fileURLToPath(new URL('../../bin/tapegrad.js', import.meta.url));
 
 const startTapegrad: Start = (args, log) =>
   // A group of its own: Ctrl-C reaches it through `stop`, once. (A second one would end it without a checkpoint.)
-  spawn(process.execPath, [bin, ...args], { stdio: ['ignore', log, log], detached: true });
+  spawn(process.execPath, [bin, ...args], {
+    stdio: ['ignore', log, log, 'ipc'],
+    detached: true,
+    windowsHide: true,
+  });
+
+/** Windows has no signals: `kill` would end a run at once. There they go through the channel (see `onSignal`). */
+function tell(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (process.platform === 'win32' && child.connected) child.send(signal);
+  else child.kill(signal);
+}
 
 /** Runs points, several at a time. A run that fails stops none of the others. */
 export function runSweep(request: SweepRequest): Sweep {
@@ -142,7 +152,7 @@ export function runSweep(request: SweepRequest): Sweep {
     done: Promise.all(lanes).then(() => outcomes),
     stop(signal) {
       stopped = true;
-      for (const child of children) child.kill(signal);
+      for (const child of children) tell(child, signal);
     },
   };
 }

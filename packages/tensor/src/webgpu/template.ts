@@ -11,7 +11,7 @@ export type TemplateVariables = Readonly<Record<string, Value>>;
  * `( ) ! * / % + - < <= > >= == != && ||`.
  */
 export function expandTemplate(source: string, variables: TemplateVariables): string {
-  const lines = source.split('\n');
+  const lines = source.split(/\r\n?|\n/);
   const out: string[] = [];
 
   /** Expands from line `at` to the `else` or `end` that closes the block, and returns that line's index. */
