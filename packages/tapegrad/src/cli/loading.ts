@@ -18,7 +18,8 @@ export function loadingReport(): Required<LoadingListener> {
         if (done === 1) process.stderr.write(`decoding ${total} images\n`);
         return;
       }
-      if (done === 1) bar.start(total, 0);
+      if (!bar.isActive) bar.start(total, done - 1);
+      bar.setTotal(total);
       bar.update(done);
       if (done === total) bar.stop();
     },

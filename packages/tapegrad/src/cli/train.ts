@@ -139,6 +139,8 @@ async function train(name: string | undefined, options: TrainOptions): Promise<v
   const report = options.json ? jsonReport() : progressReport(plan.config);
   const data = await loadData(plan.config, { ...loadingReport(), note: report.note });
   plan.checkData?.(data.checksums);
+  if (options.limit && options.limit > data.train.count)
+    report.note(`--limit ${options.limit}: there are ${data.train.count} training images; all are used`);
   const device = await openAdapter(options.adapter, options.profile ? exactTimes : {});
   const profile = options.profile && profiler(device, model, options);
   const { name: adapter, driver, kind } = device.found;

@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
-import { attempt, UserError } from '../errors.ts';
-import { linesOf, readText } from '../text.ts';
+import { basename } from 'node:path';
+import { UserError } from '../errors.ts';
 import type { ImageFile } from './image-files.ts';
+import { findPartition, readPartition } from './partition-list.ts';
+import { commonFolder, type FolderSplit, folderBelow, lookalikes, splitByFolders } from './split-folders.ts';
 
 /** One half of a folder of images. */
 export interface Part {
@@ -14,6 +14,8 @@ export interface Part {
 export interface Arrangement {
   readonly train: Part;
   readonly test: Part;
+  /** What divides them. */
+  readonly by: 'list' | 'folders' | 'nothing';
   /** What a user would not expect. */
   readonly notes: readonly string[];
 }
@@ -24,12 +26,10 @@ const MOST_TEST_IMAGES = 10_000;
 /** Labels are bytes. */
 const MOST_CLASSES = 256;
 
-const TEST_FOLDERS = ['test', 'val', 'valid', 'validation'];
-
 /**
  * Divides a folder's images into a training and a test set, and finds their classes. In this order:
  * - CelebA's `list_eval_partition.txt` (or `.csv`), in the folder or beside it: 0 is training, 2 is test, 1 is left out;
- * - subfolders `train` and `test` (or else `val`, `valid`, `validation`);
+ * - subfolders such as `train` and `test`, in any spelling that `splitNameOf` knows, in one place or in each of several;
  * - the last tenth of each class, by name, at most 10,000 images in all and one at least, is the test set.
  *
  * If all images lie in subfolders, 2 to 256, their names are the classes, as in torchvision's `ImageFolder`. Then
@@ -37,21 +37,23 @@ const TEST_FOLDERS = ['test', 'val', 'valid', 'validation'];
  * all others lie stands for what it holds.
  *
  * @param files at least one, sorted by path
+ * @param others paths of files beside them that hold no images
  */
-export function arrange(root: string, files: readonly ImageFile[]): Arrangement {
+export function arrange(
+  root: string,
+  files: readonly ImageFile[],
+  others: readonly string[] = [],
+): Arrangement {
   const inner = commonFolder(files);
   const list = findPartition(root, inner);
-  const folders = list ? undefined : halves(inner, files);
+  const folders = list ? undefined : splitByFolders(inner, files);
   const notes: string[] = [];
   let [train, test]: [Part, Part] = [none, none];
   if (folders) {
-    const classes = classesOf(folders.train, files);
-    train = labelled(under(files, folders.train), folders.train, classes);
-    test = labelled(under(files, folders.test), folders.test, classes);
-    const left = files.length - train.files.length - test.files.length;
-    if (left > 0) notes.push(`${left} images outside ${folders.train} and ${folders.test} are left out`);
+    [train, test] = halvesOf(folders, files, notes);
+    notes.unshift(...folders.notes);
   } else {
-    const all = labelled(files, inner, classesOf(inner, files));
+    const all = labelled(files, (file) => folderBelow(inner, file));
     if (list) {
       const partition = readPartition(list, files);
       [train, test] = ['0', '2'].map((wanted) => only(all, (file) => partition(file) === wanted)) as [
@@ -60,7 +62,10 @@ export function arrange(root: string, files: readonly ImageFile[]): Arrangement 
       ];
       const left = files.length - train.files.length - test.files.length;
       if (left > 0) notes.push(`${left} images that ${basename(list)} counts to neither set are left out`);
-    } else [train, test] = lastTenth(all);
+    } else {
+      [train, test] = lastTenth(all);
+      notes.push(...lookalikes(inner, files, others));
+    }
   }
   for (const [part, what] of [
     [train, 'training'],
@@ -71,61 +76,83 @@ export function arrange(root: string, files: readonly ImageFile[]): Arrangement 
         `${root}: ${count(files.length)}, but none of them for ${what}${list ? ` by ${list}` : ''}`,
       );
   }
-  return { train: takingTurns(train), test: takingTurns(test), notes };
+  const by = list ? 'list' : folders ? 'folders' : 'nothing';
+  return { train: takingTurns(train), test: takingTurns(test), by, notes };
 }
 
 const none: Part = { files: [], labels: null };
 const count = (images: number) => (images === 1 ? 'holds one image' : `holds ${images} images`);
 
-// --------------------------------------------------------------------------------------------------------- folders
+// ---------------------------------------------------------------------------------------------------------- classes
 
-/** The deepest folder, as a prefix that ends in a slash, in which all images lie; '' is the dataset's own. */
-function commonFolder(files: readonly ImageFile[]): string {
-  const first = files[0]!.path.split('/').slice(0, -1);
-  const shared = first.findIndex((_, i) => {
-    const prefix = `${first.slice(0, i + 1).join('/')}/`;
-    return files.some(({ path }) => !path.startsWith(prefix));
-  });
-  const depth = shared < 0 ? first.length : shared;
-  return depth === 0 ? '' : `${first.slice(0, depth).join('/')}/`;
-}
+type ClassOf = (file: ImageFile) => string | undefined;
 
-const under = (files: readonly ImageFile[], prefix: string) =>
-  files.filter(({ path }) => path.startsWith(prefix));
-
-/** The first part of the path below a prefix, or undefined for an image that lies in the folder itself. */
-function folderBelow(prefix: string, { path }: ImageFile): string | undefined {
-  const rest = path.slice(prefix.length);
-  const slash = rest.indexOf('/');
-  return slash < 0 ? undefined : rest.slice(0, slash);
-}
-
-/** The prefixes of a training and a test folder, where there are both. */
-function halves(inner: string, files: readonly ImageFile[]): { train: string; test: string } | undefined {
-  const names = [...new Set(files.map((file) => folderBelow(inner, file)))].filter(
-    (name) => name !== undefined,
-  );
-  const find = (wanted: string) => names.find((name) => name.toLowerCase() === wanted);
-  const train = find('train');
-  const test = TEST_FOLDERS.map(find).find((name) => name !== undefined);
-  return train && test ? { train: `${inner}${train}/`, test: `${inner}${test}/` } : undefined;
-}
-
-/** The sorted names of the classes below a prefix, none where not all images lie in one of two folders or more. */
-function classesOf(prefix: string, files: readonly ImageFile[]): string[] {
-  const names = new Set(under(files, prefix).map((file) => folderBelow(prefix, file)));
+/** The sorted names of the classes, none where not all images are in one of two or more. */
+function classesOf(files: readonly ImageFile[], classOf: ClassOf): string[] {
+  const names = new Set(files.map(classOf));
   if (names.has(undefined) || names.size < 2 || names.size > MOST_CLASSES) return [];
   return ([...names] as string[]).sort();
 }
 
-/** Without labels unless each image lies in the folder of a class. */
-function labelled(files: readonly ImageFile[], prefix: string, classes: readonly string[]): Part {
+/** Without labels unless each image is of a class. */
+function labelled(
+  files: readonly ImageFile[],
+  classOf: ClassOf,
+  classes: readonly string[] = classesOf(files, classOf),
+): Part {
   const index = new Map(classes.map((name, i) => [name, i]));
-  const labels = files.map((file) => index.get(folderBelow(prefix, file) ?? ''));
+  const labels = files.map((file) => index.get(classOf(file) ?? ''));
   return { files, labels: labels.includes(undefined) ? null : (labels as number[]) };
 }
 
-// --------------------------------------------------------------------------------------------------------- division
+/** The images of the folders that make up each half; their classes lie below, or above where there are several of each. */
+function halvesOf(
+  { train, test, parents }: FolderSplit,
+  files: readonly ImageFile[],
+  notes: string[],
+): [Part, Part] {
+  const under = (prefixes: readonly string[]) => {
+    const known = new Set(prefixes);
+    const depths = new Set(prefixes.map((prefix) => prefix.split('/').length - 1));
+    return files.filter(({ path }) => {
+      const parts = path.split('/');
+      return [...depths].some((depth) => known.has(`${parts.slice(0, depth).join('/')}/`));
+    });
+  };
+  const [trainFiles, testFiles] = [under(train), under(test)];
+  if (parents.length > 1) {
+    const depth = parents[0]!.split('/').length - 1;
+    const parentOf: ClassOf = ({ path }) => path.split('/').slice(0, depth).join('/');
+    return [labelled(trainFiles, parentOf), labelled(testFiles, parentOf, classesOf(trainFiles, parentOf))];
+  }
+  const below =
+    (prefixes: readonly string[]): ClassOf =>
+    (file) => {
+      const prefix = prefixes.find((one) => file.path.startsWith(one));
+      return prefix === undefined ? undefined : folderBelow(prefix, file);
+    };
+  const deepest = (prefix: string) => commonFolder(files.filter(({ path }) => path.startsWith(prefix)));
+  // `train/images/cat`, or `train/train/cat` beside `test/test/cat`.
+  const insides = train.map(deepest);
+  const suffixes = new Set(insides.map((inside, i) => inside.slice(train[i]!.length)));
+  const classes = classesOf(trainFiles, below(insides));
+  const first = labelled(trainFiles, below(insides), classes);
+  if (!first.labels) return [first, { files: testFiles, labels: null }];
+  const places = [
+    ...(suffixes.size === 1 ? [test.map((prefix) => `${prefix}${[...suffixes][0]}`)] : []),
+    test.map(deepest),
+    test,
+  ];
+  const parts = places.map((place) => labelled(testFiles, below(place), classes));
+  const second = parts.find(({ labels }) => labels !== null);
+  if (second) return [first, second];
+  const name = testFiles.map(below(test)).find((folder) => folder !== undefined && !classes.includes(folder));
+  if (name !== undefined)
+    notes.push(`the test set has no classes: its ${name} is none of the training set's`);
+  return [first, { files: testFiles, labels: null }];
+}
+
+// ------------------------------------------------------------------------------------------------------ without folders
 
 function only({ files, labels }: Part, wanted: (file: ImageFile, index: number) => boolean): Part {
   return {
@@ -169,34 +196,4 @@ function takingTurns(part: Part): Part {
     files: turns.map(({ index }) => part.files[index]!),
     labels: turns.map(({ index }) => part.labels![index]!),
   };
-}
-
-// ------------------------------------------------------------------------------------------------- CelebA's division
-
-function findPartition(root: string, inner: string): string | undefined {
-  return [join(root, inner), root, dirname(resolve(root))]
-    .flatMap((folder) => ['txt', 'csv'].map((end) => join(folder, `list_eval_partition.${end}`)))
-    .find((path) => existsSync(path));
-}
-
-/** Lines of a file's name and 0, 1 or 2, parted by blanks or a comma; a first line of headings may be there. */
-function readPartition(path: string, files: readonly ImageFile[]): (file: ImageFile) => string {
-  const partitions = new Map<string, string>();
-  const lines = linesOf(attempt(`${path}: cannot read it`, () => readText(path)));
-  for (const [i, line] of lines.entries()) {
-    if (line.trim() === '') continue;
-    const [, name, partition] = /^(.+?)[\s,]+([012])\s*$/.exec(line) ?? [];
-    if (name) partitions.set(name, partition!);
-    else if (i > 0)
-      throw new UserError(
-        `${path}: line ${i + 1} is not a file's name and 0, 1 or 2: '${line.slice(0, 60)}'`,
-      );
-  }
-  const unknown = files.filter((file) => !partitions.has(basename(file.path)));
-  if (unknown.length > 0)
-    throw new UserError(
-      `${path}: does not name ${unknown[0]!.path}${unknown.length > 1 ? ` and ${unknown.length - 1} more images` : ''}; ` +
-        'add them to the list, or move it away',
-    );
-  return (file) => partitions.get(basename(file.path))!;
 }

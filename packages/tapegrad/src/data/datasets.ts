@@ -68,8 +68,9 @@ export async function loadDataset(nameOrDir: string, options: ImageFolderOptions
   // Each kind of folder is told by what it holds, and has a loader of its own.
   if (idxNames.some((name) => findIdx(nameOrDir, name)))
     return ofShape(loadIdxFolder(nameOrDir, basename(resolve(nameOrDir))), options);
-  const { images, others } = listImages(nameOrDir);
-  if (images.length > 0) return loadImageFolder(nameOrDir, images, options);
+  const listing = listImages(nameOrDir);
+  const { images, others } = listing;
+  if (images.length > 0) return loadImageFolder(nameOrDir, listing, options);
   const instead = others.length > 0 ? ` (${others.length} other files, such as ${others[0]})` : '';
   throw new UserError(
     `--data ${nameOrDir}: holds no images: no .jpg, .jpeg or .png in it or its subfolders${instead}, nor ${idxNames[0]} ` +

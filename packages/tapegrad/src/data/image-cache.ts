@@ -24,16 +24,16 @@ export interface DecodedImages {
   readonly pixels: Uint8Array;
   /** The others: their place among the files, and what is wrong with them. */
   readonly bad: readonly (readonly [index: number, reason: string])[];
-  /** SHA-256 of the files' names and contents. */
-  readonly digest: string;
+  /** SHA-256 of each of these images' files, one behind the other. */
+  readonly hashes: Uint8Array;
 }
 
 /**
- * A file of the cache: 'TGIMAGES', the length of the header as a little-endian uint32, the header (JSON: the pixels'
- * length, `bad` and `digest`), the pixels, and the SHA-256 of all that.
+ * A file of the cache: 'TGIMAGES', the length of the header as a little-endian uint32, the header (JSON: the lengths of
+ * pixels and hashes, and `bad`), the pixels, the hashes, and the SHA-256 of all that.
  */
 const MAGIC = Buffer.from('TGIMAGES');
-const HASH = 32;
+export const HASH_BYTES = 32;
 /** The system reads and writes at most 2 GiB in a call. */
 const CHUNK = 2 ** 26;
 
@@ -66,11 +66,12 @@ export function readImageCache(path: string): DecodedImages | undefined {
     if (!MAGIC.equals(next(MAGIC.length))) return undefined;
     const headerLength = Buffer.from(next(4)).readUInt32LE();
     if (headerLength > size) return undefined;
-    const { length, bad, digest } = JSON.parse(Buffer.from(next(headerLength)).toString()) as Header;
-    if (size !== MAGIC.length + 4 + headerLength + length + HASH) return undefined;
+    const { length, hashed, bad } = JSON.parse(Buffer.from(next(headerLength)).toString()) as Header;
+    if (size !== MAGIC.length + 4 + headerLength + length + hashed + HASH_BYTES) return undefined;
     const pixels = next(length);
+    const hashes = next(hashed);
     const expected = hash.copy().digest();
-    return expected.equals(next(HASH)) ? { pixels, bad, digest } : undefined;
+    return expected.equals(next(HASH_BYTES)) ? { pixels, hashes, bad } : undefined;
   } catch {
     return undefined; // missing, unreadable or broken: it is made anew
   } finally {
@@ -80,15 +81,15 @@ export function readImageCache(path: string): DecodedImages | undefined {
 
 interface Header {
   readonly length: number;
+  readonly hashed: number;
   readonly bad: DecodedImages['bad'];
-  readonly digest: string;
 }
 
 /**
  * Writes a cache file under a temporary name and renames it, and removes those that nobody has used for long.
  * @throws what the system says when it cannot
  */
-export function writeImageCache(path: string, { pixels, bad, digest }: DecodedImages): void {
+export function writeImageCache(path: string, { pixels, hashes, bad }: DecodedImages): void {
   const temporary = `${path}.${process.pid}.tmp`;
   mkdirSync(dirname(path), { recursive: true });
   try {
@@ -102,10 +103,12 @@ export function writeImageCache(path: string, { pixels, bad, digest }: DecodedIm
           at += written;
         }
       };
-      const header = Buffer.from(JSON.stringify({ length: pixels.length, bad, digest } satisfies Header));
+      const header = Buffer.from(
+        JSON.stringify({ length: pixels.length, hashed: hashes.length, bad } satisfies Header),
+      );
       const headerLength = Buffer.alloc(4);
       headerLength.writeUInt32LE(header.length);
-      for (const part of [MAGIC, headerLength, header, pixels]) put(part);
+      for (const part of [MAGIC, headerLength, header, pixels, hashes]) put(part);
       put(hash.copy().digest());
       fsyncSync(file);
     } finally {

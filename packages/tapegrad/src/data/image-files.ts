@@ -18,11 +18,21 @@ export interface Listing {
   readonly others: readonly string[];
 }
 
+/** Folders that archives and storages make beside a dataset: forks, thumbnails, what was deleted. */
+const SYSTEMS = new Set([
+  '__MACOSX',
+  '@eaDir',
+  '#recycle',
+  '$RECYCLE.BIN',
+  'System Volume Information',
+  'lost+found',
+]);
+
 const IMAGE = /\.(jpe?g|png)$/i;
 
 /**
  * The images (by their names) of a folder and its subfolders. Links are followed, but not in circles; names that open
- * with a dot are left out, since such files belong to systems, not to datasets.
+ * with a dot, and some more that systems use, are left out.
  */
 export function listImages(root: string): Listing {
   const images: ImageFile[] = [];
@@ -32,7 +42,7 @@ export function listImages(root: string): Listing {
     const real = attempt(`${folder}: cannot read it`, () => realpathSync(folder));
     if (ancestors.includes(real)) return;
     for (const name of attempt(`${folder}: cannot read it`, () => readdirSync(folder))) {
-      if (name.startsWith('.')) continue;
+      if (name.startsWith('.') || SYSTEMS.has(name)) continue;
       const path = below === '' ? name : `${below}/${name}`;
       const stats = statsOf(join(root, path));
       if (stats?.isDirectory()) visit(path, [...ancestors, real]);
