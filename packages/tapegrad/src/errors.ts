@@ -20,13 +20,13 @@ const reasons: Record<string, string> = {
   EMFILE: 'too many open files',
 };
 
-/** Why a call of the system failed, in words where there are some, always in one line. */
+/** Why a system call failed, in words if there are any, and always in one line. */
 export function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   return reasons[code ?? ''] ?? String(message ?? error).replaceAll(/\s*\n\s*/g, ' ');
 }
 
-/** Runs `fn`; what it throws becomes one line that opens with `what`. */
+/** Runs `fn`, and turns what it throws into one line that opens with `what`. */
 export function attempt<T>(what: string, fn: () => T): T {
   try {
     return fn();

@@ -1,6 +1,6 @@
 /**
- * The candidate that `word` most likely meant, or undefined when none is close: at most a third of the word's letters
- * differ (but one always may), capitals aside. The first wins a tie.
+ * The candidate that `word` most likely meant, or undefined if none is close: at most a third of the word's letters may
+ * differ (but one always may), ignoring case. The first wins a tie.
  */
 export function nearestName(word: string, candidates: Iterable<string>): string | undefined {
   let nearest: string | undefined;

@@ -49,7 +49,7 @@ function report(d: Awaited<ReturnType<typeof diagnose>>, data: Data): string {
   return rows.flatMap(([key, value]) => wrapped(key, value)).join('\n');
 }
 
-/** Those that the kernels can use; `--json` has them all. */
+/** The features that kernels can use; `--json` lists all. */
 const USED = ['subgroups', 'shader-f16', 'timestamp-query'];
 
 const features = (there: readonly string[]) =>
@@ -58,7 +58,7 @@ const features = (there: readonly string[]) =>
 const WIDTH = 100;
 const INDENT = 11;
 
-/** The key, then the value in lines of at most `WIDTH` characters, as far as its words allow. */
+/** A key and its value, wrapped at `WIDTH` characters as far as its words allow. */
 function wrapped(key: string, value: string): string[] {
   const lines: string[] = [];
   for (const word of value.split(' ')) {

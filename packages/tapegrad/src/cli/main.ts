@@ -11,18 +11,18 @@ import { reportCommand } from './report.ts';
 import { sweepCommand } from './sweep.ts';
 import { trainCommand } from './train.ts';
 
-/** Of a program that nobody listens to any more, by the shells' convention: 128 + SIGPIPE. */
+/** The exit code of a program whose reader has gone, by the shells' convention: 128 + SIGPIPE. */
 const UNHEARD = 141;
 
 /**
- * The command line. Whatever goes wrong ends in one line on stderr and exit code 1; `--debug` adds the stack.
+ * Runs the command line. Whatever goes wrong ends with one line on stderr and exit code 1; `--debug` adds the stack.
  */
 export async function main(argv: readonly string[]): Promise<void> {
   const debug = argv.includes('--debug');
   const fail = (error: unknown): never => {
     const { code, exitCode } = error as { code?: string; exitCode?: number };
     if (code === 'EPIPE') process.exit(UNHEARD);
-    // Help has been printed; only where nothing was asked for is that an error.
+    // Help has been printed, which is an error only if nothing was asked for.
     if (error instanceof CommanderError && (exitCode === 0 || code === 'commander.help'))
       process.exit(exitCode);
     process.stderr.write(
@@ -56,8 +56,9 @@ export async function main(argv: readonly string[]): Promise<void> {
   process.exit(process.exitCode ?? 0);
 }
 
+/** What an error says to the user. */
 function messageOf(error: unknown): string {
-  // What to install takes more than a line; everything else that a user can act on is one.
+  // What to install takes more than a line; everything else that a user can act on takes one.
   if (error instanceof UserError || error instanceof OptionError) return error.message;
   const line = String(error instanceof Error ? error.message : error).replaceAll(/\s*\n\s*/g, ' ');
   if (!(error instanceof CommanderError)) return `${line} (--debug shows where)`;

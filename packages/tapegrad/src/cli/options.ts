@@ -1,7 +1,7 @@
 import { faultOf, type Option } from '@tapegrad/vae';
 import { InvalidArgumentError } from 'commander';
 
-/** Parsers of option values, each refusing what is out of range with what it wants. */
+/** A parser for an option's values, which refuses what is out of range and says what it expects. */
 
 export function optionParser(option: Option) {
   return (text: string): string | number => {

@@ -16,16 +16,16 @@ function duration(seconds: number): string {
     : `${m}:${String(s).padStart(2, '0')}`;
 }
 
-/** Tells a person or a program how a training run goes. */
+/** Shows a person, or tells a program, how a training run is going. */
 export interface Report extends Listener {
   note(message: string): void;
-  /** The run is complete, or was interrupted. */
+  /** The run is complete or has been interrupted. */
   end(path: string, complete: boolean): void;
-  /** Leaves the terminal as it was, also after an error. */
+  /** Restores the terminal, even after an error. */
   close(): void;
 }
 
-/** On stderr: a bar on a terminal; a line an epoch elsewhere. */
+/** On stderr: a bar on a terminal, otherwise a line per epoch. */
 export function progressReport({ epochs }: { readonly epochs: number }): Report {
   const say = (line: string) => process.stderr.write(`${line}\n`);
   const bar = process.stderr.isTTY ? new ProgressBar(epochs) : undefined;
@@ -52,7 +52,7 @@ export function progressReport({ epochs }: { readonly epochs: number }): Report 
   };
 }
 
-/** What `--json` prints on stdout: every step, the records of the epochs, and how it ended. */
+/** What `--json` prints on stdout: every step, a record per epoch, and how the run ended. */
 export function jsonReport(): Report {
   const print = (record: object) => process.stdout.write(`${JSON.stringify(record)}\n`);
   return {
@@ -102,7 +102,7 @@ class ProgressBar {
     this.#epoch = epoch;
   }
 
-  /** Makes room for a line; the next step draws the bar anew. */
+  /** Makes room for a line; the next step draws the bar again. */
   clear(): void {
     if (this.#epoch > 0) this.#bar.stop();
     this.#epoch = 0;
@@ -110,7 +110,7 @@ class ProgressBar {
   }
 }
 
-/** Images a second over the last ten. */
+/** Images per second, over the last ten seconds. */
 class RateMeter {
   #marks: { time: number; images: number }[] = [];
   #total = 0;

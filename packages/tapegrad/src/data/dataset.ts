@@ -1,16 +1,16 @@
-/** Images of one half of a dataset, as they lie on disk. */
+/** The images of one half of a dataset, as they are on disk. */
 export interface Split {
   /** [count, channels, height, width], row-major, 0 to 255. */
   images: Uint8Array;
   count: number;
-  /** One class per image, or null where the dataset has none. */
+  /** One class per image, or null if the dataset has none. */
   labels: Uint8Array | null;
 }
 
 export interface Dataset {
   /** `mnist`, `fashion-mnist`, or the folder's name. */
   name: string;
-  /** Of one image. */
+  /** The shape of one image. */
   shape: readonly [channels: number, height: number, width: number];
   train: Split;
   test: Split;
@@ -19,6 +19,6 @@ export interface Dataset {
    * under `train` and `test`.
    */
   checksums: Record<string, string>;
-  /** Of pixels in [0, 1], where MNIST's, which the models have as their default, does not suit. */
+  /** Mean and deviation of pixels in [0, 1], if MNIST's, which are the models' defaults, do not suit. */
   normalization?: { mean: number; std: number };
 }

@@ -16,12 +16,12 @@ export interface IdxFile {
 const uint8Type = 0x08;
 
 /**
- * Reads an IDX file of unsigned bytes, gzipped or not (told by its content, not by its name).
+ * Reads an IDX file of unsigned bytes, gzipped or not (which its content tells, not its name).
  * Format: two zero bytes, the element type, the rank, the extents as big-endian uint32, the values.
  *
  * @param rank the rank that the caller can use; a file of another is refused
  * @param checksum the SHA-256 that the uncompressed file must have
- * @throws UserError naming the file when it is missing, truncated, no IDX file, or not the one expected
+ * @throws UserError naming the file if it is missing, truncated, not an IDX file, or not the one expected
  */
 export function readIdx(
   path: string,

@@ -12,10 +12,11 @@ interface Taps {
 }
 
 /**
- * Scales an image so that its shorter side is `size` pixels, and cuts `size` x `size` out of the middle, as torchvision's
- * `Resize(size)` followed by `CenterCrop(size)` does: the longer side is rounded down, half a pixel of margin to the even
- * number. Sampling is bilinear with antialiasing: a triangle of width 2·max(scale, 1) in input pixels around the output
- * pixel's centre. Values differ from Pillow's by at most 1, since that rounds between the two passes.
+ * Scales an image so that its shorter side is `size` pixels, and cuts `size` x `size` out of the middle, as
+ * torchvision's `Resize(size)` followed by `CenterCrop(size)` does: the longer side is rounded down, half a pixel of
+ * margin to the even number. Sampling is bilinear with antialiasing: a triangle of width 2·max(scale, 1) in input
+ * pixels around the output pixel's centre. Values differ from Pillow's by at most 1, since that rounds between the
+ * two passes.
  *
  * @param target filled with [channels, size, size]: red, green and blue planes, or the one of their luma
  *   (ITU-R BT.601: 0.299 R + 0.587 G + 0.114 B)
@@ -33,7 +34,7 @@ export function resizeAndCrop(
   const columns = taps(width, newWidth, size);
   const rows = taps(height, newHeight, size);
 
-  // Horizontally first, of those rows alone that the crop will need.
+  // Horizontally first, and only the rows that the crop will need.
   const top = rows[0]!.first;
   const bottom = rows[size - 1]!.first + rows[size - 1]!.weights.length;
   const narrow = new Float32Array((bottom - top) * size * 3);

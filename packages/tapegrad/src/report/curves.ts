@@ -1,15 +1,15 @@
 import type { MetricsRecord } from '../run/run-folder.ts';
 import type { Curve, Curves } from './client/types.ts';
 
-/** Points of a line at most: more than a screen has columns. */
+/** The most points of a line: more than a screen has columns. */
 const MOST_POINTS = 2000;
 
-/** The metrics that epochs record of the test set, in the order in which they are recorded. */
+/** Names of the test set's metrics, in the order in which epochs record them. */
 export function metricNames(records: readonly MetricsRecord[]): string[] {
   return [...new Set(epochsOf(records).flatMap(({ test }) => Object.keys(test)))];
 }
 
-/** An epoch's record as `metrics.jsonl` has it: numbers that are not finite are null. */
+/** An epoch's record in `metrics.jsonl`, where numbers that are not finite are null. */
 export interface StoredEpoch {
   readonly epoch: number;
   readonly step: number;
@@ -22,8 +22,8 @@ export interface StoredEpoch {
 export const epochsOf = (records: readonly MetricsRecord[]): StoredEpoch[] =>
   records.filter(({ kind }) => kind === 'epoch').map((record) => record as unknown as StoredEpoch);
 
-/** One metric of a run over its steps: single steps, and the averages of its epochs. */
-export function figureCurves(records: readonly MetricsRecord[], name: string): Curves {
+/** A run's metric over its steps: single steps, and the averages of epochs. */
+export function metricCurves(records: readonly MetricsRecord[], name: string): Curves {
   const steps = records.filter(({ kind }) => kind === 'step');
   const every = Math.max(1, Math.ceil(steps.length / MOST_POINTS));
   const thinned = steps.filter((_, i) => i % every === 0);

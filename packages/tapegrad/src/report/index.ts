@@ -9,7 +9,7 @@ import type { MetricsRecord, RunFolder } from '../run/run-folder.ts';
 import { epochPicture } from '../run/run-pictures.ts';
 import { cloudBlock, cloudData, digitsOf, pictureBlock, type Section, table } from './blocks.ts';
 import type { Frame, PageData } from './client/types.ts';
-import { epochsOf, figureCurves, metricNames } from './curves.ts';
+import { epochsOf, metricCurves, metricNames } from './curves.ts';
 import { html, type Markup } from './markup.ts';
 import { renderPage } from './page.ts';
 import { dataUri, spriteOf } from './png.ts';
@@ -49,7 +49,7 @@ function reportPage(
     return picture.kind === 'cloud' ? [[name, picture] as const] : [];
   });
   const data: PageData = {
-    curves: Object.fromEntries(names.map((name) => [`curve-${name}`, figureCurves(records, name)])),
+    curves: Object.fromEntries(names.map((name) => [`curve-${name}`, metricCurves(records, name)])),
     clouds: Object.fromEntries(clouds.map(([name, cloud]) => [`cloud-${name}`, cloudData(cloud)])),
     sliders: frames.length > 0 ? { epochs: frames } : {},
     ...(clouds.length > 0 && sprites(run)),

@@ -1,4 +1,4 @@
-/** Text that is HTML already. */
+/** Text that is already HTML. */
 export class Markup {
   readonly text: string;
   constructor(text: string) {
@@ -27,10 +27,10 @@ function contentOf(content: Content): string {
   return escaped(String(content));
 }
 
-/** A template whose values are escaped, unless they are `Markup`; lists are joined, undefined is nothing. */
+/** A template whose values are escaped unless they are `Markup`; lists are joined, undefined becomes nothing. */
 export const html = (strings: TemplateStringsArray, ...values: readonly Content[]): Markup =>
   new Markup(strings.map((part, i) => (i === 0 ? part : contentOf(values[i - 1]) + part)).join(''));
 
-/** A value as JSON that may stand in a script element: nothing in it can end the element. */
+/** A value as JSON for a script element, which nothing in it can end. */
 export const jsonFor = (value: unknown): Markup =>
   new Markup(JSON.stringify(value).replaceAll('<', '\\u003c'));

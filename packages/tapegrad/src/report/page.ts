@@ -13,8 +13,8 @@ export interface Page {
 }
 
 /**
- * A page in one file: styles, script, images and data are inside, and a policy forbids it to fetch anything. What people
- * or files gave is escaped.
+ * A page in one file: styles, script, images and data are inside, and a policy forbids it to fetch anything. Whatever
+ * comes from people or files is escaped.
  */
 export function renderPage({ title, summary, sections, data }: Page): string {
   const { script, styles, licence } = assets();
@@ -54,14 +54,14 @@ interface Assets {
 
 let made: Assets | undefined;
 
-/** Put together once a process. */
+/** Assembled once per process. */
 function assets(): Assets {
   if (made) return made;
   const { script, styles, licence } = pageAssets();
   const palette = (colors: readonly Color[]) =>
     colors.map((color, i) => `--class-${i}: #${color.map((v) => v.toString(16).padStart(2, '0')).join('')};`);
   made = {
-    // A script ends at the first `</script`, wherever it stands.
+    // A script ends at the first `</script`, wherever that is.
     script: new Markup(script.replaceAll('</script', '<\\/script')),
     styles: new Markup(
       `:root { ${palette(classColors).join(' ')} }\n` +

@@ -5,7 +5,7 @@ import type { Sprite } from './client/types.ts';
 export const dataUri = (png: Uint8Array): string =>
   `data:image/png;base64,${Buffer.from(png).toString('base64')}`;
 
-/** Images row by row, without anything around them, `gap` grey pixels between. */
+/** Images row by row, with `gap` grey pixels between them and nothing around them. */
 export function tiles(batch: ImageBatch, columns: number, gap: number): Raster {
   const [, height, width] = batch.shape;
   const count = imageCount(batch);
@@ -17,10 +17,10 @@ export function tiles(batch: ImageBatch, columns: number, gap: number): Raster {
   return raster;
 }
 
-/** Bytes that the thumbnails of a page may have before they are compressed. */
+/** The most bytes that a page's thumbnails may have before compression. */
 const MOST_BYTES = 4.5e6;
 
-/** Many images as small as they have to be, as one PNG; of bytes, as datasets have them. */
+/** Many images, shrunk as far as necessary, as one PNG. Takes bytes, as in datasets. */
 export function spriteOf(batch: ImageBatch & { readonly pixels: Uint8Array }, names?: string[]): Sprite {
   const count = imageCount(batch);
   const [, fullHeight] = batch.shape;
@@ -45,7 +45,7 @@ export function spriteOf(batch: ImageBatch & { readonly pixels: Uint8Array }, na
   return { source, columns, width, height, ...(names && { names }) };
 }
 
-/** Each square of `factor` pixels becomes their mean; what does not fill a square at the edges is left out. */
+/** Averages squares of `factor` pixels; what does not fill a square at the edges is left out. */
 function shrunk(
   { pixels, shape: [channels, height, width] }: ImageBatch & { readonly pixels: Uint8Array },
   factor: number,
@@ -65,5 +65,5 @@ function shrunk(
   return { pixels: small, shape: [channels, h, w] };
 }
 
-/** A picture as it is. */
+/** A picture as a data URI. */
 export const rasterUri = (raster: Raster): string => dataUri(encodePng(raster));

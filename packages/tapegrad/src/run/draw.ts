@@ -2,14 +2,17 @@ import type { Raster } from '@tapegrad/plot';
 import { barChart, histogramRows, imageGrid, scatterPlot } from '@tapegrad/plot';
 import type { Picture } from '@tapegrad/vae';
 
-/** A picture as pixels, ready for `encodePng`. @param heading goes before the picture's own title */
+/**
+ * Draws a picture as pixels, ready for `encodePng`.
+ * @param heading goes before the picture's own title
+ */
 export function drawPicture(picture: Picture, heading = ''): Raster {
   const named = picture.detail ? `${picture.title}, ${picture.detail}` : picture.title;
   const title = heading ? `${heading}: ${named}` : named;
   switch (picture.kind) {
     case 'sheet': {
       const { pixels, shape, columns, rowLabels, columnLabels } = picture;
-      // Small images are shown at twice their size; labels under a column have to fit it.
+      // Small images are shown at twice their size; labels under a column have to fit its width.
       const scale = shape[2] < 48 ? 2 : 1;
       const textScale = columns > 12 ? 1 : 2;
       return imageGrid(

@@ -7,7 +7,10 @@ import type { StoredRun } from './run.ts';
 export const exportFormats = ['safetensors', 'onnx'] as const;
 export type ExportFormat = (typeof exportFormats)[number];
 
-/** Writes a run's model for elsewhere, into `RUN/export/`; returns the files' paths. What has no such form leaves nothing. */
+/**
+ * Writes a run's model in other formats, into `RUN/export/`, and returns the files' paths.
+ * @throws UserError, and writes nothing, if the model does not have one of these forms
+ */
 export function exportRun(run: StoredRun, formats: readonly ExportFormat[]): string[] {
   const files = formats.flatMap((format) => Object.entries(makers[format](run)));
   return files.map(([name, content]) => {

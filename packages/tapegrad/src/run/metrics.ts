@@ -17,43 +17,48 @@ export interface RunMetrics {
   readonly data: string;
   /** Test images. */
   readonly images: number;
-  /** Of the objective and its parts. */
+  /** The unit of the objective and its parts. */
   readonly units: string;
   readonly test: Metrics;
-  /** The ELBO and its parts per image, z drawn from the posterior. */
+  /** The ELBO and its parts per image, with z drawn from the posterior. */
   readonly nats?: Nats;
-  /** −ELBO per number of an image, in bits, where that means something: see `bitsPerDimension`. */
+  /** −ELBO per number of an image, in bits, if that means something: see `bitsPerDimension`. */
   readonly bitsPerDimension?: number;
   readonly importanceWeighted?: {
     readonly samples: number;
     readonly images: number;
-    /** Mean over the images, nats, and its standard error. */
+    /** The mean over the images in nats, and its standard error. */
     readonly logLikelihood: number;
     readonly standardError: number;
   };
-  /** Mean squared error of the reconstruction by way of the code's mean, pixels in [0, 1], and its share of the pixels' variance. */
+  /**
+   * Mean squared error of reconstructions from the code's mean, pixels in [0, 1], and its share of the pixels'
+   * variance.
+   */
   readonly reconstruction: { readonly mse: number; readonly shareOfVariance: number };
   readonly latent?: LatentStatistics;
   readonly effectiveBeta?: number;
-  /** What a reader has to know of these metrics. */
+  /** What readers have to know about these metrics. */
   readonly notes: readonly string[];
 }
 
+/** Options of `runMetrics`. */
 export interface MetricsOptions {
-  /** k of the importance-weighted log-likelihood, and of how many of the first test images; 0: none. */
+  /** k of the importance-weighted log-likelihood, and for how many of the first test images; 0: none. */
   readonly samples: number;
   readonly images: number;
-  /** Draws decoded at a time. */
+  /** Draws decoded per step. */
   readonly rows?: number;
 }
 
+/** Computes all metrics of a run on a test set. */
 export async function runMetrics(
   { config, spec, model }: OpenRun,
   data: Dataset,
   device: Device,
   { samples, images: most, rows }: MetricsOptions,
 ): Promise<RunMetrics> {
-  // Schedules have run their course.
+  // Late enough that all schedules have finished.
   const epoch = () => tensor(Math.max(config.epochs, config.warmupEpochs, config.capacityEpochs), { device });
   const test = await new Evaluation(model, data.test, config.seed, epoch, device).run();
   const nats = model.nats(test);
@@ -93,9 +98,10 @@ export async function runMetrics(
 type Pixels = Pick<OpenRun['config'], 'likelihood' | 'binarize' | 'pixelStd'>;
 
 /**
- * Bits per number of an image. Of binarized pixels under a Bernoulli likelihood: a bound on the code length. Of grey
- * pixels under a Gaussian: the density is brought from normalized pixels to the 256 levels (Theis et al. 2016), without
- * noise added to them. A Bernoulli likelihood of grey pixels has none: it is no likelihood.
+ * Bits per number of an image. For binarized pixels under a Bernoulli likelihood it is a bound on the code length.
+ * For grey pixels under a Gaussian the density is converted from normalized pixels to the 256 levels (Theis et al.
+ * 2016), without adding noise to them. For grey pixels under a Bernoulli there is none, since that is not a
+ * likelihood.
  */
 export function bitsPerDimension(
   { elbo }: Nats,
@@ -125,7 +131,7 @@ function varianceOf(values: Float32Array): number {
   return values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / Math.max(1, values.length - 1);
 }
 
-/** Variance of all test pixels in [0, 1]: what answering with their mean would leave. */
+/** Variance of all test pixels in [0, 1]: the error of always answering with their mean. */
 function pixelVariance({ test, shape }: Dataset): number {
   const bytes = test.images.subarray(0, test.count * shape[0] * shape[1] * shape[2]);
   let [sum, squares] = [0, 0];

@@ -1,23 +1,23 @@
 import type { Program } from '@tapegrad/tensor';
 
-/** One launch of a training step and what it took. */
+/** One launch of a training step, and how long it took. */
 export interface LaunchTime {
-  /** The op that asked for it, with what was merged into it. */
+  /** The op that asked for it, with the ops merged into it. */
   readonly op: string;
   /** Shader and entry. */
   readonly kernel: string;
   readonly workgroups: readonly number[];
-  /** Shapes of what it writes and of what it reads. */
+  /** The shapes of what it writes, and of what it reads. */
   readonly writes: readonly string[];
   readonly reads: readonly string[];
-  /** Of all that it binds, each once. */
+  /** Bytes of everything it binds, each counted once. */
   readonly bytes: number;
-  /** Floating-point operations, where the kernel counts them: contractions do. */
+  /** Floating-point operations, if the kernel counts them, as contractions do. */
   readonly flops: number | undefined;
   readonly nanoseconds: number;
 }
 
-/** What a step's launches took, one after the other as they run. */
+/** How long a step's launches took, in the order in which they run. */
 export interface StepProfile {
   readonly launches: readonly LaunchTime[];
   readonly nanoseconds: number;
@@ -36,18 +36,18 @@ export function stepProfile(program: Program, nanoseconds: readonly number[]): S
       reads: shapes.slice(outputs),
       bytes: bindings.reduce((sum, { bytes }) => sum + bytes, 0),
       flops: launch.flops,
-      // A timestamp may be taken a little early: no launch takes less than nothing.
+      // A timestamp may be taken a little early, but no launch takes less than nothing.
       nanoseconds: Math.max(0, Math.round(nanoseconds[i]!)),
     };
   });
   return { launches, nanoseconds: launches.reduce((sum, launch) => sum + launch.nanoseconds, 0) };
 }
 
-/** Operations a nanosecond are GFLOP/s; bytes a nanosecond are GB/s. */
+/** Operations per nanosecond are GFLOP/s, bytes per nanosecond GB/s. */
 const rate = (amount: number | undefined, nanoseconds: number) =>
   amount === undefined || nanoseconds === 0 ? undefined : amount / nanoseconds;
 
-/** The launches that took longest, as a table in plain text, and all of them together. */
+/** A table in plain text of the launches that took longest, and of all together. */
 export function profileTable({ launches, nanoseconds }: StepProfile, most = 25): string {
   const head = ['ms', 'share', 'GFLOP/s', 'GB/s', 'op', 'kernel', 'writes', 'reads'];
   const slowest = [...launches].sort((a, b) => b.nanoseconds - a.nanoseconds).slice(0, most);
@@ -77,8 +77,8 @@ export function profileTable({ launches, nanoseconds }: StepProfile, most = 25):
 
 /**
  * The profile as a file for Perfetto (ui.perfetto.dev) or chrome://tracing: "Trace Event Format", complete events
- * (`ph: "X"`) in microseconds. Launches are timed one by one, so they are laid end to end: the gaps that a device has
- * between launches are not in it.
+ * (`ph: "X"`) in microseconds. Launches are timed one by one, so they are laid end to end, without
+ * the gaps that a device leaves between them.
  */
 export function chromeTrace(
   { launches, nanoseconds }: StepProfile,

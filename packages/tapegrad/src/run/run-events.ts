@@ -6,12 +6,13 @@ import type { Metrics } from '@tapegrad/vae';
 import { type Autoencoder, evaluating, normalized } from '@tapegrad/vae';
 import { EventLog, rewindEvents } from './tensorboard.ts';
 
-/** Images of the test set whose codes make an epoch's histograms. */
+/** How many test images' codes make an epoch's histograms. */
 const ENCODED = 256;
 
 /**
- * What TensorBoard shows of a run. Tags: `step/…` for single steps, `train/…` and `test/…` for an epoch's averages,
- * `nats/…`, `pictures/…`, `weights/…` and `latent/…` for histograms. All are drawn over optimizer steps.
+ * What TensorBoard shows of a run. Its tags are `step/…` for single steps, `train/…` and `test/…` for an epoch's
+ * averages, `nats/…`, `pictures/…`, and `weights/…` and `latent/…` for histograms. All are drawn over optimizer
+ * steps.
  */
 export class RunEvents {
   readonly #log: EventLog;
@@ -20,7 +21,7 @@ export class RunEvents {
     this.#log = log;
   }
 
-  /** Cuts what earlier files hold of steps that the run is about to repeat, and begins a file, unless it is not wanted. */
+  /** Removes from earlier files the steps that the run is about to repeat, and begins a new file if one is wanted. */
   static open(folder: string, { step, wanted }: { step: number; wanted: boolean }): RunEvents | undefined {
     if (wanted) return new RunEvents(EventLog.open(folder, step));
     rewindEvents(folder, step);
@@ -46,7 +47,7 @@ export class RunEvents {
     this.#log.image(step, `pictures/${name}`, encodePng(raster), raster);
   }
 
-  /** @param weights the safetensors file that the checkpoint has written */
+  /** @param weights the bytes of the safetensors file that the checkpoint has written */
   weights(step: number, weights: Uint8Array): void {
     const lists = [...decodeSafetensors(weights).tensors].map(
       ([name, { data }]) => [`weights/${name}`, Float64Array.from(data as NumericArray, Number)] as const,
@@ -54,7 +55,7 @@ export class RunEvents {
     this.#log.histograms(step, new Map(lists));
   }
 
-  /** Means (and σ, where there is one) of the codes of the first test images. */
+  /** Histograms of the first test images' codes: means, and σ if there is one. */
   async codes(step: number, model: Autoencoder, images: Uint8Array): Promise<void> {
     const pixels = model.imageShape.reduce((product, extent) => product * extent, 1);
     const bytes = images.subarray(0, ENCODED * pixels);

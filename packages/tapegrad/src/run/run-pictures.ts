@@ -4,7 +4,7 @@ import type { Autoencoder } from '@tapegrad/vae';
 import { type PictureResult, Subject } from '@tapegrad/vae';
 import type { Dataset } from '../data/dataset.ts';
 import { heldOutDigits } from '../data/datasets.ts';
-import { figureCurves, metricNames } from '../report/curves.ts';
+import { metricCurves, metricNames } from '../report/curves.ts';
 import { drawPicture } from './draw.ts';
 import type { RunConfig } from './run.ts';
 import type { RunFolder } from './run-folder.ts';
@@ -39,7 +39,7 @@ export function writePictures(
 export function writeCurves(folder: RunFolder, heading: string): string | undefined {
   const records = folder.readMetrics();
   const charts = metricNames(records).map((name) => {
-    const { curves, xLabel } = figureCurves(records, name);
+    const { curves, xLabel } = metricCurves(records, name);
     const series = curves.map(({ name: title, x, y }) => ({
       name: title,
       x,

@@ -15,30 +15,30 @@ import {
 import { DEFAULT_IMAGE_SIZE } from '../data/image-folder.ts';
 import { UserError } from '../errors.ts';
 
-/** What a training, or a model alone, asks memory for. */
+/** What a training run, or only a model, needs memory for. */
 interface Training {
   readonly spec: ModelSpec;
   readonly config: ModelOptions & TrainingOptions;
   readonly data: Pick<TrainingData, 'shape'> & {
     readonly train: { readonly count: number };
     readonly test: { readonly count: number };
-    /** Only folders of images have one, and only of them the size can be chosen. */
+    /** Only folders of images have one, and only their size can be chosen. */
     readonly normalization?: unknown;
   };
-  /** The options of a run that there is cannot be chosen any more. */
+  /** An existing run's options cannot be changed. */
   readonly isFixed?: boolean;
 }
 
-/** The error, or where a tensor is too large for the device, one that says so. */
+/** The error itself or, if a tensor is too large for the device, one that says so. */
 export function inSize(error: unknown, training: Training, device: Device): unknown {
   if (error instanceof UserError || error instanceof OptionError) return error;
   return tooLarge(training, device) ?? error;
 }
 
 /**
- * The error to show where a training could not get its memory: one line that says which options to make smaller, or
- * undefined if each of its tensors would fit. Asked for after a failure only: a captured step leaves out some tensors that
- * are counted here, so this must not refuse anything by itself.
+ * The error to show if a training run could not get its memory: one line that says which options to make smaller, or
+ * undefined if each of its tensors would fit. It is only asked for after a failure: a captured step leaves out some
+ * tensors that are counted here, so this must not refuse anything by itself.
  */
 export function tooLarge(asked: Training, device: Device): UserError | undefined {
   const batchSize = Math.min(asked.config.batchSize, asked.data.train.count);
@@ -50,7 +50,7 @@ export function tooLarge(asked: Training, device: Device): UserError | undefined
   const helping = reductions.filter(
     ({ reduced }) => overflowOf({ ...training, ...reduced }, limit) <= WORTH_SAYING * bytes,
   );
-  // What was asked to be large is to blame before what is as usual.
+  // Blame what was made larger than usual before what was not.
   const large = helping.filter(({ excess }) => excess > 1);
   const flags = (large.length > 0 ? large : helping).map(({ flag }) => `--${flag}`);
   const advice = flags.length > 0 ? `make ${flags.join(' or ')} smaller` : 'choose another adapter';
@@ -60,15 +60,15 @@ export function tooLarge(asked: Training, device: Device): UserError | undefined
   );
 }
 
-/** An option is named if half of it takes a tenth off. */
+/** An option is named if halving it saves a tenth. */
 const WORTH_SAYING = 0.9;
 
-/** An option that may make a training smaller. */
+/** An option that may make a training run smaller. */
 interface Reduction {
   readonly flag: string;
-  /** Its value, of the usual one. */
+  /** Its value, divided by the default. */
   readonly excess: number;
-  /** The training with half of it. */
+  /** The training run with half of it. */
   readonly reduced: Partial<Training>;
 }
 
@@ -88,14 +88,14 @@ function reductionsOf({ spec, config, data }: Training): Reduction[] {
   return [...reductions, { flag: 'image-size', excess, reduced: { data: { ...data, shape } } }];
 }
 
-/** The bytes of a tensor beyond the limit; 0 where there is none, NaN where there is no such model. */
+/** The bytes of a tensor beyond the limit; 0 if there is none, NaN if there is no such model. */
 function overflowOf({ spec, config, data }: Training, limit: number): number {
   const device = new Scales(limit);
   try {
     const noise = new Generator(0, { device });
     const model = spec.build(data.shape, config, noise);
     device.open();
-    // The optimizer has all weights in one buffer.
+    // The optimizer keeps all weights in one buffer.
     empty([slotsOf(model.parameters()).total], { device });
     for (const batch of [config.batchSize, Math.min(EVALUATION_BATCH, data.test.count)]) {
       const x = empty([batch, ...data.shape], { device });
@@ -109,19 +109,19 @@ function overflowOf({ spec, config, data }: Training, limit: number): number {
 
 const TOO_LARGE = Symbol();
 
-/** A device without memory, which notes how large tensors are. */
+/** A device without memory that notes how large tensors are. */
 class Scales extends TracingDevice {
   /** Bytes of the largest tensor. */
   largest = 0;
   #limit: number;
 
-  /** @param limit where it stops, for building a model fills tensors here before they are written */
+  /** @param limit where it stops: building a model fills tensors in host memory before they are written */
   constructor(limit: number) {
     super();
     this.#limit = limit;
   }
 
-  /** From here on without a limit. */
+  /** Removes the limit. */
   open(): void {
     this.#limit = Number.POSITIVE_INFINITY;
   }

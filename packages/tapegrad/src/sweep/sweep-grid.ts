@@ -1,7 +1,7 @@
 import { faultOf, flagOf, type Option } from '@tapegrad/vae';
 import { UserError } from '../errors.ts';
 
-/** An option with the values that it takes in the grid. */
+/** An option and the values it takes in the grid. */
 export interface Axis {
   readonly option: string;
   readonly values: readonly (string | number)[];
@@ -16,14 +16,14 @@ export interface Point {
   readonly values: Readonly<Record<string, string | number>>;
 }
 
-/** A slip in an axis is soon a million runs. */
+/** A limit, since a slip in one axis soon makes a million runs. */
 const MOST_POINTS = 10_000;
-/** What file systems take as a name, with room for endings. */
+/** The longest name that file systems take, minus room for endings. */
 const LONGEST_NAME = 200;
 
 /**
  * The values of `--option 0.1,1,4` or, for whole numbers, `0..4` (both ends included), and mixtures.
- * @throws UserError at a value that is empty, out of range, no such choice, or there twice
+ * @throws UserError about a value that is empty, out of range, not one of the choices, or given twice
  */
 export function parseValues(name: string, option: Option, text: string): (string | number)[] {
   const flag = `--${flagOf(name)}`;

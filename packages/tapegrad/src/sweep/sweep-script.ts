@@ -3,15 +3,15 @@ import { posix } from 'node:path';
 /** What a scheduler's script is made from. */
 export interface ScriptRequest {
   readonly model: string;
-  /** The arguments of `tapegrad sweep MODEL` that make the grid, `--out` among them. */
+  /** The arguments of `tapegrad sweep MODEL` that make the grid, including `--out`. */
   readonly args: readonly string[];
   readonly out: string;
-  /** Tasks of the array: each runs every so-many-th point of the grid. */
+  /** How many tasks the array has; each runs an equal share of the grid. */
   readonly tasks: number;
   readonly points: number;
 }
 
-/** In single quotes, unless it is harmless as it is. */
+/** Puts text in single quotes unless it is harmless without. */
 export const shellQuoted = (text: string): string =>
   /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
@@ -41,12 +41,12 @@ exec ${command(request, 'SLURM_ARRAY_TASK_ID')}
 
 export interface KubernetesRequest extends ScriptRequest {
   readonly image: string;
-  /** A claim of a volume that all pods can write at once. */
+  /** A claim for a volume that all pods can write at once. */
   readonly claim: string;
   readonly parallelism: number;
 }
 
-/** An indexed Job. Scalars in double quotes are as in JSON, which YAML takes over. */
+/** An indexed Job. Scalars in double quotes are written as JSON, which is valid YAML. */
 export function kubernetesJob(request: KubernetesRequest): string {
   const { model, tasks, image, claim, parallelism, out } = request;
   const folder = posix.resolve('/work', out);

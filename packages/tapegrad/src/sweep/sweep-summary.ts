@@ -5,7 +5,7 @@ import { attempt } from '../errors.ts';
 import { type Outcome, type Result, replaceFile, resultOf, runOf, type SweepConfig } from './sweep.ts';
 import type { Point } from './sweep-grid.ts';
 
-/** A row of the summary: a point of the grid, and what has come of it so far. */
+/** A row of the summary: a point of the grid and its state so far. */
 export interface SummaryRow {
   readonly name: string;
   readonly run: string;
@@ -14,7 +14,7 @@ export interface SummaryRow {
   readonly result?: Result;
 }
 
-/** All points of the grid: those finished, by whichever process, and how this process's others ended. */
+/** All points of the grid: those that any process has finished, and how this process's others ended. */
 export function summarize(
   folder: string,
   points: readonly Point[],
@@ -50,7 +50,7 @@ export function summaryTable(config: SweepConfig, rows: readonly SummaryRow[]): 
   return cells.map((line) => `${line.map((cell, k) => cell.padStart(widths[k]!)).join('  ')}\n`).join('');
 }
 
-/** One line a row: its name, the axes' values, the status, and the metrics that any of the rows has. */
+/** The columns: name, values of the axes, status, and every metric that some row has. */
 function columns({ axes }: SweepConfig, rows: readonly SummaryRow[]) {
   const metrics = [...new Set(rows.flatMap(({ result }) => Object.keys(metricsOf(result))))];
   const header = ['run', ...axes.map(({ option }) => flagOf(option)), 'status', ...metrics];

@@ -3,20 +3,20 @@ import { classColor, cssColor, onThemeChange } from './theme.ts';
 import type { Curve, Curves } from './types.ts';
 
 const HEIGHT = 280;
-/** What comes in whole numbers, and the distances that its ticks may have. */
+/** Axes of whole numbers, and the distances that their ticks may have. */
 const counted = ['steps', 'epochs'];
 const wholes = Array.from({ length: 9 }, (_, power) =>
   [1, 2, 5].map((factor) => factor * 10 ** power),
 ).flat();
-/** Beyond the number of colours, lines are dashed. */
+/** When colours run out, lines are dashed. */
 const dashes: readonly number[][] = [[], [8, 4], [2, 3]];
 
-/** Lines over a common x: drag to zoom, double-click to see all, move to read values off. */
+/** Lines over a common x: drag to zoom, double-click to see everything, hover to read values. */
 export function curveChart(element: HTMLElement, { xLabel, yLabel, logX, curves }: Curves): void {
   const data = uPlot.join(curves.map(({ x, y }) => [[...x], [...y]] as uPlot.AlignedData));
   const axis = (label: string, size?: number): uPlot.Axis => ({
     label,
-    // uPlot's own go no further than three decimals.
+    // uPlot's own formatting stops at three decimals.
     values: (_, splits) => splits.map((value) => (value == null ? '' : String(Number(value.toPrecision(6))))),
     labelSize: 20,
     labelFont: '12px system-ui, sans-serif',
@@ -55,7 +55,7 @@ function seriesOf({ name, color, faint, x }: Curve): uPlot.Series {
   };
 }
 
-/** Series have their values at different x: each answers with its own nearest one. */
+/** Series have values at different x: the nearest one of this series. */
 function nearestValue(plot: uPlot, series: number, hovered: number): number {
   const values = plot.data[series]!;
   if (series === 0 || values[hovered] != null) return hovered;

@@ -1,6 +1,6 @@
 /*
- * uPlot asks for the browser's language when it is loaded. Chromium names one that it does not know itself where the
- * system has none (LANG=C: `en-US@posix`).
+ * uPlot asks for the browser's language when it is loaded. If the system has none (LANG=C), Chromium answers with one that
+ * it does not know itself, `en-US@posix`.
  */
 try {
   new Intl.NumberFormat(navigator.language);

@@ -5,7 +5,7 @@ import { curveChart } from './curves.ts';
 import { slider } from './slider.ts';
 import type { PageData } from './types.ts';
 
-/* The script of a report or comparison: it brings to life what the page's data are for. */
+/* The script of a report or comparison: it draws the page's data into their elements. */
 
 const data: PageData = JSON.parse(document.getElementById('data')!.textContent!);
 const element = (id: string) => document.getElementById(id)!;

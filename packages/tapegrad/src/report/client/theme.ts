@@ -1,4 +1,4 @@
-/** Colours as the style sheet has them now: it knows whether the window is light or dark. */
+/** A colour of the style sheet as it is now, for a light or a dark window. */
 export const cssColor = (name: string): string =>
   getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 

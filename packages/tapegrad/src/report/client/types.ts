@@ -16,7 +16,7 @@ export interface Curve {
   readonly name: string;
   readonly x: readonly number[];
   readonly y: readonly (number | null)[];
-  /** Which of the page's colours. */
+  /** An index into the page's colours. */
   readonly color: number;
   /** Drawn thin, for the many steps behind a few averages. */
   readonly faint?: boolean;
@@ -33,7 +33,7 @@ export interface CloudData {
   readonly label: string;
   /** x, y, x, y … */
   readonly points: readonly number[];
-  /** For each point its image's place among the thumbnails. */
+  /** For each point, the index of its thumbnail. */
   readonly images: readonly number[];
   readonly labels: readonly number[] | null;
   readonly heldOut: { readonly points: readonly number[]; readonly labels: readonly number[] | null };
@@ -48,7 +48,7 @@ export interface Sprite {
   readonly columns: number;
   readonly width: number;
   readonly height: number;
-  /** Of each image, where it has one. */
+  /** A name for each image, if they have names. */
   readonly names?: readonly string[];
 }
 
