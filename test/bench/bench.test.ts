@@ -1,4 +1,5 @@
 /* Runs on the fastest adapter. */
+
 import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { openDevice } from '@tapegrad/node';
 import type { WebGPUDevice } from '@tapegrad/tensor';
 import { models } from '@tapegrad/vae';
+import { chromeTrace, profileTable } from 'tapegrad/node';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { compare } from '../../bench/compare.ts';
@@ -18,7 +20,6 @@ import { boundOf, leastTime, type Roof } from '../../bench/roofline.ts';
 import { quantile, timingOf } from '../../bench/timing.ts';
 import { trainingStep } from '../../bench/training.ts';
 import { profiler } from '../../packages/tapegrad/src/cli/profile.ts';
-import { chromeTrace, profileTable } from '../../packages/tapegrad/src/run/profile.ts';
 import { fewDigits, tapegrad, temporaryFolder, writeIdx } from '../helpers/runs.ts';
 
 const adapter = process.env.TAPEGRAD_ADAPTER ?? 'auto';

@@ -1,18 +1,16 @@
 import { join } from 'node:path';
 import { Generator, referenceDevice } from '@tapegrad/tensor';
+import { type Autoencoder, type ModelOptions, models, settingsOf, type TrainingOptions } from '@tapegrad/vae';
+import {
+  type Dataset,
+  epochPicture,
+  type RunConfig,
+  RunFolder,
+  storedConfig,
+  writeWeights,
+} from 'tapegrad/node';
 import { encodePng } from '../../packages/plot/src/png.ts';
 import { createRaster } from '../../packages/plot/src/raster.ts';
-import type { Dataset } from '../../packages/tapegrad/src/data/dataset.ts';
-import { type RunConfig, storedConfig, writeWeights } from '../../packages/tapegrad/src/run/run.ts';
-import { RunFolder } from '../../packages/tapegrad/src/run/run-folder.ts';
-import { epochPicture } from '../../packages/tapegrad/src/run/run-pictures.ts';
-import {
-  type Autoencoder,
-  type ModelOptions,
-  models,
-  settingsOf,
-  type TrainingOptions,
-} from '../../packages/vae/src/models/index.ts';
 
 /** What a run of two epochs has noted: a loss that falls from `loss`, with a step that is no number. */
 export const recordsOf = (loss: number, epochs = 2) =>

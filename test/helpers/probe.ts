@@ -1,12 +1,7 @@
 import { parameter } from '@tapegrad/nn';
 import { add, Generator, mul, referenceDevice, reshape, type Tensor, tensor, zeros } from '@tapegrad/tensor';
-import { Subject, type SubjectData } from '../../packages/vae/src/gallery/index.ts';
-import {
-  Autoencoder,
-  type Code,
-  type ImageShape,
-  type Objective,
-} from '../../packages/vae/src/models/index.ts';
+import { Autoencoder, type Code, type ImageShape, type Objective } from '@tapegrad/vae';
+import { Subject, type SubjectData } from '@tapegrad/vae/gallery';
 
 export interface ProbeOptions {
   /** Of an image; a code has as many numbers. */

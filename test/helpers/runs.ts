@@ -3,8 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Dataset } from '../../packages/tapegrad/src/data/dataset.ts';
-import { loadDataset } from '../../packages/tapegrad/src/data/datasets.ts';
+import { type Dataset, loadDataset } from 'tapegrad/node';
 
 /** A folder of this process's own, gone when it ends. */
 export function temporaryFolder(): string {

@@ -1,19 +1,14 @@
 /* Runs without an adapter. */
+
 import { join } from 'node:path';
+import { encodeOnnx, exportOnnx, onnxOps, TracingDevice, traceGraph } from '@tapegrad/interchange';
 import { readTensors } from '@tapegrad/nn';
 import * as tg from '@tapegrad/tensor';
 import { Generator, ops, referenceDevice, type Tensor, tensor } from '@tapegrad/tensor';
+import { models, settingsOf, VectorQuantizedVAE, vaeMlp } from '@tapegrad/vae';
+import { exportRun, RunFolder, type StoredRun } from 'tapegrad/node';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { exportOnnx } from '../../packages/interchange/src/model.ts';
-import { traceGraph } from '../../packages/interchange/src/onnx.ts';
-import { encodeOnnx } from '../../packages/interchange/src/onnx-file.ts';
-import { onnxOps } from '../../packages/interchange/src/onnx-ops.ts';
-import { TracingDevice } from '../../packages/interchange/src/trace.ts';
-import { exportRun } from '../../packages/tapegrad/src/run/export.ts';
-import type { StoredRun } from '../../packages/tapegrad/src/run/run.ts';
-import { RunFolder } from '../../packages/tapegrad/src/run/run-folder.ts';
-import { models, settingsOf, VectorQuantizedVAE, vaeMlp } from '../../packages/vae/src/models/index.ts';
 import { runOnnx } from '../helpers/onnx.ts';
 import { decode, message, messages, text } from '../helpers/protobuf.ts';
 import { fewDigits, temporaryFolder } from '../helpers/runs.ts';

@@ -3,13 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { decodeSafetensors, encodeSafetensors, type SafetensorsEntry } from '@tapegrad/nn';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import {
-  decodeSafetensors,
-  encodeSafetensors,
-  type SafetensorsEntry,
-} from '../../packages/nn/src/safetensors.ts';
 
 /** One tensor of every kind that can be written, a scalar and an empty one among them. */
 const sample = (): Map<string, SafetensorsEntry> =>

@@ -1,12 +1,12 @@
 /* Runs without an adapter. */
+
 import { appendFileSync, existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { referenceDevice } from '@tapegrad/tensor';
 import { decode } from 'fast-png';
+import { UserError, writeComparison } from 'tapegrad/node';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { UserError } from '../../packages/tapegrad/src/errors.ts';
-import { writeComparison } from '../../packages/tapegrad/src/run/compare.ts';
 import { finishedRun } from '../helpers/finished.ts';
 import { assertSelfContained, attribute, ParsedPage, textOf } from '../helpers/page.ts';
 import { fewDigits, temporaryFolder, writeIdx } from '../helpers/runs.ts';

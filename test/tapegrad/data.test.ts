@@ -1,15 +1,15 @@
 /* Runs without an adapter. */
+
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { encode } from 'fast-png';
+import { datasetNames, heldOutDigits, loadDataset, UserError } from 'tapegrad/node';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { datasetNames, heldOutDigits, loadDataset } from '../../packages/tapegrad/src/data/datasets.ts';
 import { readIdx } from '../../packages/tapegrad/src/data/idx.ts';
-import { UserError } from '../../packages/tapegrad/src/errors.ts';
 import { editDistance, nearestName } from '../../packages/tapegrad/src/suggest.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tapegrad-data-'));

@@ -1,4 +1,5 @@
 /* Runs without an adapter. */
+
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
@@ -16,15 +17,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { encode } from 'fast-png';
 import sharp from 'sharp';
+import { type Dataset, type ImageFolderOptions, loadImageFolder, UserError } from 'tapegrad/node';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { arrange } from '../../packages/tapegrad/src/data/arrange.ts';
-import type { Dataset } from '../../packages/tapegrad/src/data/dataset.ts';
 import { BadImage, openDecoder } from '../../packages/tapegrad/src/data/decode.ts';
 import { listImages } from '../../packages/tapegrad/src/data/image-files.ts';
-import { type ImageFolderOptions, loadImageFolder } from '../../packages/tapegrad/src/data/image-folder.ts';
 import { type RgbImage, resizeAndCrop } from '../../packages/tapegrad/src/data/resize.ts';
-import { UserError } from '../../packages/tapegrad/src/errors.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tapegrad-images-'));
 const cache = join(folder, 'cache');

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { decodeTorchFile, inferOptions, TracingDevice } from '@tapegrad/interchange';
 import { decodeSafetensors, encodeSafetensors, type SafetensorsEntry } from '@tapegrad/nn';
 import { Generator, referenceDevice, tensor } from '@tapegrad/tensor';
 import { models, settingsOf } from '@tapegrad/vae';
@@ -9,9 +10,6 @@ import { strToU8, unzipSync, zipSync } from 'fflate';
 import { openRun } from 'tapegrad/node';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { inferOptions } from '../../packages/interchange/src/infer.ts';
-import { decodeTorchFile } from '../../packages/interchange/src/torch-file.ts';
-import { TracingDevice } from '../../packages/interchange/src/trace.ts';
 import { importCommand } from '../../packages/tapegrad/src/cli/import.ts';
 import { runOnnx } from '../helpers/onnx.ts';
 import { fewDigits, tapegrad, temporaryFolder, writeIdx } from '../helpers/runs.ts';

@@ -1,19 +1,17 @@
 /* Runs without an adapter. */
+
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { referenceDevice } from '@tapegrad/tensor';
+import { models, settingsOf } from '@tapegrad/vae';
+import { allPictures, type Cloud } from '@tapegrad/vae/gallery';
 import { decode } from 'fast-png';
+import { type EpochRecord, RunFolder, subjectOf, trainRun, writeCurves, writeReport } from 'tapegrad/node';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { writeReport } from '../../packages/tapegrad/src/report/index.ts';
 import { escaped, html, jsonFor } from '../../packages/tapegrad/src/report/markup.ts';
 import { spriteOf, tiles } from '../../packages/tapegrad/src/report/png.ts';
-import { RunFolder } from '../../packages/tapegrad/src/run/run-folder.ts';
-import { subjectOf, writeCurves } from '../../packages/tapegrad/src/run/run-pictures.ts';
-import { type EpochRecord, trainRun } from '../../packages/tapegrad/src/run/train-run.ts';
-import { allPictures, type Cloud } from '../../packages/vae/src/gallery/index.ts';
-import { models, settingsOf } from '../../packages/vae/src/models/index.ts';
 import { inChromium } from '../helpers/chromium.ts';
 import { finishedRun, recordsOf } from '../helpers/finished.ts';
 import { assertSelfContained, attribute, ParsedPage, textOf } from '../helpers/page.ts';

@@ -1,4 +1,5 @@
 /* Runs without an adapter. */
+
 import { spawn, spawnSync } from 'node:child_process';
 import {
   existsSync,
@@ -13,11 +14,10 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeSafetensors } from '@tapegrad/nn';
+import { RunFolder, readRunState, UserError } from 'tapegrad/node';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { reasonOf, UserError } from '../../packages/tapegrad/src/errors.ts';
-import { RunFolder } from '../../packages/tapegrad/src/run/run-folder.ts';
-import { readRunState } from '../../packages/tapegrad/src/run/train-run.ts';
+import { reasonOf } from '../../packages/tapegrad/src/errors.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tapegrad-runs-'));
 test.after(() => rmSync(root, { recursive: true }));

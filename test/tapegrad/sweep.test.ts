@@ -1,4 +1,5 @@
 /* Runs on the fastest adapter. */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import {
   chmodSync,
@@ -13,18 +14,20 @@ import {
 import { hostname } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import {
+  gridPoints,
+  type Outcome,
+  parseValues,
+  type Result,
+  runSweep,
+  type SweepConfig,
+} from 'tapegrad/node';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parse } from 'yaml';
 import { sweepCommand } from '../../packages/tapegrad/src/cli/sweep.ts';
-import {
-  enterFolder,
-  type Outcome,
-  type Result,
-  runSweep,
-  type SweepConfig,
-} from '../../packages/tapegrad/src/sweep/sweep.ts';
-import { gridPoints, parseValues, pointsOfTask } from '../../packages/tapegrad/src/sweep/sweep-grid.ts';
+import { enterFolder } from '../../packages/tapegrad/src/sweep/sweep.ts';
+import { pointsOfTask } from '../../packages/tapegrad/src/sweep/sweep-grid.ts';
 import { Lock } from '../../packages/tapegrad/src/sweep/sweep-lock.ts';
 import { shellQuoted } from '../../packages/tapegrad/src/sweep/sweep-script.ts';
 import { summarize, writeSummary } from '../../packages/tapegrad/src/sweep/sweep-summary.ts';

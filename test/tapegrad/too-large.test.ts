@@ -1,14 +1,9 @@
 /* Runs on every adapter. */
 import { referenceDevice } from '@tapegrad/tensor';
+import { type ModelOptions, models, settingsOf, type TrainingOptions } from '@tapegrad/vae';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { inSize, tooLarge } from '../../packages/tapegrad/src/run/too-large.ts';
-import {
-  type ModelOptions,
-  models,
-  settingsOf,
-  type TrainingOptions,
-} from '../../packages/vae/src/models/index.ts';
 
 /** An adapter with a limit; nothing runs on it. */
 const device = { ...referenceDevice, name: 'a small adapter', maxTensorBytes: 2 ** 27 };

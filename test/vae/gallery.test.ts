@@ -1,28 +1,30 @@
 /* Runs without an adapter. */
+
 import { Generator, referenceDevice, type Tensor } from '@tapegrad/tensor';
-import { decode } from 'fast-png';
-import { test } from 'uvu';
-import * as assert from 'uvu/assert';
-import { encodePng } from '../../packages/plot/src/png.ts';
-import { drawPicture } from '../../packages/tapegrad/src/run/draw.ts';
-import {
-  evenly,
-  interpolationCodes,
-  planeCodes,
-  quantiles,
-  traversalCodes,
-} from '../../packages/vae/src/gallery/codes.ts';
+import { models, settingsOf } from '@tapegrad/vae';
 import {
   allPictures,
   type Cloud,
+  evenly,
+  interpolationCodes,
   NoPicture,
+  normalQuantile,
+  normalShare,
   pictures,
+  planeCodes,
+  principalAxes,
+  project,
+  quantiles,
   type Sheet,
   Subject,
-} from '../../packages/vae/src/gallery/index.ts';
-import { principalAxes, project, symmetricEigen } from '../../packages/vae/src/gallery/principal.ts';
-import { normalQuantile, normalShare } from '../../packages/vae/src/gallery/quantile.ts';
-import { models, settingsOf } from '../../packages/vae/src/models/index.ts';
+  symmetricEigen,
+  traversalCodes,
+} from '@tapegrad/vae/gallery';
+import { decode } from 'fast-png';
+import { drawPicture } from 'tapegrad/node';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { encodePng } from '../../packages/plot/src/png.ts';
 import { close, numbers } from '../helpers/close.ts';
 import { dataOf, Probe, probing } from '../helpers/probe.ts';
 

@@ -12,13 +12,21 @@ import {
   type Tensor,
   tensor,
 } from '@tapegrad/tensor';
+import {
+  Codebook,
+  type CodebookOptions,
+  faultOf,
+  type ModelOptions,
+  modelOptions,
+  perplexity,
+  settingsOf,
+  Trainer,
+  type VectorQuantizedVAE,
+  vqVae,
+} from '@tapegrad/vae';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { writeTo } from '../../packages/vae/src/device-dataset.ts';
-import { Codebook, type CodebookOptions, perplexity } from '../../packages/vae/src/models/codebook.ts';
-import { faultOf, type ModelOptions, modelOptions, settingsOf } from '../../packages/vae/src/models/index.ts';
-import { type VectorQuantizedVAE, vqVae } from '../../packages/vae/src/models/vq-vae.ts';
-import { Trainer } from '../../packages/vae/src/trainer.ts';
 import { adapter, device, numbers, on } from '../helpers/device.ts';
 import { trainCaptured } from '../helpers/models.ts';
 import { fewDigits } from '../helpers/runs.ts';

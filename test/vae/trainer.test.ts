@@ -1,28 +1,30 @@
 /* Runs on the fastest adapter. */
+
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Linear } from '@tapegrad/nn';
 import { openDevice } from '@tapegrad/node';
 import { add, div, type Generator, mean, mul, sqrt, square, sub, type Tensor } from '@tapegrad/tensor';
-import { test } from 'uvu';
-import * as assert from 'uvu/assert';
-import { UserError } from '../../packages/tapegrad/src/errors.ts';
-import { RunFolder } from '../../packages/tapegrad/src/run/run-folder.ts';
-import {
-  type EpochRecord,
-  type Listener,
-  type RunRequest,
-  readRunState,
-  trainRun,
-} from '../../packages/tapegrad/src/run/train-run.ts';
 import {
   Autoencoder,
   type ModelOptions,
   type ModelSpec,
   models,
   settingsOf,
-} from '../../packages/vae/src/models/index.ts';
-import { shuffledOrder, Trainer } from '../../packages/vae/src/trainer.ts';
+  shuffledOrder,
+  Trainer,
+} from '@tapegrad/vae';
+import {
+  type EpochRecord,
+  type Listener,
+  RunFolder,
+  type RunRequest,
+  readRunState,
+  trainRun,
+  UserError,
+} from 'tapegrad/node';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
 import { device } from '../helpers/device.ts';
 import { fewDigits, temporaryFolder } from '../helpers/runs.ts';
 

@@ -1,5 +1,9 @@
-/** Everything in one import, in Node and in a browser. Files, run folders and the command are in `tapegrad/node`. */
+/**
+ * One import for everything, in Node and in a browser. Devices of Node, data on disk and run folders are in
+ * `tapegrad/node`.
+ */
 export * from '@tapegrad/autograd';
+export * as interchange from '@tapegrad/interchange';
 export * as nn from '@tapegrad/nn';
 export * from '@tapegrad/tensor';
 export * as vae from '@tapegrad/vae';

@@ -1,5 +1,53 @@
-export * from './data/datasets.ts';
+/** What needs files or a driver: devices, data on disk, run folders, training as the command does it. */
+export { diagnose, type FindOptions, findAdapter, openDevice } from '@tapegrad/node';
+export type { Dataset, Split } from './data/dataset.ts';
+export { datasetNames, heldOutDigits, loadDataset } from './data/datasets.ts';
+export { type BadImages, type ImageFolderOptions, loadImageFolder } from './data/image-folder.ts';
 export { UserError } from './errors.ts';
-export * from './run/run.ts';
+export { type ReportedRun, writeReport } from './report/index.ts';
+export { type ComparisonOptions, readRuns, writeComparison } from './run/compare.ts';
+export { drawPicture } from './run/draw.ts';
+export { type ExportFormat, exportRun } from './run/export.ts';
+export { type ForeignWeights, type ImportRequest, importRun, readWeights } from './run/import.ts';
+export { bitsPerDimension, type MetricsOptions, type RunMetrics, runMetrics } from './run/metrics.ts';
+export {
+  chromeTrace,
+  type LaunchTime,
+  profileTable,
+  type StepProfile,
+  stepProfile,
+} from './run/profile.ts';
+export {
+  dataForRun,
+  type LoadingListener,
+  loadData,
+  loadWeights,
+  type OpenRun,
+  openRun,
+  type RunConfig,
+  readRun,
+  readRunConfig,
+  type StoredRun,
+  specOf,
+  storedConfig,
+  writeWeights,
+} from './run/run.ts';
 export { type MetricsRecord, RunFolder, runFiles } from './run/run-folder.ts';
-export * from './run/train-run.ts';
+export { epochPicture, subjectOf, writeCurves, writePicture, writePictures } from './run/run-pictures.ts';
+export {
+  type EpochRecord,
+  type Listener,
+  type RunRequest,
+  type RunState,
+  readRunState,
+  trainRun,
+} from './run/train-run.ts';
+export {
+  type Outcome,
+  type Result,
+  runSweep,
+  type Sweep,
+  type SweepConfig,
+  type SweepRequest,
+} from './sweep/sweep.ts';
+export { type Axis, gridPoints, type Point, parseValues } from './sweep/sweep-grid.ts';

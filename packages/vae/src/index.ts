@@ -1,11 +1,113 @@
-export * from './binarize.ts';
-export * from './device-dataset.ts';
-export * from './evaluation.ts';
-export * from './gallery/index.ts';
-export * from './metrics.ts';
-export * from './metrics-ring.ts';
-export * from './models/index.ts';
-export * from './objectives.ts';
-export * from './random-streams.ts';
-export * from './statistics.ts';
-export * from './trainer.ts';
+export { binarized } from './binarize.ts';
+export { type DatasetOptions, DeviceDataset, type Images } from './device-dataset.ts';
+export { EVALUATION_BATCH, Evaluation } from './evaluation.ts';
+export {
+  allPictures,
+  type Bars,
+  type Cloud,
+  type Histogram,
+  type Histograms,
+  type ImageBatch,
+  type LabelledImages,
+  NoPicture,
+  normalized,
+  type Picture,
+  type PictureName,
+  type PictureResult,
+  pictures,
+  SHOWN,
+  type Sheet,
+  type ShownCodes,
+  Subject,
+  type SubjectData,
+} from './gallery/index.ts';
+export { averageOf, type Metrics } from './metrics.ts';
+export { MetricsRing } from './metrics-ring.ts';
+export {
+  ae,
+  courseTraining,
+  imageOptions,
+  PlainAutoencoder,
+  reconstructionUnits,
+  usualTraining,
+} from './models/ae.ts';
+export { betaVae } from './models/beta-vae.ts';
+export { Codebook, type CodebookOptions, perplexity } from './models/codebook.ts';
+export { ContractiveAutoencoder, contracted, contractiveAe } from './models/contractive-ae.ts';
+export { assertCorruption, type Corruption, corrupted } from './models/corruption.ts';
+export { DenoisingAutoencoder, denoisingAe } from './models/denoising-ae.ts';
+export { HierarchicalVAE, hvae } from './models/hvae.ts';
+export { models } from './models/index.ts';
+export { ImportanceWeightedAutoencoder, iwae } from './models/iwae.ts';
+export {
+  Bernoulli,
+  Gaussian,
+  LearnedSigma,
+  Likelihood,
+  likelihoodOf,
+  type Normalization,
+  normalize,
+  type PixelOptions,
+} from './models/likelihoods.ts';
+export {
+  Autoencoder,
+  type Code,
+  type Common,
+  evaluating,
+  type ImageShape,
+  type ModelSpec,
+  type Nats,
+  type Objective,
+  settingsOf,
+  type TrainingContext,
+} from './models/model.ts';
+export { decoderNetwork, encoderNetwork, halvings } from './models/networks.ts';
+export {
+  faultOf,
+  flagOf,
+  type ModelOptionName,
+  type ModelOptions,
+  modelOptions,
+  type Option,
+  OptionError,
+  optionValues,
+  type TrainingOptionName,
+  type TrainingOptions,
+  trainingOptions,
+} from './models/options.ts';
+export { klFromRate, SparseAutoencoder, sparseAe } from './models/sparse-ae.ts';
+export {
+  type Draw,
+  elboUnits,
+  type GaussianCode,
+  klOptions,
+  logRatios,
+  PlainVAE,
+  repeatRows,
+  VariationalAutoencoder,
+  vae,
+} from './models/vae.ts';
+export { BlogVAE, vaeBlog } from './models/vae-blog.ts';
+export { MlpVAE, vaeMlp } from './models/vae-mlp.ts';
+export { VectorQuantizedVAE, vqVae } from './models/vq-vae.ts';
+export { klFromLogSigma, klPenalty, LOG_SIGMA, type PenaltyOptions, warmth } from './objectives.ts';
+export { type RandomStream, randomStreams } from './random-streams.ts';
+export {
+  ACTIVE,
+  type Codes,
+  encodeAll,
+  type ImportanceOptions,
+  importanceWeighted,
+  type LatentStatistics,
+  latentStatistics,
+} from './statistics.ts';
+export {
+  NotFiniteError,
+  runTrainingStep,
+  type StepMetrics,
+  shuffledOrder,
+  Trainer,
+  type TrainerOptions,
+  type TrainingData,
+  type TrainingParts,
+} from './trainer.ts';

@@ -8,7 +8,16 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { bytes, double, doubles, type Encoded, float, integer, message, text } from '@tapegrad/interchange';
+import {
+  bytes,
+  double,
+  doubles,
+  type Encoded,
+  float,
+  integer,
+  message,
+  text,
+} from '@tapegrad/interchange/protobuf';
 import { attempt } from '../errors.ts';
 
 /*

@@ -4,8 +4,46 @@ import { NoPicture, type Picture } from './picture.ts';
 import { interpolation, latentGrid, manifold, reconstructions, samples, traversals } from './sheets.ts';
 import type { Subject } from './subject.ts';
 
-export * from './picture.ts';
-export * from './subject.ts';
+export { latentScatter, principalScatter } from './clouds.ts';
+export {
+  type CodeTable,
+  evenly,
+  type Frame,
+  interpolationCodes,
+  planeCodes,
+  quantiles,
+  traversalCodes,
+} from './codes.ts';
+export { histogram, histograms, klBars } from './distributions.ts';
+export {
+  type Bars,
+  type Cloud,
+  type Histogram,
+  type Histograms,
+  type ImageBatch,
+  NoPicture,
+  type Picture,
+  type Sheet,
+} from './picture.ts';
+export { type PrincipalAxes, principalAxes, project, symmetricEigen } from './principal.ts';
+export { normalDensity, normalQuantile, normalShare } from './quantile.ts';
+export {
+  interpolation,
+  latentGrid,
+  manifold,
+  type PlaneOptions,
+  reconstructions,
+  samples,
+  traversals,
+} from './sheets.ts';
+export {
+  type LabelledImages,
+  normalized,
+  SHOWN,
+  type ShownCodes,
+  Subject,
+  type SubjectData,
+} from './subject.ts';
 
 /** Every picture of a run, by the name of its file in `images`, in the order in which they are shown. */
 export const pictures = {

@@ -18,21 +18,3 @@ export const models: ReadonlyMap<string, ModelSpec> = new Map(
     spec,
   ]),
 );
-
-export * from './ae.ts';
-export * from './beta-vae.ts';
-export * from './codebook.ts';
-export * from './contractive-ae.ts';
-export * from './corruption.ts';
-export * from './denoising-ae.ts';
-export * from './hvae.ts';
-export * from './iwae.ts';
-export * from './likelihoods.ts';
-export * from './model.ts';
-export * from './networks.ts';
-export * from './options.ts';
-export * from './sparse-ae.ts';
-export * from './vae.ts';
-export * from './vae-blog.ts';
-export * from './vae-mlp.ts';
-export * from './vq-vae.ts';
