@@ -1,5 +1,5 @@
 import { gradcheck } from '@tapegrad/autograd';
-import { Adam, type Module } from '@tapegrad/nn';
+import { Adam, functionalCall } from '@tapegrad/nn';
 import { capture, Generator, referenceDevice, type Tensor, tensor } from '@tapegrad/tensor';
 import type { ModelOptions } from '@tapegrad/vae';
 import {
@@ -37,33 +37,16 @@ export async function gradcheckLoss(
   const model = build(new Generator(1, { device: referenceDevice }));
   const pixels = new Generator(2, { device: referenceDevice }).uniform([batch, ...model.imageShape]);
   const { fresh } = contextOn(referenceDevice, { epoch });
-  const places = placesOf(model);
-  const loss = (...values: Tensor[]) => {
-    const before = places.map(({ owner, key }) => owner[key]);
-    places.forEach(({ owner, key }, i) => {
-      owner[key] = values[i];
-    });
-    try {
-      return model.objective(pixels, fresh()).loss;
-    } finally {
-      places.forEach(({ owner, key }, i) => {
-        owner[key] = before[i];
-      });
-    }
-  };
-  const values = places.map(({ owner, key }) => (owner[key] as Tensor).detach());
+  const parameters = model.namedParameters();
+  const names = [...parameters.keys()];
+  const loss = (...values: Tensor[]) =>
+    functionalCall(
+      model,
+      new Map(names.map((name, i) => [name, values[i]!])),
+      () => model.objective(pixels, fresh()).loss,
+    );
+  const values = [...parameters.values()].map((parameter) => parameter.detach());
   await gradcheck(loss, values, { order, epsilon, tolerance });
-}
-
-/** Where a model holds its parameters: properties of its modules. */
-function placesOf(model: Module): { owner: Record<string, unknown>; key: string }[] {
-  const learned = new Set(model.parameters());
-  return model.modules().flatMap((module) => {
-    const owner = module as unknown as Record<string, unknown>;
-    return Object.keys(owner)
-      .filter((key) => learned.has(owner[key] as Tensor))
-      .map((key) => ({ owner, key }));
-  });
 }
 
 /**

@@ -1,3 +1,4 @@
+export { functionalCall } from './functional-call.ts';
 export {
   defaultGenerator,
   fanInBound,

@@ -1,5 +1,6 @@
 import { defineRule } from '@tapegrad/autograd';
-import { apply, cast, mul, type Op, Tensor, type TensorView } from '@tapegrad/tensor';
+import { apply, cast, mul, type Op, type Tensor, type TensorView } from '@tapegrad/tensor';
+import { functionalCall } from './functional-call.ts';
 import type { Module } from './module.ts';
 
 /** Options of `autocast`. */
@@ -41,33 +42,9 @@ export function autocast<A extends Tensor[]>(
   { scale = 1024 }: AutocastOptions = {},
 ): Tensor {
   const halved = (x: Tensor) => cast(apply(scaleGradient, [x], 1 / scale), 'float16');
-  const restore = replaceParameters(module, halved);
-  try {
+  const parameters = new Map([...module.namedParameters()].map(([name, tensor]) => [name, halved(tensor)]));
+  return functionalCall(module, parameters, () => {
     const narrow = inputs.map((x) => (x.dtype === 'float32' ? halved(x) : x)) as A;
     return apply(scaleGradient, [cast(fn(...narrow), 'float32')], scale);
-  } finally {
-    restore();
-  }
-}
-
-/** Replaces a module's parameters by other tensors, each made once, and returns a function that undoes it. */
-function replaceParameters(module: Module, make: (parameter: Tensor) => Tensor): () => void {
-  const parameters = new Set(module.parameters());
-  const made = new Map<Tensor, Tensor>();
-  const undo: (() => void)[] = [];
-  const visit = (holder: Record<string, unknown>) => {
-    for (const [name, value] of Object.entries(holder)) {
-      if (Array.isArray(value)) visit(value as unknown as Record<string, unknown>);
-      if (!(value instanceof Tensor) || !parameters.has(value)) continue;
-      if (!made.has(value)) made.set(value, make(value));
-      holder[name] = made.get(value);
-      undo.push(() => {
-        holder[name] = value;
-      });
-    }
-  };
-  for (const part of module.modules()) visit(part as unknown as Record<string, unknown>);
-  return () => {
-    for (const step of undo) step();
-  };
+  });
 }
