@@ -1,14 +1,6 @@
 // Conversion of the element type, from In0 to Out0. WGSL's conversions to integers truncate and saturate; those to f16
 // round. Host constants: WORKGROUP, BYTES (the source packs four uint8 into a word), FOURS (a thread does four).
 
-struct Params {
-  items: u32, // elements, or fours of them
-  unused0: u32,
-  unused1: u32,
-  unused2: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
 //% if FOURS
 @group(0) @binding(1) var<storage, read_write> out: array<vec4<Out0>>;
 //% else

@@ -9,18 +9,8 @@ alias Word = f16;
 alias Word = u32;
 //% end
 
-struct Params {
-  size: u32,
-  rank: u32, // for fill: the value's bits
-  source_offset: u32,
-  target_offset: u32,
-  shape: array<vec4u, 2>,
-  source_strides: array<vec4u, 2>,
-  target_strides: array<vec4u, 2>,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> target_words: array<Word>;
+//% entry main
 @group(0) @binding(2) var<storage, read> source_words: array<Word>;
 
 @compute @workgroup_size(WORKGROUP)
@@ -42,15 +32,18 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3
   }
   target_words[destination] = source_words[source];
 }
+//% end
 
+//% entry fill
 @compute @workgroup_size(WORKGROUP)
 fn fill(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
   let id = group_index(wid, groups) * WORKGROUP + local;
   if id < params.size {
     //% if HALF
-    target_words[id] = f16(bitcast<f32>(params.rank));
+    target_words[id] = f16(params.value);
     //% else
-    target_words[id] = params.rank;
+    target_words[id] = bitcast<u32>(params.value);
     //% end
   }
 }
+//% end

@@ -6,18 +6,6 @@
 
 const MAX_DIGITS = 8u;
 
-struct Params {
-  size: u32,
-  rank: u32,
-  unused0: u32,
-  unused1: u32,
-  p: vec4f,
-  // Digits of the output index, outermost first, right-aligned; then the strides of a, b and c along them.
-  shape: array<vec4u, 2>,
-  strides: array<vec4u, 6>,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
 //% if VECTORS
 @group(0) @binding(1) var<storage, read_write> out: array<vec4<Out0>>;
 //% else

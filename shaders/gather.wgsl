@@ -1,26 +1,10 @@
 // gather and its transpose along one axis. Host constant: WORKGROUP.
 
-struct Params {
-  size: u32,
-  rank: u32,
-  extent: u32, // of the indexed axis
-  stride: u32, // of the values along the axis
-  count: u32, // scatter_add: values along the axis
-  index_stride: u32,
-  unused0: u32,
-  unused1: u32,
-  shape: array<vec4u, 2>,
-  value_strides: array<vec4u, 2>,
-  index_strides: array<vec4u, 2>,
-  axis_strides: array<vec4u, 2>,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
 @group(0) @binding(2) var<storage, read> values: array<f32>;
 @group(0) @binding(3) var<storage, read> index: array<i32>;
 
-// Position in the values, in the index, and along the axis, of output element i.
+// Position in the values, in the index, and (for scatter_add) along the axis, of output element i.
 fn positions(i: u32) -> vec3u {
   var rest = i;
   var at = vec3u(0u);
@@ -31,11 +15,16 @@ fn positions(i: u32) -> vec3u {
     let next = rest / extent;
     let digit = rest - next * extent;
     rest = next;
-    at += digit * vec3u(params.value_strides[word][lane], params.index_strides[word][lane], params.axis_strides[word][lane]);
+    at.x += digit * params.value_strides[word][lane];
+    at.y += digit * params.index_strides[word][lane];
+    //% entry scatter_add
+    at.z += digit * params.axis_strides[word][lane];
+    //% end
   }
   return at;
 }
 
+//% entry gather
 @compute @workgroup_size(WORKGROUP)
 fn gather(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
   let id = group_index(wid, groups) * WORKGROUP + local;
@@ -46,7 +35,9 @@ fn gather(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: ve
   let value = values[at.x + select(0u, u32(j), valid) * params.stride];
   out[id] = select(nan(), value, valid);
 }
+//% end
 
+//% entry scatter_add
 @compute @workgroup_size(WORKGROUP)
 fn scatter_add(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
   let id = group_index(wid, groups) * WORKGROUP + local;
@@ -60,3 +51,4 @@ fn scatter_add(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) group
   }
   out[id] = sum;
 }
+//% end

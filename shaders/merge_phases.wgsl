@@ -2,19 +2,6 @@
 // w [O, C, KH, KW] becomes out [C, s0, s1, O, T0, T1]. Pixel s * q + r takes from output q + first + t through tap
 // r + padding - s * (first + t); where there is no such tap, the rearranged weight is 0. Host constant: WORKGROUP.
 
-struct Params {
-  size: u32, // of out
-  outputs: u32, // O
-  channels: u32, // C
-  unused: u32,
-  kernel: vec2u,
-  stride: vec2u,
-  padding: vec2i,
-  first: vec2i,
-  taps: vec2u, // T0, T1
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> out: array<Out0>;
 @group(0) @binding(2) var<storage, read> w: array<In0>;
 

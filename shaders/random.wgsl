@@ -1,14 +1,6 @@
 // Threefry2x32-20 (Salmon et al. 2011): two words per block, a block a thread. Host constant: WORKGROUP.
 // Rotations and the key parity constant are those of Random123, against whose known answers the tests check.
 
-struct Params {
-  size: u32, // advance: which word
-  by: u32,
-  unused0: u32,
-  unused1: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> words: array<u32>;
 @group(0) @binding(1) var<storage, read_write> floats: array<f32>;
 @group(0) @binding(2) var<storage, read> state: array<u32>; // key (2), counter (low, high)
@@ -44,6 +36,7 @@ fn unit(bits: u32) -> f32 {
   return f32(bits >> 8u) * 0x1p-24;
 }
 
+//% entry bits
 @compute @workgroup_size(WORKGROUP)
 fn bits(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
   let id = group_index(wid, groups) * WORKGROUP + local;
@@ -52,7 +45,9 @@ fn bits(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3
   words[2u * id] = pair.x;
   if 2u * id + 1u < params.size { words[2u * id + 1u] = pair.y; }
 }
+//% end
 
+//% entry uniform_numbers
 @compute @workgroup_size(WORKGROUP)
 fn uniform_numbers(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
   let id = group_index(wid, groups) * WORKGROUP + local;
@@ -61,7 +56,9 @@ fn uniform_numbers(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) g
   floats[2u * id] = unit(pair.x);
   if 2u * id + 1u < params.size { floats[2u * id + 1u] = unit(pair.y); }
 }
+//% end
 
+//% entry normal
 // Box and Muller's transform: two words make two independent normal numbers. The angle is turned back by pi and the
 // signs changed, since WGSL promises cos and sin within [-pi, pi] only; log(1) may come out a little above 0.
 @compute @workgroup_size(WORKGROUP)
@@ -74,12 +71,15 @@ fn normal(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: ve
   floats[2u * id] = radius * cos(angle);
   if 2u * id + 1u < params.size { floats[2u * id + 1u] = radius * sin(angle); }
 }
+//% end
 
+//% entry advance
 @compute @workgroup_size(1)
 fn advance() {
-  let before = words[params.size];
-  words[params.size] = before + params.by;
+  let before = words[params.index];
+  words[params.index] = before + params.by;
   if before + params.by < before {
-    words[params.size + 1u] += 1u;
+    words[params.index + 1u] += 1u;
   }
 }
+//% end

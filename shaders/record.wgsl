@@ -1,18 +1,6 @@
 // The bookkeeping of a training step: its figures into a row of a ring, and both counters on. One thread does it all.
 // Host constant: FIGURES.
 
-struct Params {
-  rows: u32,
-  columns: u32,
-  first: u32, // the column of the first figure
-  steps: u32, // what the counters move on by
-  images: u32,
-  unused0: u32,
-  unused1: u32,
-  unused2: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> ring: array<f32>;
 // 64-bit counts: the low word, the high word.
 @group(0) @binding(2) var<storage, read_write> steps: array<u32>;

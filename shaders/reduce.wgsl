@@ -14,22 +14,6 @@ enable subgroups;
 // exchange values without shared memory; else LANES threads exchange them through it. Captured programs may merge what
 // comes before (MERGED: the host appends the inputs and value(i), which takes the place of x[i]) and after (FUSED).
 
-struct Params {
-  outputs: u32,
-  chunks0: u32,
-  chunks1: u32,
-  extent0: u32,
-  extent1: u32,
-  stride0: u32,
-  stride1: u32,
-  unused: u32,
-  kept_shape: array<vec4u, 2>,
-  kept_strides: array<vec4u, 2>,
-  stages: array<vec4u, 3>, // of what was merged into the end (FUSED): see webgpu/fuse.ts
-  numbers: array<vec4u, 7>, // of what was merged into the loads (MERGED): see webgpu/formula.ts
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
 //% if !MERGED
 //% if FOURS
 @group(0) @binding(2) var<storage, read> x: array<vec4<In0>>;
@@ -40,6 +24,7 @@ fn value(i: u32) -> f32 { return f32(x[i]); }
 //% end
 //% end
 
+//% entry main, lines, columns
 fn kept_position(index: u32) -> u32 {
   var rest = index;
   var at = 0u;
@@ -54,7 +39,7 @@ fn kept_position(index: u32) -> u32 {
   return at;
 }
 
-//% if MODE == 2
+//% entry columns
 fn ended(v: vec4f, at: u32) -> vec4f {
 //% else
 fn ended(v: f32, at: u32) -> f32 {
@@ -65,8 +50,9 @@ fn ended(v: f32, at: u32) -> f32 {
   return v;
   //% end
 }
+//% end
 
-//% if MODE == 0
+//% entry main
 @group(0) @binding(1) var<storage, read_write> out: array<Out0>;
 
 @compute @workgroup_size(LANES)
@@ -90,13 +76,13 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3
 }
 //% end
 
-//% if MODE == 1 || MODE == 2
+//% entry lines, columns
 fn step_four(acc: vec4f, v: vec4f) -> vec4f {
   return vec4f(step_with(acc.x, v.x), step_with(acc.y, v.y), step_with(acc.z, v.z), step_with(acc.w, v.w));
 }
 //% end
 
-//% if MODE == 1
+//% entry lines
 @group(0) @binding(1) var<storage, read_write> out: array<Out0>;
 
 //% if !SUBGROUPS
@@ -152,7 +138,7 @@ fn lines(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec
 }
 //% end
 
-//% if MODE == 2
+//% entry columns
 @group(0) @binding(1) var<storage, read_write> out: array<vec4<Out0>>;
 
 @compute @workgroup_size(LANES)
@@ -183,19 +169,19 @@ fn columns(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: v
 }
 //% end
 
-//% if MODE == 3
+//% entry arg
 @group(0) @binding(1) var<storage, read_write> out: array<i32>;
 
 @compute @workgroup_size(LANES)
 fn arg(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
   let id = group_index(wid, groups) * LANES + local;
   if id >= params.outputs { return; }
-  let block = id / params.stride1;
-  let start_at = block * params.stride1 * params.extent1 + (id - block * params.stride1);
+  let block = id / params.stride;
+  let start_at = block * params.stride * params.extent + (id - block * params.stride);
   var best = f32(x[start_at]);
   var best_index = 0u;
-  for (var i = 1u; i < params.extent1; i++) {
-    let v = f32(x[start_at + i * params.stride1]);
+  for (var i = 1u; i < params.extent; i++) {
+    let v = f32(x[start_at + i * params.stride]);
     if step_with(best, v) > 0.5 {
       best = v;
       best_index = i;
@@ -205,7 +191,7 @@ fn arg(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u
 }
 //% end
 
-//% if MODE == 4
+//% entry arg_lines
 @group(0) @binding(1) var<storage, read_write> out: array<i32>;
 
 struct Best {
@@ -231,7 +217,7 @@ fn arg_lines(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups:
   if id >= params.outputs { return; }
   // Lanes beyond the line's end start with its first value, which does not win against itself.
   //% if FOURS
-  let fours = params.extent1 / 4u;
+  let fours = params.extent / 4u;
   let row = id * fours;
   var best = Best(f32(x[row].x), 0u);
   for (var i = lane; i < fours; i += LANES) {
@@ -242,9 +228,9 @@ fn arg_lines(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups:
     if step_with(best.value, v.w) > 0.5 { best = Best(v.w, 4u * i + 3u); }
   }
   //% else
-  let row = id * params.extent1;
+  let row = id * params.extent;
   var best = Best(f32(x[row]), 0u);
-  for (var i = lane; i < params.extent1; i += LANES) {
+  for (var i = lane; i < params.extent; i += LANES) {
     let v = f32(x[row + i]);
     if step_with(best.value, v) > 0.5 { best = Best(v, i); }
   }

@@ -7,16 +7,8 @@ enable subgroups;
 //            exchange maxima and totals through the subgroup (SUBGROUPS: the workgroup is one) or shared memory
 //   columns  a thread a line, or four neighbouring lines (FOURS), where the axis is not the last
 //
-// Host constants: LANES, LOG, FOURS, SUBGROUPS, LINES.
+// Host constants: LANES, LOG, FOURS, SUBGROUPS.
 
-struct Params {
-  lines: u32,
-  extent: u32,
-  stride: u32,
-  unused: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
 //% if FOURS
 alias Value = vec4f;
 alias Stored = vec4<Out0>;
@@ -37,7 +29,7 @@ fn logarithm(v: f32) -> f32 { return safe_log(v); }
 const WIDTH = 1u;
 //% end
 
-//% if LINES
+//% entry lines
 //% if !SUBGROUPS
 var<workgroup> exchange: array<f32, LANES>;
 //% end

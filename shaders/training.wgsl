@@ -1,43 +1,37 @@
 // What a training step needs besides arithmetic, all of it on the device: the next batch of a resident uint8 dataset, and
 // accumulation. Host constant: WORKGROUP.
 
-struct Params {
-  size: u32, // batch: images
-  extent: u32, // batch: pixels an image
-  images: u32,
-  first: u32, // batch: of the images in `bytes`
-  scale: f32,
-  shift: f32,
-  count: u32, // batch: images in `bytes`
-  unused2: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+//% entry batch, batch_fours
 @group(0) @binding(2) var<storage, read> bytes: array<u32>; // batch: four pixels a word
 @group(0) @binding(3) var<storage, read> order: array<u32>;
 @group(0) @binding(4) var<storage, read> cursor: array<u32>;
+//% end
+
+//% entry batch
+@group(0) @binding(1) var<storage, read_write> out: array<f32>;
 
 // A row of workgroups an image, so that no thread has to divide.
 @compute @workgroup_size(WORKGROUP)
 fn batch(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
   let pixel = wid.x * WORKGROUP + local;
   let row = wid.z * groups.y + wid.y;
-  if pixel >= params.extent || row >= params.size { return; }
+  if pixel >= params.pixels || row >= params.size { return; }
   // Another launch writes the images that lie in other buffers: below `first` the difference wraps around.
   let image = order[(cursor[0] + row) % params.images] - params.first;
   if image >= params.count { return; }
-  let at = image * params.extent + pixel;
+  let at = image * params.pixels + pixel;
   let byte = (bytes[at / 4u] >> (8u * (at % 4u))) & 0xffu;
-  out[row * params.extent + pixel] = f32(byte) * params.scale + params.shift;
+  out[row * params.pixels + pixel] = f32(byte) * params.scale + params.shift;
 }
+//% end
 
+//% entry batch_fours
 @group(0) @binding(1) var<storage, read_write> fours: array<vec4f>;
 
 // The same, a word of four pixels a thread, where images are whole words: one look into the order for four.
 @compute @workgroup_size(WORKGROUP)
 fn batch_fours(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-  let words = params.extent / 4u;
+  let words = params.pixels / 4u;
   let word = wid.x * WORKGROUP + local;
   let row = wid.z * groups.y + wid.y;
   if word >= words || row >= params.size { return; }
@@ -47,7 +41,10 @@ fn batch_fours(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) group
   let pixels = vec4u(four & 0xffu, (four >> 8u) & 0xffu, (four >> 16u) & 0xffu, four >> 24u);
   fours[row * words + word] = vec4f(pixels) * params.scale + params.shift;
 }
+//% end
 
+//% entry accumulate
+@group(0) @binding(1) var<storage, read_write> out: array<f32>;
 @group(0) @binding(2) var<storage, read> values: array<f32>;
 
 @compute @workgroup_size(WORKGROUP)
@@ -57,3 +54,4 @@ fn accumulate(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups
     out[id] += values[id];
   }
 }
+//% end

@@ -569,19 +569,18 @@ test(`an op of the user runs on the reference, and on WebGPU once it has a lower
     () => tg.apply(cube, [row(1, -2, 3)], null),
     /^cube: nothing says how it runs on WebGPU: .*defineLowering\(op, lower\)/,
   );
+  const wgsl = `
+    @group(0) @binding(1) var<storage, read_write> y: array<f32>;
+    @group(0) @binding(2) var<storage, read> x: array<f32>;
+    @compute @workgroup_size(1)
+    fn cube(@builtin(workgroup_id) id: vec3u) { y[id.x] = params.factor * x[id.x] * x[id.x] * x[id.x]; }`;
+  const scaledCube = tg.shader({ name: 'cube', entry: 'cube', wgsl }, { unused: 'vec2u', factor: 'f32' });
   tg.defineLowering(cube, (gpu, [input], _, output) =>
     gpu.launch({
-      shader: {
-        name: 'cube',
-        wgsl: `
-          @group(0) @binding(1) var<storage, read_write> y: array<f32>;
-          @group(0) @binding(2) var<storage, read> x: array<f32>;
-          @compute @workgroup_size(1)
-          fn main(@builtin(workgroup_id) id: vec3u) { y[id.x] = x[id.x] * x[id.x] * x[id.x]; }`,
-      },
+      shader: scaledCube,
       outputs: [output],
       inputs: [input],
-      uniforms: [],
+      uniforms: { unused: [7, 7], factor: 1 },
       workgroups: output.size,
     }),
   );
@@ -591,6 +590,71 @@ test(`an op of the user runs on the reference, and on WebGPU once it has a lower
     tg.elementwiseLowering({ name: 'cube', expression: 'a * a * a' })(gpu, inputs, [], output),
   );
   assert.equal(await tg.apply(elementwise, [row(1, -2, 3)], null).array(), [1, -8, 27]);
+});
+
+test(`uniforms of every type arrive where the shader reads them ${adapter}`, async () => {
+  const fields = {
+    a: 'u32',
+    b: 'vec2f',
+    c: 'i32',
+    d: 'vec4u',
+    e: 'f32',
+    f: 'vec3i',
+    g: 'u32',
+    h: 'array<vec4f, 2>',
+    i: 'vec2i',
+    j: 'array<vec4u, 1>',
+    k: 'u32',
+  } as const;
+  const read = [
+    ...[
+      'params.a',
+      'params.b.x',
+      'params.b.y',
+      'params.c',
+      'params.e',
+      'params.g',
+      'params.i.x',
+      'params.i.y',
+    ],
+    ...['x', 'y', 'z', 'w'].flatMap((at) => [`params.d.${at}`, `params.h[0].${at}`, `params.h[1].${at}`]),
+    ...['params.f.x', 'params.f.y', 'params.f.z', 'params.j[0].w', 'params.k'],
+  ];
+  const wgsl = `@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+    @compute @workgroup_size(1) fn main() { ${read.map((value, i) => `y[${i}] = f32(${value});`).join('\n')} }`;
+  const shader = tg.shader({ name: 'uniforms', wgsl }, fields);
+  const op: tg.Op<null, readonly [x: tg.TensorView]> = {
+    name: 'uniforms',
+    infer: () => ({ shape: [read.length], dtype: 'float32' }),
+    reference() {},
+  };
+  const uniforms = {
+    a: 1,
+    b: [2.5, 3.5],
+    c: -4,
+    d: [5, 6, 7, 8],
+    e: 0.25,
+    f: [-9, 10, -11],
+    g: 12,
+    h: [13, 14, 15, 16, 17],
+    i: [18, -19],
+    j: [20, 21, 22, 23],
+    k: 24,
+  } as const;
+  tg.defineLowering(op, (gpu, _, __, output) =>
+    gpu.launch({ shader, outputs: [output], inputs: [], uniforms, workgroups: 1 }),
+  );
+  const expected = [
+    ...[1, 2.5, 3.5, -4, 0.25, 12, 18, -19],
+    ...[5, 13, 17, 6, 14, 0, 7, 15, 0, 8, 16, 0],
+    ...[-9, 10, -11, 23, 24],
+  ];
+  assert.equal(await tg.apply(op, [row(0)], null).array(), expected);
+  assert.throws(
+    () => shader.uniforms.pack({ ...uniforms, j: [1, 2, 3, 4, 5] }),
+    /^uniforms: j holds 4 numbers, got 5/,
+  );
+  assert.throws(() => tg.shader('copy', { a: 'array<vec4u, 17>' }), /68 words are more than 64/);
 });
 
 test.run();

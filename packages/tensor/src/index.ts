@@ -28,6 +28,8 @@ export {
   type Lower,
   type LowerUpdate,
   type OwnShader,
+  type Shader,
+  shader,
 } from './lowering/launch.ts';
 export { elementwiseOps } from './ops/elementwise.ts';
 export { type Attributes, type InputsOf, type OpName, ops, updates } from './ops/index.ts';

@@ -1,18 +1,23 @@
 import type { cast as op } from '../ops/cast.ts';
-import type { LoweringOf } from './launch.ts';
+import { type LoweringOf, shader } from './launch.ts';
 
 const WORKGROUP = 64;
+
+const convert = shader('cast', {
+  /** Elements, or fours of them. */
+  items: 'u32',
+});
 
 export const cast: LoweringOf<typeof op> = (gpu, [x], _attributes, output) => {
   // Four neighbours a thread, where the size allows it.
   const FOURS = output.size % 4 === 0;
   const items = output.size / (FOURS ? 4 : 1);
   gpu.launch({
-    shader: 'cast',
+    shader: convert,
     constants: { WORKGROUP, BYTES: x.dtype === 'uint8', FOURS },
     outputs: [output],
     inputs: [x],
-    uniforms: [items, 0, 0, 0],
+    uniforms: { items },
     workgroups: Math.ceil(items / WORKGROUP),
   });
 };

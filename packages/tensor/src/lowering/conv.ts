@@ -1,7 +1,7 @@
 import type { TensorView } from '../contracts.ts';
 import { type ConvGradientAttributes, type convOps, extentsOf } from '../ops/conv.ts';
 import { type Contraction, contract, makesPhasesInBands } from '../webgpu/contraction.ts';
-import type { LaunchContext, LoweringOf } from './launch.ts';
+import { type LaunchContext, type LoweringOf, shader } from './launch.ts';
 import { phasesOf, stepsOf } from './stride-phases.ts';
 
 /* Convolution and its gradients as contractions; see `Contraction`. */
@@ -94,6 +94,17 @@ export const conv2dInputGradient: LoweringOf<typeof convOps.conv2dInputGradient>
   }
 };
 
+const merging = shader('merge_phases', {
+  size: 'u32',
+  outputs: 'u32',
+  channels: 'u32',
+  kernel: 'vec2u',
+  stride: 'vec2u',
+  padding: 'vec2i',
+  first: 'vec2i',
+  taps: 'vec2u',
+});
+
 /**
  * The input gradient for few channels, all phases in one contraction: its rows are (channel, phase), each with the
  * taps of all phases, some of them 0. For one channel that is 9/4 of the multiplications, but 9/16 of the loads, and
@@ -115,11 +126,20 @@ function mergedPhases(
   const [[first0, T0], [first1, T1]] = [seen(0, KH), seen(1, KW)];
   const merged = gpu.scratch('float32', C * stride[0] * stride[1] * O * T0 * T1);
   gpu.launch({
-    shader: 'merge_phases',
+    shader: merging,
     constants: { WORKGROUP: 64 },
     outputs: [merged],
     inputs: [w],
-    uniforms: [merged.size, O, C, 0, KH, KW, ...stride, ...padding, first0, first1, T0, T1],
+    uniforms: {
+      size: merged.size,
+      outputs: O,
+      channels: C,
+      kernel: [KH, KW],
+      stride,
+      padding,
+      first: [first0, first1],
+      taps: [T0, T1],
+    },
     workgroups: Math.ceil(merged.size / 64),
   });
   contract(

@@ -1,10 +1,22 @@
 import type { TensorView } from '../contracts.ts';
 import type { StridedCopy } from '../ops/movement.ts';
 import { collapse, show, sizeOf } from '../shape.ts';
-import type { LaunchContext } from './launch.ts';
+import { type LaunchContext, shader } from './launch.ts';
 
 const WORKGROUP = 64;
 const MAX_DIGITS = 8;
+
+const strided = shader('copy', {
+  size: 'u32',
+  rank: 'u32',
+  source_offset: 'u32',
+  target_offset: 'u32',
+  shape: 'array<vec4u, 2>',
+  source_strides: 'array<vec4u, 2>',
+  target_strides: 'array<vec4u, 2>',
+});
+
+const filling = shader('copy.fill', { size: 'u32', value: 'f32' });
 
 /** Copies elements from one strided walk to another. */
 export function copyStrided(
@@ -18,21 +30,20 @@ export function copyStrided(
   const { shape, strides } = collapse(extents, from.strides, to.strides);
   if (shape.length > MAX_DIGITS)
     throw new Error(`copy: more than ${MAX_DIGITS} interleaved axes: ${show(extents)}`);
-  const pad = (list: readonly number[]) => [...list, ...new Array(MAX_DIGITS - list.length).fill(0)];
   gpu.launch({
-    shader: 'copy',
+    shader: strided,
     constants: { WORKGROUP, HALF: target.dtype === 'float16' },
     outputs: [target],
     inputs: [source],
-    uniforms: [
+    uniforms: {
       size,
-      shape.length,
-      from.offset,
-      to.offset,
-      ...pad(shape),
-      ...pad(strides[0]!),
-      ...pad(strides[1]!),
-    ],
+      rank: shape.length,
+      source_offset: from.offset,
+      target_offset: to.offset,
+      shape,
+      source_strides: strides[0]!,
+      target_strides: strides[1]!,
+    },
     workgroups: Math.ceil(size / WORKGROUP),
   });
 }
@@ -46,12 +57,11 @@ export function copyWhole(gpu: LaunchContext, source: TensorView, target: Tensor
 /** Sets every element of a float tensor. */
 export function fill(gpu: LaunchContext, output: TensorView, value: number): void {
   gpu.launch({
-    shader: 'copy',
-    entry: 'fill',
+    shader: filling,
     constants: { WORKGROUP, HALF: output.dtype === 'float16' },
     outputs: [output],
     inputs: [],
-    uniforms: [output.size, new Uint32Array(Float32Array.of(value).buffer)[0]!, 0, 0],
+    uniforms: { size: output.size, value },
     workgroups: Math.ceil(output.size / WORKGROUP),
   });
 }

@@ -1,13 +1,27 @@
 import type { TensorView } from '../contracts.ts';
 import { type ElementwiseOp, elementwiseOps } from '../ops/elementwise.ts';
 import { broadcastStrides, collapse, sizeOf, stridesOf } from '../shape.ts';
-import { float, type Launch, type Lower, type LoweringOf } from './launch.ts';
+import { type DeclaredLaunch, type Lower, type LoweringOf, shader } from './launch.ts';
 
 /** Threads of a workgroup, and elements, or vectors of four, that a thread does. */
 const WORKGROUP = 64;
 const ITEMS = 4;
 /** Digits that the strided kernel decodes; collapsing neighbouring axes makes real programs stay far below. */
 const MAX_DIGITS = 8;
+
+const fields = {
+  size: 'u32',
+  rank: 'u32',
+  p: 'vec4f',
+  /** Digits of the output index, outermost first, right-aligned; then the strides of a, b and c along them. */
+  shape: 'array<vec4u, 2>',
+  strides: 'array<vec4u, 6>',
+} as const;
+const shaders = [
+  shader('elementwise.unary', fields),
+  shader('elementwise.binary', fields),
+  shader('elementwise.ternary', fields),
+] as const;
 
 /** The lowering that every elementwise op has, and those of users may have: its expression in the shared kernel. */
 export const elementwiseLowering =
@@ -27,7 +41,7 @@ function elementwiseLaunch(
   inputs: readonly TensorView[],
   parameters: readonly number[],
   output: TensorView,
-): Launch {
+): DeclaredLaunch<typeof fields> {
   const collapsed = collapse(
     output.shape,
     stridesOf(output.shape),
@@ -64,23 +78,21 @@ function elementwiseLaunch(
     C_SPLAT: C?.splat ?? false,
     C_RUN: C?.run ?? false,
   };
+  const [p0 = 0, p1 = 0, p2 = 0, p3 = 0] = parameters;
   const pad = (list: readonly number[]) => [...new Array(MAX_DIGITS - list.length).fill(0), ...list];
   return {
-    shader: 'elementwise',
-    entry: (['unary', 'binary', 'ternary'] as const)[inputs.length - 1]!,
+    shader: shaders[inputs.length - 1]!,
     constants: { WORKGROUP, ITEMS, LINEAR: linear, ...modes },
     code: `fn f(a: f32, b: f32, c: f32, p: vec4f) -> f32 { return ${expression}; }`,
     outputs: [output],
     inputs,
-    uniforms: [
+    uniforms: {
       size,
       rank,
-      0,
-      0,
-      ...[0, 1, 2, 3].map((i) => float(parameters[i] ?? 0)),
-      ...pad(collapsed.shape),
-      ...strides.flatMap(pad),
-    ],
+      p: [p0, p1, p2, p3],
+      shape: pad(collapsed.shape),
+      strides: strides.flatMap(pad),
+    },
     workgroups: Math.ceil(size / (WORKGROUP * ITEMS * (vectors ? 4 : 1))),
     fusion: { role: 'elementwise', expression, parameters },
   };

@@ -1,6 +1,7 @@
 import type { ShaderName } from '@tapegrad/shaders';
 import type { InPlaceUpdate, Inputs, Op, TensorView } from '../contracts.ts';
 import type { DType } from '../dtype.ts';
+import { type UniformFields, UniformStruct, type UniformValues } from './uniforms.ts';
 
 /*
  * What lies between ops and a backend that runs kernels. An op's lowering describes launches; of the backend it knows
@@ -33,7 +34,7 @@ export interface TunedChoice {
 /** The choice for each bucket of shapes: see `shapeKey`. Preferred to the built-in rules of `chooseVariant`. */
 export type TunedTable = ReadonlyMap<string, TunedChoice>;
 
-/** A float among a launch's uniforms; plain numbers are integers. */
+/** A float among the words of a launch's uniforms; plain numbers are integers. */
 export interface Float {
   readonly float: number;
 }
@@ -43,14 +44,44 @@ export const float = (value: number): Float => ({ float: value });
 export interface OwnShader {
   /** Unique among shaders, for it identifies the compiled kernel. */
   readonly name: string;
+  readonly entry?: string;
   readonly wgsl: string;
 }
 
+/** An entry point of some WGSL, with the uniforms that it reads as `params`. */
+export interface Shader<F extends UniformFields = UniformFields> {
+  readonly name: ShaderName | (string & {});
+  readonly entry: string;
+  /** Undefined for the files under `shaders/`. */
+  readonly wgsl: string | undefined;
+  readonly uniforms: UniformStruct<F>;
+}
+
+/**
+ * Declares an entry point: of a file under `shaders/`, as in `copy.fill` (`copy` alone is `copy.main`), or of WGSL of
+ * one's own. The struct of the uniforms is put before the source.
+ */
+export function shader<const F extends UniformFields>(
+  source: ShaderName | `${ShaderName}.${string}` | OwnShader,
+  uniforms: F,
+): Shader<F> {
+  const own = typeof source === 'string' ? undefined : source;
+  const [name, entry = own?.entry ?? 'main'] = own ? [own.name] : (source as string).split('.');
+  return { name: name!, entry, wgsl: own?.wgsl, uniforms: new UniformStruct(uniforms) };
+}
+
 /** One kernel launch, as a lowering describes it. */
-export interface Launch {
-  /** The WGSL file under `shaders/`, or WGSL of one's own. */
-  readonly shader: ShaderName | OwnShader;
+export type Launch<F extends UniformFields = UniformFields> = DeclaredLaunch<F> | LaunchOfWords;
+
+/** A launch of a shader that still declares its own `Params`: its uniforms are the words of that struct, in order. */
+export interface LaunchOfWords extends Omit<DeclaredLaunch, 'shader' | 'uniforms'> {
+  readonly shader: ShaderName;
   readonly entry?: string;
+  readonly uniforms: readonly (number | Float)[];
+}
+
+export interface DeclaredLaunch<F extends UniformFields = UniformFields> {
+  readonly shader: Shader<F>;
   /** Module-scope `const`s put before the source: tile sizes, flags. Booleans, integers (u32). */
   readonly constants?: Readonly<Record<string, number | boolean>>;
   /** WGSL put after the source: the expression of an elementwise op. Part of the pipeline's identity. */
@@ -59,8 +90,8 @@ export interface Launch {
   readonly outputs: readonly TensorView[];
   /** Bound after the outputs, read-only. */
   readonly inputs: readonly TensorView[];
-  /** The words of the struct at @binding(0), in order; at most 64. */
-  readonly uniforms: readonly (number | Float)[];
+  /** What the struct at @binding(0) holds. */
+  readonly uniforms: UniformValues<NoInfer<F>>;
   /** Workgroups: a count (spread over x and y by itself; see `group_index` in the prelude) or exact extents. */
   readonly workgroups: number | readonly [number, number, number];
   /** Floating-point operations, where the op counts them: what a profile makes a rate of. */
@@ -110,7 +141,8 @@ export interface LaunchContext {
   readonly matrices?: readonly MatrixConfig[] | undefined;
   /** Choices that were measured on this adapter. */
   readonly tuned?: TunedTable | undefined;
-  launch(launch: Launch): void;
+  launch<F extends UniformFields>(launch: DeclaredLaunch<F>): void;
+  launch(launch: LaunchOfWords): void;
   /** Scratch memory, valid until the lowering returns. */
   scratch(dtype: DType, size: number): TensorView;
 }

@@ -1,37 +1,42 @@
 import type { adam as adamUpdate, sgd as sgdUpdate } from '../ops/optimize.ts';
-import type { LoweringOf } from './launch.ts';
+import { type LoweringOf, shader } from './launch.ts';
 
 const WORKGROUP = 64;
 
+/** In vectors of four. */
+const fields = { size: 'u32' } as const;
+const shaders = {
+  tick: shader('optimize.tick', {}),
+  adam: shader('optimize.adam', fields),
+  sgd: shader('optimize.sgd', fields),
+};
+
 export const adam: LoweringOf<typeof adamUpdate> = (gpu, [parameters, gradients, m, v, clock, settings]) => {
   gpu.launch({
-    shader: 'optimize',
-    entry: 'tick',
+    shader: shaders.tick,
     constants: { WORKGROUP },
     outputs: [clock],
     inputs: [settings],
-    uniforms: [0, 0, 0, 0],
+    uniforms: {},
     workgroups: 1,
   });
   gpu.launch({
-    shader: 'optimize',
-    entry: 'adam',
+    shader: shaders.adam,
     constants: { WORKGROUP },
     outputs: [parameters, m, v],
     inputs: [gradients, clock, settings],
-    uniforms: [parameters.size / 4, 0, 0, 0],
+    uniforms: { size: parameters.size / 4 },
     workgroups: Math.ceil(parameters.size / 4 / WORKGROUP),
   });
 };
 
 export const sgd: LoweringOf<typeof sgdUpdate> = (gpu, [parameters, gradients, velocity, settings]) => {
   gpu.launch({
-    shader: 'optimize',
-    entry: 'sgd',
+    shader: shaders.sgd,
     constants: { WORKGROUP },
     outputs: [parameters, velocity],
     inputs: [gradients, settings],
-    uniforms: [parameters.size / 4, 0, 0, 0],
+    uniforms: { size: parameters.size / 4 },
     workgroups: Math.ceil(parameters.size / 4 / WORKGROUP),
   });
 };

@@ -1,7 +1,7 @@
 import type { TensorView } from '../contracts.ts';
 import type { reduceOps } from '../ops/reduce.ts';
 import { type Shape, show, stridesOf } from '../shape.ts';
-import { type LaunchContext, type LoweringOf, lineLanes } from './launch.ts';
+import { type LaunchContext, type LoweringOf, lineLanes, shader } from './launch.ts';
 
 const WORKGROUP = 64;
 /** Digits of the kept axes that the kernel decodes. */
@@ -29,8 +29,32 @@ function runsOf(shape: Shape, axes: readonly number[]): Run[] {
   return list;
 }
 
-/** The kernels of `reduce.wgsl`, by the number that its MODE has for each. */
-const MODES = { main: 0, lines: 1, columns: 2, arg: 3, arg_lines: 4 } as const;
+const reducing = {
+  outputs: 'u32',
+  /** Into how many chunks each of the two reduced digits is cut; their extents and strides. */
+  chunks0: 'u32',
+  chunks1: 'u32',
+  extent0: 'u32',
+  extent1: 'u32',
+  stride0: 'u32',
+  stride1: 'u32',
+  /** The digits of the output index, right-aligned. */
+  kept_shape: 'array<vec4u, 2>',
+  kept_strides: 'array<vec4u, 2>',
+  /** Of what was merged into the end (FUSED): see webgpu/fuse.ts. */
+  stages: 'array<vec4u, 3>',
+  /** Of what was merged into the loads (MERGED): see webgpu/formula.ts. */
+  numbers: 'array<vec4u, 7>',
+} as const;
+const shaders = {
+  main: shader('reduce', reducing),
+  lines: shader('reduce.lines', reducing),
+  columns: shader('reduce.columns', reducing),
+};
+
+/** Lines of `extent` values, `stride` apart. */
+const choosing = { outputs: 'u32', extent: 'u32', stride: 'u32' } as const;
+const argShaders = { arg: shader('reduce.arg', choosing), arg_lines: shader('reduce.arg_lines', choosing) };
 
 /** What captured programs may change: see `fuse.ts` and `fuse-chains.ts`. */
 const UNMERGED = { FUSED: false, MERGED: false } as const;
@@ -84,13 +108,12 @@ function reduceInPasses(
   const parts = chunks0 * chunks1;
   const target = parts > 1 ? gpu.scratch('float32', outputs * parts) : output;
   const pad = (list: number[], value: number) => [...new Array(MAX_KEPT - list.length).fill(value), ...list];
+  const { uniforms: struct } = shaders[mode];
   const extents = kept.map((run) => run.extent);
   const strides = kept.map((run) => run.stride);
   gpu.launch({
-    shader: 'reduce',
-    entry: mode,
+    shader: shaders[mode],
     constants: {
-      MODE: MODES[mode],
       FOURS: mode !== 'main',
       LANES: mode === 'lines' ? lanes.LANES : WORKGROUP,
       SUBGROUPS: mode === 'lines' && lanes.SUBGROUPS,
@@ -99,17 +122,25 @@ function reduceInPasses(
     code,
     outputs: [target],
     inputs: [x],
-    uniforms: [
-      ...[outputs, chunks0, chunks1, extent0, extent1, r0?.stride ?? 0, r1?.stride ?? 0, 0],
-      ...pad(extents, 1),
-      ...pad(strides, 0),
-    ],
+    uniforms: {
+      outputs,
+      chunks0,
+      chunks1,
+      extent0,
+      extent1,
+      stride0: r0?.stride ?? 0,
+      stride1: r1?.stride ?? 0,
+      kept_shape: pad(extents, 1),
+      kept_strides: pad(strides, 0),
+      stages: [],
+      numbers: [],
+    },
     workgroups: mode === 'lines' ? workers * parts : Math.ceil((workers * parts) / WORKGROUP),
     fusion: {
       role: 'producer',
-      words: 24,
+      words: struct.wordOf('stages'),
       vectors: mode === 'columns',
-      loads: { start: 36, most: 28, vectors: mode !== 'main' },
+      loads: { start: struct.wordOf('numbers'), most: 28, vectors: mode !== 'main' },
     },
   });
   if (parts === 1) return;
@@ -159,10 +190,8 @@ const argReduction =
     const mode = stride === 1 && extent >= 4 * lanes.LANES ? 'arg_lines' : 'arg';
     const together = mode === 'arg_lines' ? lanes : { LANES: WORKGROUP, SUBGROUPS: false };
     gpu.launch({
-      shader: 'reduce',
-      entry: mode,
+      shader: argShaders[mode],
       constants: {
-        MODE: MODES[mode],
         FOURS: mode === 'arg_lines' && fours(extent),
         ...together,
         ...UNMERGED,
@@ -170,7 +199,7 @@ const argReduction =
       code: `fn start() -> f32 { return 0.0; }\nfn step_with(acc: f32, v: f32) -> f32 { return select(0.0, 1.0, ${better}); }`,
       outputs: [output],
       inputs: [x],
-      uniforms: [output.size, 1, 1, 1, extent, 0, stride, 0],
+      uniforms: { outputs: output.size, extent, stride },
       workgroups: mode === 'arg_lines' ? output.size : Math.ceil(output.size / WORKGROUP),
     });
   };

@@ -1,8 +1,12 @@
 import type { softmaxOps } from '../ops/softmax.ts';
 import { stridesOf } from '../shape.ts';
-import { type LoweringOf, lineLanes } from './launch.ts';
+import { type LoweringOf, lineLanes, shader } from './launch.ts';
 
 const WORKGROUP = 64;
+
+const fields = { lines: 'u32', extent: 'u32', stride: 'u32' } as const;
+const byLines = shader('softmax.lines', fields);
+const byColumns = shader('softmax.columns', fields);
 
 const softmaxLike =
   (LOG: boolean): LoweringOf<typeof softmaxOps.softmax> =>
@@ -15,12 +19,11 @@ const softmaxLike =
     const FOURS = (LINES ? extent : stride) % 4 === 0;
     const together = LINES ? lanes : { LANES: WORKGROUP, SUBGROUPS: false };
     gpu.launch({
-      shader: 'softmax',
-      entry: LINES ? 'lines' : 'columns',
-      constants: { LINES, FOURS, LOG, ...together },
+      shader: LINES ? byLines : byColumns,
+      constants: { FOURS, LOG, ...together },
       outputs: [output],
       inputs: [x],
-      uniforms: [lines, extent, stride, 0],
+      uniforms: { lines, extent, stride },
       workgroups: LINES ? lines : Math.ceil(lines / (FOURS ? 4 : 1) / WORKGROUP),
     });
   };

@@ -8,11 +8,37 @@ import {
 } from '../ops/training.ts';
 import { sizeOf } from '../shape.ts';
 import { copyWhole } from './copy.ts';
-import { float, type LaunchContext, type LoweringOf } from './launch.ts';
+import { type LaunchContext, type LoweringOf, shader } from './launch.ts';
 
 const WORKGROUP = 64;
 /** Workgroups that WebGPU allows in one dimension. */
 const MAX_ROWS = 65_535;
+
+const taking = {
+  /** Images of the batch, and pixels of one. */
+  size: 'u32',
+  pixels: 'u32',
+  /** Images in all; number of the first in this tensor, and how many it has. */
+  images: 'u32',
+  first: 'u32',
+  count: 'u32',
+  scale: 'f32',
+  shift: 'f32',
+} as const;
+const shaders = {
+  batch: shader('training.batch', taking),
+  batchFours: shader('training.batch_fours', taking),
+  accumulate: shader('training.accumulate', { size: 'u32' }),
+  record: shader('record', {
+    rows: 'u32',
+    columns: 'u32',
+    /** The column of the first figure. */
+    first: 'u32',
+    /** What the counters move on by. */
+    steps: 'u32',
+    images: 'u32',
+  }),
+};
 
 export const batch: LoweringOf<typeof trainingOps.batch> = (
   gpu,
@@ -20,19 +46,26 @@ export const batch: LoweringOf<typeof trainingOps.batch> = (
   { shape, scale, shift },
   output,
 ) => {
-  const [count, pixels] = [shape[0]!, sizeOf(shape.slice(1))];
-  const layers = Math.ceil(count / MAX_ROWS);
+  const [size, pixels] = [shape[0]!, sizeOf(shape.slice(1))];
+  const layers = Math.ceil(size / MAX_ROWS);
   const starts = startsOf(images);
   const fours = pixels % 4 === 0;
   for (const [part, bytes] of images.entries()) {
     gpu.launch({
-      shader: 'training',
-      entry: fours ? 'batch_fours' : 'batch',
+      shader: fours ? shaders.batchFours : shaders.batch,
       constants: { WORKGROUP },
       outputs: [output],
       inputs: [bytes, order, cursor],
-      uniforms: [count, pixels, order.size, starts[part]!, float(scale), float(shift), bytes.shape[0]!, 0],
-      workgroups: [Math.ceil(pixels / (fours ? 4 : 1) / WORKGROUP), Math.ceil(count / layers), layers],
+      uniforms: {
+        size,
+        pixels,
+        images: order.size,
+        first: starts[part]!,
+        count: bytes.shape[0]!,
+        scale,
+        shift,
+      },
+      workgroups: [Math.ceil(pixels / (fours ? 4 : 1) / WORKGROUP), Math.ceil(size / layers), layers],
     });
   }
 };
@@ -50,12 +83,11 @@ export const assign: LoweringOf<typeof assignUpdate> = (gpu, [target, source]) =
 
 export const accumulate: LoweringOf<typeof accumulateUpdate> = (gpu, [target, source]) =>
   gpu.launch({
-    shader: 'training',
-    entry: 'accumulate',
+    shader: shaders.accumulate,
     constants: { WORKGROUP },
     outputs: [target],
     inputs: [apart(gpu, source, target)],
-    uniforms: [target.size, 0, 0, 0, 0, 0, 0, 0],
+    uniforms: { size: target.size },
     workgroups: Math.ceil(target.size / WORKGROUP),
   });
 
@@ -72,12 +104,12 @@ export const record: LoweringOf<typeof recordUpdate> = (
     const some = figures.slice(first, first + FIGURES);
     const last = first + FIGURES >= columns;
     gpu.launch({
-      shader: 'record',
+      shader: shaders.record,
       constants: { FIGURES: some.length },
       outputs: [ring, steps, cursor],
       inputs: some,
       // The counters move on when all is noted.
-      uniforms: [rows, columns, first, ...(last ? [1, images] : [0, 0]), 0, 0, 0],
+      uniforms: { rows, columns, first, steps: last ? 1 : 0, images: last ? images : 0 },
       workgroups: 1,
     });
   }

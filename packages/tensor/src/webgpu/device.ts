@@ -3,7 +3,15 @@ import type { Device, InPlaceUpdate, OpCall, Storage, TensorView } from '../cont
 import { bytesPerElement, type DType, hostArray, type NumericArray } from '../dtype.ts';
 import { halfBits, halfValue } from '../float16.ts';
 import { loweringOf } from '../lowering/index.ts';
-import type { AdapterKind, Launch, LaunchContext, MatrixConfig, TunedTable } from '../lowering/launch.ts';
+import type {
+  AdapterKind,
+  DeclaredLaunch,
+  Launch,
+  LaunchContext,
+  LaunchOfWords,
+  MatrixConfig,
+  TunedTable,
+} from '../lowering/launch.ts';
 import { type Origin, originOf } from '../origin.ts';
 import type { Shape } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
@@ -467,11 +475,14 @@ export class DeviceLostError extends Error {
 }
 
 function packUniforms(launch: Launch): Uint32Array {
-  const words = new Uint32Array(launch.uniforms.length);
+  if (typeof launch.shader !== 'string')
+    return launch.shader.uniforms.pack((launch as DeclaredLaunch).uniforms);
+  const { uniforms } = launch as LaunchOfWords;
+  const words = new Uint32Array(uniforms.length);
   if (words.length > MAX_UNIFORM_WORDS)
-    throw new Error(`kernel ${JSON.stringify(launch.shader)}: more than ${MAX_UNIFORM_WORDS} uniforms`);
+    throw new Error(`kernel ${launch.shader}: more than ${MAX_UNIFORM_WORDS} uniforms`);
   const view = new DataView(words.buffer);
-  launch.uniforms.forEach((value, i) => {
+  uniforms.forEach((value, i) => {
     if (typeof value === 'number') words[i] = value;
     else view.setFloat32(i * 4, value.float, true);
   });

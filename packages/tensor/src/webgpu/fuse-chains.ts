@@ -111,7 +111,7 @@ function compiled({ formula, ...dispatch }: Chained, find: (launch: Launch) => C
   const numbers = numbersOf(formula!);
   const { start } = loads ?? CHAIN;
   const uniforms = new Uint32Array(start + numbers.length);
-  uniforms.set(loads ? dispatch.uniforms : [formula!.size / (vectors ? 4 : 1)]);
+  uniforms.set(loads ? dispatch.uniforms.subarray(0, start) : [formula!.size / (vectors ? 4 : 1)]);
   uniforms.set(numbers, start);
   const { constants = {}, code } = launch;
   const merged: Launch = loads
@@ -120,6 +120,7 @@ function compiled({ formula, ...dispatch }: Chained, find: (launch: Launch) => C
         ...launch,
         shader: 'chain',
         entry: 'main',
+        uniforms: [],
         inputs,
         constants: { WORKGROUP: constants.WORKGROUP!, ITEMS: constants.ITEMS!, VECTORS: vectors },
         code: value,

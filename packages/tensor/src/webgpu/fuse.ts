@@ -137,7 +137,7 @@ function withStage(
     code: `${base}\n${finishing(stages, fusion.vectors, half, 1 + writer.outputs, inputs.length - operands)}`,
   };
   const uniforms = new Uint32Array(fusion.words + stages.length * STAGE_WORDS);
-  uniforms.set(writer.uniforms);
+  uniforms.set(writer.uniforms.subarray(0, uniforms.length - STAGE_WORDS));
   const floats = new Float32Array(uniforms.buffer);
   const start = uniforms.length - STAGE_WORDS;
   uniforms.set([stage.operand?.extent ?? 1, stage.operand?.inner ?? 1], start);

@@ -1,6 +1,6 @@
 import type { ShaderName } from '@tapegrad/shaders';
 import type { DType } from '../dtype.ts';
-import type { Launch, OwnShader } from '../lowering/launch.ts';
+import type { Launch, LaunchOfWords } from '../lowering/launch.ts';
 import type { DeviceStats } from './stats.ts';
 import { expandTemplate } from './template.ts';
 
@@ -35,7 +35,15 @@ export const wgslTypes: Record<DType, string> = {
 /** Bytes of a launch's uniforms: the alignment that every WebGPU device accepts for dynamic offsets. */
 export const UNIFORM_SLOT = 256;
 
-const nameOf = (shader: ShaderName | OwnShader) => (typeof shader === 'string' ? shader : shader.name);
+/** What a launch runs, apart from the constants, types and code that it is compiled with. */
+function identityOf({ shader, ...launch }: Launch) {
+  if (typeof shader !== 'string') {
+    const { name, entry, uniforms } = shader;
+    return { label: `${name}.${entry}`, entry, struct: uniforms };
+  }
+  const { entry = 'main' } = launch as LaunchOfWords;
+  return { label: `${shader}.${entry}`, entry, struct: undefined };
+}
 
 /** Compiles kernels once for each combination of shader, entry, constants and appended code. */
 export class PipelineCache {
@@ -55,7 +63,8 @@ export class PipelineCache {
   find(launch: Launch): CompiledKernel {
     const constants = Object.entries(launch.constants ?? {});
     const types = [launch.outputs, launch.inputs].map((list) => list.map(({ dtype }) => wgslTypes[dtype]));
-    const key = `${nameOf(launch.shader)}|${launch.entry ?? ''}|${types.join('|')}|${constants.join()}|${launch.code ?? ''}`;
+    const { label, struct } = identityOf(launch);
+    const key = `${label}|${struct?.id ?? ''}|${types.join('|')}|${constants.join()}|${launch.code ?? ''}`;
     let kernel = this.#kernels.get(key);
     if (!kernel) {
       kernel = this.#describe(launch, constants, types as [string[], string[]]);
@@ -88,9 +97,12 @@ export class PipelineCache {
   }
 
   /** A shader's WGSL. What several share is named by a line, and may have lines for the template itself. */
-  #source(shader: ShaderName | OwnShader): string {
-    const source = typeof shader === 'string' ? this.#sources[shader] : shader.wgsl;
-    return source.replace(/^\/\/% include (\w+)$/gm, (_, name) => this.#sources[name as ShaderName]);
+  #source({ shader }: Launch): string {
+    const [name, own] = typeof shader === 'string' ? [shader] : [shader.name, shader.wgsl];
+    return (own ?? this.#sources[name as ShaderName]).replace(
+      /^\/\/% include (\w+)$/gm,
+      (_, name) => this.#sources[name as ShaderName],
+    );
   }
 
   #describe(
@@ -98,9 +110,9 @@ export class PipelineCache {
     constants: [string, number | boolean][],
     [outputs, inputs]: readonly [string[], string[]],
   ): CompiledKernel {
-    const { shader, entry = 'main' } = launch;
-    const source = this.#source(shader);
-    const body = source.includes('//%') ? expandTemplate(source, launch.constants ?? {}) : source;
+    const { label, entry, struct } = identityOf(launch);
+    const source = this.#source(launch);
+    const body = source.includes('//%') ? expandTemplate(source, launch.constants ?? {}, entry) : source;
     const code = [
       // Directives have to come first.
       ...(body.match(/^enable .*;$/gm) ?? []),
@@ -115,11 +127,11 @@ export class PipelineCache {
         ([name, value]) =>
           `const ${name} = ${typeof value === 'number' ? `${value}${value < 0 ? 'i' : 'u'}` : value};`,
       ),
-      this.#source('prelude'),
+      struct?.wgsl ?? '',
+      this.#sources.prelude,
       body.replace(/^enable .*;$/gm, ''),
       launch.code ?? '',
     ].join('\n');
-    const label = `${nameOf(shader)}.${entry}`;
     const module = this.#device.createShaderModule({ code, label });
     void reportErrors(module, code, label);
     const layout = this.#layout(launch.outputs.length, launch.inputs.length);

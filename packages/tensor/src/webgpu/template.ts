@@ -6,11 +6,12 @@ export type TemplateVariables = Readonly<Record<string, Value>>;
  * memory. Lines that begin with `//%` steer, all others are WGSL, in which `${expression}` stands for its value:
  *
  *     //% for r in 0..ROWS        //% let v = r / 4        //% if CHECKED && r % 4 == 0        //% else        //% end
+ *     //% entry lines, columns    (what only these entry points need)
  *
  * Expressions know the launch's constants, the loops' variables, what `let` names until the block ends, whole numbers,
  * `( ) ! * / % + - < <= > >= == != && ||`.
  */
-export function expandTemplate(source: string, variables: TemplateVariables): string {
+export function expandTemplate(source: string, variables: TemplateVariables, entry = 'main'): string {
   const lines = source.split(/\r\n?|\n/);
   const out: string[] = [];
 
@@ -41,16 +42,17 @@ export function expandTemplate(source: string, variables: TemplateVariables): st
       }
       const [, variable, first, last] = /^for (\w+) in (.+)\.\.(.+)$/.exec(directive) ?? [];
       const condition = /^if (.+)$/.exec(directive)?.[1];
+      const entries = /^entry (.+)$/.exec(directive)?.[1]?.split(', ');
       let end: number;
       if (variable) {
         const [from, to] = live ? [Number(value(first!)), Number(value(last!))] : [0, 0];
         end = block(at + 1, known, false);
         for (let i = from; i < to; i++) block(at + 1, { ...known, [variable]: i }, live);
-      } else if (condition) {
-        const holds = live && Boolean(value(condition));
+      } else if (condition || entries) {
+        const holds = live && (entries ? entries.includes(entry) : Boolean(value(condition!)));
         end = block(at + 1, known, holds);
         if (lines[end]?.includes('else')) end = block(end + 1, known, live && !holds);
-      } else return fail('neither for, let, if, else nor end');
+      } else return fail('neither for, let, if, entry, else nor end');
       if (!lines[end]?.trim().endsWith('end')) fail('has no end');
       at = end;
     }

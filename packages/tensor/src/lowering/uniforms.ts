@@ -1,0 +1,119 @@
+/*
+ * The uniforms of a kernel are declared once, as fields with their WGSL types. From the declaration come the struct that
+ * is put before the kernel's source, the type of the values that a launch has to give, and how they are packed.
+ */
+
+/** The types of WGSL that uniforms have here. In uniforms, the elements of an array lie 16 bytes apart: so they are vec4s. */
+export type UniformType = Scalar | `vec${2 | 3 | 4}${Suffix}` | `array<vec4${Suffix}, ${number}>`;
+
+type Scalar = 'u32' | 'i32' | 'f32';
+type Suffix = 'u' | 'i' | 'f';
+
+/** Names of fields, as the WGSL writes them after `params.`, with their types, in their order. */
+export type UniformFields = Readonly<Record<string, UniformType>>;
+
+type ValueOf<T extends UniformType> = T extends Scalar
+  ? number
+  : T extends `vec2${Suffix}`
+    ? readonly [number, number]
+    : T extends `vec3${Suffix}`
+      ? readonly [number, number, number]
+      : T extends `vec4${Suffix}`
+        ? readonly [number, number, number, number]
+        : readonly number[];
+
+/** A value for each field. Those of an array are listed flat; where there are fewer than it holds, the rest is 0. */
+export type UniformValues<F extends UniformFields> = { readonly [K in keyof F]: ValueOf<F[K]> };
+
+/** Where a field lies. */
+interface Place {
+  readonly name: string;
+  /** The first of its 4-byte words, and how many there are. */
+  readonly word: number;
+  readonly words: number;
+  readonly isFloat: boolean;
+}
+
+/** Words of the largest struct: the slot of a launch is 256 bytes, the alignment that every device accepts for its offset. */
+const MOST_WORDS = 64;
+
+/** Equal structs have equal numbers: shorter than their text where it identifies a kernel. */
+const numbers = new Map<string, number>();
+
+function numberOf(wgsl: string): number {
+  const known = numbers.get(wgsl) ?? numbers.size;
+  numbers.set(wgsl, known);
+  return known;
+}
+
+/** The struct that a declaration makes. */
+export class UniformStruct<F extends UniformFields = UniformFields> {
+  readonly fields: F;
+  /** `struct Params { … }` and the variable `params`; empty without fields. */
+  readonly wgsl: string;
+  readonly id: number;
+  /** Its size in 4-byte words, padded to whole vec4s as some compilers have it. */
+  readonly words: number;
+  readonly #places: readonly Place[];
+
+  /** @throws if the fields take more than 256 bytes */
+  constructor(fields: F) {
+    this.fields = fields;
+    let next = 0;
+    this.#places = Object.entries(fields).map(([name, type]) => {
+      const { words, align, isFloat } = sizesOf(type);
+      const word = Math.ceil(next / align) * align;
+      next = word + words;
+      return { name, word, words, isFloat };
+    });
+    this.words = Math.ceil(next / 4) * 4;
+    if (this.words > MOST_WORDS) {
+      throw new Error(
+        `uniforms: ${this.words} words are more than ${MOST_WORDS}: ${Object.keys(fields).join(', ')}`,
+      );
+    }
+    const members = Object.entries(fields).map(([name, type]) => `  ${name}: ${type},`);
+    this.wgsl =
+      members.length === 0
+        ? ''
+        : ['struct Params {', ...members, '}', '@group(0) @binding(0) var<uniform> params: Params;'].join(
+            '\n',
+          );
+    this.id = numberOf(this.wgsl);
+  }
+
+  /** The first word of a field. */
+  wordOf(field: keyof F): number {
+    return this.#places.find(({ name }) => name === field)!.word;
+  }
+
+  /**
+   * The values as they lie in memory. Integers are taken modulo 2³².
+   * @throws if an array gets more values than it holds
+   */
+  pack(values: UniformValues<F>): Uint32Array<ArrayBuffer> {
+    const integers = new Uint32Array(this.words);
+    const floats = new Float32Array(integers.buffer);
+    for (const { name, word, words, isFloat } of this.#places) {
+      const value = values[name]!;
+      const target = isFloat ? floats : integers;
+      if (typeof value === 'number') target[word] = value;
+      else if (value.length <= words) target.set(value, word);
+      else throw new Error(`uniforms: ${name} holds ${words} numbers, got ${value.length}`);
+    }
+    return integers;
+  }
+
+  /** This struct with more fields after its own: for what a pass merges into a kernel. */
+  with<G extends UniformFields>(more: G): UniformStruct<F & G> {
+    return new UniformStruct({ ...this.fields, ...more });
+  }
+}
+
+/** Size and alignment of a type in words; the rules are under "Alignment and Size" in the WGSL specification. */
+function sizesOf(type: UniformType): { words: number; align: number; isFloat: boolean } {
+  const isFloat = /f(32)?(,|$)/.test(type);
+  const [, width, count = '1'] = /vec(\d)\w(?:, (\d+))?/.exec(type) ?? [undefined, '1'];
+  const words = Number(width) * Number(count);
+  return { words, align: width === '3' ? 4 : Number(width), isFloat };
+}
