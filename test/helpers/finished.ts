@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { createRaster, encodePng } from '@tapegrad/plot';
 import { Generator, referenceDevice } from '@tapegrad/tensor';
 import { type Autoencoder, type ModelOptions, models, settingsOf, type TrainingOptions } from '@tapegrad/vae';
 import {
@@ -9,8 +10,6 @@ import {
   storedConfig,
   writeWeights,
 } from 'tapegrad/node';
-import { encodePng } from '../../packages/plot/src/png.ts';
-import { createRaster } from '../../packages/plot/src/raster.ts';
 
 /** What a run of two epochs has noted: a loss that falls from `loss`, with a step that is no number. */
 export const recordsOf = (loss: number, epochs = 2) =>
@@ -80,7 +79,7 @@ export async function finishedRun(
   folder.writeConfig(storedConfig(config, spec));
   for (const record of recordsOf(loss, epochs)) folder.appendMetrics(record);
   for (let epoch = 1; epoch <= epochs; epoch++)
-    folder.writeImage(`${epochPicture(epoch)}.png`, encodePng(createRaster(4, 4, [epoch, 0, 0])));
+    folder.writeImage(`${epochPicture(epoch)}.png`, encodePng(createRaster(4, 4, epoch)));
   const model = spec.build(data.shape, config, new Generator(config.seed, { device: referenceDevice }));
   await writeWeights(folder, model, name);
   return { folder: RunFolder.open(join(path)), config, model };

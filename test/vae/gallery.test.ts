@@ -1,5 +1,6 @@
 /* Runs without an adapter. */
 
+import { encodePng } from '@tapegrad/plot';
 import { Generator, referenceDevice, type Tensor } from '@tapegrad/tensor';
 import { models, settingsOf } from '@tapegrad/vae';
 import {
@@ -24,7 +25,6 @@ import { decode } from 'fast-png';
 import { drawPicture } from 'tapegrad/node';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { encodePng } from '../../packages/plot/src/png.ts';
 import { close, numbers } from '../helpers/close.ts';
 import { dataOf, Probe, probing } from '../helpers/probe.ts';
 
@@ -297,7 +297,7 @@ async function absent(subject: Subject): Promise<Record<string, string>> {
   const all = await allPictures(subject);
   for (const [name, picture] of Object.entries(all)) {
     if (picture.kind === 'absent') continue;
-    const { width, height } = decode(encodePng(drawPicture(picture, 'probe')));
+    const { width, height } = decode(encodePng(await drawPicture(picture, 'probe')));
     assert.ok(width > 0 && height > 0, name);
   }
   return Object.fromEntries(

@@ -91,6 +91,8 @@ export function stage({ folder, sources }: Package, target: string): void {
   copy(`${folder}/README.md`, 'README.md');
   // The sources are what the maps point to; the checkout's way of starting stays here.
   if (sources !== folder) copy(sources, 'src');
-  if (existsSync(join(root, folder, 'bin'))) copy(`${folder}/bin`, 'bin');
+  for (const extra of ['bin', 'font']) {
+    if (existsSync(join(root, folder, extra))) copy(`${folder}/${extra}`, extra);
+  }
   rmSync(join(target, 'bin/from-sources.js'), { force: true });
 }

@@ -78,6 +78,6 @@ export function publishedManifest({ folder, sources, manifest }: Package): Recor
       ...(entry(exports as Json) as object),
       './package.json': './package.json',
     },
-    files: ['dist', 'src', 'bin'],
+    files: ['dist', 'src', 'bin', 'font'],
   };
 }

@@ -1,5 +1,5 @@
 import { encode } from 'fast-png';
-import type { Raster } from './raster.ts';
+import type { Raster } from './pixels.ts';
 
 /** The picture as a PNG file, in one channel when it is all grey. The same picture gives the same bytes. */
 export function encodePng({ width, height, data }: Raster): Uint8Array {
@@ -11,4 +11,12 @@ export function encodePng({ width, height, data }: Raster): Uint8Array {
     levels[i] = level;
   }
   return encode({ width, height, data: levels, channels: 1 });
+}
+
+/** A PNG file as an address that a page or an SVG may hold. */
+export function pngUri(png: Uint8Array): string {
+  let text = '';
+  // Arguments of a call are limited.
+  for (let i = 0; i < png.length; i += 8192) text += String.fromCharCode(...png.subarray(i, i + 8192));
+  return `data:image/png;base64,${btoa(text)}`;
 }

@@ -98,16 +98,16 @@ async function draw(path: string, name: PictureName, options: PictureOptions): P
       ...(pairs && { pairs }),
       ...(images && { indices: images }),
     });
-    process.stdout.write(`${writePicture(folder, name, drawPicture(made, headingOf(config)))}\n`);
+    process.stdout.write(`${writePicture(folder, name, await drawPicture(made, headingOf(config)))}\n`);
   } catch (error) {
     if (error instanceof NoPicture) throw new UserError(`${path}: no such picture: ${error.message}`);
     throw error;
   }
 }
 
-function drawCurves(path: string): void {
+async function drawCurves(path: string): Promise<void> {
   const folder = RunFolder.open(path);
-  const written = writeCurves(folder, headingOf(readRunConfig(folder).config));
+  const written = await writeCurves(folder, headingOf(readRunConfig(folder).config));
   if (!written) throw new UserError(`${path}: no such picture: no epoch of the run is complete`);
   process.stdout.write(`${written}\n`);
 }

@@ -24,6 +24,6 @@ async function report(path: string, { adapter }: { adapter: string }): Promise<v
   const data = await dataForRun(stored, undefined, loadingReport());
   const run = openRun(stored, await openAdapter(adapter));
   const pictures = await allPictures(subjectOf(run.model, data), { seed: run.config.seed });
-  writePictures(run.folder, pictures, headingOf(run.config));
+  await writePictures(run.folder, pictures, headingOf(run.config));
   process.stdout.write(`${writeReport(run.folder, { ...run, data }, pictures)}\n`);
 }

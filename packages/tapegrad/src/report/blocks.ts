@@ -1,7 +1,8 @@
+import { tiles } from '@tapegrad/plot';
 import type { Bars, Cloud, Histogram, Histograms, PictureResult, Sheet } from '@tapegrad/vae';
 import type { CloudData } from './client/types.ts';
 import { html, type Markup } from './markup.ts';
-import { rasterUri, tiles } from './png.ts';
+import { rasterUri } from './png.ts';
 
 /** Parts of a page. */
 

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { pngUri } from '@tapegrad/plot';
 import type { Autoencoder, PictureName, PictureResult } from '@tapegrad/vae';
 import { flagOf, type ModelSpec, SHOWN } from '@tapegrad/vae';
 import type { Dataset } from '../data/dataset.ts';
@@ -12,7 +13,7 @@ import type { Frame, PageData } from './client/types.ts';
 import { epochsOf, metricCurves, metricNames } from './curves.ts';
 import { html, type Markup } from './markup.ts';
 import { renderPage } from './page.ts';
-import { dataUri, spriteOf } from './png.ts';
+import { spriteOf } from './png.ts';
 
 export interface ReportedRun {
   readonly config: RunConfig;
@@ -118,7 +119,7 @@ function epochFrames(folder: RunFolder, records: readonly MetricsRecord[]): Fram
     const path = pathOf(folder, epoch);
     const png = attempt(`${path}: cannot read it`, () => readFileSync(path));
     return {
-      source: dataUri(png),
+      source: pngUri(png),
       label,
       alt: `held-out images and what the model made of them after epoch ${label}`,
     };

@@ -58,8 +58,7 @@ let made: Assets | undefined;
 function assets(): Assets {
   if (made) return made;
   const { script, styles, licence } = pageAssets();
-  const palette = (colors: readonly Color[]) =>
-    colors.map((color, i) => `--class-${i}: #${color.map((v) => v.toString(16).padStart(2, '0')).join('')};`);
+  const palette = (colors: readonly Color[]) => colors.map((color, i) => `--class-${i}: ${color};`);
   made = {
     // A script ends at the first `</script`, wherever that is.
     script: new Markup(script.replaceAll('</script', '<\\/script')),

@@ -1,21 +1,6 @@
-import { createRaster, drawImage, encodePng, type ImageBatch, imageCount, type Raster } from '@tapegrad/plot';
+import { encodePng, type ImageBatch, imageCount, pngUri, type Raster } from '@tapegrad/plot';
 import { encode } from 'fast-png';
 import type { Sprite } from './client/types.ts';
-
-export const dataUri = (png: Uint8Array): string =>
-  `data:image/png;base64,${Buffer.from(png).toString('base64')}`;
-
-/** Images row by row, with `gap` grey pixels between them and nothing around them. */
-export function tiles(batch: ImageBatch, columns: number, gap: number): Raster {
-  const [, height, width] = batch.shape;
-  const count = imageCount(batch);
-  const rows = Math.ceil(count / columns);
-  const raster = createRaster(columns * (width + gap) - gap, rows * (height + gap) - gap, [96, 96, 96]);
-  for (let i = 0; i < count; i++) {
-    drawImage(raster, (i % columns) * (width + gap), Math.floor(i / columns) * (height + gap), batch, i);
-  }
-  return raster;
-}
 
 /** The most bytes that a page's thumbnails may have before compression. */
 const MOST_BYTES = 4.5e6;
@@ -41,7 +26,7 @@ export function spriteOf(batch: ImageBatch & { readonly pixels: Uint8Array }, na
     const x = (image % columns) * width + column;
     data[(y * sheet.width + x) * channels + channel] = small.pixels[i]!;
   }
-  const source = dataUri(encode({ ...sheet, data, channels: channels as 1 | 3 }));
+  const source = pngUri(encode({ ...sheet, data, channels: channels as 1 | 3 }));
   return { source, columns, width, height, ...(names && { names }) };
 }
 
@@ -66,4 +51,4 @@ function shrunk(
 }
 
 /** A picture as a data URI. */
-export const rasterUri = (raster: Raster): string => dataUri(encodePng(raster));
+export const rasterUri = (raster: Raster): string => pngUri(encodePng(raster));

@@ -1,5 +1,5 @@
 import { basename, resolve } from 'node:path';
-import { encodePng, sideBySide, stacked } from '@tapegrad/plot';
+import { encodePng, type Raster, sideBySide, stacked } from '@tapegrad/plot';
 import { type Device, defaultDevice } from '@tapegrad/tensor';
 import { allPictures, flagOf } from '@tapegrad/vae';
 import { UserError } from '../errors.ts';
@@ -30,22 +30,23 @@ export async function writeComparison(
   const opened: ComparedRun[] = [];
   for (const [i, run] of read.entries()) opened.push(await openCompared(run, labels[i]!, device, listener));
   const page = comparisonPage(opened, differing(read));
-  const png = encodePng(
-    sideBySide(
-      opened.map(({ label, pictures }) =>
-        stacked(
-          (['samples', 'reconstructions'] as const).flatMap((name) => {
-            const picture = pictures[name];
-            return picture.kind === 'absent' ? [] : [drawPicture({ ...picture, detail: undefined }, label)];
-          }),
-        ),
-      ),
-    ),
-  );
+  const columns: Raster[] = [];
+  for (const { label, pictures } of opened) columns.push(await columnOf(label, pictures));
+  const png = encodePng(sideBySide(columns));
   const picture = `${out.replace(/\.html?$/i, '')}.png`;
   writeWhole(out, page);
   writeWhole(picture, png);
   return { html: out, png: picture };
+}
+
+/** Samples of a run, and its reconstructions below them. */
+async function columnOf(label: string, pictures: ComparedRun['pictures']): Promise<Raster> {
+  const drawn: Raster[] = [];
+  for (const name of ['samples', 'reconstructions'] as const) {
+    const picture = pictures[name];
+    if (picture.kind !== 'absent') drawn.push(await drawPicture({ ...picture, detail: undefined }, label));
+  }
+  return stacked(drawn);
 }
 
 interface ReadRun extends Pick<ComparedRun, 'path' | 'options' | 'records' | 'last'> {

@@ -1,11 +1,11 @@
 import type { Raster } from '@tapegrad/plot';
-import { encodePng, lineChart, stacked } from '@tapegrad/plot';
+import { encodePng, stacked } from '@tapegrad/plot';
 import type { Autoencoder } from '@tapegrad/vae';
 import { type PictureResult, Subject } from '@tapegrad/vae';
 import type { Dataset } from '../data/dataset.ts';
 import { heldOutDigits } from '../data/datasets.ts';
 import { metricCurves, metricNames } from '../report/curves.ts';
-import { drawPicture } from './draw.ts';
+import { drawCurves, drawPicture } from './draw.ts';
 import type { RunConfig } from './run.ts';
 import type { RunFolder } from './run-folder.ts';
 
@@ -24,29 +24,23 @@ export function writePicture(folder: RunFolder, name: string, raster: Raster): s
 }
 
 /** Writes those that there are, and the learning curves. */
-export function writePictures(
+export async function writePictures(
   folder: RunFolder,
   all: Readonly<Record<string, PictureResult>>,
   heading: string,
-): void {
+): Promise<void> {
   for (const [name, picture] of Object.entries(all)) {
-    if (picture.kind !== 'absent') writePicture(folder, name, drawPicture(picture, heading));
+    if (picture.kind !== 'absent') writePicture(folder, name, await drawPicture(picture, heading));
   }
-  writeCurves(folder, heading);
+  await writeCurves(folder, heading);
 }
 
 /** The learning curves, one chart below the other, of a run that has completed an epoch: `images/curves.png`. */
-export function writeCurves(folder: RunFolder, heading: string): string | undefined {
+export async function writeCurves(folder: RunFolder, heading: string): Promise<string | undefined> {
   const records = folder.readMetrics();
-  const charts = metricNames(records).map((name) => {
-    const { curves, xLabel } = metricCurves(records, name);
-    const series = curves.map(({ name: title, x, y }) => ({
-      name: title,
-      x,
-      y: y.map((value) => value ?? Number.NaN),
-    }));
-    return lineChart(series, { title: `${heading}: ${name}`, xLabel, yLabel: name, height: 300 });
-  });
+  const charts: Raster[] = [];
+  for (const name of metricNames(records))
+    charts.push(await drawCurves(metricCurves(records, name), `${heading}: ${name}`));
   return charts.length > 0 ? writePicture(folder, 'curves', stacked(charts)) : undefined;
 }
 

@@ -176,7 +176,7 @@ async function showEpoch({ folder, events, config, data, listener, trainer }: Ru
   await unlessBroken(listener, `pictures of epoch ${epoch}`, async () => {
     const sheet = await pictures.reconstructions(subjectOf(model, data));
     const title = `epoch ${epoch}: test loss ${record.test.loss!.toPrecision(4)}`;
-    const picture = drawPicture({ ...sheet, title }, headingOf(config));
+    const picture = await drawPicture({ ...sheet, title }, headingOf(config));
     writePicture(folder, epochPicture(epoch), picture);
     events?.picture(step, 'reconstructions', picture);
   });
@@ -186,7 +186,7 @@ async function showEpoch({ folder, events, config, data, listener, trainer }: Ru
 async function lastPictures({ folder, config, data, listener, trainer, spec }: Run): Promise<void> {
   await unlessBroken(listener, `pictures; \`tapegrad report ${folder.path}\` tries again`, async () => {
     const all = await allPictures(subjectOf(trainer.model, data), { seed: config.seed });
-    writePictures(folder, all, headingOf(config));
+    await writePictures(folder, all, headingOf(config));
     writeReport(folder, { config, spec, data, model: trainer.model }, all);
   });
 }

@@ -1,4 +1,5 @@
-import { type Range, rangeOf, sameSpan, ticks } from '@tapegrad/plot';
+import { framed, type Range, rangeOf } from '@tapegrad/plot';
+import { scaleLinear } from 'd3-scale';
 import { classColor, cssColor, onThemeChange } from './theme.ts';
 import type { CloudData, Sprite } from './types.ts';
 
@@ -37,8 +38,7 @@ export class CloudChart {
     this.#thumbnails = thumbnails && load(thumbnails, () => this.#draw());
     this.#heldOut = heldOut && load(heldOut, () => this.#draw());
     const along = (axis: number) => [...data.points, ...data.heldOut.points].filter((_, i) => i % 2 === axis);
-    const ranges = [rangeOf(along(0)), rangeOf(along(1))] as const;
-    const [x, y] = data.sameUnits ? sameSpan(...ranges) : ranges;
+    const { x, y } = framed(rangeOf(along(0)), rangeOf(along(1)), data.sameUnits);
     this.#home = { x, y };
     this.#view = this.#home;
     this.#listen();
@@ -259,6 +259,12 @@ export class CloudChart {
       paint(context, this.#heldOut, i, left, top, side, side);
     }
   }
+}
+
+function ticks(range: Range, count: number): { value: number; text: string }[] {
+  const scale = scaleLinear(range, range);
+  const format = scale.tickFormat(count);
+  return scale.ticks(count).map((value) => ({ value, text: format(value) }));
 }
 
 interface Loaded {
