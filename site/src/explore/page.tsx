@@ -1,4 +1,127 @@
 import { render } from 'preact';
+import { useEffect, useReducer, useState } from 'preact/hooks';
+import { keptRuns, type StoredRun } from '../data/run-store.ts';
+import { readFiles } from '../train/files.ts';
 import { Shell } from '../ui/shell.tsx';
+import { NoWebGPU, type Support, webgpuSupport } from '../ui/webgpu.tsx';
+import { CodePanel, InterpolationPanel } from './code-panel.tsx';
+import { DrawPanel } from './draw-panel.tsx';
+import { PlanePanel } from './plane-panel.tsx';
+import { ExploreStore } from './store.ts';
+import './explore.css';
 
-render(<Shell page="explore">…</Shell>, document.getElementById('app')!);
+const store = new ExploreStore(
+  new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'exploring' }),
+);
+
+/** The run that lies beside the page. */
+const PACKED = 'packed';
+
+function Explore() {
+  const [, changed] = useReducer((count: number) => count + 1, 0);
+  const [support, setSupport] = useState<Support>('checking');
+  const [runs, setRuns] = useState<readonly StoredRun[]>([]);
+  const [chosen, setChosen] = useState(PACKED);
+  useEffect(() => store.subscribe(() => changed(0)), []);
+  useEffect(() => {
+    void (async () => {
+      const found = await webgpuSupport();
+      setSupport(found);
+      const kept = (await keptRuns()).filter(({ files, experiment }) => files && experiment.data === 'mnist');
+      setRuns(kept);
+      const asked = kept.find(({ id }) => id === new URLSearchParams(location.search).get('run'));
+      setChosen(asked?.id ?? PACKED);
+      await store.open(asked?.files, found === 'yes');
+    })();
+  }, []);
+  const open = (id: string) => {
+    setChosen(id);
+    history.replaceState(null, '', id === PACKED ? location.pathname : `?run=${id}`);
+    void store.open(runs.find((run) => run.id === id)?.files, support === 'yes');
+  };
+  const load = async (files: File[]) => {
+    try {
+      const { run } = await readFiles(files);
+      if (!run) throw new Error('these are images: drop a run here, its zip or its files');
+      setChosen('file');
+      await store.open(run, support === 'yes');
+    } catch (error) {
+      store.problem = (error as Error).message;
+      store.changed();
+    }
+  };
+  useEffect(() => {
+    const over = (event: DragEvent) => event.preventDefault();
+    const drop = (event: DragEvent) => {
+      event.preventDefault();
+      void load([...(event.dataTransfer?.files ?? [])]);
+    };
+    addEventListener('dragover', over);
+    addEventListener('drop', drop);
+    return () => {
+      removeEventListener('dragover', over);
+      removeEventListener('drop', drop);
+    };
+  });
+  const { opened, problem, isBusy } = store;
+  return (
+    <Shell page="explore">
+      <h1>Explore a latent space</h1>
+      <p class="lead">
+        The decoder runs while you move. Open a run of the training page, or drop the zip or the folder's
+        files of a run of Node's here.
+      </p>
+      {support !== 'yes' && support !== 'checking' && (
+        <NoWebGPU support={support}>
+          A recorded model is explored all the same: the float64 reference computes, in plain JavaScript and
+          slowly.
+        </NoWebGPU>
+      )}
+      {problem && (
+        <div class="note bad" role="alert">
+          <p>{problem}</p>
+        </div>
+      )}
+      <div class="row choose">
+        <label class="row">
+          Run
+          <select id="run" value={chosen} onChange={(event) => open(event.currentTarget.value)}>
+            <option value={PACKED}>vae, 8 epochs on all of MNIST in Node</option>
+            {runs.map(({ id, name, created }) => (
+              <option key={id} value={id}>
+                {name}, {new Date(created).toLocaleString('en')}
+              </option>
+            ))}
+            {chosen === 'file' && <option value="file">from a file</option>}
+          </select>
+        </label>
+        <label class="button file">
+          Open a run
+          <input
+            type="file"
+            id="load"
+            class="visually-hidden"
+            accept=".zip,.safetensors,.json,.jsonl"
+            multiple
+            onChange={(event) => void load([...(event.currentTarget.files ?? [])])}
+          />
+        </label>
+        <span class="status" role="status">
+          {isBusy ? 'opening …' : opened ? `${opened.model}: ${opened.size} numbers in a code` : ''}
+        </span>
+      </div>
+      {opened && (
+        <div class={opened.isVector ? 'explore' : 'explore flat'}>
+          {opened.isVector && <PlanePanel store={store} />}
+          <div class="column">
+            <CodePanel store={store} />
+            {opened.isVector && <InterpolationPanel store={store} />}
+          </div>
+          <DrawPanel store={store} />
+        </div>
+      )}
+    </Shell>
+  );
+}
+
+render(<Explore />, document.getElementById('app')!);

@@ -1,0 +1,229 @@
+import {
+  type CapturedFunction,
+  capture,
+  type Device,
+  Generator,
+  keep,
+  scope,
+  type Tensor,
+  zeros,
+} from '@tapegrad/tensor';
+import {
+  type Autoencoder,
+  evaluating,
+  latentStatistics,
+  type ModelOptions,
+  models,
+  normalized,
+  type SubjectData,
+  settingsOf,
+} from '@tapegrad/vae';
+import type { ImageSet } from '../data/images.ts';
+import { bytesOf, heldOutOf, spread } from '../train/looks.ts';
+import type { RunFiles } from '../train/protocol.ts';
+import { configOf, fileNames, stateOf } from '../train/run-files.ts';
+
+/** Images encoded at a time. */
+const BATCH = 100;
+
+/** What is known of a model once it is open. */
+export interface Opened {
+  readonly model: string;
+  readonly size: number;
+  /** Whether a code is a vector, and not a map. */
+  readonly isVector: boolean;
+  readonly latentShape: readonly number[];
+  readonly shape: readonly [channels: number, height: number, width: number];
+  /** Dimensions by what they tell of an image, the most first; and how much that is. */
+  readonly order: readonly number[];
+  readonly weights: readonly number[];
+  /** `KL, nats`, or what stands for it. */
+  readonly weightName: string;
+  /** Where a code is 0, and what a step of 1 is: those of the prior, or of the codes where there is none. */
+  readonly center: readonly number[];
+  readonly scale: readonly number[];
+  /** Codes of the first test images, [count, size]. */
+  readonly codes: Float32Array;
+  readonly labels: Uint8Array | null;
+  readonly images: Uint8Array;
+  readonly heldOut: readonly number[];
+}
+
+export interface Encoded {
+  readonly code: Float32Array;
+  readonly reconstruction: Uint8Array;
+  /** Test images by the distance of their codes, the nearest first. */
+  readonly neighbours: readonly number[];
+  readonly sigma: Float32Array | undefined;
+}
+
+/** A trained model to be looked at: codes become images and images codes. Knows nothing of pages. */
+export class Explorer {
+  readonly #model: Autoencoder;
+  readonly #device: Device;
+  readonly #data: SubjectData;
+  readonly #decoders = new Map<number, { codes: Tensor; run: CapturedFunction<[], Tensor> }>();
+  #codes = new Float32Array(0);
+
+  private constructor(model: Autoencoder, device: Device, data: SubjectData) {
+    this.#model = model;
+    this.#device = device;
+    this.#data = data;
+  }
+
+  /** Builds the model of a run and loads its weights; encodes the first `count` test images. */
+  static async open(
+    files: RunFiles,
+    data: ImageSet,
+    device: Device,
+    count: number,
+  ): Promise<{ explorer: Explorer; opened: Opened }> {
+    const config = files[fileNames.config] && configOf(files[fileNames.config]!);
+    if (!config)
+      throw new Error('a run needs its config.json beside weights.safetensors: drop both, or the zip');
+    const spec = models.get(config.model);
+    if (!spec) throw new Error(`no model is named '${config.model}'`);
+    if (!files[fileNames.weights]) throw new Error('the run has no weights.safetensors');
+    const shape = (config.imageShape ?? [1, 28, 28]) as ImageSet['shape'];
+    if (shape.join() !== data.shape.join())
+      throw new Error(
+        `the run is on images of ${shape.join('×')}, and this page has MNIST's digits, ${data.shape.join('×')}`,
+      );
+    const model = spec.build(
+      shape,
+      settingsOf(spec, optionsIn(config, spec.defaults)),
+      new Generator(0, { device }),
+    );
+    model.loadStateDict(stateOf(files[fileNames.weights]!).tensors);
+    const explorer = new Explorer(model, device, data);
+    return { explorer, opened: await explorer.#encodeTests(config.model, count) };
+  }
+
+  async #encodeTests(name: string, wanted: number): Promise<Opened> {
+    const model = this.#model;
+    const { test } = this.#data;
+    const count = Math.min(wanted, test.count);
+    const images = test.images.subarray(0, count * model.pixelCount);
+    const size = model.latentShape.reduce((product, extent) => product * extent, 1);
+    const means = new Float32Array(count * size);
+    const logSigmas = new Float32Array(count * size);
+    let isStochastic = false;
+    for (let at = 0; at < count; at += BATCH) {
+      const part = images.subarray(at * model.pixelCount, (at + BATCH) * model.pixelCount);
+      const { mean, logSigma } = this.#encoded(part);
+      means.set(await mean.data(), at * size);
+      if (logSigma) {
+        isStochastic = true;
+        logSigmas.set(await logSigma.data(), at * size);
+      }
+      mean.dispose();
+      logSigma?.dispose();
+    }
+    this.#codes = means;
+    const isVector = model.latentShape.length === 1;
+    const errors = new Float32Array(count);
+    const statistics = isStochastic ? latentStatistics({ count, size, means, logSigmas, errors }) : undefined;
+    const moments = isVector ? momentsOf(means, size) : { mean: [], std: [] };
+    const weights = statistics?.kl ?? moments.std;
+    return {
+      model: name,
+      size,
+      isVector,
+      latentShape: model.latentShape,
+      shape: model.imageShape,
+      order: isVector
+        ? statistics
+          ? [...weights.keys()].sort((a, b) => weights[b]! - weights[a]!)
+          : spread(means, size)
+        : [],
+      weights,
+      weightName: statistics ? 'nats of KL' : 'standard deviation',
+      center: statistics ? new Array(size).fill(0) : moments.mean,
+      scale: statistics ? new Array(size).fill(1) : moments.std,
+      codes: isVector ? means : new Float32Array(0),
+      labels: test.labels?.subarray(0, count) ?? null,
+      images,
+      heldOut: heldOutOf(this.#data).filter((index) => index < count),
+    };
+  }
+
+  /** Images of codes [count, size], bytes. One captured program for each count. */
+  async decode(codes: Float32Array): Promise<Uint8Array> {
+    const model = this.#model;
+    const size = model.latentShape.reduce((product, extent) => product * extent, 1);
+    const count = codes.length / size;
+    let decoder = this.#decoders.get(count);
+    if (!decoder) {
+      const input = keep(zeros([count, ...model.latentShape], { device: this.#device }));
+      const run = capture(() => evaluating(model, () => model.pixels(model.decode(input))), {
+        device: this.#device,
+      });
+      decoder = { codes: input, run };
+      this.#decoders.set(count, decoder);
+      await run.prepare();
+    }
+    this.#device.write(decoder.codes.storage, decoder.codes.offset, codes);
+    const pixels = await decoder.run().data();
+    return bytesOf(Float32Array.from(pixels));
+  }
+
+  /** The code of an image, what becomes of it, and the test images whose codes are nearest. */
+  async encode(pixels: Uint8Array, neighbours = 8): Promise<Encoded> {
+    const { mean, logSigma } = this.#encoded(pixels);
+    const code = Float32Array.from(await mean.data());
+    const sigma = logSigma && Float32Array.from(await logSigma.data(), Math.exp);
+    mean.dispose();
+    logSigma?.dispose();
+    const distances = Float64Array.from({ length: this.#codes.length / code.length }, (_, i) => {
+      let sum = 0;
+      for (let d = 0; d < code.length; d++) sum += (this.#codes[i * code.length + d]! - code[d]!) ** 2;
+      return sum;
+    });
+    return {
+      code,
+      sigma,
+      reconstruction: await this.decode(code),
+      neighbours: [...distances.keys()].sort((a, b) => distances[a]! - distances[b]!).slice(0, neighbours),
+    };
+  }
+
+  /** Draws from the prior. */
+  async draw(seed: number): Promise<Float32Array> {
+    const noise = new Generator(seed, { stream: 5, device: this.#device });
+    const code = evaluating(this.#model, () => scope(() => this.#model.samplePrior(1, noise)));
+    const values = Float32Array.from(await code.data());
+    code.dispose();
+    return values;
+  }
+
+  dispose(): void {
+    for (const { codes, run } of this.#decoders.values()) {
+      run.dispose();
+      codes.dispose();
+    }
+    this.#decoders.clear();
+  }
+
+  #encoded(bytes: Uint8Array): { mean: Tensor; logSigma?: Tensor | undefined } {
+    return evaluating(this.#model, () =>
+      scope(() => {
+        const { mean, logSigma } = this.#model.encode(normalized(this.#model, bytes));
+        return logSigma ? { mean, logSigma } : { mean };
+      }),
+    );
+  }
+}
+
+function momentsOf(codes: Float32Array, size: number): { mean: number[]; std: number[] } {
+  const rows = codes.length / size;
+  const column = (d: number) => Array.from({ length: rows }, (_, i) => codes[i * size + d]!);
+  const mean = Array.from({ length: size }, (_, d) => column(d).reduce((a, b) => a + b, 0) / rows);
+  const std = mean.map((center, d) =>
+    Math.sqrt(column(d).reduce((sum, value) => sum + (value - center) ** 2, 0) / rows),
+  );
+  return { mean, std };
+}
+
+/** The part of a configuration that a model is built from. */
+const optionsIn = (config: Readonly<Record<string, unknown>>, defaults: object) =>
+  Object.fromEntries(Object.entries(config).filter(([name]) => name in defaults)) as Partial<ModelOptions>;
