@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { encode } from 'fast-png';
 import { datasetNames, heldOutDigits, loadDataset, UserError } from 'tapegrad/node';
@@ -100,6 +100,8 @@ const broken: [string, Uint8Array, RegExp][] = [
   ['broken gzip', brokenZip, /broken gzip: .*check/],
   ['labels for images', idx([2], [1, 2]), /expected 0x00000803 \(images\), found 0x00000801/],
   ['floats', idx([2, 1, 1], counting(8), 0x0d), /expected 0x00000803 \(images\), found 0x00000d03/],
+  ['a page of the web', Buffer.from('<!DOCTYPE html>'), /found 0x3c21444f: it is a page of the web/],
+  ['a zip archive', Buffer.from('PK\x03\x04....'), /: it is a zip archive; unpack it/],
   ['a PNG', Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0, 0, 0, 0), /found 0x89504e47/],
 ];
 for (const [what, bytes, message] of broken) {
@@ -207,6 +209,91 @@ for (const [kind, naming] of namings) {
     assert.equal(heldOutDigits(loaded), [1, 0]);
   });
 }
+
+/** Where people have the files: their path by the usual name. */
+const places: [string, (usualName: string) => string][] = [
+  ['each in a folder of its own name', (name) => `${name}/${name}`],
+  [
+    'with a dot, in such folders',
+    (name) => `${name.replace('-idx', '.idx')}/${name.replace('-idx', '.idx')}`,
+  ],
+  ['as torchvision has them', (name) => `MNIST/raw/${name}`],
+  ['deeper', (name) => `data/MNIST/raw/${name}/${name}`],
+  ['with a prefix', (name) => `emnist-letters-${name.replace('t10k', 'test')}`],
+  ['with a prefix, below', (name) => `gzip/kmnist_${name}`],
+  ['with underscores and capitals', (name) => name.replaceAll('-', '_').toUpperCase()],
+  ['with short endings', (name) => name.replace('-idx3-ubyte', '.idx').replace('-idx1-ubyte', '.idx1')],
+  ['downloaded twice', (name) => `${name} (1)`],
+  ['each half in a folder of its own', (name) => `${name.startsWith('train') ? 'train' : 'test'}/${name}`],
+];
+for (const [where, place] of places) {
+  for (const zipped of [false, true]) {
+    test(`datasets: IDX files ${where}${zipped ? ', gzipped' : ''}`, async () => {
+      const path = join(folder, `${where} ${zipped}`);
+      for (const [i, name] of usual.entries()) {
+        const file = join(path, `${place(name)}${zipped ? '.gz' : ''}`);
+        mkdirSync(dirname(file), { recursive: true });
+        writeFileSync(file, zipped ? gzipSync(small[i]!) : small[i]!);
+      }
+      const notes: string[] = [];
+      const loaded = await loadDataset(path, { note: (message) => notes.push(message) });
+      assert.equal([loaded.name, loaded.train.count, loaded.test.count], [basename(path), 4, 3]);
+      assert.equal([...loaded.train.labels!], [2, 0, 2, 1]);
+      assert.equal(Object.keys(loaded.checksums), usual);
+      assert.is(notes.length, place('').startsWith('emnist') ? 1 : 0);
+      for (const note of notes)
+        assert.match(note, /^emnist-letters: .*rows and columns swapped; they are used as/);
+    });
+  }
+}
+
+test('datasets: of files that are there twice the plain ones, of folders the one that was named', async () => {
+  const path = dataset('twice');
+  for (const place of ['.gz', '/inside']) {
+    for (const name of usual) {
+      const file = join(path, place === '.gz' ? `${name}.gz` : `${name.replace('-idx', '.idx')}/${name}`);
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, 'not these');
+    }
+  }
+  mkdirSync(join(path, 'Other', 'raw'), { recursive: true });
+  for (const [i, name] of usual.entries())
+    writeFileSync(join(path, 'Other', 'raw', name), small[i]!.with(small[i]!.length - 1, 9));
+  assert.equal([...(await loadDataset(path)).train.images], counting(24));
+});
+
+test('datasets: several sets of IDX files have to be told apart', async () => {
+  const path = join(folder, 'several');
+  mkdirSync(path);
+  for (const prefix of ['emnist-digits', 'emnist-letters'])
+    for (const [i, name] of usual.entries()) writeFileSync(join(path, `${prefix}-${name}`), small[i]!);
+  await rejected(
+    loadDataset(path),
+    /several: holds 2 datasets of IDX files: name one of them, as .*several\/emnist-digits, .*several\/emnist-letters$/,
+  );
+  const one = await loadDataset(join(path, 'emnist-letters'));
+  assert.equal([one.name, one.train.count], ['emnist-letters', 4]);
+  await rejected(loadDataset(join(path, 'emnist-balanced')), /no dataset and no folder of that name/);
+  const below = join(folder, 'several below');
+  for (const name of ['MNIST', 'KMNIST']) {
+    mkdirSync(join(below, name, 'raw'), { recursive: true });
+    for (const [i, file] of usual.entries()) writeFileSync(join(below, name, 'raw', file), small[i]!);
+  }
+  await rejected(loadDataset(below), /as .*KMNIST\/raw, .*MNIST\/raw$/);
+  assert.is((await loadDataset(join(below, 'KMNIST'))).train.count, 4);
+});
+
+test('datasets: files that only sound like IDX are left alone', async () => {
+  const path = dataset('others');
+  for (const name of [
+    'train-images.txt',
+    'my-train-labels',
+    'train-images-idx1-ubyte',
+    'train-images-idx3-ubyte.npy',
+  ])
+    writeFileSync(join(path, name), 'x');
+  assert.is((await loadDataset(path)).train.count, 4);
+});
 
 test('datasets: labels may be absent', async () => {
   const loaded = await loadDataset(

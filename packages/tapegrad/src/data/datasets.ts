@@ -1,10 +1,10 @@
 import { existsSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { UserError } from '../errors.ts';
 import { nearestName } from '../suggest.ts';
-import type { Dataset, Split } from './dataset.ts';
-import { readIdx } from './idx.ts';
+import type { Dataset } from './dataset.ts';
+import { findIdxSets, idxFiles, idxSetOf, loadIdxSet, nameOfSet } from './idx-folder.ts';
 import { listImages } from './image-files.ts';
 import { type ImageFolderOptions, loadImageFolder } from './image-folder.ts';
 
@@ -42,8 +42,8 @@ export const datasetNames: readonly string[] = Object.keys(published);
 
 /**
  * A dataset by name (`mnist`, `fashion-mnist`; verified against the published checksums), or from a folder that holds the
- * four IDX files under their usual names, gzipped or not (the label files may be absent), or JPEG and PNG images, also in
- * subfolders (see `loadImageFolder`). In a folder with both, the IDX files are the dataset.
+ * four IDX files (see `findIdxSets`; the label files may be absent), or JPEG and PNG images (see `loadImageFolder`), also
+ * in subfolders. In a folder with both, the IDX files are the dataset.
  *
  * @param options for folders of images; of IDX files, `imageSize` and `channels` have to be what they hold
  * @throws UserError of one line when the dataset is unknown, missing, truncated, of the wrong kind or inconsistent
@@ -51,8 +51,14 @@ export const datasetNames: readonly string[] = Object.keys(published);
 export async function loadDataset(nameOrDir: string, options: ImageFolderOptions = {}): Promise<Dataset> {
   if (Object.hasOwn(published, nameOrDir)) {
     const { folder, checksums } = published[nameOrDir]!;
-    return ofShape(loadIdxFolder(folder(), nameOrDir, checksums), options);
+    const home = folder();
+    const found = findIdxSets(home).find((set) => set.folder === home && set.prefix === '');
+    const set = found ?? { folder: home, prefix: '', files: {} };
+    return ofShape(loadIdxSet(set, nameOrDir, { known: checksums }), options);
   }
+  // Each kind of folder is told by what it holds, and has a loader of its own.
+  const set = idxSetOf(nameOrDir);
+  if (set) return ofShape(loadIdxSet(set, nameOfSet(set, nameOrDir), options), options);
   if (!existsSync(nameOrDir)) {
     const near = nearestName(nameOrDir, datasetNames);
     throw new UserError(
@@ -65,15 +71,12 @@ export async function loadDataset(nameOrDir: string, options: ImageFolderOptions
       `--data ${nameOrDir}: is a file; name the folder that holds the images or the four IDX files`,
     );
   }
-  // Each kind of folder is told by what it holds, and has a loader of its own.
-  if (idxNames.some((name) => findIdx(nameOrDir, name)))
-    return ofShape(loadIdxFolder(nameOrDir, basename(resolve(nameOrDir))), options);
   const listing = listImages(nameOrDir);
   const { images, others } = listing;
   if (images.length > 0) return loadImageFolder(nameOrDir, listing, options);
   const instead = others.length > 0 ? ` (${others.length} other files, such as ${others[0]})` : '';
   throw new UserError(
-    `--data ${nameOrDir}: holds no images: no .jpg, .jpeg or .png in it or its subfolders${instead}, nor ${idxNames[0]} ` +
+    `--data ${nameOrDir}: holds no images: no .jpg, .jpeg or .png in it or its subfolders${instead}, nor ${Object.keys(idxFiles)[0]} ` +
       'and the other IDX files of a dataset such as MNIST',
   );
 }
@@ -100,64 +103,6 @@ export function heldOutDigits({ test }: Pick<Dataset, 'test'>): number[] {
   const classes = [...new Set(labels)].sort((a, b) => a - b);
   return classes.slice(0, 10).map((label) => labels.indexOf(label));
 }
-
-// ------------------------------------------------------------------------------------------------------ IDX folders
-
-const idxNames = Object.keys(published.mnist!.checksums);
-
-/** @param known checksums that the files must have */
-function loadIdxFolder(folder: string, name: string, known: Record<string, string> = {}): Dataset {
-  const checksums: Record<string, string> = {};
-  const read = (usualName: string, rank: number) => {
-    const path = findIdx(folder, usualName);
-    if (!path) {
-      if (rank === 1 && !known[usualName]) return null;
-      throw new UserError(
-        `${folder}: holds no ${usualName} (nor ${dotted(usualName)}, nor either with .gz): expected the four IDX ` +
-          'files of a dataset such as MNIST',
-      );
-    }
-    const file = readIdx(path, { rank, checksum: known[usualName] });
-    checksums[usualName] = file.sha256;
-    return { path, ...file };
-  };
-
-  const readSplit = (part: 'train' | 't10k'): Split & { path: string; height: number; width: number } => {
-    const images = read(`${part}-images-idx3-ubyte`, 3)!;
-    const [count, height, width] = images.shape as [number, number, number];
-    if (count * height * width === 0) {
-      throw new UserError(`${images.path}: holds no images: its header says ${images.shape.join('x')}`);
-    }
-    const labels = read(`${part}-labels-idx1-ubyte`, 1);
-    if (labels && labels.shape[0] !== count) {
-      throw new UserError(
-        `${labels.path}: ${labels.shape[0]} labels, but ${images.path} holds ${count} images`,
-      );
-    }
-    return { images: images.data, count, labels: labels?.data ?? null, path: images.path, height, width };
-  };
-
-  const train = readSplit('train');
-  const test = readSplit('t10k');
-  if (train.height !== test.height || train.width !== test.width) {
-    throw new UserError(
-      `${test.path}: images of ${test.height}x${test.width}, but those in ${train.path} are ` +
-        `${train.height}x${train.width}`,
-    );
-  }
-  const split = ({ images, count, labels }: Split): Split => ({ images, count, labels });
-  return { name, shape: [1, train.height, train.width], train: split(train), test: split(test), checksums };
-}
-
-/** The usual name, or the one with a dot that some archives use, each plain or gzipped. */
-function findIdx(folder: string, usualName: string): string | undefined {
-  return [usualName, dotted(usualName)]
-    .flatMap((name) => [name, `${name}.gz`])
-    .map((name) => join(folder, name))
-    .find((path) => existsSync(path));
-}
-
-const dotted = (usualName: string): string => usualName.replace('-idx', '.idx');
 
 // ----------------------------------------------------------------------------------------- where named datasets are
 

@@ -40,7 +40,7 @@ export function readIdx(
   if (magic >>> 8 !== uint8Type || (rank !== undefined && fileRank !== rank)) {
     const expected =
       rank === undefined ? '0x000008 and a rank' : `${hex((uint8Type << 8) | rank)} (${kindOf(rank)})`;
-    refuse(`wrong magic number: expected ${expected}, found ${hex(magic)}`);
+    refuse(`wrong magic number: expected ${expected}, found ${hex(magic)}${whatInstead(bytes)}`);
   }
   const headerLength = 4 + 4 * fileRank;
   if (bytes.length < headerLength) {
@@ -85,6 +85,14 @@ function unzip(path: string, bytes: Uint8Array): Uint8Array {
       : `broken gzip: ${reasonOf(error)}`;
     throw new UserError(`${path}: ${fault}; get the file again`);
   }
+}
+
+/** What a download may be instead. */
+function whatInstead(bytes: Uint8Array): string {
+  const begin = Buffer.from(bytes.subarray(0, 300)).toString('latin1').trimStart().toLowerCase();
+  if (begin.startsWith('<!doctype') || begin.startsWith('<html'))
+    return ': it is a page of the web, the answer of a server that has moved the file, say; get it elsewhere';
+  return begin.startsWith('pk\x03\x04') ? ': it is a zip archive; unpack it' : '';
 }
 
 const hex = (magic: number): string => `0x${magic.toString(16).padStart(8, '0')}`;
