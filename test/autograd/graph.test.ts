@@ -10,7 +10,7 @@ import { adapter, close, device, numbers, on } from '../helpers/device.ts';
 
 /* Graphs hang on tensors: what one walk frees, what it leaves alone, and what holds on to memory. */
 
-const golden = JSON.parse(readFileSync(new URL('../golden/graph.json', import.meta.url), 'utf8')) as {
+const golden = JSON.parse(readFileSync(new URL('./golden/graph.json', import.meta.url), 'utf8')) as {
   x: number[][];
   trunk: number[][];
   heads: number[][][];

@@ -15,9 +15,9 @@ import * as assert from 'uvu/assert';
 import { adapter, device, on } from '../helpers/device.ts';
 
 /*
- * Weights travel to PyTorch and back: golden/torch_models.py has the models as a PyTorch user would write them, and takes
+ * Weights travel to PyTorch and back: test/vae/golden/torch_models.py has the models as a PyTorch user would write them, and takes
  * weights strictly by name. Needs Debian's python3-torch, or TAPEGRAD_PYTHON naming a Python that has torch; without it,
- * golden.test.ts alone compares with PyTorch.
+ * test/vae/golden.test.ts alone compares with PyTorch.
  */
 
 const PYTHON = process.env.TAPEGRAD_PYTHON ?? '/usr/bin/python3';
@@ -25,7 +25,7 @@ const COUNT = 16;
 const run = promisify(execFile);
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 
-const torch = (...args: string[]) => run(PYTHON, ['-B', path('../golden/torch_models.py'), ...args]);
+const torch = (...args: string[]) => run(PYTHON, ['-B', path('../vae/golden/torch_models.py'), ...args]);
 
 function hasTorch(): boolean {
   try {

@@ -35,7 +35,7 @@ interface LayerCase {
 }
 
 /** What PyTorch computes: see golden/make_nn.py. */
-const golden = JSON.parse(readFileSync(new URL('../golden/nn.json', import.meta.url), 'utf8')) as {
+const golden = JSON.parse(readFileSync(new URL('./golden/nn.json', import.meta.url), 'utf8')) as {
   layers: Record<string, LayerCase>;
   losses: Record<string, { input: Values; target: Values; value: Values; gradient: Values }>;
   optimizers: Record<string, { state: State; x: Values; y: Values; losses: number[]; stateAfter: State }>;

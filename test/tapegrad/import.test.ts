@@ -16,8 +16,8 @@ import { fewDigits, tapegrad, temporaryFolder, writeIdx } from '../helpers/runs.
 
 const root = temporaryFolder();
 const at = (...names: string[]) => join(root, ...names);
-const golden = (name: string) => fileURLToPath(new URL(`../golden/${name}`, import.meta.url));
-/** What PyTorch says of the files that it wrote: see golden/make_pt.py. */
+const golden = (name: string) => fileURLToPath(new URL(`../interchange/golden/${name}`, import.meta.url));
+/** What PyTorch says of the files that it wrote: see test/interchange/golden/make_pt.py. */
 const pt = JSON.parse(readFileSync(golden('pt.json'), 'utf8'));
 const torchFile = (name: string) => new Uint8Array(readFileSync(golden(name)));
 

@@ -53,7 +53,7 @@ interface ModelCase {
 
 /** A file made by golden/make.py, which says what is in it. */
 function readGolden<Cases>(name: string) {
-  const file = decodeSafetensors(readFileSync(new URL(`../golden/${name}.safetensors`, import.meta.url)));
+  const file = decodeSafetensors(readFileSync(new URL(`./golden/${name}.safetensors`, import.meta.url)));
   return { tensors: file.tensors, cases: JSON.parse(file.metadata.cases!) as Cases };
 }
 

@@ -57,7 +57,7 @@ interface Case {
 }
 
 /** Made by golden/make_family.py. */
-const golden = JSON.parse(readFileSync(new URL('../golden/family.json', import.meta.url), 'utf8')) as {
+const golden = JSON.parse(readFileSync(new URL('./golden/family.json', import.meta.url), 'utf8')) as {
   cases: Case[];
 };
 

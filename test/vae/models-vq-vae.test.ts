@@ -96,7 +96,7 @@ const golden: {
   loss: GoldenStep;
   ema: GoldenStep[];
   after: GoldenState;
-} = JSON.parse(readFileSync(new URL('../golden/vq-vae.json', import.meta.url), 'utf8'));
+} = JSON.parse(readFileSync(new URL('./golden/vq-vae.json', import.meta.url), 'utf8'));
 
 const small = { latent: 3, hidden: 4, codes: 5, decay: 0.9, restart: 0 } as const;
 

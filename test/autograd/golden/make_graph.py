@@ -1,6 +1,6 @@
 """Makes graph.json, what PyTorch computes for the two-loss step of test/autograd/graph.test.ts:
 
-    /usr/bin/python3 -B test/golden/make_graph.py
+    /usr/bin/python3 -B test/autograd/golden/make_graph.py
 """
 
 import json

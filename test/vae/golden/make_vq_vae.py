@@ -1,4 +1,4 @@
-"""Makes vq-vae.json, what PyTorch computes for test/vae/models-vq-vae.test.ts: /usr/bin/python3 test/golden/make_vq_vae.py
+"""Makes vq-vae.json, what PyTorch computes for test/vae/models-vq-vae.test.ts: /usr/bin/python3 test/vae/golden/make_vq_vae.py
 
 Two steps of the vector-quantized VAE in float64, without an optimizer: losses, gradients, and the codebook's moving
 averages. Weights and images have few digits, so that the file stays small; a tensor is {"shape", "data"}.

@@ -1,6 +1,6 @@
 """Makes family.json, what PyTorch computes for the cases of test/vae/models-family.test.ts:
 
-    /usr/bin/python3 -B test/golden/make_family.py
+    /usr/bin/python3 -B test/vae/golden/make_family.py
 
 Losses, parts and gradients of small models, in float64, from weights, images and noise that both sides make from a seed
 (`numbers` of make.py). Jacobians are those of torch.autograd.functional, cross-entropies and divergences PyTorch's own.

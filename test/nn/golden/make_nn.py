@@ -1,4 +1,4 @@
-"""Makes nn.json, what PyTorch computes for the cases of test/nn/nn.test.ts: /usr/bin/python3 test/golden/make_nn.py
+"""Makes nn.json, what PyTorch computes for the cases of test/nn/nn.test.ts: /usr/bin/python3 test/nn/golden/make_nn.py
 
 Everything is float64. Inputs have few digits, so that the file stays small; a tensor is {"shape", "data"}.
 """

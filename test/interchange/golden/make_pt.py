@@ -1,4 +1,4 @@
-"""Files of torch.save for import.test.ts, made by PyTorch 1.13: python3 make_pt.py (in this folder).
+"""Files of torch.save for test/tapegrad/import.test.ts, made by PyTorch 1.13: /usr/bin/python3 test/interchange/golden/make_pt.py.
 
 vae-mlp.pt holds the state_dict of `vae-mlp` with 2 hidden units and 3 latent dimensions, tensors.pt tensors of every
 kind and layout inside a checkpoint; what they hold, and what the model computes, is in pt.json.

