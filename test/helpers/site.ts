@@ -36,7 +36,7 @@ export async function openSite(): Promise<Site | undefined> {
   const first = await launchChromium();
   if (!first) return undefined;
   browsers.set(true, first);
-  const folder = temporaryFolder();
+  const [folder, arrivals] = [temporaryFolder(), temporaryFolder()];
   const config = siteConfig();
   await build({ ...config, logLevel: 'error', build: { ...config.build, outDir: folder } });
   const { url, close } = await serveFolder(folder, '/any/folder/');
@@ -46,8 +46,7 @@ export async function openSite(): Promise<Site | undefined> {
     async visit(path, { gpu = true, width = 1200, scheme = 'light' } = {}) {
       const browser = browsers.get(gpu) ?? (await launchChromium(['--no-sandbox']))!;
       browsers.set(gpu, browser);
-      const downloads = mkdtempSync(join(folder, '..', 'tapegrad-downloads-'));
-      process.on('exit', () => rmSync(downloads, { recursive: true, force: true }));
+      const downloads = mkdtempSync(join(arrivals, 'visitor-'));
       // A visitor of their own: nothing kept from the one before.
       const context = await browser.createBrowserContext({
         downloadBehavior: { policy: 'allow', downloadPath: downloads },
