@@ -20,7 +20,7 @@ export interface Arrangement {
   readonly notes: readonly string[];
 }
 
-/** Of images that nothing divides, this share is the test set, up to so many. */
+/** If nothing divides the images, the test set's share of them, and the most that it takes. */
 const TEST_SHARE = 0.1;
 const MOST_TEST_IMAGES = 10_000;
 /** Labels are bytes. */
@@ -28,16 +28,18 @@ const MOST_CLASSES = 256;
 
 /**
  * Divides a folder's images into a training and a test set, and finds their classes. In this order:
- * - CelebA's `list_eval_partition.txt` (or `.csv`), in the folder or beside it: 0 is training, 2 is test, 1 is left out;
- * - subfolders such as `train` and `test`, in any spelling that `splitNameOf` knows, in one place or in each of several;
- * - the last tenth of each class, by name, at most 10,000 images in all and one at least, is the test set.
+ * - CelebA's `list_eval_partition.txt` (or `.csv`), in the folder or beside it: 0 is training, 2 is test, 1 is left
+ *   out;
+ * - subfolders such as `train` and `test`, in any spelling that `splitNameOf` knows, in one place or in each of
+ *   several;
+ * - the last tenth of each class, by name, at most 10,000 images in all and at least one, is the test set.
  *
- * If all images lie in subfolders, 2 to 256, their names are the classes, as in torchvision's `ImageFolder`. Then
- * the classes take turns in the order of the images, so that the first N hold some of each. A single folder in which
- * all others lie stands for what it holds.
+ * If all images lie in subfolders, 2 to 256, their names are the classes, as in torchvision's `ImageFolder`. Then the
+ * classes take turns in the order of the images, so that the first N contain some of each. If a single folder
+ * contains all others, its content counts.
  *
  * @param files at least one, sorted by path
- * @param others paths of files beside them that hold no images
+ * @param others paths of other files in the folder
  */
 export function arrange(
   root: string,
@@ -87,14 +89,14 @@ const count = (images: number) => (images === 1 ? 'holds one image' : `holds ${i
 
 type ClassOf = (file: ImageFile) => string | undefined;
 
-/** The sorted names of the classes, none where not all images are in one of two or more. */
+/** The sorted names of the classes; none unless all images are in one of two or more. */
 function classesOf(files: readonly ImageFile[], classOf: ClassOf): string[] {
   const names = new Set(files.map(classOf));
   if (names.has(undefined) || names.size < 2 || names.size > MOST_CLASSES) return [];
   return ([...names] as string[]).sort();
 }
 
-/** Without labels unless each image is of a class. */
+/** Images with their labels, if each of them has a class. */
 function labelled(
   files: readonly ImageFile[],
   classOf: ClassOf,
@@ -105,7 +107,7 @@ function labelled(
   return { files, labels: labels.includes(undefined) ? null : (labels as number[]) };
 }
 
-/** The images of the folders that make up each half; their classes lie below, or above where there are several of each. */
+/** The images in the folders of each half. Their classes are the folders below, or above if each half has several. */
 function halvesOf(
   { train, test, parents }: FolderSplit,
   files: readonly ImageFile[],
@@ -161,7 +163,7 @@ function only({ files, labels }: Part, wanted: (file: ImageFile, index: number) 
   };
 }
 
-/** Indices of the files of each class, in order; of all of them where there are no classes. */
+/** Indices of each class's files, in order; of all files if there are no classes. */
 function byClass({ files, labels }: Part): number[][] {
   const groups = new Map<number, number[]>();
   for (const i of files.keys()) {
@@ -172,7 +174,7 @@ function byClass({ files, labels }: Part): number[][] {
   return [...groups.values()];
 }
 
-/** As many of each class as its size demands, to the image: what one class owes in fractions, the next one pays. */
+/** The last tenth of each class, exact in total: fractions are carried over to the next class. */
 function lastTenth(all: Part): [train: Part, test: Part] {
   const total = all.files.length;
   const quota = Math.min(Math.max(1, Math.floor(total * TEST_SHARE)), MOST_TEST_IMAGES, total - 1);

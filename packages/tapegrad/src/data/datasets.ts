@@ -15,7 +15,7 @@ interface Published {
   checksums: Record<string, string>;
 }
 
-/** Datasets known by name. Their MD5 sums too were compared with those in wide use for the uncompressed originals. */
+/** Datasets known by name. Their MD5 sums were also compared with those in wide use for the uncompressed originals. */
 const published: Record<string, Published> = {
   mnist: {
     folder: mnistFolder,
@@ -41,12 +41,12 @@ const published: Record<string, Published> = {
 export const datasetNames: readonly string[] = Object.keys(published);
 
 /**
- * A dataset by name (`mnist`, `fashion-mnist`; verified against the published checksums), or from a folder that holds the
- * four IDX files (see `findIdxSets`; the label files may be absent), or JPEG and PNG images (see `loadImageFolder`), also
- * in subfolders. In a folder with both, the IDX files are the dataset.
+ * A dataset by name (`mnist`, `fashion-mnist`; verified against the published checksums), or from a folder that holds
+ * the four IDX files (see `findIdxSets`; the label files may be absent), or JPEG and PNG images (see
+ * `loadImageFolder`), also in subfolders. In a folder with both, the IDX files are the dataset.
  *
- * @param options for folders of images; of IDX files, `imageSize` and `channels` have to be what they hold
- * @throws UserError of one line when the dataset is unknown, missing, truncated, of the wrong kind or inconsistent
+ * @param options for folders of images; with IDX files, `imageSize` and `channels` have to match them
+ * @throws UserError of one line if the dataset is unknown, missing, truncated, of the wrong kind or inconsistent
  */
 export async function loadDataset(nameOrDir: string, options: ImageFolderOptions = {}): Promise<Dataset> {
   if (Object.hasOwn(published, nameOrDir)) {
@@ -56,7 +56,7 @@ export async function loadDataset(nameOrDir: string, options: ImageFolderOptions
     const set = found ?? { folder: home, prefix: '', files: {} };
     return ofShape(loadIdxSet(set, nameOrDir, { known: checksums }), options);
   }
-  // Each kind of folder is told by what it holds, and has a loader of its own.
+  // The content of a folder tells which loader it needs.
   const set = idxSetOf(nameOrDir);
   if (set) return ofShape(loadIdxSet(set, nameOfSet(set, nameOrDir), options), options);
   if (!existsSync(nameOrDir)) {
@@ -81,7 +81,7 @@ export async function loadDataset(nameOrDir: string, options: ImageFolderOptions
   );
 }
 
-/** IDX images are taken as they are. */
+/** IDX images are used as they are. */
 function ofShape(data: Dataset, { imageSize, channels }: ImageFolderOptions): Dataset {
   const found = data.shape.join('x');
   const wanted = [channels ?? data.shape[0], imageSize ?? data.shape[1], imageSize ?? data.shape[2]].join(
@@ -94,8 +94,8 @@ function ofShape(data: Dataset, { imageSize, channels }: ImageFolderOptions): Da
 }
 
 /**
- * Indices into the test set of the images that every run shows: the first of each class, in order of class, ten at most;
- * or the first ten images where there are no labels.
+ * Indices into the test set of the images that every run shows: the first of each class, in order of class, at most
+ * ten; or the first ten images if there are no labels.
  */
 export function heldOutDigits({ test }: Pick<Dataset, 'test'>): number[] {
   const { labels, count } = test;

@@ -3,24 +3,25 @@ import { UserError } from '../errors.ts';
 import { outlineJpeg } from './jpeg.ts';
 import type { RgbImage } from './resize.ts';
 
-/** Larger images are refused before they are decoded: a small file can pretend to hold terabytes. */
+/** Larger images are refused before they are decoded: a small file can claim to hold terabytes. */
 export const MOST_PIXELS = 2 ** 26;
 
-/** What is wrong with a file that should hold an image, in words that go behind its name. */
+/** What is wrong with a file that should be an image, in words that can follow its name. */
 export class BadImage extends Error {
   override name = 'BadImage';
 }
 
 /**
- * Decodes JPEG and PNG (told by content, not by name) to 8 bits of sRGB: grey, palettes, 16 bits and CMYK are converted,
- * colour profiles applied, transparency laid on white, and the image turned as its EXIF orientation says.
+ * Decodes JPEG and PNG (told by content, not by name) to 8 bits of sRGB: grey, palettes, 16 bits and CMYK are
+ * converted, colour profiles are applied, transparency becomes white, and the image is turned as its EXIF orientation
+ * says.
  *
- * @throws BadImage for what is neither, holds more than `MOST_PIXELS`, or decodes to less than the whole picture; always
+ * @throws BadImage for anything else, for more than `MOST_PIXELS`, and for what does not decode to the whole picture; always
  *   the same for the same bytes
  */
 export type Decoder = (bytes: Uint8Array) => Promise<RgbImage>;
 
-/** Loads the library that decodes. It is only wanted by those who have images to decode. */
+/** Loads the library that decodes, which only those with images to decode need. */
 export async function openDecoder(): Promise<Decoder> {
   const sharp = await import('sharp').then(
     (module) => module.default,
@@ -31,7 +32,7 @@ export async function openDecoder(): Promise<Decoder> {
       );
     },
   );
-  // Many images are decoded at once, each of them once.
+  // Many images are decoded at once, but each only once.
   sharp.cache(false);
   sharp.concurrency(1);
   const turns = new Turns();
@@ -47,7 +48,7 @@ export async function openDecoder(): Promise<Decoder> {
       return await turns.alone(() => inDoubt());
     }
 
-    /** Alone, since the library's messages are those of all images that it decodes at the time. */
+    /** Runs alone, since the library's messages are about all images that it is decoding at the time. */
     async function inDoubt(): Promise<RgbImage> {
       const warnings: string[] = [];
       const image = open(kind === 'jpeg' ? 'truncated' : 'warning');
@@ -69,12 +70,12 @@ export async function openDecoder(): Promise<Decoder> {
 
 const TRUNCATED = 'truncated: its data end early';
 
-/** Warnings of a JPEG's decoder after which the picture is whole: something in a header, or bytes that nobody needs. */
+/** Warnings of the JPEG decoder that leave the picture whole: about headers, or bytes that are not needed. */
 const HARMLESS = /JFIF revision|SOS parameters|extraneous bytes|Adobe color transform|ICC/;
 
 /**
- * What the warnings of a JPEG that could be decoded say is wrong with the picture, if anything. The decoder counts them
- * all, but puts only the first into words.
+ * What is wrong with the picture of a JPEG that could be decoded, going by its warnings, if anything. The decoder
+ * counts all of them, but puts only the first into words.
  */
 function faultOf(warnings: readonly string[]): string | undefined {
   const counts = warnings.map((message) => Number(/^read gave (\d+) warnings/.exec(message)?.[1] ?? 0));
@@ -85,7 +86,7 @@ function faultOf(warnings: readonly string[]): string | undefined {
   return `broken: ${HARMLESS.test(first) ? 'its data are damaged' : first}`;
 }
 
-/** Work that may overlap with its like, and work that must be alone. */
+/** Work that may overlap with its own kind, and work that must run alone. */
 class Turns {
   #gate: Promise<void> = Promise.resolve();
   #running = 0;
@@ -146,7 +147,7 @@ const startsWith = (bytes: Uint8Array, magic: readonly number[] | string, at = 0
 const PNG = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 const JPEG = [0xff, 0xd8, 0xff];
 
-/** What else goes by the name of a JPEG in collections. */
+/** Other formats that collections contain under the name of a JPEG. */
 const OTHERS: readonly (readonly [name: string, magic: readonly number[] | string, at?: number])[] = [
   ['WebP', 'WEBP', 8],
   ['GIF', 'GIF8'],
@@ -170,7 +171,7 @@ function kindOf(bytes: Uint8Array): 'jpeg' | 'png' {
   throw new BadImage(`neither JPEG nor PNG${other ? ` but ${other}` : nothing ? ` but ${nothing}` : ''}`);
 }
 
-/** A PNG without its last chunk may be whole all the same: its decoder tells. */
+/** Whether a PNG has its last chunk. Without it the picture may still be whole: the decoder tells. */
 const endsPng = (bytes: Uint8Array): boolean =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).lastIndexOf('IEND') >= 0;
 

@@ -13,13 +13,13 @@ import {
 import type { ImageFile } from './image-files.ts';
 import { resizeAndCrop } from './resize.ts';
 
-/** Images that are being read or decoded. The library has four threads, unless UV_THREADPOOL_SIZE says otherwise. */
+/** How many images are read or decoded at once. The library has four threads unless UV_THREADPOOL_SIZE changes that. */
 const AT_ONCE = 8;
-/** Changes when the same files would be decoded to other pixels, or be found broken where they were not. */
+/** Changes when the same files would be decoded to other pixels, or be judged differently. */
 const CACHE_VERSION = 2;
 
 export interface DecodedFolderOptions {
-  /** The dataset's folder; `place` is where it really is. */
+  /** The dataset's folder; `place` is its real path. */
   readonly root: string;
   readonly place: string;
   readonly size: number;
@@ -33,20 +33,20 @@ interface Batch extends DecodedImages {
   readonly files: readonly ImageFile[];
 }
 
-/** Where an image is: in which batch, and at which place among its good images. */
+/** Where an image is: its batch, and its place among the good images of that batch. */
 interface Place {
   readonly batch: Batch;
   readonly index: number;
 }
 
-/** Images for one half of a dataset. */
+/** The images of one half of a dataset. */
 export interface DecodedHalf {
   readonly pixels: Uint8Array;
   /** SHA-256 over a line for each image, `<SHA-256 of the file>  <path>\n`. */
   readonly digest: string;
 }
 
-/** The images of a folder, each decoded once, as they are asked for. */
+/** The images of a folder, each decoded once, when it is asked for. */
 export class DecodedFolder {
   readonly #options: DecodedFolderOptions;
   readonly #perImage: number;
@@ -71,8 +71,8 @@ export class DecodedFolder {
   }
 
   /**
-   * Decodes those of some images that are new, or takes them from the cache, a batch for each list.
-   * @returns whether all can be used
+   * Decodes images that are new, or takes them from the cache, with a batch for each list.
+   * @returns whether all of them can be used
    */
   async add(lists: readonly (readonly ImageFile[])[]): Promise<boolean> {
     const isNew = ({ path }: ImageFile) => !this.#places.has(path) && !this.#bad.has(path);
@@ -105,8 +105,8 @@ export class DecodedFolder {
   }
 
   /**
-   * The halves of a dataset, of images that were added and can be used. Call it once: the pixels of the first half, which
-   * is the large one, stay where they are as far as they can, for they may fill half of the memory.
+   * The halves of a dataset, made of images that were added and can be used. Call it once: the pixels of the first
+   * half, the large one, stay in place as far as possible, for they may fill half of the memory.
    */
   halves(first: readonly ImageFile[], second: readonly ImageFile[]): [DecodedHalf, DecodedHalf] {
     const [a, b] = [first, second].map((files) => files.map(({ path }) => this.#places.get(path)!)) as [
@@ -124,7 +124,7 @@ export class DecodedFolder {
     const length = places.length * perImage;
     const isWhole = inOrder && places.length * perImage === batch?.pixels.length;
     if (batch && isWhole) return batch.pixels;
-    // Images only move towards the beginning, each from behind those that have moved.
+    // Images only move towards the beginning, each from a place behind those that have moved already.
     const ascending = inOrder && places.every(({ index }, i) => i === 0 || index > places[i - 1]!.index);
     const target = batch && ascending && mayMove ? batch.pixels : allocate(places.length, perImage);
     for (const [i, { batch, index }] of places.entries())
@@ -140,7 +140,7 @@ export class DecodedFolder {
     const pixels = allocate(files.length, perImage);
     const hashes = new Uint8Array(files.length * HASH_BYTES);
     const bad: [number, string][] = [];
-    // What could not be read may be readable the next time, and look the same.
+    // A file that could not be read may be readable next time, and look unchanged.
     let cacheable = true;
     let next = 0;
     const work = async () => {

@@ -16,18 +16,18 @@ type IdxName = keyof typeof idxFiles;
 
 /** A dataset's IDX files. */
 export interface IdxSet {
-  /** The folder that holds them; those that an archive put into folders of their own count for the folder above. */
+  /** The folder that contains them; if an archive put each into a folder of its own, the one above. */
   readonly folder: string;
-  /** What stands before all their names: `emnist-letters`, mostly nothing. */
+  /** What all their names begin with, such as `emnist-letters`; usually nothing. */
   readonly prefix: string;
   readonly files: Readonly<Partial<Record<IdxName, string>>>;
 }
 
-/** Folders below the one that was named, as in `data/MNIST/raw`. */
+/** How deep below the named folder files may be, as in `data/MNIST/raw`. */
 const DEEPEST = 4;
 
 /**
- * The datasets of IDX files in a folder and its subfolders. Their files are known by their names, in such spellings as
+ * The datasets of IDX files in a folder and its subfolders. Files are recognized by their names, in such spellings as
  * `train-images-idx3-ubyte`, `train-images.idx3-ubyte.gz`, `emnist-letters-test-labels-idx1-ubyte`.
  */
 export function findIdxSets(root: string): IdxSet[] {
@@ -56,7 +56,7 @@ export function findIdxSets(root: string): IdxSet[] {
   }));
 }
 
-/** A file; of several that may be the same, the one of the least cost is read. */
+/** A file; if several mean the same, the cheapest one is read. */
 interface Found {
   readonly path: string;
   readonly cost: number;
@@ -65,9 +65,11 @@ interface Found {
 const NAME =
   /^(?:(.*?)[-_. ]+)?(train|training|t10k|test|testing)[-_. ]*(images|labels)[-_. ]*(?:(idx)([13])?)?[-_. ]*(ubyte)?(?:\.idx|\.bin|\.dat)?(\.gz)?$/i;
 
-/** Which of the four files a name means, if any. The usual name comes before the one with a dot, plain before gzipped. */
+/**
+ * Which of the four files a name means, if any. The usual name comes before the one with a dot, plain before gzipped.
+ */
 function meaningOf(name: string): { name: IdxName; prefix: string; cost: number } | undefined {
-  const match = NAME.exec(name.replace(/ ?\(\d+\)/, '')); // `… (1).gz`, as browsers name what is there already
+  const match = NAME.exec(name.replace(/ ?\(\d+\)/, '')); // `… (1).gz`, as browsers name what exists already
   if (!match) return undefined;
   const [, prefix = '', half, what, idx, rank, ubyte, gzipped] = match;
   if (!idx && !ubyte) return undefined;
@@ -84,11 +86,11 @@ function entriesOf(folder: string): Dirent[] {
   try {
     return readdirSync(folder, { withFileTypes: true });
   } catch {
-    return []; // who reads the folder's images says why
+    return []; // reading the folder's images will say why
   }
 }
 
-/** Links count for what they lead to. */
+/** Links count as what they lead to. */
 function kindOf(entry: Dirent, path: string): 'file' | 'folder' | undefined {
   try {
     const stats = entry.isSymbolicLink() ? statSync(path) : entry;
@@ -99,10 +101,10 @@ function kindOf(entry: Dirent, path: string): 'file' | 'folder' | undefined {
 }
 
 /**
- * The one dataset of IDX files that a folder holds, or undefined where it holds none. `FOLDER/PREFIX` names one of several
- * in a folder, such as `gzip/emnist-letters`.
+ * The dataset of IDX files in a folder, or undefined if there is none. `FOLDER/PREFIX` names one of several in a
+ * folder, such as `gzip/emnist-letters`.
  *
- * @throws UserError where there are several
+ * @throws UserError if there are several
  */
 export function idxSetOf(nameOrDir: string): IdxSet | undefined {
   if (!existsSync(nameOrDir)) {
@@ -118,7 +120,7 @@ export function idxSetOf(nameOrDir: string): IdxSet | undefined {
   const whole = sets.filter(
     ({ files }) => files['train-images-idx3-ubyte'] && files['t10k-images-idx3-ubyte'],
   );
-  // The folder's own files before those of its subfolders, the usual names before others.
+  // The folder's own files come before those of subfolders, and the usual names before others.
   const own = whole.filter(({ folder }) => folder === nameOrDir);
   const plain = own.filter(({ prefix }) => prefix === '');
   const [candidates = []] = [plain, own, whole, merged(sets), sets].filter(({ length }) => length > 0);
@@ -130,7 +132,7 @@ export function idxSetOf(nameOrDir: string): IdxSet | undefined {
   );
 }
 
-/** Halves that lie in folders of their own, as one dataset, if that makes a whole one. */
+/** Combines halves in folders of their own into one dataset, if that makes it complete. */
 function merged(sets: readonly IdxSet[]): IdxSet[] {
   const [first] = sets;
   const names = sets.flatMap(({ files }) => Object.keys(files));
@@ -139,7 +141,7 @@ function merged(sets: readonly IdxSet[]): IdxSet[] {
 }
 
 interface IdxFolderOptions {
-  /** Checksums that the files must have; then all of these files must be there. */
+  /** Checksums that the files must have; if given, all of these files must exist. */
   readonly known?: Readonly<Record<string, string>>;
   readonly note?: (message: string) => void;
 }
@@ -199,7 +201,7 @@ export function loadIdxSet(
   return { name, shape: [1, train.height, train.width], train: split(train), test: split(test), checksums };
 }
 
-/** What a set is called: by its prefix where that told it from others, else by the folder that was named. */
+/** The name of a set: its prefix if that selected it from others, otherwise the folder that was named. */
 export const nameOfSet = ({ prefix }: IdxSet, nameOrDir: string): string =>
   existsSync(nameOrDir) ? basename(resolve(nameOrDir)) : prefix;
 

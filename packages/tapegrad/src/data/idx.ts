@@ -87,7 +87,7 @@ function unzip(path: string, bytes: Uint8Array): Uint8Array {
   }
 }
 
-/** What a download may be instead. */
+/** What a failed download may be instead. */
 function whatInstead(bytes: Uint8Array): string {
   const begin = Buffer.from(bytes.subarray(0, 300)).toString('latin1').trimStart().toLowerCase();
   if (begin.startsWith('<!doctype') || begin.startsWith('<html'))

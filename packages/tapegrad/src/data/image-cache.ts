@@ -18,13 +18,13 @@ import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import { renameOver } from '@tapegrad/node';
 
-/** Decoded images and what was found on the way, as the cache keeps them. */
+/** Decoded images and what was found in the process, as the cache keeps them. */
 export interface DecodedImages {
   /** [count, channels, size, size] of the images that could be decoded, in the files' order. */
   readonly pixels: Uint8Array;
-  /** The others: their place among the files, and what is wrong with them. */
+  /** The other images: their place among the files, and what is wrong with them. */
   readonly bad: readonly (readonly [index: number, reason: string])[];
-  /** SHA-256 of each of these images' files, one behind the other. */
+  /** SHA-256 of each of these images' files, one after the other. */
   readonly hashes: Uint8Array;
 }
 
@@ -37,7 +37,10 @@ export const HASH_BYTES = 32;
 /** The system reads and writes at most 2 GiB in a call. */
 const CHUNK = 2 ** 26;
 
-/** Where decoded images are kept: `$XDG_CACHE_HOME` or `~/.cache`, then `tapegrad/data`. May be emptied at any time. */
+/**
+ * Where decoded images are kept: in `tapegrad/data` of `$XDG_CACHE_HOME` or `~/.cache`. It may be emptied at any
+ * time.
+ */
 export function imageCacheFile(key: unknown): string {
   const xdg = process.env.XDG_CACHE_HOME;
   const base = xdg && isAbsolute(xdg) ? xdg : join(homedir(), '.cache');
@@ -45,7 +48,9 @@ export function imageCacheFile(key: unknown): string {
   return join(base, 'tapegrad', 'data', `${name}.images`);
 }
 
-/** What a cache file holds, or undefined where there is none, or none that is whole. Its time says that it was used. */
+/**
+ * The content of a cache file, or undefined if there is none or it is incomplete. Its time is set, as a sign of use.
+ */
 export function readImageCache(path: string): DecodedImages | undefined {
   let file: number | undefined;
   try {
@@ -73,7 +78,7 @@ export function readImageCache(path: string): DecodedImages | undefined {
     const expected = hash.copy().digest();
     return expected.equals(next(HASH_BYTES)) ? { pixels, hashes, bad } : undefined;
   } catch {
-    return undefined; // missing, unreadable or broken: it is made anew
+    return undefined; // missing, unreadable or broken: it is made again
   } finally {
     if (file !== undefined) closeSync(file);
   }
@@ -86,8 +91,8 @@ interface Header {
 }
 
 /**
- * Writes a cache file under a temporary name and renames it, and removes those that nobody has used for long.
- * @throws what the system says when it cannot
+ * Writes a cache file under a temporary name and renames it, and removes files that have not been used for long.
+ * @throws the system's error if it cannot
  */
 export function writeImageCache(path: string, { pixels, hashes, bad }: DecodedImages): void {
   const temporary = `${path}.${process.pid}.tmp`;
@@ -128,14 +133,14 @@ const UNUSED_DAYS = 30;
 /** Names of cache files, and of what a crash has left of one. */
 const OURS = /^[0-9a-f]{32}\.images(\.\d+\.tmp)?$/;
 
-/** What fails here is of no consequence: the cache may be one that can only be read, or somebody else was faster. */
+/** Failures do not matter here: the cache may be read-only, or another process was faster. */
 function quietly(fn: () => void): void {
   try {
     fn();
   } catch {}
 }
 
-/** By its name where that fails: Windows wants more than a reader's rights for it. */
+/** Sets a file's time, by its name if that fails: on Windows a reader may not do so. */
 function touch(file: number, path: string): void {
   const now = new Date();
   try {
@@ -156,7 +161,7 @@ const prune = (folder: string): void =>
       if (OURS.test(name)) quietly(() => removeIfOld(join(folder, name)));
   });
 
-/** Another process may begin to use it at this moment: where none finds it any more, its time is looked at once more. */
+/** Another process may begin to use the file at this moment: after moving it away, its time is checked again. */
 function removeIfOld(path: string): void {
   if (!isOld(path)) return;
   const aside = `${path.replace(/\.\d+\.tmp$/, '')}.${process.pid}.tmp`;

@@ -2,23 +2,23 @@ import { readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { attempt } from '../errors.ts';
 
-/** A file that should hold an image. */
+/** A file that should be an image. */
 export interface ImageFile {
   /** Below the dataset's folder, with slashes. */
   readonly path: string;
-  /** Bytes, and milliseconds since 1970; −1 where the system does not say, as of a link that leads nowhere. */
+  /** Bytes, and milliseconds since 1970; −1 if the system does not say, as for a link that leads nowhere. */
   readonly size: number;
   readonly modified: number;
 }
 
 export interface Listing {
-  /** In order of their paths' code units, the same on every system. */
+  /** Sorted by the code units of their paths, which is the same on every system. */
   readonly images: readonly ImageFile[];
-  /** Names of files that are no images, as examples for an error. */
+  /** Names of files that are not images, as examples for an error. */
   readonly others: readonly string[];
 }
 
-/** Folders that archives and storages make beside a dataset: forks, thumbnails, what was deleted. */
+/** Folders that archives and storage systems add to a dataset: forks, thumbnails, deleted files. */
 const SYSTEMS = new Set([
   '__MACOSX',
   '@eaDir',
@@ -31,8 +31,8 @@ const SYSTEMS = new Set([
 const IMAGE = /\.(jpe?g|png)$/i;
 
 /**
- * The images (by their names) of a folder and its subfolders. Links are followed, but not in circles; names that open
- * with a dot, and some more that systems use, are left out.
+ * The images (by their names) of a folder and its subfolders. Links are followed, but not in circles; names that
+ * begin with a dot, and some others that systems use, are left out.
  */
 export function listImages(root: string): Listing {
   const images: ImageFile[] = [];

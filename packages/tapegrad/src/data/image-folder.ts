@@ -7,17 +7,17 @@ import { DecodedFolder, type DecodedHalf } from './decoded-images.ts';
 import type { ImageFile, Listing } from './image-files.ts';
 
 export interface ImageFolderOptions {
-  /** Height and width that all images are brought to; 64 if not given. */
+  /** Height and width of all images after scaling. Default: 64. */
   readonly imageSize?: number;
-  /** 3 (red, green, blue) if not given, or 1 (grey). */
+  /** 3 (red, green, blue; the default) or 1 (grey). */
   readonly channels?: 1 | 3;
-  /** Whether images that cannot be decoded are refused, if not given, or left out. */
+  /** Whether images that cannot be decoded are refused (the default) or left out. */
   readonly badImages?: BadImages;
-  /** Only the first so many training images are decoded. */
+  /** If given, only so many of the first training images are decoded. */
   readonly limit?: number | null;
-  /** Told how many images of how many have been decoded. Not called when they come from the cache. */
+  /** Called with how many images of how many have been decoded; not called if they come from the cache. */
   readonly progress?: (done: number, total: number) => void;
-  /** Told what a user would not expect: images left out, a cache that cannot be written. */
+  /** Called with what a user would not expect: images left out, a cache that cannot be written. */
   readonly note?: (message: string) => void;
 }
 
@@ -26,18 +26,19 @@ export type BadImages = (typeof badImagesChoices)[number];
 
 export const DEFAULT_IMAGE_SIZE = 64;
 
-/** Names that a message about bad images gives. */
+/** How many names a message about bad images gives. */
 const NAMED = 20;
 
 /**
- * A dataset from a folder of JPEG and PNG images: divided and labelled by `arrange`, each scaled and cropped to a square
- * by `resizeAndCrop`. All images are decoded before this returns, and kept in the user's cache folder for the next time,
- * for as long as no file's name, size or time changes.
+ * A dataset from a folder of JPEG and PNG images: divided and labelled by `arrange`, each scaled and cropped to a
+ * square by `resizeAndCrop`. All images are decoded before this returns, and kept in the user's cache folder as long
+ * as no file's name, size or time changes.
  *
  * With `badImages: 'skip'` the dataset is what it would be without the files that cannot be used: they are left out
- * first, and the rest is divided. (Beyond `limit` nobody has looked, so such a file counts there.)
+ * first, and the rest is divided. (Images beyond `limit` are not decoded, so bad ones among them still count.)
  *
- * The checksums `train` and `test` are SHA-256 over a line for each image that is used, `<SHA-256 of the file>  <path>\n`.
+ * The checksums `train` and `test` are SHA-256 over a line for each image that is used, `<SHA-256 of the file>
+ * <path>\n`.
  *
  * @throws UserError naming the images that cannot be decoded, unless they are to be skipped
  */
@@ -81,7 +82,7 @@ export async function loadImageFolder(
   };
 }
 
-/** Divides what is left when bad images are taken away, in the same manner as before. */
+/** Divides what remains without the bad images, in the same way as before. */
 function rearrange(
   root: string,
   good: readonly ImageFile[],

@@ -1,27 +1,27 @@
-/** Markers (ITU-T T.81, table B.1): the second byte, behind 0xFF. */
+/** Markers (ITU-T T.81, table B.1): the second byte, after 0xFF. */
 const EOI = 0xd9;
 const SOS = 0xda;
 const APP0 = 0xe0;
 const isRestart = (marker: number) => marker >= 0xd0 && marker <= 0xd7;
-/** Without a length and content: TEM, restarts, SOI. */
+/** Markers without a length and content: TEM, restarts, SOI. */
 const standsAlone = (marker: number) => marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8);
-/** SOF, but not DHT, JPG and DAC, which lie between. */
+/** SOF, but not DHT, JPG and DAC, which lie between them. */
 const isFrame = (marker: number) =>
   marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
 const isProgressive = (frame: number) => (frame & 3) === 2;
 
-/** What a walk along the markers finds. */
+/** What going through the markers finds. */
 export interface JpegOutline {
-  /** Whether a scan and, behind it, the end marker are there. */
+  /** Whether there is a scan, and an end marker after it. */
   readonly ends: boolean;
   /**
-   * The file up to its end marker, without slips of its writer that decoders complain of though the picture is whole:
+   * The file up to its end marker, without a writer's slips that decoders complain about although the picture is whole:
    * unknown revisions of JFIF, spectral selection in a sequential scan, bytes between segments.
    */
   readonly tidy: Uint8Array;
 }
 
-/** Walks along a JPEG's markers. Nothing is decoded. */
+/** Goes through a JPEG's markers, without decoding anything. */
 export function outlineJpeg(bytes: Uint8Array): JpegOutline {
   const pieces: Uint8Array[] = [bytes.subarray(0, 2)];
   let frame = 0;
@@ -40,7 +40,7 @@ export function outlineJpeg(bytes: Uint8Array): JpegOutline {
     const marker = bytes[code];
     if (marker === undefined) return outline(false);
     at = code + 1;
-    if (marker === 0) continue; // a byte of data that got lost
+    if (marker === 0) continue; // a stray byte of data
     if (marker === EOI) {
       pieces.push(bytes.subarray(code - 1, at));
       return outline(scans > 0);
@@ -62,7 +62,7 @@ export function outlineJpeg(bytes: Uint8Array): JpegOutline {
   }
 }
 
-/** Where entropy-coded data end: at a marker that is no restart. Their own bytes 0xFF are followed by 0. */
+/** Where entropy-coded data end: at a marker that is not a restart. Bytes 0xFF within them are followed by 0. */
 function endOfData(bytes: Uint8Array, start: number): number {
   for (let at = start; ; at++) {
     at = bytes.indexOf(0xff, at);
@@ -87,9 +87,9 @@ function tidyScan(segment: Uint8Array, frame: number): Uint8Array {
 
 const JFIF = [0x4a, 0x46, 0x49, 0x46, 0];
 
-/** Revisions are 1.00 to 1.02; readers warn of another first number. */
+/** Revisions are 1.00 to 1.02; readers warn about any other first number. */
 function tidyJfif(segment: Uint8Array): Uint8Array {
-  const MAJOR = 9; // behind marker, length and name
+  const MAJOR = 9; // after marker, length and name
   if (!JFIF.every((byte, i) => segment[4 + i] === byte) || segment[MAJOR] === 1) return segment;
   const tidy = Uint8Array.from(segment);
   tidy.set([1, 1], MAJOR);

@@ -12,8 +12,8 @@ export function findPartition(root: string, inner: string): string | undefined {
 }
 
 /**
- * Lines of a file's name (in quotes, as some programs write CSV, or not) and 0, 1 or 2, parted by blanks or a comma; a
- * first line of headings may be there.
+ * Reads lines of a file's name (in quotes, as some programs write CSV, or not) and 0, 1 or 2, separated by blanks or a
+ * comma; the first line may have headings.
  */
 export function readPartition(path: string, files: readonly ImageFile[]): (file: ImageFile) => string {
   const partitions = new Map<string, string>();

@@ -3,21 +3,21 @@ import { halvesOf, type SplitName, splitNameOf } from './split-names.ts';
 
 /** Folders by whose names images are divided. */
 export interface FolderSplit {
-  /** Of the folders of each half, as prefixes that end in a slash. */
+  /** The folders of each half, as prefixes that end in a slash. */
   readonly train: readonly string[];
   readonly test: readonly string[];
-  /** The folders that hold these: one, or one for each class. Prefixes too. */
+  /** The folders that contain these, as prefixes too: one, or one for each class. */
   readonly parents: readonly string[];
   /** What a user would not expect. */
   readonly notes: readonly string[];
 }
 
-/** Folders above the halves that are looked through. */
+/** How deep the folders of the halves may be. */
 const DEEPEST = 4;
-/** Names that say so plainly that nobody needs to be told. */
+/** Names so plain that nobody needs to be told about them. */
 const PLAIN = /^(train|test|val|valid|validation)$/i;
 
-/** The deepest folder, as a prefix that ends in a slash, in which all images lie; '' is the dataset's own. */
+/** The deepest folder that contains all images, as a prefix that ends in a slash; '' is the dataset's own. */
 export function commonFolder(files: readonly ImageFile[]): string {
   const first = files[0]!.path.split('/').slice(0, -1);
   const shared = first.findIndex((_, i) => {
@@ -28,7 +28,7 @@ export function commonFolder(files: readonly ImageFile[]): string {
   return depth === 0 ? '' : `${first.slice(0, depth).join('/')}/`;
 }
 
-/** The first part of the path below a prefix, or undefined for an image that lies in the folder itself. */
+/** The first part of the path below a prefix, or undefined for an image in the folder itself. */
 export function folderBelow(prefix: string, { path }: ImageFile): string | undefined {
   const rest = path.slice(prefix.length);
   const slash = rest.indexOf('/');
@@ -37,7 +37,7 @@ export function folderBelow(prefix: string, { path }: ImageFile): string | undef
 
 /**
  * Finds the folders that are a training and a test set: side by side in `inner`, or in each of several folders below
- * (`bottle/train`, `bottle/test`, `cable/train` …), as long as these hold most of the images. Undefined where there are
+ * (`bottle/train`, `bottle/test`, `cable/train` …), as long as these contain most of the images. Undefined if there are
  * none.
  */
 export function splitByFolders(inner: string, files: readonly ImageFile[]): FolderSplit | undefined {
@@ -76,7 +76,7 @@ export function splitByFolders(inner: string, files: readonly ImageFile[]): Fold
   return undefined;
 }
 
-/** The folders of so many parts below `inner`, and how many images each folder in them holds. */
+/** The folders so many levels below `inner`, and how many images each folder in them contains. */
 function foldersAt(
   inner: string,
   files: readonly ImageFile[],
@@ -94,7 +94,7 @@ function foldersAt(
   return folders;
 }
 
-/** `inner` and so many parts of the path below it, as far as there are folders. */
+/** `inner` and so many folders of the path below it, as far as there are any. */
 function prefixAt(inner: string, path: string, depth: number): string {
   let end = inner.length;
   for (let i = 0; i < depth; i++) {
@@ -110,7 +110,7 @@ const listed = (names: readonly string[]): string =>
 
 // ------------------------------------------------------------------------------------------ what only looks like a split
 
-/** Lines about folders, lists and names of files that look like halves of a dataset, where they do not divide it. */
+/** Notes about folders, lists and file names that look like halves of a dataset but do not divide it. */
 export function lookalikes(inner: string, files: readonly ImageFile[], others: readonly string[]): string[] {
   const folders = new Set<string>();
   for (let depth = 0; depth <= DEEPEST; depth++)

@@ -1,9 +1,9 @@
-/** The half of a dataset that a name stands for. */
+/** The half of a dataset that a name means. */
 export interface SplitName {
   readonly half: 'train' | 'test';
-  /** Of several that stand for one half, those of the least rank are taken: a test set before a validation set. */
+  /** If several mean the same half, those of the lowest rank are taken: a test set before a validation set. */
   readonly rank: number;
-  /** What else the name says: the halves of one dataset agree in it, as `DIV2K_train_HR` and `DIV2K_valid_HR` do. */
+  /** The rest of the name, in which the halves of a dataset agree, as `DIV2K_train_HR` and `DIV2K_valid_HR` do. */
   readonly rest: string;
 }
 
@@ -17,17 +17,17 @@ const WORDS: readonly (readonly [half: SplitName['half'], rank: number, words: s
   ['test', 4, 'dev|devel|development'],
 ];
 
-/** Words that say nothing of which half is meant, nor of which dataset. */
+/** Words that say neither which half nor which dataset is meant. */
 const FILLER =
   'sets?|datas?|datasets?|images?|imgs?|pics?|photos?|pictures?|samples?|examples?|splits?|folders?|dirs?|parts?|files?|jpe?gs?|pngs?';
 const isFiller = new RegExp(`^(${FILLER}|x|a|b|of|the|\\d+)+$`);
-/** The word may be run together with fillers: `trainset`, `imgtrain`. */
+/** The word may be joined to fillers: `trainset`, `imgtrain`. */
 const patterns = WORDS.map(
   ([half, rank, words]) =>
     ({ half, rank, pattern: new RegExp(`^(${FILLER}|x)*(${words})(${FILLER})*$`) }) as const,
 );
 
-/** In lower case, parted where a letter and a digit, a small letter and a capital, or anything else meet. */
+/** A name's words in lower case, split between letters and digits, small letters and capitals, and at anything else. */
 const wordsOf = (name: string): string[] =>
   name
     .replace(/h[eo]ld[^a-z]?out/i, 'holdout')
@@ -37,9 +37,9 @@ const wordsOf = (name: string): string[] =>
     .filter((word) => word !== '');
 
 /**
- * The half that a name of a folder or file means, in the spellings that people use: `Train`, `TRAINING_SET`,
- * `train_images`, `train2017`, `trainA`, `01-validation`, `hold-out`. Undefined where it means none, `'both'` where it has
- * a word for each, as `train_test_split`.
+ * The half that the name of a folder or file means, in the spellings that people use: `Train`, `TRAINING_SET`,
+ * `train_images`, `train2017`, `trainA`, `01-validation`, `hold-out`. Undefined if it means none, `'both'` if it has a
+ * word for each, as in `train_test_split`.
  */
 export function splitNameOf(name: string): SplitName | 'both' | undefined {
   const rest: string[] = [];
@@ -61,16 +61,16 @@ export function splitNameOf(name: string): SplitName | 'both' | undefined {
     : 'both';
 }
 
-/** The names, among those side by side, that make up the two halves. */
+/** The names, among neighbours, that make up the two halves. */
 export interface Halves {
   readonly train: readonly string[];
   readonly test: readonly string[];
 }
 
 /**
- * Which of some neighbours are the training set and which the test set; undefined unless there are both. What else
- * their names say has to be the same; where all neighbours mean one half or the other, it may be there on one side only
- * (`train` and `PublicTest`).
+ * Which of some neighbours are the training set and which the test set; undefined unless there are both. The rest of
+ * their names has to be the same; if all neighbours mean one half or the other, one side may have more (`train` and
+ * `PublicTest`).
  */
 export function halvesOf(names: readonly string[]): Halves | undefined {
   const known = names.flatMap((name) => {

@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 
 /**
- * What a page carries: the client's TypeScript and uPlot in one script, their styles, and uPlot's licence. Here, in the
- * checkout, they are put together when a page is made; the build puts a module that holds them as strings in the place of
- * this one.
+ * What a page contains: the client's TypeScript and uPlot in one script, their styles, and uPlot's licence. In the
+ * checkout they are put together when a page is made; the build replaces this module by one that holds them as
+ * strings.
  */
 export function pageAssets(): { readonly script: string; readonly styles: string; readonly licence: string } {
   const here = dirname(fileURLToPath(import.meta.url));

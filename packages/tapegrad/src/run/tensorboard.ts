@@ -21,8 +21,8 @@ import {
 import { attempt } from '../errors.ts';
 
 /*
- * Event files as TensorBoard reads them: records framed as TFRecord, each an `Event` message of TensorFlow's
- * event.proto with a `Summary` of summary.proto. The field numbers below are theirs.
+ * Event files for TensorBoard: records framed as TFRecord, each an `Event` message of TensorFlow's event.proto with a
+ * `Summary` of summary.proto. The field numbers below are theirs.
  * Framing: https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details
  */
 
@@ -41,7 +41,7 @@ export function crc32c(data: Uint8Array): number {
   return ~crc >>> 0;
 }
 
-/** TFRecord stores checksums rotated and shifted, since the CRC of data that holds its own CRC says nothing. */
+/** TFRecord stores checksums rotated and shifted, since the CRC of data that contains its own CRC is meaningless. */
 const masked = (data: Uint8Array): number => {
   const crc = crc32c(data);
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
@@ -50,7 +50,7 @@ const masked = (data: Uint8Array): number => {
 const HEADER = 12;
 const FOOTER = 4;
 
-/** Length (64 bits), its checksum, the data, and theirs. */
+/** The length (64 bits) and its checksum, then the data and theirs. */
 function framed(data: Uint8Array): Uint8Array {
   const record = new Uint8Array(HEADER + data.length + FOOTER);
   const view = new DataView(record.buffer);
@@ -61,7 +61,7 @@ function framed(data: Uint8Array): Uint8Array {
   return record;
 }
 
-/** The records of a file with the position at which each ends, up to the first that is cut short or damaged. */
+/** The records of a file with the position of each one's end, up to the first that is cut short or damaged. */
 function* records(file: Uint8Array): Iterable<{ data: Uint8Array; end: number }> {
   const view = new DataView(file.buffer, file.byteOffset, file.length);
   let at = 0;
@@ -88,7 +88,7 @@ const event = (step: number, content: Encoded): Encoded =>
 const summary = (values: readonly Encoded[]): Encoded =>
   bytes(EVENT.summary, message(...values.map((value) => bytes(1, value))));
 
-/** The step of an event that `event` has made: it stands behind the time, which takes nine bytes. */
+/** The step of an event that `event` has made: it follows the time, which takes nine bytes. */
 function stepOf(data: Uint8Array): number {
   const WALL_TIME = 9;
   if (data[WALL_TIME] !== EVENT.step * 8) return 0;
@@ -102,7 +102,7 @@ function stepOf(data: Uint8Array): number {
 
 const BINS = 30;
 
-/** A HistogramProto: thirty bins of one width between the least and the greatest value. */
+/** A HistogramProto: thirty equally wide bins between the smallest and the largest value. */
 function histogram(values: ArrayLike<number>): Encoded {
   let [least, greatest, sum, squares] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0];
   for (let i = 0; i < values.length; i++) {
@@ -139,14 +139,15 @@ export const eventFiles = (folder: string): string[] =>
     .filter((name) => name.startsWith(PREFIX))
     .sort();
 
-/** Cuts off what a folder's event files hold of later steps, and records that a crash has torn. */
+/** Removes later steps, and records that a crash cut short, from a folder's event files. */
 export function rewindEvents(folder: string, step: number): void {
   for (const name of eventFiles(folder)) rewind(join(folder, name), step);
 }
 
 /**
- * Writes a run's event file for TensorBoard. Each call of `scalars`, `image` and `histograms` appends one record, handed to the system at
- * once. Throws a UserError of one line when the disk refuses; the file then ends with the record before.
+ * Writes a run's event file for TensorBoard. Each call of `scalars`, `image` and `histograms` appends one record,
+ * which is handed to the system at once. Throws a UserError of one line if the disk refuses; the file then ends with
+ * the previous record.
  */
 export class EventLog {
   readonly path: string;
@@ -156,11 +157,10 @@ export class EventLog {
   }
 
   /**
-   * Begins a new file in `folder`. What earlier files hold of later steps is cut off first, and so is a record that a
-   * crash has torn: a resumed run continues the same curves. A TensorBoard that watches has read those steps already;
-   * the start that the new file announces makes it forget them.
-   *
-   * @param step optimizer steps that are done
+   * Begins a new file in `folder`. Later steps in earlier files are removed first, and so are records that a crash
+   * cut short, so that a resumed run continues the same curves. A TensorBoard that is watching has already read those
+   * steps; the start event of the new file makes it forget them.
+   * @param step optimizer steps done so far
    */
   static open(folder: string, step: number): EventLog {
     rewindEvents(folder, step);
@@ -197,7 +197,7 @@ export class EventLog {
     this.#append(event(step, summary([message(text(VALUE.tag, tag), bytes(VALUE.image, picture))])));
   }
 
-  /** Empty lists, and those with values that are not finite, are left out. */
+  /** Leaves out lists that are empty or have values that are not finite. */
   histograms(step: number, values: ReadonlyMap<string, ArrayLike<number>>): void {
     const encoded = [...values]
       .filter(([, list]) => list.length > 0 && Array.prototype.every.call(list, Number.isFinite))
@@ -218,7 +218,7 @@ export class EventLog {
   }
 }
 
-/** For cleaning up after a failure, which must not hide the failure. */
+/** For cleaning up after a failure, which must not hide that failure. */
 function cutBack(path: string, length: number): void {
   try {
     truncateSync(path, length);

@@ -4,9 +4,9 @@ import { classColor, cssColor, onThemeChange } from './theme.ts';
 import type { CloudData, Sprite } from './types.ts';
 
 const MARGIN = { left: 64, right: 26, top: 12, bottom: 44 };
-/** How far from the pointer a point may be, in pixels. */
+/** How far a point may be from the pointer, in pixels. */
 const REACH = 14;
-/** Side of a held-out image in a plane that is wide enough, in pixels. */
+/** Side of a held-out image, in pixels, if the plane is wide enough. */
 const THUMBNAIL = 30;
 
 /** A part of the plane. */
@@ -25,7 +25,7 @@ export class CloudChart {
   readonly #heldOut: Loaded | undefined;
   readonly #home: View;
   #view: View;
-  /** Classes that are shown; all where the set is empty. */
+  /** The classes shown; all if the set is empty. */
   readonly #chosen = new Set<number>();
   #asDigits = false;
   #hovered = -1;
@@ -66,7 +66,7 @@ export class CloudChart {
     canvas.addEventListener(
       'wheel',
       (event) => {
-        // A page that scrolls under the pointer should go on scrolling.
+        // A page that is scrolling should keep scrolling when the pointer gets here.
         if (!event.ctrlKey && !event.shiftKey) return;
         event.preventDefault();
         this.#zoom(event.deltaY + event.deltaX > 0 ? 1.25 : 0.8, event.offsetX, event.offsetY);
@@ -139,7 +139,7 @@ export class CloudChart {
     return this.#chosen.size === 0 || label === undefined || this.#chosen.has(label);
   }
 
-  /** Finds the point next to the pointer and shows its image. */
+  /** Shows the image of the point nearest to the pointer. */
   #point(px: number, py: number): void {
     const { points, labels, images } = this.#data;
     const { toX, toY } = this.#scales();
