@@ -6,10 +6,10 @@ import {
   contractionVariants,
   type Op,
   ops,
-  type SeenContraction,
   type Shape,
   scope,
   setDefaultDevice,
+  type Task,
   type TunedChoice,
   tuneContractions,
   zeros,
@@ -111,10 +111,10 @@ export async function tune(argv: readonly string[]): Promise<void> {
     );
   }
   const variants = values.variants?.split(',');
-  const unknown = variants?.find((name) => !Object.hasOwn(contractionVariants, name));
+  const unknown = variants?.find((name) => !contractionVariants.has(name));
   if (unknown !== undefined) {
     throw new UserError(
-      `--variants ${unknown}: no such variant: ${Object.keys(contractionVariants).join(', ')}`,
+      `--variants ${unknown}: no such variant: ${[...contractionVariants.keys()].join(', ')}`,
     );
   }
   const device = await openDevice(values.adapter).catch((error: Error) => {
@@ -126,17 +126,19 @@ export async function tune(argv: readonly string[]): Promise<void> {
   const before = device.tuned;
   device.tuned = undefined;
   setDefaultDevice(device);
-  const seen: SeenContraction[] = names.flatMap((name) => contractionsOf(() => shapes[name]!(batch)));
+  const seen: Task[] = names.flatMap((name) => contractionsOf(() => shapes[name]!(batch)));
   const table = new Map<string, TunedChoice>(before);
   const tasks = await tuneContractions(device, seen, {
     ...(variants ? { variants } : {}),
     onProgress: (done, total, key) => process.stderr.write(`${done + 1}/${total} ${key}\n`),
   });
-  for (const { key, choice, milliseconds, default: own } of tasks) {
+  for (const { key, choice, milliseconds, default: own, wrong } of tasks) {
     const gain = choice
-      ? `${choice.variant}, ${choice.parts} parts: ${milliseconds.best.toFixed(3)} ms, ${(milliseconds.default / milliseconds.best).toFixed(2)} times as fast`
+      ? `${choice.variant}, ${choice.parts} ${choice.parts === 1 ? 'part' : 'parts'}: ${milliseconds.best.toFixed(3)} ms, ${(milliseconds.default / milliseconds.best).toFixed(2)} times as fast`
       : 'kept';
     process.stdout.write(`${key.padEnd(40)} ${own}: ${milliseconds.default.toFixed(3)} ms; ${gain}\n`);
+    if (wrong.length > 0)
+      process.stdout.write(`${''.padEnd(40)} wrong results, never chosen: ${wrong.join('; ')}\n`);
     if (choice) table.set(key, choice);
     else table.delete(key);
   }

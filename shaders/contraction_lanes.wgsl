@@ -1,7 +1,7 @@
 //% if SUBGROUPS
 enable subgroups;
 //% end
-// C[z, m, n] = sum over i of A(z, m, i) * B(z, n, i), as in contraction.wgsl, where "lanes" are those of a CPU's SIMD
+// C[z, m, n] = sum over i of A(z, m, i) * B(z, n, i), as in contraction_naive.wgsl, where "lanes" are those of a CPU's SIMD
 // registers: no shared memory and no barriers, which cost a software adapter more than they save.
 //
 // A workgroup is one subgroup. It makes a tile of ROWS rows x 4 * LANES columns; each lane owns four columns, and keeps

@@ -1,4 +1,4 @@
-// C[z, m, n] = sum over i of A(z, m, i) * B(z, n, i), as in contraction.wgsl, for GPUs: a workgroup of 16 x 16 threads
+// C[z, m, n] = sum over i of A(z, m, i) * B(z, n, i), as in contraction_naive.wgsl, for GPUs: a workgroup of 16 x 16 threads
 // makes a tile of TILE x TILE sums, (TILE / 16)^2 a thread, and moves DEPTH values of k at a time through shared memory
 // (the two-dimensional register tiling of S. Boehm, "How to optimize a CUDA matmul kernel", with affine addresses).
 //

@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join, relative } from 'node:path';
+import { writeTuned } from '@tapegrad/node';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Ended, fewDigits, tapegrad, temporaryFolder, writeIdx } from '../helpers/runs.ts';
@@ -513,6 +514,19 @@ test('train: the same command gives the same bytes, --force replaces a run', asy
   assert.is(bytes(again), bytes(done));
   assert.equal(records(again), records(done));
   assert.not(existsSync(join(again, 'images', 'old.png')));
+});
+
+test('train: kernels that tuning chose are used, and noted in config.json', async () => {
+  const configOf = (folder: string) => JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
+  const { name, driver, tuned } = configOf(done).adapter;
+  assert.is(tuned, undefined);
+  // The first layer of a step.
+  const table = { 'product float32 b0 m6 n3 k10': { variant: 'lanes4', parts: 2 } };
+  const env = { XDG_CACHE_HOME: at('tuned-cache'), TAPEGRAD_TUNE: 'on' };
+  writeTuned({ name, driver }, new Map(Object.entries(table)), env);
+  succeeds(await tapegrad(train('--epochs', '1', '--out', at('tuned')), { env }));
+  assert.equal(configOf(at('tuned')).adapter, { ...configOf(done).adapter, tuned: table });
+  assert.is.not(bytes(at('tuned')), bytes(done));
 });
 
 /** Four images a step: epochs long enough to be interrupted in the middle. */

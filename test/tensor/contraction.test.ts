@@ -9,20 +9,18 @@ import {
   sizeOf,
   type Tensor,
   tensor,
+  within,
 } from '@tapegrad/tensor';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { contractionsOf } from '../../packages/tensor/src/lowering/contraction/contract.ts';
+import {
+  builtInChoice,
+  contractionVariants,
+  ForcedVariant,
+} from '../../packages/tensor/src/lowering/contraction/table.ts';
 import { type ConvAttributes, convOps, convOutputSize } from '../../packages/tensor/src/ops/conv.ts';
 import { matmul } from '../../packages/tensor/src/ops/matmul.ts';
-import {
-  type ContractionVariant,
-  chooseVariant,
-  contractionsOf,
-  contractionVariants,
-  runsOn,
-  withContractionVariant,
-} from '../../packages/tensor/src/webgpu/contraction.ts';
-import { bandsOf } from '../../packages/tensor/src/webgpu/contraction-bands.ts';
 import { expandTemplate } from '../../packages/tensor/src/webgpu/template.ts';
 
 const gpu = await openDevice(process.env.TAPEGRAD_ADAPTER ?? 'auto');
@@ -118,13 +116,13 @@ const cases: Case[] = [
 const fewer = (all: readonly Case[]) => all.filter(({ name }) => /\[3,4,8,8\]|\[2,5,10,7\]|36/.test(name));
 const slow = new Set(['slides8', 'slides16']);
 
-const forms: [string, Partial<ContractionVariant>][] = [
-  ...Object.entries(contractionVariants),
-  ['slides4 in 2 parts', { ...contractionVariants.slides4, parts: 2 }],
-  ['lanes8 in 3 parts', { ...contractionVariants.lanes8, parts: 3 }],
-  ['tiles64 in 3 parts', { ...contractionVariants.tiles64, parts: 3 }],
-  ['alone4 in 2 parts', { ...contractionVariants.alone4, parts: 2 }],
-  ['the one chosen', {}],
+/** Each variant by itself, and with its sums cut into parts. */
+const forms: [name: string, parts?: number][] = [
+  ...[...contractionVariants.keys()].map((name) => [name] as [string]),
+  ['slides4', 2],
+  ['lanes8', 3],
+  ['tiles64', 3],
+  ['alone4', 2],
 ];
 
 /** The same values everywhere: multiples of 1/64 in [-1, 1), which float32 holds exactly. */
@@ -144,8 +142,8 @@ function compute(device: Device, { op, shapes, attributes }: Case, map = (v: num
 }
 
 /** Holds what a variant computes against the reference device. */
-async function check(one: Case, variant: Partial<ContractionVariant>): Promise<void> {
-  const got = withContractionVariant(variant, () => compute(gpu, one));
+async function check(one: Case, forced?: ForcedVariant): Promise<void> {
+  const got = within(forced ?? {}, () => compute(gpu, one));
   const expected = compute(referenceDevice, one);
   assert.equal(got.shape, expected.shape);
   // Rounding errors of a sum are relative to the sum of magnitudes; those of a float32 sum of K terms grow as √K.
@@ -163,13 +161,44 @@ async function check(one: Case, variant: Partial<ContractionVariant>): Promise<v
   }
 }
 
-for (const [name, variant] of forms) {
-  const runnable = variant.shader === undefined || runsOn(adapter, variant as ContractionVariant);
-  const suite = runnable ? test : test.skip;
-  suite(`${name} on ${gpu.name}`, async () => {
-    for (const one of slow.has(name) ? fewer(cases) : cases) await check(one, variant);
+for (const one of cases) test(`the one chosen, ${one.name}, on ${gpu.name}`, () => check(one));
+
+/** The contractions of a case, and whether a variant fits any of them here. */
+const tasksOf = (one: Case) => contractionsOf(() => compute(gpu, one));
+const fits = (name: string, one: Case) =>
+  tasksOf(one).some((task) => contractionVariants.get(name)!.plan(task, adapter) !== undefined);
+
+for (const [name, parts] of forms) {
+  const fitting = (slow.has(name) ? fewer(cases) : cases).filter((one) => fits(name, one));
+  const suite = fitting.length > 0 ? test : test.skip;
+  suite(`${name}${parts ? ` in ${parts} parts` : ''}, ${fitting.length} cases, on ${gpu.name}`, async () => {
+    for (const one of fitting) await check(one, new ForcedVariant(name, parts));
   });
 }
+
+test('what fits what: products, convolutions, adapters without known subgroups', () => {
+  const [narrow, wide] = [
+    product([36, 20], [20, 44]),
+    convolutions([3, 4, 8, 8], 8, [4, 4], { stride: [2, 2], padding: [1, 1] })[0]!,
+  ];
+  const able = (one: Case, subgroups: { min: number; max: number } | undefined) =>
+    [...contractionVariants.values()]
+      .filter((variant) => variant.plan(tasksOf(one)[0]!, { kind: 'gpu', subgroups }))
+      .map(({ name }) => name);
+  const alone = ['naive', 'alone4', 'plainAlone4', 'tiles32', 'tiles64', 'tiles128'];
+  const lanes = ['lanes4', 'lanes8', 'lanes16', 'plain4'];
+  const sorted = (names: readonly string[]) => [...names].sort();
+  assert.equal(sorted(able(narrow, undefined)), sorted(alone));
+  assert.equal(sorted(able(narrow, { min: 8, max: 16 })), sorted(alone));
+  assert.equal(sorted(able(narrow, { min: 8, max: 8 })), sorted([...alone, ...lanes, 'resident']));
+  assert.equal(sorted(able(wide, undefined)), sorted([...alone, 'slidesAlone4']));
+  assert.equal(
+    sorted(able(wide, { min: 8, max: 8 })),
+    sorted([...alone, ...lanes, 'slidesAlone4', 'slides4', 'slides8', 'slides16', 'bands']),
+  );
+  // Nothing to add up: only the plain kernel is made for that.
+  assert.equal(able(product([4, 0], [0, 4]), { min: 8, max: 8 }), ['naive']);
+});
 
 // Images that fit a subgroup of 8: a row for each lane, two rows for each, several images, a stride that is no phase.
 const banded: Case[] = [
@@ -178,14 +207,14 @@ const banded: Case[] = [
   ...convolutions([5, 2, 4, 6], 9, [2, 2], { stride: [2, 2] }),
   ...convolutions([3, 4, 8, 9], 5, [3, 4], { padding: [1, 2] }),
 ];
-(runsOn(adapter, contractionVariants.bands) ? test : test.skip)('bands, and their choice', async () => {
+const known = adapter.subgroups?.min === adapter.subgroups?.max && adapter.subgroups;
+(known ? test : test.skip)('bands, and their choice', async () => {
   const [possible, chosen] = [new Set<string>(), new Set<string>()];
   for (const one of banded) {
-    await check(one, contractionVariants.bands);
-    await check(one, {});
-    const { task } = contractionsOf(() => compute(gpu, one))[0]!;
-    if (bandsOf(task, adapter.subgroups!.min)) possible.add(one.name);
-    if (chooseVariant(adapter, task, true).shader === 'bands') chosen.add(one.name);
+    await check(one, new ForcedVariant('bands'));
+    await check(one);
+    if (fits('bands', one)) possible.add(one.name);
+    if (builtInChoice(tasksOf(one)[0]!, adapter).variant.name === 'bands') chosen.add(one.name);
   }
   if (adapter.subgroups!.min === 8) assert.is(possible.size, 8, [...possible].join('\n'));
   // The phases of a stride together, where they are not too small to compile a kernel for.
@@ -204,9 +233,9 @@ test('the choice splits a long sum, and computes the same bytes again', async ()
 test('more tiles than one dimension of workgroups holds', async () => {
   const rows = 4 * 70_000;
   for (const name of ['lanes4', 'alone4'] as const) {
-    if (!runsOn(adapter, contractionVariants[name])) continue;
     const one = product([rows, 2], [2, 17]);
-    const x = await withContractionVariant(contractionVariants[name], () => compute(gpu, one)).data();
+    if (!fits(name, one)) continue;
+    const x = await within(new ForcedVariant(name), () => compute(gpu, one)).data();
     const y = await compute(referenceDevice, one).data();
     assert.is(
       x.findIndex((v, i) => Math.abs(v - y[i]!) > 1e-5),
@@ -220,9 +249,8 @@ test('infinities of one summand stay with it: tails are masked, not multiplied b
   const b = values(3 * 40, 1);
   b[2 * 40 + 39] = Number.POSITIVE_INFINITY;
   const attributes = { transposeA: false, transposeB: false };
-  for (const [name, variant] of forms.slice(0, Object.keys(contractionVariants).length)) {
-    if (!runsOn(adapter, variant as ContractionVariant)) continue;
-    const c = withContractionVariant(variant, () =>
+  for (const name of contractionVariants.keys()) {
+    const c = within(new ForcedVariant(name), () =>
       apply(matmul, [a, tensor(b, { shape: [3, 40], device: gpu, dtype: 'float32' })], attributes),
     );
     const x = await c.data();

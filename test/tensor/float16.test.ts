@@ -4,11 +4,6 @@ import * as tg from '@tapegrad/tensor';
 import { type Device, HALF_EPSILON, type Shape, sizeOf, type Tensor } from '@tapegrad/tensor';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import {
-  contractionVariants,
-  runsOn,
-  withContractionVariant,
-} from '../../packages/tensor/src/webgpu/contraction.ts';
 import { adapter, agree, close, device, numbers, on, type Tolerance } from '../helpers/device.ts';
 
 /*
@@ -237,10 +232,8 @@ for (const [shape, kernel, stride] of [
 here(`each kernel of the contraction reads and stores halves: ${adapter}`, async () => {
   // The smallest variant of each: unrolled kernels take seconds to compile.
   for (const name of ['naive', 'lanes4', 'slides4', 'plain4', 'tiles32'] as const) {
-    const variant = contractionVariants[name];
-    if (!runsOn({ kind: device.adapterKind, subgroups: device.subgroups }, variant)) continue;
     const run = (d: Device) =>
-      withContractionVariant(variant, () => [
+      tg.within(new tg.ForcedVariant(name), () => [
         tg.matmul(half(d, [37, 36]), half(d, [36, 40], 2)),
         tg.conv2d(half(d, [2, 3, 9, 8]), half(d, [5, 3, 4, 4], 2), { stride: 2, padding: 1 }),
       ]);

@@ -6,7 +6,9 @@ import { openDevice, readTuned, tuneCachePath, writeTuned } from '@tapegrad/node
 import {
   capture,
   contractionsOf,
+  contractionVariants,
   conv2d,
+  convTranspose2d,
   matmul,
   type TunedTable,
   tuneContractions,
@@ -14,7 +16,8 @@ import {
 } from '@tapegrad/tensor';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { shapeKey } from '../../packages/tensor/src/webgpu/tuned.ts';
+import { shapeKey } from '../../packages/tensor/src/lowering/contraction/shape-key.ts';
+import type { Variant } from '../../packages/tensor/src/lowering/contraction/variant.ts';
 import { adapter, close, device, numbers, on } from '../helpers/device.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tapegrad-tune-'));
@@ -125,17 +128,15 @@ async function kernels(tuned: TunedTable | undefined, n: number): Promise<string
 }
 
 test(`a tuned choice is used, for shapes of its bucket and for no other: ${adapter}`, async () => {
-  const [{ task }] = contractionsOf(() =>
-    matmul(zeros([64, 64], { device }), zeros([64, 64], { device })),
-  ) as [ReturnType<typeof contractionsOf>[0]];
-  const key = shapeKey(task, false);
+  const [task] = contractionsOf(() => matmul(zeros([64, 64], { device }), zeros([64, 64], { device })));
+  const key = shapeKey(task!);
   assert.is(key, 'product float32 b0 m6 n6 k6');
   const chosen = new Map([[key, { variant: 'tiles32', parts: 2 }]]);
   const tiled = ['contraction_tiles.main 32', 'add_parts.main'];
   assert.equal(await kernels(chosen, 64), tiled);
   assert.equal(await kernels(chosen, 60), tiled);
   assert.not.equal(await kernels(chosen, 128), tiled);
-  assert.not.equal(await kernels(undefined, 64), adapter === 'gpu' ? ['contraction.main'] : tiled);
+  assert.not.equal(await kernels(undefined, 64), adapter === 'gpu' ? ['contraction_naive.main'] : tiled);
   // A table from another build may name what is not there any more.
   const unknown = new Map([[key, { variant: 'gone', parts: 1 }]]);
   assert.equal(await kernels(unknown, 64), await kernels(undefined, 64));
@@ -144,13 +145,11 @@ test(`a tuned choice is used, for shapes of its bucket and for no other: ${adapt
 test('buckets: neighbouring sizes share one, types and kinds do not', () => {
   const image = zeros([8, 3, 16, 16], { device });
   const weights = zeros([8, 3, 4, 4], { device });
-  const [{ task }] = contractionsOf(() => conv2d(image, weights, { stride: 2, padding: 1 })) as [
-    ReturnType<typeof contractionsOf>[0],
-  ];
-  assert.is(shapeKey(task, false), 'window float32 b0 m3 n9 k6');
-  assert.is(shapeKey({ ...task, rows: 7 }, false), shapeKey(task, false));
-  assert.is.not(shapeKey({ ...task, rows: 20 }, false), shapeKey(task, false));
-  assert.is.not(shapeKey(task, true), shapeKey(task, false));
+  const task = contractionsOf(() => conv2d(image, weights, { stride: 2, padding: 1 }))[0]!;
+  assert.is(shapeKey(task), 'window float32 b0 m3 n9 k6');
+  assert.is(shapeKey({ ...task, rows: 7 }), shapeKey(task));
+  assert.is.not(shapeKey({ ...task, rows: 20 }), shapeKey(task));
+  assert.is.not(shapeKey({ ...task, half: true }), shapeKey(task));
 });
 
 test(`tuning finds a variant that is faster than a bad one, and keeps a good one: ${adapter}`, async () => {
@@ -171,8 +170,52 @@ test(`tuning finds a variant that is faster than a bad one, and keeps a good one
   const mistaken = tuneContractions(device, seen, { variants: ['fastest'] });
   await mistaken.then(
     () => assert.unreachable(),
-    (error: Error) => assert.match(error.message, /tune: no variant is named 'fastest': naive, /),
+    (error: Error) => assert.match(error.message, /no variant is named 'fastest': there are naive, /),
   );
+});
+
+/** The plain kernel, but for the last of the summed elements: faster, and wrong. */
+const plain = contractionVariants.get('naive')!;
+const hasty: Variant = {
+  name: 'hasty',
+  plan: plain.plan,
+  launch: (plan, operands) => {
+    const [k0, k1, k2] = plan.task.sums;
+    return plain.launch({ ...plan, task: { ...plan.task, sums: [k0, k1, k2 - 1] } }, operands);
+  },
+};
+
+test(`a variant that computes something else is never chosen, however fast: ${adapter}`, async () => {
+  const all = contractionVariants as Map<string, Variant>;
+  const image = zeros([4, 3, 16, 16], { device });
+  const weights = zeros([8, 3, 4, 4], { device });
+  const seen = contractionsOf(() => {
+    matmul(zeros([96, 96], { device }), zeros([96, 96], { device }));
+    conv2d(image, weights, { stride: 2, padding: 1 });
+    convTranspose2d(zeros([4, 8, 8, 8], { device }), zeros([8, 3, 4, 4], { device }), {
+      stride: 2,
+      padding: 1,
+    });
+  });
+  all.set('hasty', hasty);
+  try {
+    const results = await tuneContractions(device, seen, { variants: ['hasty', 'alone4'], atLeast: 1 });
+    assert.is(results.length, 3);
+    for (const { wrong, choice } of results) {
+      assert.equal(wrong, ['hasty, 1 part']);
+      assert.is.not(choice?.variant, 'hasty');
+    }
+    // Nor is it believed where the plain kernel makes the same mistake.
+    all.set('naive', { ...hasty, name: 'naive' });
+    await tuneContractions(device, seen, { variants: ['alone4'], atLeast: 1 }).then(
+      () => assert.unreachable(),
+      (error: Error) =>
+        assert.match(error.message, /^tune: on .* the plain kernel computes -?\d+ instead of -?\d+ at/),
+    );
+  } finally {
+    all.delete('hasty');
+    all.set('naive', plain);
+  }
 });
 
 test.after(() => rmSync(folder, { recursive: true, force: true }));

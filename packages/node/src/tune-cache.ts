@@ -70,7 +70,7 @@ export function readTuned(adapter: Adapter, env: Environment = process.env): Rea
   const table = new Map<string, TunedChoice>();
   for (const [key, choice] of Object.entries(choices)) {
     const whole = Number.isInteger(choice?.parts) && choice.parts >= 1;
-    if (!whole || !Object.hasOwn(contractionVariants, choice.variant)) {
+    if (!whole || !contractionVariants.has(choice.variant)) {
       return ignored(`the choice for '${key}' is ${JSON.stringify(choice)}`);
     }
     table.set(key, { variant: choice.variant, parts: choice.parts });

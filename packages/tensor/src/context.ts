@@ -45,6 +45,10 @@ export function innermost<I extends object>(kind: abstract new (...args: any[]) 
   return undefined;
 }
 
+/** All interceptors of a class, the outermost first. */
+export const every = <I extends object>(kind: abstract new (...args: any[]) => I): I[] =>
+  stack.filter((interceptor): interceptor is Interceptor & I => interceptor instanceof kind);
+
 /** Tells the interceptors of an op that ran. */
 export function announce(call: OpCall): void {
   for (let i = stack.length - 1; i >= 0; i--) stack[i]!.ran?.(call);

@@ -153,7 +153,12 @@ async function train(name: string | undefined, options: TrainOptions): Promise<v
         ...plan.pixels?.(data),
         imageShape: data.shape,
         checksums: data.checksums,
-        adapter: { name: adapter, driver, kind },
+        adapter: {
+          name: adapter,
+          driver,
+          kind,
+          ...(device.tuned && { tuned: Object.fromEntries(device.tuned) }),
+        },
         versions: versions(),
       },
       spec: specOf(model),

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { decodeSafetensors, misfits, type SafetensorsEntry, saveStateDict } from '@tapegrad/nn';
-import type { Device } from '@tapegrad/tensor';
+import type { Device, TunedChoice } from '@tapegrad/tensor';
 import { Generator } from '@tapegrad/tensor';
 import {
   type Autoencoder,
@@ -35,9 +35,18 @@ export interface RunConfig extends ModelOptions, TrainingOptions, FolderOptions 
   readonly tensorboard?: boolean;
   readonly imageShape: readonly [number, number, number];
   readonly checksums: Readonly<Record<string, string>>;
-  readonly adapter: { readonly name: string; readonly driver: string; readonly kind: string };
+  readonly adapter: AdapterConfig;
   readonly versions: Readonly<Record<string, string>>;
   readonly parameters: number;
+}
+
+/** On what a run was trained. */
+export interface AdapterConfig {
+  readonly name: string;
+  readonly driver: string;
+  readonly kind: string;
+  /** The choices of `npm run bench -- tune` that were in force, where there were any: they decide about the last bits. */
+  readonly tuned?: Readonly<Record<string, TunedChoice>>;
 }
 
 export function specOf(name: string): ModelSpec {

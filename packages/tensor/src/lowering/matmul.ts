@@ -1,6 +1,7 @@
 import { dimensions, type matmul as op } from '../ops/matmul.ts';
 import { indexer, sizeOf } from '../shape.ts';
-import { constantCoordinate, contract } from '../webgpu/contraction.ts';
+import { contract } from './contraction/contract.ts';
+import { constantCoordinate } from './contraction/task.ts';
 import type { LoweringOf } from './launch.ts';
 
 /** A batch of matrix products as contractions; see `Contraction`. */
@@ -41,9 +42,7 @@ export const matmul: LoweringOf<typeof op> = (gpu, [a, b], attributes, output) =
         },
         padded: false,
       },
-      a,
-      b,
-      output,
+      [a, b, output],
     );
   }
 };

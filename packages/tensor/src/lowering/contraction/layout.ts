@@ -1,15 +1,8 @@
-import type { Contraction } from './contraction.ts';
+import { type Contraction, isProduct, product } from './task.ts';
 
 /** What the kernels need to know of how a contraction's operands lie in memory. */
 
-export const product = (digits: readonly number[]) => digits.reduce((all, extent) => all * extent, 1);
 export const fours = (...values: number[]) => values.every((value) => value % 4 === 0);
-
-/** Whether columns and sums have one digit each: a product of matrices. */
-export function isProduct({ sums, columns, padded, b }: Contraction): boolean {
-  const still = b.h.start * b.h.stride === 0 && b.w.start * b.w.stride === 0;
-  return sums[0] * sums[1] * columns[0] * columns[1] === 1 && !padded && still;
-}
 
 /** The words that all variants' uniforms begin with. */
 export function addresses(task: Contraction): number[] {

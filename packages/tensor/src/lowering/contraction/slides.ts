@@ -1,7 +1,10 @@
-import type { Contraction } from './contraction.ts';
+import { addresses, fours } from './layout.ts';
+import { partsOf } from './split.ts';
+import { type Contraction, flopsOf, type Task } from './task.ts';
+import { hasSums, lanesOf, type Plan, type Variant } from './variant.ts';
 
 /** How `contraction_slides.wgsl` cuts a convolution up: what its head calls by the same names in capitals. */
-export interface Slides {
+interface Slides {
   /** Neighbouring columns of a lane; how many such groups a row of C has, and all of C. */
   readonly cols: number;
   readonly groups: number;
@@ -31,7 +34,7 @@ const divisor = (n: number, most: number) => {
  * The cuts for a task, or nothing where columns and sums do not slide along a row of B, or where that saves less than a
  * fifth of the loads.
  */
-export function slidesOf({ batch, columns, sums, b, grid }: Contraction): Slides | undefined {
+function slidesOf({ batch, columns, sums, b, grid }: Contraction): Slides | undefined {
   const [, N1, N2] = columns;
   const [K0, K1, K2] = sums;
   if ((batch !== 1 && !grid) || b.w.stride !== 1 || b.w.column < 1 || b.w.sum < 1 || K0 * K1 * K2 === 0)
@@ -48,7 +51,7 @@ export function slidesOf({ batch, columns, sums, b, grid }: Contraction): Slides
 }
 
 /** The same task with the last summed digit counted the other way where it walks backwards. */
-export function forwards(task: Contraction): Contraction {
+function forwards(task: Task): Task {
   const { a, b, sums } = task;
   if (b.w.sum >= 0) return task;
   const last = sums[2] - 1;
@@ -60,9 +63,8 @@ export function forwards(task: Contraction): Contraction {
 }
 
 /** What the kernel has unrolled. */
-export function slidesConstants(task: Contraction, { cols, turns, taps, span }: Slides) {
+function slidesConstants(task: Contraction, { cols, turns, taps, span }: Slides) {
   const { rows, a, b, sums, columns, grid } = task;
-  const fours = (...values: number[]) => values.every((value) => value % 4 === 0);
   const neighbours = a.sums[2] === 1 && (turns === 1 || a.sums[1] === sums[2]);
   const byFours =
     fours(turns * taps, a.offset, ...(grid?.a ?? [])) &&
@@ -81,3 +83,63 @@ export function slidesConstants(task: Contraction, { cols, turns, taps, span }: 
     A_K4: neighbours && byFours,
   };
 }
+
+interface SlidesPlan extends Plan {
+  readonly lanes: number;
+  readonly slides: Slides;
+}
+
+interface Options {
+  /** Rows of C that a lane makes. */
+  readonly rows: 4 | 8 | 16;
+  /** Whether lanes exchange what they load. */
+  readonly subgroups: boolean;
+}
+
+/** `contraction_slides.wgsl`: neighbouring columns share what they load. Fits convolutions that slide along rows of B. */
+export const slides = (name: string, { rows, subgroups }: Options): Variant<SlidesPlan> => ({
+  name,
+  plan(asked, adapter, parts) {
+    const lanes = lanesOf(adapter, subgroups);
+    if (!lanes || !hasSums(asked)) return undefined;
+    const task = forwards(asked);
+    const slides = slidesOf(task);
+    if (!slides) return undefined;
+    const count = Math.ceil(task.rows / rows) * Math.ceil(slides.all / lanes) * task.batch;
+    return {
+      task,
+      lanes,
+      slides,
+      turn: slides.taps,
+      parts: Math.min(partsOf(task, parts, count), task.sums[0]),
+    };
+  },
+  launch({ task, lanes, slides, parts }, [a, b, c]) {
+    const each = Math.ceil(task.sums[0] / parts);
+    const uniforms = [
+      ...addresses(task),
+      ...[slides.groups, slides.all, 0, 0],
+      ...[parts, each, task.sizes[2], 0],
+    ];
+    return {
+      shader: 'contraction_slides',
+      constants: {
+        ROWS: rows,
+        LANES: lanes,
+        SUBGROUPS: subgroups,
+        VECTORS: subgroups ? Math.ceil(rows / lanes) : rows,
+        ...slidesConstants(task, slides),
+        CHECKED: task.padded,
+        PHASES: task.phases !== undefined,
+        GRID: task.grid !== undefined,
+        FUSED: false,
+      },
+      fusion: { role: 'producer', words: uniforms.length, vectors: false },
+      outputs: [c],
+      inputs: [a, b],
+      uniforms,
+      flops: flopsOf(task),
+      workgroups: [Math.ceil(slides.all / lanes), Math.ceil(task.rows / rows), parts * task.batch],
+    };
+  },
+});

@@ -1,6 +1,6 @@
 // C[z, m, n] = sum over i of A(z, m, i) * B(z, n, i), all addresses affine: matmul and every convolution. This is the
 // plain kernel, an output a thread, for small tasks and to compare the others with.
-// The formulas are in packages/tensor/src/webgpu/contraction.ts. Host constants: WORKGROUP, PADDED, PHASES, GRID, FUSED.
+// The formulas are in packages/tensor/src/lowering/contraction/task.ts. Host constants: WORKGROUP, PADDED, PHASES, GRID, FUSED.
 
 struct Params {
   rows: u32,

@@ -1,15 +1,10 @@
-import type { Contraction } from './contraction.ts';
-
-/*
- * Choices of contraction variants that were measured on one adapter, and are preferred there to the built-in rules of
- * `chooseVariant`. Whoever opens a device hands it such a table; in Node, `openDevice` reads it from the user's cache.
- */
+import type { Task } from './task.ts';
 
 /**
  * The bucket of a task: whether it is a product of matrices or slides a window, its type, and its extents to the nearest
  * power of two. Shapes in one bucket differ by less than a factor of two, so that one measurement serves them all.
  */
-export function shapeKey({ batch, rows, columns, sums }: Contraction, half: boolean): string {
+export function shapeKey({ batch, rows, columns, sums, half }: Task): string {
   const log = (...extents: number[]) =>
     Math.round(
       Math.log2(

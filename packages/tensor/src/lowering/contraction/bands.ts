@@ -1,7 +1,6 @@
-import type { TensorView } from '../contracts.ts';
-import type { LaunchContext } from '../lowering/launch.ts';
-import type { Contraction } from './contraction.ts';
-import { addresses, fours } from './contraction-layout.ts';
+import { addresses, fours } from './layout.ts';
+import { type Contraction, flopsOf } from './task.ts';
+import { hasSums, lanesOf, type Plan, type Variant } from './variant.ts';
 
 /** How `contraction_bands.wgsl` cuts a convolution up: what its head calls by the same names in capitals. */
 export interface Bands {
@@ -72,58 +71,64 @@ function bandRows(rows: number, { sums }: Bands): number {
   return [32, 16, 8, 4, 2, 1].find((tile) => tile <= most && tile < 2 * rows) ?? 1;
 }
 
-/** By `contraction_bands.wgsl`; false where that does not fit the task. */
-export function runBands(
-  gpu: LaunchContext,
-  task: Contraction,
-  [a, b, c]: readonly [TensorView, TensorView, TensorView],
-  lanes: number,
-): boolean {
-  const bands = bandsOf(task, lanes);
-  if (!bands) return false;
-  const { grid = ONE } = task;
-  const [N0, , COLS] = task.columns;
-  const [, TAPS_H, TAPS_W] = task.sums;
-  const [PHASES_H, PHASES_W] = grid.counts;
-  const TAPS = PHASES_H * PHASES_W * TAPS_H * TAPS_W;
-  const OWN = task.b.h.column * bands.band;
-  const WIDTH = task.b.w.extent;
-  const rows = bandRows(task.rows, bands);
-  const uniforms = [...addresses(task), ...[0, N0, bands.begin, 0], ...[1, 0, 0, 0]];
-  gpu.launch({
-    shader: 'contraction_bands',
-    constants: {
-      ...{
-        ROWS: rows,
-        LANES: lanes,
-        LINES: bands.lines,
-        IMAGES: bands.images,
-        BAND: bands.band,
-        COLS,
-        OWN,
-        WIDTH,
-      },
-      ...{ PHASES_H, PHASES_W, TAPS_H, TAPS_W, TAPS, UP: bands.up, DOWN: bands.down },
-      ...{ FIRST_H: task.b.h.start, STEP_H: task.b.h.column, SUM_H: task.b.h.sum, GRID_H: grid.starts[0] },
-      ...{ FIRST_W: task.b.w.start, STEP_W: task.b.w.column, SUM_W: task.b.w.sum, GRID_W: grid.starts[1] },
-      ...{
-        A_FIRST: bands.first,
-        A_PH: grid.a[0],
-        A_PW: grid.a[1],
-        A_I1: task.a.sums[1],
-        A_I2: task.a.sums[2],
-      },
-      VECTORS: Math.ceil((rows * TAPS) / 4 / lanes),
-      B_4: fours(OWN * WIDTH, task.b.offset, task.b.d0, task.b.i0),
-      PHASES: false,
-      GRID: false,
-      FUSED: false,
-    },
-    fusion: { role: 'producer', words: uniforms.length, vectors: false },
-    outputs: [c],
-    inputs: [a, b],
-    uniforms,
-    workgroups: [Math.ceil(N0 / bands.images), Math.ceil(task.rows / rows), 1],
-  });
-  return true;
+interface BandsPlan extends Plan {
+  readonly lanes: number;
+  readonly bands: Bands;
 }
+
+/** `contraction_bands.wgsl`: each lane has a band of the image. Fits convolutions whose images fit a subgroup. */
+export const bands: Variant<BandsPlan> = {
+  name: 'bands',
+  plan(task, adapter) {
+    const lanes = lanesOf(adapter, true);
+    const bands = lanes && hasSums(task) ? bandsOf(task, lanes) : undefined;
+    return bands && { task, parts: 1, lanes: lanes!, bands };
+  },
+  launch({ task, lanes, bands }, [a, b, c]) {
+    const { grid = ONE } = task;
+    const [N0, , COLS] = task.columns;
+    const [, TAPS_H, TAPS_W] = task.sums;
+    const [PHASES_H, PHASES_W] = grid.counts;
+    const TAPS = PHASES_H * PHASES_W * TAPS_H * TAPS_W;
+    const OWN = task.b.h.column * bands.band;
+    const WIDTH = task.b.w.extent;
+    const rows = bandRows(task.rows, bands);
+    const uniforms = [...addresses(task), ...[0, N0, bands.begin, 0], ...[1, 0, 0, 0]];
+    return {
+      shader: 'contraction_bands',
+      constants: {
+        ...{
+          ROWS: rows,
+          LANES: lanes,
+          LINES: bands.lines,
+          IMAGES: bands.images,
+          BAND: bands.band,
+          COLS,
+          OWN,
+          WIDTH,
+        },
+        ...{ PHASES_H, PHASES_W, TAPS_H, TAPS_W, TAPS, UP: bands.up, DOWN: bands.down },
+        ...{ FIRST_H: task.b.h.start, STEP_H: task.b.h.column, SUM_H: task.b.h.sum, GRID_H: grid.starts[0] },
+        ...{ FIRST_W: task.b.w.start, STEP_W: task.b.w.column, SUM_W: task.b.w.sum, GRID_W: grid.starts[1] },
+        ...{
+          A_FIRST: bands.first,
+          A_PH: grid.a[0],
+          A_PW: grid.a[1],
+          A_I1: task.a.sums[1],
+          A_I2: task.a.sums[2],
+        },
+        VECTORS: Math.ceil((rows * TAPS) / 4 / lanes),
+        B_4: fours(OWN * WIDTH, task.b.offset, task.b.d0, task.b.i0),
+        PHASES: false,
+        GRID: false,
+        FUSED: false,
+      },
+      fusion: { role: 'producer', words: uniforms.length, vectors: false },
+      outputs: [c],
+      inputs: [a, b],
+      uniforms,
+      flops: flopsOf(task),
+      workgroups: [Math.ceil(N0 / bands.images), Math.ceil(task.rows / rows), 1],
+    };
+  },
+};

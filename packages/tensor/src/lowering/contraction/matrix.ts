@@ -1,0 +1,71 @@
+import type { MatrixConfig } from '../launch.ts';
+import { type Contraction, flopsOf, isProduct } from './task.ts';
+import type { Plan, Variant } from './variant.ts';
+
+/** Matrices of sums along each side of a workgroup's tile. */
+const SIDE = 2;
+/** Fewer multiplications are left to other kernels. */
+const LEAST = 2 ** 18;
+
+interface MatrixPlan extends Plan {
+  readonly lanes: number;
+  readonly config: MatrixConfig;
+  /** Whether rows of A, of B are contiguous; else their columns are. */
+  readonly A_ROWS: boolean;
+  readonly B_ROWS: boolean;
+  /** Strides of A, B and C from row to row, or from column to column. */
+  readonly strides: readonly [number, number, number];
+}
+
+/**
+ * `contraction_matrix.wgsl`: products on the adapter's matrix units. Fits operands of a type that they take, with float32
+ * sums; rows or columns contiguous; extents that are multiples of the units'. Units with the most multiplications at a time
+ * come first. Not run on any hardware yet: its WGSL is compiled in the tests, no more.
+ */
+export const matrix: Variant<MatrixPlan> = {
+  name: 'matrix',
+  plan(task, { matrices = [], subgroups }) {
+    // Dawn wants a workgroup of whole subgroups, also of the largest; this one is exactly one.
+    if (matrices.length === 0 || !subgroups || subgroups.min !== subgroups.max) return undefined;
+    const { rows, columns, sums, a, b, c } = task;
+    if (!isMatrixProduct(task)) return undefined;
+    const [column, step] = [b.w.column * b.w.stride, b.w.sum * b.w.stride];
+    const A_ROWS = a.sums[2] === 1;
+    const B_ROWS = column === 1;
+    if ((!A_ROWS && a.row !== 1) || (!B_ROWS && step !== 1)) return undefined;
+    const type = task.half ? 'f16' : 'f32';
+    const config = matrices
+      .filter((one) => one.componentType === type && one.resultComponentType === 'f32')
+      .filter(({ M, N, K }) => rows % M === 0 && columns[2] % N === 0 && sums[2] % K === 0)
+      .sort((x, y) => y.M * y.N * y.K - x.M * x.N * x.K)[0];
+    if (!config || rows * columns[2] * sums[2] < LEAST) return undefined;
+    const strides = [A_ROWS ? a.row : a.sums[2], B_ROWS ? step : column, c.row] as const;
+    return { task, parts: 1, lanes: subgroups.max, config, A_ROWS, B_ROWS, strides };
+  },
+  launch({ task, lanes, config: { M, N, K }, A_ROWS, B_ROWS, strides }, [left, right, output]) {
+    const { rows, columns, sums, batch, a, b, c } = task;
+    const tiles = [Math.ceil(columns[2] / (SIDE * N)), Math.ceil(rows / (SIDE * M))] as const;
+    const groups = tiles[0] * tiles[1] * batch;
+    const uniforms = [
+      ...[rows, columns[2], sums[2], groups],
+      ...[...tiles, 0, 0],
+      ...[a.offset, b.offset, c.offset, 0],
+      ...[...strides, 0],
+      ...[a.batch, b.batch, c.batch, 0],
+    ];
+    return {
+      shader: 'contraction_matrix',
+      constants: { M, N, K, SIDE, LANES: lanes, A_ROWS, B_ROWS, FUSED: false },
+      fusion: { role: 'producer', words: uniforms.length, vectors: false },
+      outputs: [output],
+      inputs: [left, right],
+      uniforms,
+      flops: flopsOf(task),
+      workgroups: groups,
+    };
+  },
+};
+
+function isMatrixProduct(task: Contraction): boolean {
+  return isProduct(task) && !task.phases && !task.grid && task.c.columns[2] === 1;
+}

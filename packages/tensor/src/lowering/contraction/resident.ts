@@ -1,0 +1,64 @@
+import { addresses, storesVectors, vectorModes } from './layout.ts';
+import { flopsOf, isProduct, product } from './task.ts';
+import { hasSums, lanesOf, type Plan, type Variant } from './variant.ts';
+
+/** Rows that a block of B is fetched for at least, and workgroups that are worth fetching it more than once. */
+const LEAST_ROWS = 128;
+const ENOUGH_GROUPS = 16;
+/** Summed elements of a block, at most 2 KiB for each lane. Few depths, since each is a kernel to compile. */
+const DEPTHS = [128, 112, 64] as const;
+
+/**
+ * The depth by which a row costs least. A summed element costs lavapipe about 17 instructions (6 to fetch A's, 3 to hand
+ * it round, 8 to multiply and add), and that a block ends 350: the sums are fetched and stored.
+ */
+function depthFor(sums: number): number {
+  const cost = (depth: number) => Math.ceil(sums / depth) * (17 * depth + 350);
+  return DEPTHS.reduce<number>((best, depth) => (cost(depth) < cost(best) ? depth : best), DEPTHS[0]);
+}
+
+interface ResidentPlan extends Plan {
+  readonly lanes: number;
+}
+
+/** `contraction_resident.wgsl`: B stays, A passes by. Fits products; its partial sums lie in C, so C is float32. */
+export const resident: Variant<ResidentPlan> = {
+  name: 'resident',
+  plan(task, adapter) {
+    const lanes = lanesOf(adapter, true);
+    const fits = isProduct(task) && !task.grid && !task.phases && hasSums(task) && !task.half;
+    return lanes && fits ? { task, parts: 1, lanes } : undefined;
+  },
+  launch({ task, lanes }, [a, b, c]) {
+    const sums = product(task.sums);
+    const columns = product(task.columns);
+    const depth = depthFor(sums);
+    const across = Math.ceil(columns / (4 * lanes));
+    const most = Math.ceil(ENOUGH_GROUPS / (across * task.batch));
+    const slices = Math.min(most, Math.max(1, Math.floor(task.rows / LEAST_ROWS)));
+    const rows = Math.ceil(task.rows / slices);
+    const groups = across * slices * task.batch;
+    const uniforms = [...addresses(task), ...[across, slices, groups, 0], ...[1, rows, 0, 0]];
+    const { A_K4, B_N4, B_K4 } = vectorModes(task);
+    const C_N4 = storesVectors(task);
+    return {
+      shader: 'contraction_resident',
+      constants: {
+        LANES: lanes,
+        DEPTH: depth,
+        VECTORS: Math.ceil(depth / (4 * lanes)),
+        TAIL: sums % depth !== 0,
+        ...{ A_K4, B_N4, B_K4, C_N4 },
+        PHASES: false,
+        GRID: false,
+        FUSED: false,
+      },
+      fusion: { role: 'producer', words: uniforms.length, vectors: C_N4 },
+      outputs: [c],
+      inputs: [a, b],
+      uniforms,
+      flops: flopsOf(task),
+      workgroups: groups,
+    };
+  },
+};

@@ -1,0 +1,43 @@
+import type { TensorView } from '../../contracts.ts';
+import type { Launch } from '../launch.ts';
+import { isWhole, product, type Task } from './task.ts';
+
+/** When splitting sums pays: up to how many workgroups, and how long the parts have to be at least. */
+interface Worth {
+  readonly workgroups: number;
+  readonly sums: number;
+}
+
+/**
+ * Parts to split a task's sums into. If nobody asks for a number it is a power of two: as many as are needed for enough
+ * workgroups, where undivided sums make `workgroups` of them.
+ */
+export function partsOf(
+  task: Task,
+  asked: number | undefined,
+  workgroups: number,
+  worth: Worth = { workgroups: 64, sums: 512 },
+): number {
+  if (!isWhole(task)) return 1;
+  const sums = product(task.sums);
+  let parts = asked ?? 1;
+  if (asked === undefined) {
+    while (workgroups * parts < worth.workgroups && sums / (2 * parts) >= worth.sums) parts *= 2;
+  }
+  return Math.max(1, Math.min(parts, Math.ceil(sums / 4)));
+}
+
+const WORKGROUP = 64;
+
+/** c = the sum of the parts, which lie one after the other. */
+export function addParts(parts: TensorView, c: TensorView): Launch {
+  return {
+    shader: 'add_parts',
+    constants: { WORKGROUP, FUSED: false },
+    fusion: { role: 'producer', words: 4, vectors: false },
+    outputs: [c],
+    inputs: [parts],
+    uniforms: [c.size, parts.size / c.size, 0, 0],
+    workgroups: Math.ceil(c.size / WORKGROUP),
+  };
+}

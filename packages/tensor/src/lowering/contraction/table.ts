@@ -1,0 +1,179 @@
+import { innermost } from '../../context.ts';
+import type { AdapterKind } from '../launch.ts';
+import { bands } from './bands.ts';
+import { lanes } from './lanes.ts';
+import { matrix } from './matrix.ts';
+import { naive } from './naive.ts';
+import { resident } from './resident.ts';
+import { shapeKey } from './shape-key.ts';
+import { slides } from './slides.ts';
+import { isTallProduct, product, type Task } from './task.ts';
+import { tiles } from './tiles.ts';
+import type { Adapter, Plan, Variant } from './variant.ts';
+
+/** Every variant by its name, which tuned choices and `ForcedVariant` use. */
+export const contractionVariants = byName([
+  naive,
+  lanes('lanes4', { rows: 4, subgroups: true }),
+  lanes('lanes8', { rows: 8, subgroups: true }),
+  lanes('lanes16', { rows: 16, subgroups: true }),
+  lanes('alone4', { rows: 4, subgroups: false }),
+  lanes('plain4', { rows: 4, subgroups: true, plain: true }),
+  lanes('plainAlone4', { rows: 4, subgroups: false, plain: true }),
+  slides('slides4', { rows: 4, subgroups: true }),
+  slides('slides8', { rows: 8, subgroups: true }),
+  slides('slides16', { rows: 16, subgroups: true }),
+  slides('slidesAlone4', { rows: 4, subgroups: false }),
+  bands,
+  resident,
+  tiles('tiles32', 32),
+  tiles('tiles64', 64),
+  tiles('tiles128', 128),
+  matrix,
+]);
+
+function byName(variants: readonly Variant[]): ReadonlyMap<string, Variant> {
+  return new Map(variants.map((variant) => [variant.name, variant]));
+}
+
+/** What preferences ask of a task. */
+interface Extents {
+  readonly rows: number;
+  readonly columns: number;
+  readonly sums: number;
+  readonly batch: number;
+  /** Multiplications. */
+  readonly work: number;
+  /** Rows and columns as the kernels for lanes see them, which exchange them where columns are few. */
+  readonly long: number;
+  readonly wide: number;
+  readonly grid: boolean;
+}
+
+function extentsOf(task: Task): Extents {
+  const { rows, batch } = task;
+  const [columns, sums] = [product(task.columns), product(task.sums)];
+  const [long, wide] = isTallProduct(task) ? [columns, rows] : [rows, columns];
+  const work = rows * columns * sums * batch;
+  return { rows, columns, sums, batch, work, long, wide, grid: task.grid !== undefined };
+}
+
+/** A variant, and for which tasks and plans it is preferred: for all that it fits, if nothing is said. */
+type Preference = readonly [variant: string, when?: (extents: Extents, plan: Plan) => boolean];
+
+/** Not worth compiling a kernel for. */
+const isTiny = ({ work }: Extents) => work < 2 ** 15;
+/** Takes less time than compiling a kernel for its layout. */
+const isSmall = ({ work }: Extents) => work < 2 ** 19;
+const rowsFrom =
+  (least: number) =>
+  ({ long }: Extents) =>
+    long >= least;
+/** Long turns make long kernels: fewer rows then. */
+const hasShortTurns = ({ turn = 0 }: Plan) => turn <= 4;
+
+/** Slides and lanes, by the most rows that are worth a longer kernel. */
+const inLanes = (most: 8 | 16): readonly Preference[] => [
+  ['resident', ({ long, wide, sums }) => long >= 64 && wide >= 16 && sums >= 64],
+  ['plain4', isSmall],
+  ['plainAlone4', isSmall],
+  ...(most === 16
+    ? [['slides16', (extents, plan) => rowsFrom(9)(extents) && hasShortTurns(plan)] as Preference]
+    : []),
+  ['slides8', rowsFrom(5)],
+  ['slides4'],
+  ['slidesAlone4'],
+  ...(most === 16 ? [['lanes16', rowsFrom(9)] as const] : []),
+  ['lanes8', rowsFrom(5)],
+  ['lanes4'],
+  ['alone4'],
+];
+
+/** Whether tiles of a GPU are full, and many enough. */
+const tiled =
+  (side: number) =>
+  ({ rows, columns, batch }: Extents) =>
+    rows >= side && Math.ceil(rows / side) * Math.ceil(columns / side) * batch >= 128;
+
+/**
+ * By what was measured: see docs/performance.md. The first whose condition holds and whose plan fits is taken; the plain
+ * kernel fits everything.
+ */
+const preferences: Record<AdapterKind, readonly Preference[]> = {
+  // Tiles want many rows; a few are left to lanes. Not measured on a GPU yet.
+  gpu: [
+    ['matrix'],
+    ['naive', isTiny],
+    ['lanes4', ({ rows, long }) => rows <= 8 && long <= 4],
+    ['lanes8', ({ rows }) => rows <= 8],
+    ['tiles128', tiled(128)],
+    ['tiles64', tiled(64)],
+    ['tiles32'],
+    ['naive'],
+  ],
+  // 32 rows were 5 % faster and took more than twice as long to compile.
+  lavapipe: [['naive', isTiny], ['bands', ({ grid }) => grid], ...inLanes(16), ['naive']],
+  swiftshader: [['naive', isTiny], ...inLanes(8), ['naive']],
+};
+
+/** On the stack of interceptors: contractions run by this variant wherever it fits, the innermost having its way. */
+export class ForcedVariant {
+  readonly variant: Variant;
+  readonly parts: number | undefined;
+
+  /**
+   * @param name one of `contractionVariants`
+   * @param parts into which sums are cut; the variant's own choice if nothing is said
+   */
+  constructor(name: string, parts?: number) {
+    this.variant = variantNamed(name);
+    this.parts = parts;
+  }
+}
+
+/** @throws if there is none, naming those that there are */
+export function variantNamed(name: string): Variant {
+  const variant = contractionVariants.get(name);
+  if (variant) return variant;
+  throw new Error(
+    `contraction: no variant is named '${name}': there are ${[...contractionVariants.keys()].join(', ')}`,
+  );
+}
+
+/** The variant that others are compared with. */
+export const naiveVariant = naive.name;
+
+export interface Choice<P extends Plan = Plan> {
+  readonly variant: Variant<P>;
+  readonly plan: P;
+}
+
+/**
+ * The variant that runs a task, and how: one that is forced, if it fits; else one that was measured as the fastest on this
+ * very adapter; else the first of the preferences for adapters of its kind.
+ */
+export function choose(task: Task, adapter: Adapter): Choice {
+  const forced = innermost(ForcedVariant);
+  const plan = forced?.variant.plan(task, adapter, forced.parts);
+  if (plan) return { variant: forced!.variant, plan };
+  return tunedChoice(task, adapter) ?? builtInChoice(task, adapter);
+}
+
+function tunedChoice(task: Task, adapter: Adapter): Choice | undefined {
+  const tuned = adapter.tuned?.get(shapeKey(task));
+  // A table may be from a version that had other variants.
+  const variant = tuned && contractionVariants.get(tuned.variant);
+  const plan = variant?.plan(task, adapter, tuned!.parts);
+  return plan && { variant: variant!, plan };
+}
+
+/** The choice where nothing was forced or measured. */
+export function builtInChoice(task: Task, adapter: Adapter): Choice {
+  const extents = extentsOf(task);
+  for (const [name, when] of preferences[adapter.kind]) {
+    const variant = contractionVariants.get(name)!;
+    const plan = variant.plan(task, adapter);
+    if (plan && (!when || when(extents, plan))) return { variant, plan };
+  }
+  throw new Error('contraction: no variant fits'); // the last preference fits everything
+}
