@@ -303,7 +303,7 @@ test('templates: mistakes name their line', () => {
   fails('a\n//% for i in 0..M\n//% end', "template, line 2: unknown name 'M'");
   fails('//% for i in 0..N\nx', 'has no end');
   fails('x\n//% end', 'template, line 2: closes nothing');
-  fails('//% while N', 'neither for, let, if, else nor end');
+  fails('//% while N', 'neither for, let, if, entry, else nor end');
   // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the template's own syntax
   fails('${N + (1}', "expected ')'");
   // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the template's own syntax

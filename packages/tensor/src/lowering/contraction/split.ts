@@ -1,5 +1,5 @@
 import type { TensorView } from '../../contracts.ts';
-import type { Launch } from '../launch.ts';
+import type { LaunchOfWords } from '../launch.ts';
 import { isWhole, product, type Task } from './task.ts';
 
 /** When splitting sums pays: up to how many workgroups, and how long the parts have to be at least. */
@@ -30,7 +30,7 @@ export function partsOf(
 const WORKGROUP = 64;
 
 /** c = the sum of the parts, which lie one after the other. */
-export function addParts(parts: TensorView, c: TensorView): Launch {
+export function addParts(parts: TensorView, c: TensorView): LaunchOfWords {
   return {
     shader: 'add_parts',
     constants: { WORKGROUP, FUSED: false },
