@@ -75,12 +75,13 @@ export async function finishedRun(
     parameters: 1234,
     ...options,
   };
-  const folder = RunFolder.create(path);
+  const folder = await RunFolder.claim(path);
   folder.writeConfig(storedConfig(config, spec));
   for (const record of recordsOf(loss, epochs)) folder.appendMetrics(record);
   for (let epoch = 1; epoch <= epochs; epoch++)
     folder.writeImage(`${epochPicture(epoch)}.png`, encodePng(createRaster(4, 4, epoch)));
   const model = spec.build(data.shape, config, new Generator(config.seed, { device: referenceDevice }));
   await writeWeights(folder, model, name);
+  folder.release();
   return { folder: RunFolder.open(join(path)), config, model };
 }

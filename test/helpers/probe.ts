@@ -76,5 +76,5 @@ export function probing(
 ): Subject {
   const model = new Probe(options);
   const heldOut = images.slice(0, 10).map((_, i) => i);
-  return new Subject(model, dataOf(model.imageShape, images, labels), heldOut);
+  return new Subject(model, dataOf(model.imageShape, images, labels), { heldOut });
 }

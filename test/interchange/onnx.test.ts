@@ -298,7 +298,7 @@ async function near(found: Awaited<ReturnType<typeof runOnnx>>, name: string, wa
 }
 
 test('a model without such a form: an error of one line, and nothing is written, of the other formats neither', async () => {
-  const folder = RunFolder.create(join(temporaryFolder(), 'run'));
+  const folder = await RunFolder.claim(join(temporaryFolder(), 'run'));
   const options = { ...settingsOf(vaeMlp), hidden: 4 };
   const spec = {
     ...vaeMlp,

@@ -105,6 +105,7 @@ test('train: a small run leaves all files, and says one line an epoch where ther
       'config.json',
       'events.out.tfevents.TIME.tapegrad',
       'images',
+      'latent.json',
       'metrics.jsonl',
       'report.html',
       'state.safetensors',
@@ -219,6 +220,16 @@ const BAD: [name: string, args: string[], message: RegExp][] = [
     train('--out', join(done, 'config.json')),
     /cannot be the run's folder: it is a file/,
   ],
+  ...(existsSync('/proc/self')
+    ? ([
+        ['a folder in /proc', train('--out', '/proc/tapegrad'), /nothing can be made in \/proc$/m],
+        [
+          'a comparison in /proc',
+          ['compare', done, damaged('other', () => {}), '--out', '/proc/a/b.html', '--adapter', adapter],
+          /b.html: cannot write it: nothing can be made in \/proc$/m,
+        ],
+      ] as typeof BAD)
+    : []),
   [
     'a run folder that is not there',
     ['evaluate', at('vae-mlp-doen')],
@@ -280,16 +291,8 @@ const BAD: [name: string, args: string[], message: RegExp][] = [
   ],
   [
     'other data than the run began with',
-    [
-      'train',
-      '--resume',
-      damaged('moved', (path) => {
-        const file = join(path, 'config.json');
-        const other = dataset('others', () => {});
-        writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), data: other }));
-      }),
-    ],
-    /was trained on other data: the checksum of train-images-idx3-ubyte differs/,
+    ['train', '--resume', damaged('others-wanted', () => {}), '--data', dataset('others', () => {})],
+    /was trained on other data: the checksum of train-images-idx3-ubyte in .*others differs from that in config.json$/m,
   ],
   [
     'resuming with another lr',
@@ -596,17 +599,60 @@ test('train: killed in the middle of an epoch, --resume goes on from the last on
   assert.equal(records(run), records(straight));
 });
 
-test('train: a second Ctrl-C exits at once', async () => {
-  const run = at('twice');
-  let steps = 0;
-  const ended = await tapegrad(slowly('--epochs', '3', '--out', run), {
-    onLine(line, child) {
-      const { kind } = JSON.parse(line);
-      if (kind === 'note') child.kill('SIGINT');
-      if (kind === 'step' && steps++ === 0) child.kill('SIGINT');
+for (const [how, args] of [
+  ['--resume', (run: string) => ['train', '--resume', run, '--adapter', adapter]],
+  ['--out', (run: string) => train('--epochs', '1', '--out', run)],
+] as const) {
+  test(`train: a run that was killed before its first checkpoint begins again with ${how}, saying so`, async () => {
+    const run = damaged(`early-${how}`, (path) => {
+      for (const file of ['state', 'weights']) rmSync(join(path, `${file}.safetensors`));
+    });
+    const ended = await tapegrad(args(run));
+    succeeds(ended);
+    assert.match(
+      ended.stderr,
+      /^.*early-.*: .*stopped before its first checkpoint: (it begins again|this one takes its place)$/m,
+    );
+    assert.is(bytes(run), bytes(done));
+    assert.equal(records(run), records(done));
+  });
+}
+
+test('train: two processes on one run: the second is told who has it, and the first goes on', async () => {
+  const run = at('shared');
+  const others: Promise<Ended>[] = [];
+  const ended = await tapegrad(slowly('--epochs', '2', '--out', run), {
+    onLine(line) {
+      if (others.length > 0 || JSON.parse(line).kind !== 'epoch') return;
+      others.push(tapegrad(['train', '--resume', run, '--adapter', adapter]));
+      others.push(tapegrad(slowly('--out', run, '--force')));
     },
   });
-  assert.is(ended.code, 130);
+  succeeds(ended);
+  for (const { code, stderr } of await Promise.all(others)) {
+    assert.is(code, 1);
+    assert.match(
+      stderr,
+      /^tapegrad: .*shared: process \d+ on .* runs it \(if that cannot be, remove .*\.lock\)\n$/,
+    );
+  }
+  assert.is(bytes(run), bytes(straight));
+  assert.equal(records(run), records(straight));
+  assert.not(existsSync(join(run, '.lock')));
+});
+
+test('train: a second signal exits at once', async () => {
+  const run = at('twice');
+  let sent = false;
+  const ended = await tapegrad(slowly('--epochs', '3', '--out', run), {
+    onLine(line, child) {
+      if (sent || JSON.parse(line).kind !== 'step') return;
+      sent = true;
+      // Two of one kind, so soon after each other, would arrive as one.
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) child.kill(signal);
+    },
+  });
+  assert.is(ended.code, 143);
   assert.not.match(ended.stdout, /"kind":"end"/);
 });
 

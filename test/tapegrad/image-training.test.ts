@@ -81,7 +81,7 @@ test('folder: a run goes on with the images that it began with, and no others', 
   const resume = (...args: string[]) =>
     tapegrad(['train', '--resume', run, '--epochs', '2', '--adapter', adapter, ...args], { env });
   const other = await resume('--image-size', '32');
-  assert.match(other.stderr, /a run goes on as it began: imageSize is 16 there, not 32/);
+  assert.match(other.stderr, /a run goes on as it began: its images are 3x16x16, not 3x32x32/);
   const same = await resume();
   assert.is(same.code, 0, same.stderr);
   writeFileSync(join(photos, '03.png'), readFileSync(join(photos, '04.png')));
@@ -89,7 +89,7 @@ test('folder: a run goes on with the images that it began with, and no others', 
   assert.is(changed.code, 1);
   assert.match(
     changed.stderr,
-    /was trained on other data: the checksum of train differs from that in config.json\n$/,
+    /was trained on other data: the checksum of train in .* differs from that in config.json; if its images .* say where with --data\n$/,
   );
 });
 

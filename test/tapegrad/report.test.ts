@@ -195,7 +195,7 @@ test('report: pictures that fail do not end a training, and are named', async ()
   const notes: string[] = [];
   const ae = models.get('ae')!;
   const complete = await trainRun({
-    folder: () => RunFolder.create(join(root, 'failing')),
+    folder: () => RunFolder.claim(join(root, 'failing')),
     config: {
       ...run.config,
       ...settingsOf(ae),

@@ -18,28 +18,44 @@ import { RunFolder, readRunState, UserError } from 'tapegrad/node';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { reasonOf } from '../../packages/tapegrad/src/errors.ts';
+import { writeWhole } from '../../packages/tapegrad/src/run/whole-files.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tapegrad-runs-'));
 test.after(() => rmSync(root, { recursive: true }));
 
+const moduleUrl = new URL('../../packages/tapegrad/src/run/run-folder.ts', import.meta.url).href;
+const node = [process.execPath, '--import', 'tsx', '--input-type=module', '-e'];
+
 let folders = 0;
 const fresh = (): string => join(root, `run-${folders++}`);
-const made = (): RunFolder => RunFolder.create(fresh());
+const made = (): Promise<RunFolder> => RunFolder.claim(fresh());
 
-function refused(fn: () => unknown, message: RegExp): void {
-  assert.throws(fn, (error: unknown) => {
-    if (!(error instanceof UserError)) throw error;
-    assert.match(error.message, message);
-    assert.not.match(error.message, /\n/);
-    return true;
-  });
+/** What is in a folder, besides the lock of who holds it. */
+const files = (path: string): string[] => readdirSync(path).filter((name) => name !== '.lock');
+
+function isRefusal(error: unknown, message: RegExp): boolean {
+  if (!(error instanceof UserError)) throw error;
+  assert.match(error.message, message);
+  assert.not.match(error.message, /\n/);
+  return true;
 }
+
+const refused = (fn: () => unknown, message: RegExp): void =>
+  assert.throws(fn, (error: unknown) => isRefusal(error, message));
+
+const rejected = async (promise: Promise<unknown>, message: RegExp): Promise<void> => {
+  const error = await promise.then(
+    () => assert.unreachable('it was taken'),
+    (reason) => reason,
+  );
+  isRefusal(error, message);
+};
 
 // ------------------------------------------------------------------------------------------------ making and opening
 
-test('run folder: what is written is read again', () => {
+test('run folder: what is written is read again', async () => {
   const path = join(fresh(), 'nested', 'vae');
-  const run = RunFolder.create(path);
+  const run = await RunFolder.claim(path);
   run.writeConfig({ model: 'vae', latent: 5, checksums: { a: 'ff' } });
   run.writeImage('epoch-01.png', Uint8Array.of(1, 2, 3));
   run.writeAtomically('weights.safetensors', Uint8Array.of(4, 5));
@@ -48,11 +64,11 @@ test('run folder: what is written is read again', () => {
   assert.equal([...readFileSync(again.file('images/epoch-01.png'))], [1, 2, 3]);
   assert.ok(again.has('weights.safetensors'));
   assert.not(again.has('state.safetensors'));
-  assert.equal(readdirSync(path).sort(), ['config.json', 'images', 'weights.safetensors']);
+  assert.equal(files(path).sort(), ['config.json', 'images', 'weights.safetensors']);
 });
 
-test('run folder: an epoch that version 0.1.0 has begun can be gone on with', () => {
-  const run = made();
+test('run folder: an epoch that version 0.1.0 has begun can be gone on with', async () => {
+  const run = await made();
   const tally = { rows: [{ figures: { loss: 2, kl: 0.5 }, images: 64 }], images: 64, seconds: 1.5 };
   run.writeAtomically('state.safetensors', encodeSafetensors(new Map(), { tally: JSON.stringify(tally) }));
   assert.equal(readRunState(run).tally, {
@@ -62,39 +78,40 @@ test('run folder: an epoch that version 0.1.0 has begun can be gone on with', ()
 });
 
 for (const name of ['config.json', 'metrics.jsonl', 'weights.safetensors', 'state.safetensors']) {
-  test(`run folder: create refuses a folder that holds ${name}, and touches nothing`, () => {
+  test(`run folder: claim refuses a folder that holds ${name}, and touches nothing`, async () => {
     const path = fresh();
     mkdirSync(path);
     writeFileSync(join(path, name), 'precious');
-    refused(() => RunFolder.create(path), new RegExp(`holds another run \\(${name}\\); .*--force`));
+    await rejected(RunFolder.claim(path), new RegExp(`holds another run \\(${name}\\); .*--force`));
     assert.is(readFileSync(join(path, name), 'utf8'), 'precious');
   });
 }
 
-test('run folder: force removes the other run, and nothing else', () => {
-  const run = made();
+test('run folder: force removes the other run, and nothing else', async () => {
+  const run = await made();
   run.writeConfig({ model: 'ae' });
   run.appendMetrics({ kind: 'step', step: 1 });
   run.writeImage('epoch-01.png', new Uint8Array(3));
   run.writeAtomically('report.html', '');
   writeFileSync(run.file('notes.txt'), 'mine');
-  RunFolder.create(run.path, { force: true });
-  assert.equal(readdirSync(run.path), ['notes.txt']);
+  run.release();
+  await RunFolder.claim(run.path, { force: true });
+  assert.equal(files(run.path), ['notes.txt']);
 });
 
-test('run folder: force leaves a folder alone that holds no run', () => {
+test('run folder: force leaves a folder alone that holds no run', async () => {
   const path = fresh();
   mkdirSync(join(path, 'images'), { recursive: true });
   writeFileSync(join(path, 'images', 'holiday.png'), '');
-  RunFolder.create(path, { force: true });
+  await RunFolder.claim(path, { force: true });
   assert.ok(existsSync(join(path, 'images', 'holiday.png')));
 });
 
-test('run folder: create refuses a file, a path through a file, and a place where nothing can be made', () => {
+test('run folder: claim refuses a file, a path through a file, and a place where nothing can be made', async () => {
   const file = fresh();
   writeFileSync(file, '');
-  refused(
-    () => RunFolder.create(file),
+  await rejected(
+    RunFolder.claim(file),
     /cannot be the run's folder: it is a file; choose another with --out/,
   );
   refused(
@@ -104,12 +121,12 @@ test('run folder: create refuses a file, a path through a file, and a place wher
   refused(() => RunFolder.assertFree(''), /the run's folder has no name: name one with --out/);
   if (existsSync('/sys/kernel')) {
     // Refused for root too.
-    refused(() => RunFolder.create('/sys/tapegrad'), /^\/sys\/tapegrad: cannot prepare the run's folder: /);
+    await rejected(RunFolder.claim('/sys/tapegrad'), /^\/sys\/tapegrad: cannot prepare the run's folder: /);
   }
 });
 
-test('run folder: open says what is wrong', () => {
-  const run = RunFolder.create(join(root, 'vae-first'));
+test('run folder: open says what is wrong', async () => {
+  const run = await RunFolder.claim(join(root, 'vae-first'));
   refused(() => RunFolder.open(run.path), /vae-first: not a run folder: it holds no config.json/);
   refused(() => RunFolder.open(join(root, 'vae-frist')), /no such run folder; did you mean .*vae-first\?/);
   refused(() => RunFolder.open('/no/such/run'), /^\/no\/such\/run: no such run folder$/);
@@ -120,10 +137,95 @@ test('run folder: open says what is wrong', () => {
   refused(() => RunFolder.open(run.file('config.json')), /is a file; name the run's folder/);
 });
 
+test('run folder: nothing can be made in /proc, which is said before anything is begun', async () => {
+  if (!existsSync('/proc/self')) return;
+  for (const path of ['/proc/tapegrad', '/proc/tapegrad/deep/down', '/proc']) {
+    refused(
+      () => RunFolder.assertFree(path),
+      /cannot prepare the run's folder: nothing can be made in \/proc$/,
+    );
+    await rejected(RunFolder.claim(path), /nothing can be made in \/proc$/);
+  }
+  refused(
+    () => writeWhole('/proc/tapegrad/deep/compare.html', ''),
+    /compare.html: cannot write it: nothing can be made in \/proc$/,
+  );
+});
+
+// ------------------------------------------------------------------------------------------------- one who trains it
+
+test('run folder: one process holds it, whatever the others ask for', async () => {
+  const run = await made();
+  run.writeConfig({ model: 'vae' });
+  const held = new RegExp(
+    `^${run.path}: process ${process.pid} on .* runs it \\(if that cannot be, remove .*\\.lock\\)$`,
+  );
+  await rejected(RunFolder.take(run.path), held);
+  for (const options of [{}, { force: true }, { again: true }]) {
+    await rejected(RunFolder.claim(run.path, options), held);
+    refused(() => RunFolder.assertFree(run.path, options), held);
+  }
+  assert.equal(RunFolder.open(run.path).readConfig(), { model: 'vae' }, 'reading is free');
+  run.release();
+  assert.equal(readdirSync(run.path), ['config.json']);
+  const next = await RunFolder.take(run.path);
+  next.assertHeld();
+  // As when this machine was asleep for too long.
+  writeFileSync(next.file('.lock'), '{"token":"another","processes":[]}');
+  refused(() => next.assertHeld(), /another process trains it, since nothing was heard of this one/);
+  next.release();
+  assert.ok(existsSync(next.file('.lock')), "another's lock stays");
+});
+
+test('run folder: of several that want one, one gets it', async () => {
+  const path = fresh();
+  const all = await Promise.allSettled(Array.from({ length: 5 }, () => RunFolder.claim(path)));
+  assert.is(all.filter(({ status }) => status === 'fulfilled').length, 1);
+});
+
+test('run folder: default names differ', async () => {
+  const path = fresh();
+  const all = await Promise.all(Array.from({ length: 3 }, () => RunFolder.claimNext(path)));
+  assert.equal(all.map((run) => run.path).sort(), [path, `${path}-2`, `${path}-3`]);
+});
+
+test('run folder: a run without a checkpoint may begin again, any other may not', async () => {
+  const run = await made();
+  run.writeConfig({ model: 'vae' });
+  run.appendMetrics({ kind: 'step', step: 1 });
+  run.release();
+  assert.is(RunFolder.assertFree(run.path, { again: true }), true);
+  (await RunFolder.claim(run.path, { again: true })).release();
+  assert.equal(readdirSync(run.path), []);
+  assert.is(RunFolder.assertFree(run.path, { again: true }), false);
+  run.writeConfig({ model: 'vae' });
+  run.writeAtomically('state.safetensors', '');
+  await rejected(
+    RunFolder.claim(run.path, { again: true }),
+    /holds another run \(config.json, state.safetensors\)/,
+  );
+});
+
+test('run folder: several may add the same picture', async () => {
+  const run = await made();
+  run.release();
+  const program = `
+    import { RunFolder } from ${JSON.stringify(moduleUrl)};
+    const run = RunFolder.open(${JSON.stringify(run.path)});
+    for (let i = 0; i < 300; i++) run.writeImage('samples.png', new Uint8Array(50_000));`;
+  run.writeConfig({});
+  const children = [0, 1].map(() => spawn(node[0]!, [...node.slice(1), program], { stdio: 'inherit' }));
+  const codes = await Promise.all(
+    children.map((child) => new Promise((resolve) => child.once('exit', resolve))),
+  );
+  assert.equal(codes, [0, 0]);
+  assert.equal(readdirSync(run.file('images')), ['samples.png']);
+});
+
 // ----------------------------------------------------------------------------------------------------------- metrics
 
-test('run folder: metrics are lines of JSON, in order', () => {
-  const run = made();
+test('run folder: metrics are lines of JSON, in order', async () => {
+  const run = await made();
   assert.equal(run.readMetrics(), []);
   run.appendMetrics({ kind: 'step', step: 1, loss: 0.5 });
   run.appendMetrics({ kind: 'step', step: 2, loss: Number.NaN });
@@ -135,8 +237,8 @@ test('run folder: metrics are lines of JSON, in order', () => {
 });
 
 /** Two epochs of 118 steps, logged every 50, with a name of more than one byte a letter, and a torn last line. */
-function logged(): RunFolder {
-  const run = made();
+async function logged(): Promise<RunFolder> {
+  const run = await made();
   for (const step of [50, 100]) run.appendMetrics({ kind: 'step', step, epoch: 1, note: 'β' });
   run.appendMetrics({ kind: 'epoch', epoch: 1, steps: 118 });
   for (const step of [150, 200]) run.appendMetrics({ kind: 'step', step, epoch: 2 });
@@ -154,8 +256,8 @@ const rewinds: [string, { step: number; epoch?: number }, (number | undefined)[]
   ['to the beginning', { step: 0, epoch: 0 }, []],
 ];
 for (const [what, point, expected] of rewinds) {
-  test(`run folder: rewinds the metrics ${what}`, () => {
-    const run = logged();
+  test(`run folder: rewinds the metrics ${what}`, async () => {
+    const run = await logged();
     run.rewindMetrics(point);
     assert.equal(
       run.readMetrics().map(({ step }) => step),
@@ -166,49 +268,49 @@ for (const [what, point, expected] of rewinds) {
   });
 }
 
-test('run folder: rewinding what was never logged', () => {
-  const run = made();
+test('run folder: rewinding what was never logged', async () => {
+  const run = await made();
   run.rewindMetrics({ step: 3 });
   assert.not(run.has('metrics.jsonl'));
 });
 
-test('run folder: a broken line in the middle is named', () => {
-  const run = logged();
+test('run folder: a broken line in the middle is named', async () => {
+  const run = await logged();
   writeFileSync(run.file('metrics.jsonl'), '\n{}\n', { flag: 'a' });
   refused(() => run.readMetrics(), /metrics.jsonl: line 7 is not a JSON object; remove the line/);
 });
 
 // ------------------------------------------------------------------------------------------------------- whole files
 
-test('run folder: a file is replaced whole', () => {
-  const run = made();
+test('run folder: a file is replaced whole', async () => {
+  const run = await made();
   run.writeAtomically('weights.safetensors', new Uint8Array(1000).fill(7));
   run.writeAtomically('weights.safetensors', Uint8Array.of(1));
   assert.equal([...readFileSync(run.file('weights.safetensors'))], [1]);
-  assert.equal(readdirSync(run.path), ['weights.safetensors']);
+  assert.equal(files(run.path), ['weights.safetensors']);
 });
 
-test('run folder: a failed rename leaves no temporary', () => {
-  const run = made();
+test('run folder: a failed rename leaves no temporary', async () => {
+  const run = await made();
   mkdirSync(run.file('weights.safetensors'));
   refused(
     () => run.writeAtomically('weights.safetensors', Uint8Array.of(1)),
     /weights.safetensors: cannot write it: /,
   );
-  assert.equal(readdirSync(run.path), ['weights.safetensors']);
+  assert.equal(files(run.path), ['weights.safetensors']);
 });
 
-test('run folder: a temporary that a crash left is taken over', () => {
-  const run = made();
+test('run folder: a temporary that a crash left is taken over', async () => {
+  const run = await made();
   writeFileSync(run.file('.config.json.tmp'), 'half');
   run.writeConfig({ model: 'vae' });
-  assert.equal(readdirSync(run.path), ['config.json']);
+  assert.equal(files(run.path), ['config.json']);
 });
 
 // Writing to /dev/full fails as on a full disk.
 const full = existsSync('/dev/full') ? test : test.skip;
-full('run folder: a full disk keeps the old file, leaves no temporary and is said in one line', () => {
-  const run = made();
+full('run folder: a full disk keeps the old file, leaves no temporary and is said in one line', async () => {
+  const run = await made();
   run.writeAtomically('state.safetensors', Uint8Array.of(1, 2));
   symlinkSync('/dev/full', run.file('.state.safetensors.tmp'));
   refused(
@@ -216,20 +318,17 @@ full('run folder: a full disk keeps the old file, leaves no temporary and is sai
     /state.safetensors: cannot write it: the disk is full; free some space/,
   );
   assert.equal([...readFileSync(run.file('state.safetensors'))], [1, 2]);
-  assert.equal(readdirSync(run.path), ['state.safetensors']);
+  assert.equal(files(run.path), ['state.safetensors']);
 });
 
-full('run folder: metrics on a full disk', () => {
-  const run = made();
+full('run folder: metrics on a full disk', async () => {
+  const run = await made();
   symlinkSync('/dev/full', run.file('metrics.jsonl'));
   refused(
     () => run.appendMetrics({ kind: 'step', step: 1 }),
     /metrics.jsonl: cannot write it: the disk is full/,
   );
 });
-
-const moduleUrl = new URL('../../packages/tapegrad/src/run/run-folder.ts', import.meta.url).href;
-const node = [process.execPath, '--import', 'tsx', '--input-type=module', '-e'];
 
 // A file system of 64 KiB, in a mount namespace of its own that ends with the process.
 const namespace = ['unshare', '--map-root-user', '--mount'];
@@ -246,11 +345,11 @@ const mountable = inSmallDisk(root, ['true']).status === 0;
   const program = `
     import { readdirSync, readFileSync, statSync } from 'node:fs';
     import { RunFolder } from ${JSON.stringify(moduleUrl)};
-    const run = RunFolder.create(${JSON.stringify(join(path, 'run'))});
+    const run = await RunFolder.claim(${JSON.stringify(join(path, 'run'))});
     const refused = (fn) => { try { fn(); } catch (error) { return error.name + ': ' + error.message; } };
     run.writeAtomically('weights.safetensors', new Uint8Array(30_000));
     const weights = refused(() => run.writeAtomically('weights.safetensors', new Uint8Array(50_000)));
-    const files = readdirSync(run.path);
+    const files = readdirSync(run.path).filter((name) => name !== '.lock');
     const size = statSync(run.file('weights.safetensors')).size;
     const metrics = refused(() => {
       for (;;) run.appendMetrics({ kind: 'step', step: 1, text: 'x'.repeat(1500) });
@@ -269,11 +368,12 @@ const mountable = inSmallDisk(root, ['true']).status === 0;
 });
 
 test('run folder: killed at any moment, files are whole', async () => {
-  const run = made();
+  const run = await made();
+  run.release();
   const size = 200_000;
   const program = `
     import { RunFolder } from ${JSON.stringify(moduleUrl)};
-    const run = RunFolder.create(${JSON.stringify(run.path)});
+    const run = await RunFolder.claim(${JSON.stringify(run.path)});
     run.writeConfig({});
     for (let i = 0; ; i = (i + 1) % 256) {
       run.writeAtomically('weights.safetensors', new Uint8Array(${size}).fill(i));
@@ -290,7 +390,7 @@ test('run folder: killed at any moment, files are whole', async () => {
   assert.ok(RunFolder.open(run.path).readMetrics().length >= 5);
 });
 
-test('errors: the reason is one line, with or without words of ours', () => {
+test('errors: the reason is one line, with or without words of ours', async () => {
   assert.is(reasonOf(Object.assign(new Error('x'), { code: 'EROFS' })), 'the file system is read-only');
   assert.is(reasonOf(new Error('two\n  lines')), 'two lines');
   assert.is(reasonOf('text'), 'text');

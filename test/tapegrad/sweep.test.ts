@@ -1,17 +1,7 @@
 /* Runs on the fastest adapter. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
-import { hostname } from 'node:os';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
@@ -28,7 +18,6 @@ import { parse } from 'yaml';
 import { sweepCommand } from '../../packages/tapegrad/src/cli/sweep.ts';
 import { enterFolder } from '../../packages/tapegrad/src/sweep/sweep.ts';
 import { pointsOfTask } from '../../packages/tapegrad/src/sweep/sweep-grid.ts';
-import { Lock } from '../../packages/tapegrad/src/sweep/sweep-lock.ts';
 import { shellQuoted } from '../../packages/tapegrad/src/sweep/sweep-script.ts';
 import { summarize, writeSummary } from '../../packages/tapegrad/src/sweep/sweep-summary.ts';
 import { fewDigits, tapegrad, temporaryFolder, writeIdx } from '../helpers/runs.ts';
@@ -275,57 +264,6 @@ test('two processes on the same point: one of them runs it', async () => {
     .flatMap((end) => ('reason' in end ? [end.reason] : []));
   assert.is(reasons.length, 1);
   assert.match(reasons[0]!, /^process \d+ on .* runs it \(if that cannot be, remove .*seed=0\)$/);
-});
-
-const rejected = async (promise: Promise<unknown>, message: RegExp) => {
-  const error: Error = await promise.then(
-    () => assert.unreachable('it was taken'),
-    (reason) => reason,
-  );
-  assert.match(error.message, message);
-};
-
-test('locks: those of the dead are taken over, those of the living are not', async () => {
-  const path = at('locks', 'a');
-  const lock = await Lock.take(path);
-  const here = json(path);
-  await rejected(Lock.take(path), new RegExp(`^process ${process.pid} on ${hostname()} runs it \\(if that`));
-  lock.release();
-  assert.not(existsSync(path));
-  const left = (change: object) =>
-    writeFileSync(path, JSON.stringify({ ...here, token: 'other', ...change }));
-  const DEAD = { pid: 2 ** 22 + 1 };
-  left({ processes: [DEAD] });
-  (await Lock.take(path)).release();
-  // The sweep has died, its run lives on.
-  left({ processes: [DEAD, ...here.processes] });
-  await rejected(Lock.take(path), /runs it/);
-  // The number of a process that has ended went to another.
-  if (here.processes[0].began) {
-    left({ processes: [{ pid: process.pid, began: '1' }] });
-    (await Lock.take(path)).release();
-  }
-  // One who has lost it to another leaves the other's alone.
-  const lost = await Lock.take(path);
-  left({});
-  lost.release();
-  assert.equal(readdirSync(at('locks')), ['a']);
-});
-
-test('locks: those of another machine are taken over when nobody touches them', async () => {
-  const path = at('locks', 'b');
-  const patience = { beat: 40, watch: 200 };
-  const elsewhere = { host: 'elsewhere', place: 'elsewhere', processes: [{ pid: process.pid }], token: 'x' };
-  writeFileSync(path, JSON.stringify(elsewhere));
-  const touching = setInterval(() => utimesSync(path, new Date(), new Date()), 40);
-  await rejected(Lock.take(path, patience), /^process \d+ on elsewhere runs it/);
-  clearInterval(touching);
-  const lock = await Lock.take(path, patience);
-  // It is touched from now on, so that others see that it is held.
-  const before = statSync(path).mtimeMs;
-  await pause(150);
-  assert.ok(statSync(path).mtimeMs > before);
-  lock.release();
 });
 
 test('a folder without a name is refused', () => {

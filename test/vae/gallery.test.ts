@@ -192,7 +192,7 @@ test('latent grid: over [−1, 1] for vae-blog, over [−3, 3] for others, if no
     const shape = [1, 1, 2] as const;
     const generator = new Generator(0, { device: referenceDevice });
     const model = spec.build(shape, settingsOf(spec, { latent: 2, hidden: 4 }), generator);
-    const subject = new Subject(model, dataOf(shape, bytes, null), [0]);
+    const subject = new Subject(model, dataOf(shape, bytes, null), { heldOut: [0] });
     const { columnLabels, caption } = await pictures['latent-grid'](subject);
     assert.equal([columnLabels![0], columnLabels!.at(-1)], [`−${end}`, end]);
     assert.match(caption, new RegExp(`from −${end} to ${end}`));
@@ -376,7 +376,7 @@ test('pictures: an image whose code is no number is left out of the latent space
     }
   }
   const model = new Spoilt({ logSigma: logs });
-  const subject = new Subject(model, dataOf(model.imageShape, bytes, [0, 1, 2, 3]), [2]);
+  const subject = new Subject(model, dataOf(model.imageShape, bytes, [0, 1, 2, 3]), { heldOut: [2] });
   const { images, labels, points } = (await pictures.scatter(subject)) as Cloud;
   assert.equal([...images], [2, 3]);
   assert.equal([...labels!], [2, 3]);
@@ -405,7 +405,7 @@ test('pictures: a model that corrupts its input shows what it was given', async 
     }
   }
   const model = new Corrupting(standard);
-  const subject = new Subject(model, dataOf(model.imageShape, bytes, null), [0, 2]);
+  const subject = new Subject(model, dataOf(model.imageShape, bytes, null), { heldOut: [0, 2] });
   const sheet: Sheet = await pictures.reconstructions(subject);
   assert.equal(sheet.rowLabels, ['image', 'corrupted', 'decoded']);
   close(sheet.pixels, [0, 1, 0.2, 0.4, 0, 0.5, 0.1, 0.2, 0, 0.5, 0.1, 0.2], { absolute: 1e-6 });

@@ -59,9 +59,9 @@ async function run(
   } = options;
   const spec = models.get(model)!;
   const path = join(root, name);
-  const folder = resume ? RunFolder.open(path) : undefined;
+  const folder = resume ? await RunFolder.take(path) : undefined;
   return trainRun({
-    folder: () => folder ?? RunFolder.create(path),
+    folder: () => folder ?? RunFolder.claim(path),
     config: {
       ...settingsOf(spec),
       model,

@@ -8,6 +8,7 @@ import { waitIdly } from './wait.ts';
 export { type FindOptions, findAdapter } from './adapter.ts';
 export { type ChosenAdapter, type DiagnosedCandidate, type Diagnosis, diagnose } from './diagnose.ts';
 export type { AdapterKind, FoundAdapter } from './kinds.ts';
+export { makeFolder } from './make-folder.ts';
 export { renameOver } from './rename.ts';
 export { readTuned, tuneCachePath, writeTuned } from './tune-cache.ts';
 

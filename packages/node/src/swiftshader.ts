@@ -1,10 +1,11 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { brotliDecompressSync } from 'node:zlib';
 import { type Dawn, type OpenedAdapter, openAdapter } from './dawn.ts';
+import { makeFolder } from './make-folder.ts';
 import { native } from './native.ts';
 
 /** This npm package of Chromium contains SwiftShader, a software Vulkan driver, and Chromium's own Vulkan loader. */
@@ -76,7 +77,7 @@ function unpackIntoCache({ archive, version }: PackedSwiftShader): string | unde
   if (!target || complete(target)) return target;
   let fresh: string | undefined;
   try {
-    mkdirSync(dirname(target), { recursive: true });
+    makeFolder(dirname(target));
     fresh = mkdtempSync(`${target}.`);
     unpackInto(fresh, archive);
     if (existsSync(target) && !complete(target)) {

@@ -1,10 +1,11 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import type { TunedChoice, TunedTable } from '@tapegrad/tensor';
 import { contractionVariants } from '@tapegrad/tensor';
 import { slug } from './dawn.ts';
 import type { FoundAdapter } from './kinds.ts';
+import { makeFolder } from './make-folder.ts';
 import { renameOver } from './rename.ts';
 
 /** Raised when kernels or buckets change so much that old choices no longer mean anything. */
@@ -90,7 +91,7 @@ export function writeTuned(adapter: Adapter, table: TunedTable, env: Environment
     driver: adapter.driver,
     choices: Object.fromEntries([...table].sort(([a], [b]) => (a < b ? -1 : 1))),
   };
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   const fresh = `${path}.${process.pid}.tmp`;
   try {
     writeFileSync(fresh, `${JSON.stringify(file, null, 1)}\n`);

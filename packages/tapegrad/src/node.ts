@@ -18,9 +18,6 @@ export {
   stepProfile,
 } from './run/profile.ts';
 export {
-  dataForRun,
-  type LoadingListener,
-  loadData,
   loadWeights,
   type OpenRun,
   openRun,
@@ -32,6 +29,7 @@ export {
   storedConfig,
   writeWeights,
 } from './run/run.ts';
+export { dataForRun, type LoadingListener, loadData, type RunData } from './run/run-data.ts';
 export { type MetricsRecord, RunFolder, runFiles } from './run/run-folder.ts';
 export { epochPicture, subjectOf, writeCurves, writePicture, writePictures } from './run/run-pictures.ts';
 export {

@@ -5,6 +5,7 @@ export {
   allPictures,
   type Bars,
   type Cloud,
+  type CodeSummary,
   type Histogram,
   type Histograms,
   type ImageBatch,
@@ -14,12 +15,14 @@ export {
   type Picture,
   type PictureName,
   type PictureResult,
+  pictureNeeds,
   pictures,
   SHOWN,
   type Sheet,
   type ShownCodes,
   Subject,
   type SubjectData,
+  type SubjectOptions,
 } from './gallery/index.ts';
 export { averageOf, type Metrics } from './metrics.ts';
 export { MetricsRing } from './metrics-ring.ts';

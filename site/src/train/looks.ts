@@ -20,7 +20,7 @@ export class Looks {
     this.#model = model;
     this.#data = data;
     this.#seed = seed;
-    this.#subject = new Subject(model, data, heldOutOf(data));
+    this.#subject = new Subject(model, data, { heldOut: heldOutOf(data) });
     this.#points = Array.from({ length: Math.min(POINTS, data.test.count) }, (_, i) => i);
     this.#first = normalized(model, this.#subject.testImages([this.#subject.heldOut[0]!]));
   }

@@ -68,7 +68,7 @@ export async function reconstructed(
   const subject = new Subject(
     model,
     { shape: data.shape, train: labelled(data.train), test: labelled(data.test) },
-    [0, 1],
+    { heldOut: [0, 1] },
   );
   return (await subject.reconstruct([0, 1, 2, 3])).decoded;
 }

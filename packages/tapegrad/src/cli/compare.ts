@@ -8,6 +8,7 @@ export function compareCommand(): Command {
     .description('runs side by side: what differs, metrics, curves, pictures')
     .argument('<run...>', 'two run folders or more')
     .option('--out <file>', 'the page; the picture of the samples goes beside it as .png', 'compare.html')
+    .option('--data <name>', "where the runs' images are by now, or other images to show them with")
     .option('--adapter <which>', ADAPTER_HELP, 'auto')
     .addHelpText(
       'after',
@@ -17,9 +18,12 @@ export function compareCommand(): Command {
     .action(compare);
 }
 
-async function compare(runs: string[], { out, adapter }: { out: string; adapter: string }): Promise<void> {
+async function compare(
+  runs: string[],
+  { out, data, adapter }: { out: string; data?: string; adapter: string },
+): Promise<void> {
   readRuns(runs);
   const device = await openAdapter(adapter);
-  const { html, png } = await writeComparison(runs, out, { device, listener: loadingReport() });
+  const { html, png } = await writeComparison(runs, out, { device, data, listener: loadingReport() });
   process.stdout.write(`${html}\n${png}\n`);
 }

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { type RunMetrics, runMetrics } from '../run/metrics.ts';
-import { dataForRun, openRun, readRun } from '../run/run.ts';
+import { openRun, readRun } from '../run/run.ts';
+import { dataForRun } from '../run/run-data.ts';
 import { ADAPTER_HELP, openAdapter } from './device.ts';
 import { loadingReport } from './loading.ts';
 import { whole } from './options.ts';
@@ -9,7 +10,7 @@ export function evaluateCommand(): Command {
   return new Command('evaluate')
     .description("a run's metrics on the test set")
     .argument('<run>', 'a run folder')
-    .option('--data <name>', "another dataset than the run's own")
+    .option('--data <name>', "where the run's images are by now, or another dataset than its own")
     .option(
       '--samples <k>',
       'draws of an image for its importance-weighted log-likelihood; 0: none',
@@ -32,11 +33,12 @@ interface EvaluateOptions {
 
 async function evaluate(path: string, options: EvaluateOptions): Promise<void> {
   const stored = readRun(path);
-  const data = await dataForRun(stored, options.data, loadingReport());
+  const { data, notes } = await dataForRun(stored, options.data, loadingReport());
   const device = await openAdapter(options.adapter);
   // A GPU wants large batches; a software adapter's memory is the machine's.
   const rows = device.adapterKind === 'gpu' ? 65_536 : 4096;
-  const metrics = await runMetrics(openRun(stored, device), data, device, { ...options, rows });
+  const figures = await runMetrics(openRun(stored, device), data, device, { ...options, rows });
+  const metrics = { ...figures, notes: [...(notes.test ? [notes.test] : []), ...figures.notes] };
   if (options.json) process.stdout.write(`${JSON.stringify({ run: path, ...metrics })}\n`);
   else process.stdout.write(`${table(metrics)}\n`);
 }

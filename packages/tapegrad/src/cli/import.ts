@@ -1,10 +1,12 @@
 import { flagOf, modelOptions } from '@tapegrad/vae';
 import { Command } from 'commander';
 import { importRun, readWeights } from '../run/import.ts';
-import { loadData, specOf } from '../run/run.ts';
+import { specOf } from '../run/run.ts';
+import { loadData, placeOf } from '../run/run-data.ts';
 import { RunFolder } from '../run/run-folder.ts';
 import { loadingReport } from './loading.ts';
-import { addDataOptions, addTunable, chosenOptions, type TrainOptions, versions } from './train.ts';
+import { addDataOptions, addTunable, versions } from './train.ts';
+import { chosenOptions, type TrainOptions } from './train-plan.ts';
 
 interface ImportOptions extends TrainOptions {
   out: string;
@@ -40,18 +42,16 @@ async function importWeights(model: string, path: string, options: ImportOptions
   const weights = readWeights(path, options.key);
   const { data = 'mnist', imageSize, channels, badImages } = options;
   const images = { data, imageSize, channels, badImages, seed: 0, limit: null };
-  const { shape, checksums, normalization } = await loadData(
-    { ...images, binarize: 'none' },
-    loadingReport(),
-  );
+  const listener = loadingReport();
+  const { shape, checksums, normalization } = await loadData({ ...images, binarize: 'none' }, listener);
   const pixels = normalization && { pixelMean: normalization.mean, pixelStd: normalization.std };
   const { folder, config } = await importRun({
     spec,
     weights,
     chosen: { ...pixels, ...chosen },
     imageShape: shape,
-    rest: { ...images, checksums, versions: versions(), logEvery: 10 },
-    folder: () => RunFolder.create(options.out, { force }),
+    rest: { ...images, ...placeOf(data, options.out), checksums, versions: versions(), logEvery: 10 },
+    folder: () => RunFolder.claim(options.out, { force, waiting: listener.note }),
   });
   const told = Object.keys(modelOptions).flatMap((name) =>
     name in spec.defaults ? [`--${flagOf(name)} ${config[name as keyof typeof config]}`] : [],

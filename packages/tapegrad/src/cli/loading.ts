@@ -1,5 +1,8 @@
 import cliProgress from 'cli-progress';
-import type { LoadingListener } from '../run/run.ts';
+import type { LoadingListener, RunData } from '../run/run-data.ts';
+
+/** Of the commands that show a run. */
+export const DATA_HELP = "where the run's images are by now, or other images to show it with";
 
 /** Says on stderr that a folder's images are being decoded, which happens once and may take minutes: a bar on a terminal. */
 export function loadingReport(): Required<LoadingListener> {
@@ -25,4 +28,9 @@ export function loadingReport(): Required<LoadingListener> {
     },
     note: (message) => process.stderr.write(`${message}\n`),
   };
+}
+
+/** Says what there is to know of a run's images. */
+export function tellNotes(run: string, notes: RunData['notes'], { note }: LoadingListener): void {
+  for (const text of [notes.train, notes.test]) if (text !== undefined) note?.(`${run}: ${text}`);
 }

@@ -1,12 +1,21 @@
-import { NoPicture, type Picture, type PictureName, pictures, type Subject } from '@tapegrad/vae';
+import {
+  NoPicture,
+  type Picture,
+  type PictureName,
+  pictureNeeds,
+  pictures,
+  type Subject,
+} from '@tapegrad/vae';
 import { Command, InvalidArgumentError } from 'commander';
 import { UserError } from '../errors.ts';
+import { offerCodeSummary, readCodeSummary } from '../run/code-summary.ts';
 import { drawPicture } from '../run/draw.ts';
-import { dataForRun, openRun, readRun, readRunConfig } from '../run/run.ts';
+import { type OpenRun, openRun, readRun, readRunConfig } from '../run/run.ts';
+import { dataForRun } from '../run/run-data.ts';
 import { RunFolder } from '../run/run-folder.ts';
 import { headingOf, subjectOf, writeCurves, writePicture } from '../run/run-pictures.ts';
 import { ADAPTER_HELP, openAdapter } from './device.ts';
-import { loadingReport } from './loading.ts';
+import { DATA_HELP, loadingReport, tellNotes } from './loading.ts';
 import { real, whole } from './options.ts';
 
 /** The commands that draw a picture of a run into its folder. */
@@ -67,6 +76,7 @@ function picture(command: string, description: string, name: PictureName): Comma
   return new Command(command)
     .description(description)
     .argument('<run>', 'a run folder')
+    .option('--data <name>', DATA_HELP)
     .option('--adapter <which>', ADAPTER_HELP, 'auto')
     .addHelpText('after', `\nWrites images/${name}.png in the run folder and prints its path.`)
     .action((path: string, options: PictureOptions) => draw(path, name, options));
@@ -74,6 +84,8 @@ function picture(command: string, description: string, name: PictureName): Comma
 
 interface PictureOptions {
   adapter: string;
+  data?: string;
+  image?: number;
   from?: number[];
   to?: number[];
   images?: number[];
@@ -86,10 +98,9 @@ async function draw(path: string, name: PictureName, options: PictureOptions): P
     throw new UserError('--from and --to take as many images: each line goes from one to one');
   if (dimensions && dimensions.length > 2)
     throw new UserError(`--dimensions ${dimensions}: two can be drawn`);
-  const stored = readRun(path);
-  const data = await dataForRun(stored, undefined, loadingReport());
-  const { model, folder, config } = openRun(stored, await openAdapter(options.adapter));
-  const subject = subjectOf(model, data);
+  const run = openRun(readRun(path), await openAdapter(options.adapter));
+  const { folder, config } = run;
+  const subject = await subjectFor(run, name, options);
   const pairs = from?.map((index, k) => [index, to![k]!] as const);
   const make = pictures[name] as (subject: Subject, options: object) => Promise<Picture>;
   try {
@@ -104,6 +115,33 @@ async function draw(path: string, name: PictureName, options: PictureOptions): P
     throw error;
   }
 }
+
+/** The run with what the picture needs, and no more: its images may be gone. */
+async function subjectFor(run: OpenRun, name: PictureName, options: PictureOptions): Promise<Subject> {
+  const { model, folder } = run;
+  const { data: asked, dimensions, image } = options;
+  const isGiven = name === 'latent-grid' && dimensions !== undefined;
+  const needs = image !== undefined ? 'images' : isGiven ? 'nothing' : pictureNeeds[name];
+  const summary = asked === undefined ? readCodeSummary(folder, latentSize(model)) : undefined;
+  if (needs === 'nothing' || (needs === 'codes' && summary)) return subjectOf(model, undefined, summary);
+  const listener = loadingReport();
+  try {
+    const { data, notes } = await dataForRun(run, asked, listener);
+    tellNotes(folder.path, notes, listener);
+    const subject = subjectOf(model, data, summary);
+    if (!summary && !notes.train) await offerCodeSummary(folder, subject);
+    return subject;
+  } catch (error) {
+    const subject = subjectOf(model, undefined);
+    const isPossible = needs === 'codes' && name !== 'kl' && subject.isVector && subject.isStochastic;
+    if (!(error instanceof UserError) || asked !== undefined || !isPossible) throw error;
+    listener.note(`${error.message}; until then latent dimensions are taken in their own order`);
+    return subject;
+  }
+}
+
+const latentSize = ({ latentShape }: OpenRun['model']) =>
+  latentShape.reduce((product, extent) => product * extent, 1);
 
 async function drawCurves(path: string): Promise<void> {
   const folder = RunFolder.open(path);

@@ -5,7 +5,7 @@ import type { Trainer } from '@tapegrad/vae';
 import { UserError } from '../errors.ts';
 import { chromeTrace, profileTable, stepProfile } from '../run/profile.ts';
 import type { RunFolder } from '../run/run-folder.ts';
-import { writeWhole } from '../run/run-folder.ts';
+import { writeWhole } from '../run/whole-files.ts';
 
 /** Dawn rounds timestamps to 0.1 ms otherwise. */
 export const exactTimes = { toggles: ['-timestamp_quantization'] };

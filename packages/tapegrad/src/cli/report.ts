@@ -1,15 +1,18 @@
 import { allPictures } from '@tapegrad/vae';
 import { Command } from 'commander';
 import { writeReport } from '../report/index.ts';
-import { dataForRun, openRun, readRun } from '../run/run.ts';
+import { offerCodeSummary } from '../run/code-summary.ts';
+import { openRun, readRun } from '../run/run.ts';
+import { dataForRun } from '../run/run-data.ts';
 import { headingOf, subjectOf, writePictures } from '../run/run-pictures.ts';
 import { ADAPTER_HELP, openAdapter } from './device.ts';
-import { loadingReport } from './loading.ts';
+import { DATA_HELP, loadingReport, tellNotes } from './loading.ts';
 
 export function reportCommand(): Command {
   return new Command('report')
     .description('everything there is to see of a run, as one page')
     .argument('<run>', 'a run folder')
+    .option('--data <name>', DATA_HELP)
     .option('--adapter <which>', ADAPTER_HELP, 'auto')
     .addHelpText(
       'after',
@@ -19,11 +22,15 @@ export function reportCommand(): Command {
     .action(report);
 }
 
-async function report(path: string, { adapter }: { adapter: string }): Promise<void> {
+async function report(path: string, options: { data?: string; adapter: string }): Promise<void> {
   const stored = readRun(path);
-  const data = await dataForRun(stored, undefined, loadingReport());
-  const run = openRun(stored, await openAdapter(adapter));
-  const pictures = await allPictures(subjectOf(run.model, data), { seed: run.config.seed });
+  const listener = loadingReport();
+  const { data, notes } = await dataForRun(stored, options.data, listener);
+  tellNotes(path, notes, listener);
+  const run = openRun(stored, await openAdapter(options.adapter));
+  const subject = subjectOf(run.model, data);
+  const pictures = await allPictures(subject, { seed: run.config.seed });
+  if (!notes.train) await offerCodeSummary(run.folder, subject);
   await writePictures(run.folder, pictures, headingOf(run.config));
   process.stdout.write(`${writeReport(run.folder, { ...run, data }, pictures)}\n`);
 }

@@ -6,6 +6,7 @@ import { Command, Option as CommandOption } from 'commander';
 import { UserError } from '../errors.ts';
 import { writeComparison } from '../run/compare.ts';
 import { specOf } from '../run/run.ts';
+import { type DataOptions, loadData } from '../run/run-data.ts';
 import { enterFolder, type Outcome, runSweep, type SweepConfig } from '../sweep/sweep.ts';
 import { type Axis, gridPoints, type Point, parseValues, pointsOfTask } from '../sweep/sweep-grid.ts';
 import { kubernetesJob, slurmScript } from '../sweep/sweep-script.ts';
@@ -94,17 +95,19 @@ const onlyOnce = (flag: string) => (text: string, before?: string) => {
 
 async function sweep(model: string, options: SweepOptions): Promise<void> {
   const spec = specOf(model);
-  const config = configOf(spec, options);
-  const points = gridPoints(config.axes);
+  const grid = configOf(spec, options);
+  const points = gridPoints(grid.axes);
   const { task, of } = options;
   if (options.script) {
     if (task !== undefined) throw new UserError('--script writes a script for all tasks: leave --task out');
-    process.stdout.write(scriptOf(options.script, config, points, options));
+    process.stdout.write(scriptOf(options.script, grid, points, options));
     return;
   }
   if ((task === undefined) !== (of === undefined)) throw new UserError('--task and --of go together');
   const own = task !== undefined && of !== undefined ? pointsOfTask(points, { task, of }) : points;
   const folder = options.out;
+  const { checksums } = await loadData(dataOptions(options), loadingReport());
+  const config = { ...grid, checksums };
   enterFolder(folder, config);
   const outcomes = await run(folder, config, own, options);
   const rows = summarize(folder, points, outcomes);
@@ -118,11 +121,15 @@ async function sweep(model: string, options: SweepOptions): Promise<void> {
   const isTime = task === undefined || rows.every(({ status }) => status === 'done');
   const isStopped = [...outcomes.values()].some(({ status }) => status === 'interrupted');
   if (options.compare && isTime && !isStopped && (isNew || !existsSync(page)))
-    await compare(rows, page, options.adapter);
+    await compare(rows, page, options);
 }
 
 /** The finished runs side by side; of a grid over seeds, those of the first. */
-async function compare(rows: readonly SummaryRow[], page: string, adapter = 'auto'): Promise<void> {
+async function compare(
+  rows: readonly SummaryRow[],
+  page: string,
+  { data, adapter = 'auto' }: SweepOptions,
+): Promise<void> {
   const done = rows.filter(({ status }) => status === 'done');
   const seeds = new Set(rows.map(({ values }) => values.seed));
   const distinct =
@@ -136,8 +143,14 @@ async function compare(rows: readonly SummaryRow[], page: string, adapter = 'aut
   }
   const device = await openAdapter(adapter);
   const runs = distinct.map(({ run }) => run);
-  const { html } = await writeComparison(runs, page, { device, listener: loadingReport() });
+  const { html } = await writeComparison(runs, page, { device, data, listener: loadingReport() });
   process.stderr.write(`${html}\n`);
+}
+
+/** Of which images the runs are made, as each of them will load them. */
+function dataOptions(options: SweepOptions): DataOptions {
+  const { data = 'mnist', limit = null, imageSize, channels, badImages } = options as Partial<DataOptions>;
+  return { data, limit, imageSize, channels, badImages, binarize: 'none', seed: 0 };
 }
 
 /** The grid and what all its runs share. */

@@ -1,48 +1,17 @@
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
-import {
-  flagOf,
-  type ModelOptions,
-  type ModelSpec,
-  modelOptions,
-  models,
-  type Option,
-  settingsOf,
-  type TrainingOptions,
-  trainingOptions,
-} from '@tapegrad/vae';
+import { flagOf, type ModelSpec, models } from '@tapegrad/vae';
 import { Argument, Command } from 'commander';
-import type { Dataset } from '../data/dataset.ts';
-import { type BadImages, badImagesChoices } from '../data/image-folder.ts';
-import { UserError } from '../errors.ts';
-import { assertOfModel, loadData, type RunConfig, readRunConfig, specOf } from '../run/run.ts';
-import { RunFolder } from '../run/run-folder.ts';
-import { type RunState, readRunState, trainRun } from '../run/train-run.ts';
+import { badImagesChoices } from '../data/image-folder.ts';
+import { specOf } from '../run/run.ts';
+import { trainRun } from '../run/train-run.ts';
 import { ADAPTER_HELP, openAdapter } from './device.ts';
 import { loadingReport } from './loading.ts';
 import { optionParser, whole } from './options.ts';
 import { exactTimes, profiler } from './profile.ts';
 import { jsonReport, progressReport } from './progress.ts';
 import { onSignal } from './signals.ts';
-
-export interface TrainOptions extends Partial<ModelOptions & TrainingOptions> {
-  data?: string;
-  imageSize?: number;
-  channels?: 1 | 3;
-  badImages?: BadImages;
-  seed?: number;
-  limit?: number;
-  logEvery?: number;
-  tensorboard?: boolean;
-  profile?: string | true;
-  resume?: string;
-  out?: string;
-  force?: boolean;
-  json?: boolean;
-  adapter: string;
-}
-
-const tunable = { ...modelOptions, ...trainingOptions } as Record<string, Option>;
+import { planNew, planResumed, type TrainOptions, tunable } from './train-plan.ts';
 
 const oneOf = (choices: readonly string[]) =>
   optionParser({ kind: 'choice', choices, value: choices[0]!, help: '' });
@@ -119,38 +88,33 @@ function wrapped(title: string, words: readonly string[]): string {
   return lines.join('\n');
 }
 
-/** The options of model and trainer that were given. Refuses those of other models. */
-export function chosenOptions(
-  spec: ModelSpec,
-  options: TrainOptions,
-): Partial<ModelOptions & TrainingOptions> {
-  const chosen = Object.entries(options).filter(([name, value]) => name in tunable && value !== undefined);
-  const foreign = chosen.find(([name]) => !(name in spec.defaults));
-  if (foreign) {
-    const own = Object.keys(spec.defaults).map((name) => `--${flagOf(name)}`);
-    throw new UserError(`${spec.name} has no --${flagOf(foreign[0])}; it takes ${own.join(', ')}`);
-  }
-  return Object.fromEntries(chosen);
-}
-
 async function train(name: string | undefined, options: TrainOptions): Promise<void> {
-  const plan = options.resume ? planResumed(name, options) : planNew(name, options);
+  const loading = loadingReport();
+  const plan = options.resume
+    ? await planResumed(name, options, loading.note)
+    : planNew(name, options, loading.note);
   const { model } = plan.config;
   const report = options.json ? jsonReport() : progressReport(plan.config);
-  const data = await loadData(plan.config, { ...loadingReport(), note: report.note });
-  plan.checkData?.(data.checksums);
+  const listener = { ...loading, note: report.note };
+  if (plan.note) report.note(plan.note);
+  const { data, config } = await plan.load(listener);
   if (options.limit && options.limit > data.train.count)
     report.note(`--limit ${options.limit}: there are ${data.train.count} training images; all are used`);
   const device = await openAdapter(options.adapter, options.profile ? exactTimes : {});
   const profile = options.profile && profiler(device, model, options);
   const { name: adapter, driver, kind } = device.found;
   const interruption = catchInterrupts(report.note);
+  let path = '';
   try {
     const complete = await trainRun({
-      folder: plan.folder,
+      async folder() {
+        const folder = await plan.folder();
+        path = folder.path;
+        return folder;
+      },
       config: {
         ...plan.config,
-        ...plan.pixels?.(data),
+        ...config,
         imageShape: data.shape,
         checksums: data.checksums,
         adapter: {
@@ -169,7 +133,7 @@ async function train(name: string | undefined, options: TrainOptions): Promise<v
       ...(profile ? { finished: profile } : {}),
       device,
     });
-    report.end(plan.path, complete);
+    report.end(path, complete);
     if (!complete) process.exitCode = exitCodeOf(interruption.signal!);
   } finally {
     report.close();
@@ -189,101 +153,6 @@ function catchInterrupts(note: (message: string) => void): { signal?: NodeJS.Sig
 
 /** By the shells' convention: 130 after Ctrl-C. */
 const exitCodeOf = (signal: NodeJS.Signals) => 128 + constants.signals[signal];
-
-/** A run to begin or to go on with, as far as it can be checked before the data are read and the device is opened. */
-interface Plan {
-  readonly config: Omit<RunConfig, 'imageShape' | 'checksums' | 'adapter' | 'versions' | 'parameters'>;
-  readonly path: string;
-  /** Makes or opens the folder. */
-  readonly folder: () => RunFolder;
-  readonly state?: RunState;
-  readonly checkData?: (checksums: Readonly<Record<string, string>>) => void;
-  /** The normalization that suits the data, unless one was asked for. */
-  readonly pixels?: (data: Dataset) => Partial<ModelOptions>;
-}
-
-function planNew(name: string | undefined, options: TrainOptions): Plan {
-  if (!name) throw new UserError(`name a model (${[...models.keys()].join(', ')}) or a run with --resume`);
-  const spec = specOf(name);
-  const chosen = chosenOptions(spec, options);
-  const path = options.out ?? `runs/${name}-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`;
-  const force = options.force ?? false;
-  RunFolder.assertFree(path, { force });
-  return {
-    config: {
-      model: name,
-      data: options.data ?? 'mnist',
-      imageSize: options.imageSize,
-      channels: options.channels,
-      badImages: options.badImages,
-      ...settingsOf(spec, chosen),
-      seed: options.seed ?? 0,
-      limit: options.limit ?? null,
-      logEvery: options.logEvery ?? 10,
-      tensorboard: options.tensorboard ?? true,
-    },
-    path,
-    folder: () => RunFolder.create(path, { force }),
-    pixels({ normalization }) {
-      if (!normalization) return {};
-      const { mean: pixelMean, std: pixelStd } = normalization;
-      return { pixelMean, pixelStd, ...chosen };
-    },
-  };
-}
-
-/** Of a resumed run only the number of epochs (and how often it logs) may change. */
-function planResumed(name: string | undefined, options: TrainOptions): Plan {
-  const folder = RunFolder.open(options.resume!);
-  const { path } = folder;
-  const { config } = readRunConfig(folder);
-  if (options.out !== undefined || options.force)
-    throw new UserError('--resume writes into the run itself: leave --out and --force out');
-  if (name && specOf(name).name !== config.model)
-    throw new UserError(`${path}: a run of '${config.model}', not of '${name}'`);
-  const { epochs: _, ...fixed } = chosenOptions(specOf(config.model), options);
-  const { data, imageSize, channels, badImages, seed, limit } = options;
-  for (const [key, value] of Object.entries({
-    ...fixed,
-    data,
-    imageSize,
-    channels,
-    badImages,
-    seed,
-    limit,
-  })) {
-    const began = config[key as keyof RunConfig];
-    if (value !== undefined && value !== began) {
-      throw new UserError(`${path}: a run goes on as it began: ${key} is ${began} there, not ${value}`);
-    }
-  }
-  const state = readRunState(folder);
-  assertOfModel(state.file, state.metadata, config);
-  const done = Number(state.metadata.epoch);
-  const epochs = options.epochs ?? config.epochs;
-  if (epochs < done)
-    throw new UserError(`${path}: ${done} epochs are done already, more than --epochs ${epochs}`);
-  return {
-    config: {
-      ...config,
-      epochs,
-      logEvery: options.logEvery ?? config.logEvery,
-      tensorboard: options.tensorboard ?? config.tensorboard,
-    },
-    path,
-    folder: () => folder,
-    state,
-    checkData(checksums) {
-      const differs = Object.keys(config.checksums).find(
-        (file) => checksums[file] !== config.checksums[file],
-      );
-      if (differs)
-        throw new UserError(
-          `${path}: was trained on other data: the checksum of ${differs} differs from that in config.json`,
-        );
-    },
-  };
-}
 
 export function versions(): Record<string, string> {
   const require = createRequire(import.meta.url);

@@ -5,7 +5,6 @@ import {
   fsyncSync,
   futimesSync,
   lstatSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readSync,
@@ -16,7 +15,7 @@ import {
 } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
-import { renameOver } from '@tapegrad/node';
+import { makeFolder, renameOver } from '@tapegrad/node';
 
 /** Decoded images and what was found in the process, as the cache keeps them. */
 export interface DecodedImages {
@@ -96,7 +95,7 @@ interface Header {
  */
 export function writeImageCache(path: string, { pixels, hashes, bad }: DecodedImages): void {
   const temporary = `${path}.${process.pid}.tmp`;
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   try {
     const file = openSync(temporary, 'w');
     try {

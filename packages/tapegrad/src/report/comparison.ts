@@ -119,7 +119,7 @@ function groupsOf(runs: readonly ComparedRun[]): Group[] {
       reduction,
       scale,
       shift,
-      run.config.data,
+      run.options.get('data'),
       run.config.binarize,
     ].join();
     groups.set(key, [...(groups.get(key) ?? []), run]);
@@ -134,7 +134,7 @@ function groupsOf(runs: readonly ComparedRun[]): Group[] {
 /** What a reader has to know before drawing conclusions. */
 function notesOf(runs: readonly ComparedRun[], groups: readonly Group[]): string[] {
   const different = (of: (run: ComparedRun) => string) => [...new Set(runs.map(of))];
-  const data = different(({ config }) => config.data);
+  const data = different(({ options }) => String(options.get('data')));
   const epochs = different(({ last }) => String(last.epoch));
   const units = different(({ config, spec }) => spec.units(config));
   const notes: string[] = [];

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { basename, resolve } from 'node:path';
 import { encodePng, type Raster, sideBySide, stacked } from '@tapegrad/plot';
 import { type Device, defaultDevice } from '@tapegrad/tensor';
@@ -6,12 +7,15 @@ import { UserError } from '../errors.ts';
 import { type ComparedRun, compared, comparisonPage } from '../report/comparison.ts';
 import { epochsOf } from '../report/curves.ts';
 import { drawPicture } from './draw.ts';
-import { dataForRun, type LoadingListener, openRun, readRun, type StoredRun, storedConfig } from './run.ts';
-import { writeWhole } from './run-folder.ts';
+import { openRun, readRun, type StoredRun, storedConfig } from './run.ts';
+import { dataForRun, type LoadingListener } from './run-data.ts';
 import { subjectOf } from './run-pictures.ts';
+import { writeWhole } from './whole-files.ts';
 
 export interface ComparisonOptions {
   readonly device?: Device;
+  /** Where the runs' images are, or others to show all of them with. */
+  readonly data?: string;
   readonly listener?: LoadingListener;
 }
 
@@ -23,12 +27,13 @@ export interface ComparisonOptions {
 export async function writeComparison(
   runs: readonly string[],
   out: string,
-  { device = defaultDevice(), listener }: ComparisonOptions = {},
+  { device = defaultDevice(), data, listener }: ComparisonOptions = {},
 ): Promise<{ html: string; png: string }> {
   const read = readRuns(runs);
   const labels = labelsOf(read);
   const opened: ComparedRun[] = [];
-  for (const [i, run] of read.entries()) opened.push(await openCompared(run, labels[i]!, device, listener));
+  for (const [i, run] of read.entries())
+    opened.push(await openCompared(run, labels[i]!, device, data, listener));
   const page = comparisonPage(opened, differing(read));
   const columns: Raster[] = [];
   for (const { label, pictures } of opened) columns.push(await columnOf(label, pictures));
@@ -58,17 +63,45 @@ export function readRuns(paths: readonly string[]): ReadRun[] {
   if (paths.length < 2) throw new UserError('name two runs or more to compare');
   const twice = paths.find((path, i) => paths.indexOf(path) < i);
   if (twice) throw new UserError(`${twice}: named twice`);
-  return paths.map((path) => {
+  const runs = paths.map((path) => {
     const stored = readRun(path);
     const records = stored.folder.readMetrics();
     const last = epochsOf(records).at(-1);
     if (!last) throw new UserError(`${path}: no epoch of the run is complete: there is nothing to compare`);
     return { path, stored, records, last, options: optionsOf(stored) };
   });
+  const names = dataNames(runs.map(({ stored }) => stored.config));
+  return runs.map((run, i) => ({ ...run, options: new Map([...run.options, ['data', names[i]!]]) }));
+}
+
+/** A dataset is its content: the same data has one name, whatever it was called, and other data another one. */
+function dataNames(configs: readonly StoredRun['config'][]): string[] {
+  // Of a folder of images, the checksum of the training images is that of those within the limit.
+  const isLimited = new Set(configs.map(({ limit }) => limit)).size > 1;
+  const contents = configs.map(({ data, checksums }) => {
+    const known = Object.entries(checksums).filter(([name]) => !(isLimited && name === 'train'));
+    return known.length > 0 ? JSON.stringify(known.sort()) : data;
+  });
+  const first = configs.map(({ data }, i) => [contents[i]!, data] as const).reverse();
+  const names = new Map(first);
+  const isShared = (name: string) => [...names.values()].filter((other) => other === name).length > 1;
+  return contents.map((content) => {
+    const name = names.get(content)!;
+    const digest = createHash('sha256').update(content).digest('hex').slice(0, 8);
+    return isShared(name) ? `${name} (${digest})` : name;
+  });
 }
 
 /** Kept in `config.json`, and of no consequence for the model. */
-const circumstances = new Set(['checksums', 'parameters', 'adapter', 'versions', 'logEvery', 'imageShape']);
+const circumstances = new Set([
+  'checksums',
+  'dataPaths',
+  'parameters',
+  'adapter',
+  'versions',
+  'logEvery',
+  'imageShape',
+]);
 
 function optionsOf({ config, spec }: StoredRun): Map<string, string | number> {
   const { model, data, ...rest } = storedConfig(config, spec);
@@ -100,10 +133,13 @@ async function openCompared(
   { stored, ...run }: ReadRun,
   label: string,
   device: Device,
+  name: string | undefined,
   listener?: LoadingListener,
 ): Promise<ComparedRun> {
   const opened = openRun(stored, device);
-  const subject = subjectOf(opened.model, await dataForRun(stored, undefined, listener));
+  const { data, notes } = await dataForRun(stored, name, listener);
+  for (const note of [notes.train, notes.test]) if (note) listener?.note?.(`${run.path}: ${note}`);
+  const subject = subjectOf(opened.model, data);
   // All draw from the same numbers, so that what differs is the model.
   const pictures = await allPictures(subject, { seed: 0, only: compared });
   const statistics = subject.isVector ? await subject.statistics().catch(() => undefined) : undefined;

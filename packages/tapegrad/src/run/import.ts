@@ -40,9 +40,12 @@ export interface ImportRequest {
   readonly chosen: Partial<ModelOptions & TrainingOptions>;
   readonly imageShape: ImageShape;
   /** What else `config.json` is to hold. */
-  readonly rest: Pick<RunConfig, 'data' | 'checksums' | 'versions' | 'seed' | 'limit' | 'logEvery'>;
+  readonly rest: Pick<
+    RunConfig,
+    'data' | 'dataPaths' | 'checksums' | 'versions' | 'seed' | 'limit' | 'logEvery'
+  >;
   /** Makes the folder: asked for when nothing but the disk can refuse any more. */
-  readonly folder: () => RunFolder;
+  readonly folder: () => Promise<RunFolder>;
 }
 
 /**
@@ -80,8 +83,9 @@ export async function importRun({
     adapter: { name: 'imported', driver: '', kind: 'none' },
     parameters: model.parameters().reduce((sum, { size }) => sum + size, 0),
   };
-  const made = folder();
+  const made = await folder();
   made.writeConfig({ ...storedConfig(config, spec), imported: { file: basename(path), sha256 } });
   await writeWeights(made, model, spec.name);
+  made.release();
   return { folder: made, config };
 }

@@ -1,26 +1,25 @@
 import {
   accessSync,
   appendFileSync,
-  closeSync,
   constants,
   existsSync,
-  fsyncSync,
   mkdirSync,
-  openSync,
   readdirSync,
   readFileSync,
   rmdirSync,
   rmSync,
   statSync,
   truncateSync,
-  writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { renameOver } from '@tapegrad/node';
+import { makeFolder } from '@tapegrad/node';
 import { attempt, UserError } from '../errors.ts';
+import { whyNothingFits } from '../folders.ts';
+import { Lock } from '../lock.ts';
 import { nearestName } from '../suggest.ts';
 import { readText } from '../text.ts';
 import { eventFiles } from './tensorboard.ts';
+import { quietly, removeLeftovers, writeWhole } from './whole-files.ts';
 
 /** The files of a run, by which a folder is known to hold one. */
 export const runFiles = {
@@ -30,8 +29,20 @@ export const runFiles = {
   state: 'state.safetensors',
 } as const;
 
-/** Folders that a run fills, and what it writes only if asked. */
-const runFolders = ['images', 'export', 'profile.json', 'report.html'];
+/** What else a run fills, and what it writes only if asked. */
+const runFolders = ['images', 'export', 'latent.json', 'profile.json', 'report.html'];
+
+/** Who writes the run, while somebody does. */
+const LOCK = '.lock';
+
+export interface ClaimOptions {
+  /** Whether a run that is in the folder may be replaced. */
+  readonly force?: boolean;
+  /** Whether one may be that stopped before its first checkpoint: of it there is nothing to keep. */
+  readonly again?: boolean;
+  /** Told what it has to wait for. */
+  readonly waiting?: (message: string) => void;
+}
 
 /** One line of `metrics.jsonl`. Losses that are not finite are stored as null, since JSON has no NaN. */
 export interface MetricsRecord {
@@ -44,11 +55,13 @@ export interface MetricsRecord {
 
 /**
  * The folder that one training run writes, and that the other commands read. Whole files are replaced atomically, and
- * metrics are appended line by line: a crash at any moment leaves a folder that can be opened and resumed.
+ * metrics are appended line by line: a crash at any moment leaves a folder that can be opened and resumed. One process
+ * at a time trains it: it holds the folder's lock (`claim`, `take`). Others may read, and add pictures.
  * Every method that touches the disk throws a UserError of one line when the disk refuses.
  */
 export class RunFolder {
   readonly path: string;
+  #lock: Lock | undefined;
   /** Whether this object made the folder, and nothing is in it yet. */
   #fresh: boolean;
 
@@ -57,8 +70,10 @@ export class RunFolder {
     this.#fresh = fresh;
   }
 
-  /** Refuses a path where `create` could not make a run's folder, touching nothing: a training asks before it begins. */
-  static assertFree(path: string, { force = false }: { force?: boolean } = {}): void {
+  // -------------------------------------------------------------------------------------------- making and opening
+
+  /** Refuses a path where no folder can be made, leaving nothing there: a training asks before it begins. */
+  static assertPlace(path: string): void {
     if (path === '') throw new UserError("the run's folder has no name: name one with --out");
     if (existsSync(path) && !statSync(path).isDirectory()) {
       throw new UserError(`${path}: cannot be the run's folder: it is a file; choose another with --out`);
@@ -68,29 +83,42 @@ export class RunFolder {
     const what = `${path}: cannot prepare the run's folder`;
     attempt(what, () => accessSync(above, constants.W_OK));
     if (!statSync(above).isDirectory()) throw new UserError(`${what}: ${above} is a file, not a folder`);
-    const held = filesHeld(path);
-    if (held.length > 0 && !force) {
-      throw new UserError(
-        `${path}: holds another run (${held.join(', ')}); choose another folder with --out, go on with that run with ` +
-          '--resume, or replace it with --force',
-      );
-    }
+    const reason = whyNothingFits(above);
+    if (reason) throw new UserError(`${what}: ${reason}`);
   }
 
   /**
-   * Makes the folder, and its parents. One that holds a run already is refused, unless `force`: then that run's files
-   * are removed, and only those.
+   * Refuses a path that `claim` would refuse, for all that can be told now.
+   *
+   * @returns whether a run is there that stopped before its first checkpoint, and would be replaced
    */
-  static create(path: string, options: { force?: boolean } = {}): RunFolder {
+  static assertFree(path: string, options: ClaimOptions = {}): boolean {
+    RunFolder.assertPlace(path);
+    Lock.assertFree(join(path, LOCK), path);
+    return beginsAgain(path, options);
+  }
+
+  /**
+   * Makes the folder, and its parents, and holds it. One that has a run already is refused, unless `force` or `again`
+   * say otherwise: then that run's files are removed, and only those.
+   */
+  static async claim(path: string, options: ClaimOptions = {}): Promise<RunFolder> {
     RunFolder.assertFree(path, options);
-    const made = attempt(`${path}: cannot prepare the run's folder`, () => {
-      const first = mkdirSync(path, { recursive: true });
-      const held = filesHeld(path);
-      for (const name of held.length > 0 ? [...held, ...runFolders, ...eventFiles(path)] : [])
-        rmSync(join(path, name), { recursive: true, force: true });
-      return first !== undefined;
+    const made = attempt(`${path}: cannot prepare the run's folder`, () => makeFolder(path));
+    return RunFolder.#held(path, { fresh: made !== undefined, ...options }, (folder) => {
+      beginsAgain(path, options); // another process may have written a run since, and ended
+      folder.#clear();
     });
-    return new RunFolder(path, made);
+  }
+
+  /** As `claim`, of the first of PATH, PATH-2, PATH-3 … that is not there: two processes never get the same one. */
+  static async claimNext(path: string, options: Pick<ClaimOptions, 'waiting'> = {}): Promise<RunFolder> {
+    const what = `${path}: cannot prepare the run's folder`;
+    attempt(what, () => makeFolder(dirname(path)));
+    for (let n = 1; ; n++) {
+      const next = n === 1 ? path : `${path}-${n}`;
+      if (attempt(what, () => madeNew(next))) return RunFolder.#held(next, { fresh: true, ...options });
+    }
   }
 
   /** Opens the folder of an earlier run, once its configuration is found to be readable. */
@@ -106,6 +134,58 @@ export class RunFolder {
     const folder = new RunFolder(path);
     folder.readConfig();
     return folder;
+  }
+
+  /** Opens the folder of an earlier run and holds it, to go on with that run. */
+  static async take(path: string, options: Pick<ClaimOptions, 'waiting'> = {}): Promise<RunFolder> {
+    RunFolder.open(path);
+    return RunFolder.#held(path, { fresh: false, ...options });
+  }
+
+  static async #held(
+    path: string,
+    { fresh, waiting }: { fresh: boolean; waiting?: ClaimOptions['waiting'] },
+    prepare: (folder: RunFolder) => void = () => {},
+  ): Promise<RunFolder> {
+    const folder = new RunFolder(path, fresh);
+    try {
+      folder.#lock = await Lock.take(join(path, LOCK), { what: path, waiting });
+      prepare(folder);
+    } catch (error) {
+      folder.#abandon();
+      throw error;
+    }
+    removeLeftovers(path);
+    return folder;
+  }
+
+  /** Lets others train the run. The end of the process does it too. */
+  release(): void {
+    this.#lock?.release();
+    this.#lock = undefined;
+  }
+
+  /** @throws UserError where another process holds the run by now: what it writes must not be overwritten */
+  assertHeld(): void {
+    if (this.#lock?.isHeld === false)
+      throw new UserError(
+        `${this.path}: another process trains it, since nothing was heard of this one for too long; this one stops`,
+      );
+  }
+
+  /** Where it was made for nothing, the folder goes. */
+  #abandon(): void {
+    this.release();
+    if (this.#fresh) quietly(() => rmdirSync(this.path));
+  }
+
+  #clear(): void {
+    const held = filesHeld(this.path);
+    if (held.length === 0) return;
+    attempt(`${this.path}: cannot remove the run that is in it`, () => {
+      for (const name of [...held, ...runFolders, ...eventFiles(this.path)])
+        rmSync(this.file(name), { recursive: true, force: true });
+    });
   }
 
   /** The path of a file of this run. */
@@ -124,7 +204,7 @@ export class RunFolder {
     try {
       this.writeAtomically(runFiles.config, `${JSON.stringify(config, null, 2)}\n`);
     } catch (error) {
-      if (this.#fresh) quietly(() => rmdirSync(this.path));
+      if (this.#fresh) this.#abandon();
       throw error;
     }
     this.#fresh = false;
@@ -208,7 +288,7 @@ export class RunFolder {
    * @param name may be in a subfolder, which is made when needed
    */
   writeAtomically(name: string, content: Uint8Array | string): void {
-    writeWhole(this.file(name), content);
+    writeWhole(this.file(name), content, { alone: this.#lock !== undefined });
   }
 
   /** Writes `images/<name>`, an encoded PNG. */
@@ -217,36 +297,43 @@ export class RunFolder {
   }
 }
 
-/** Writes a file under another name, and renames it when it is whole on the disk. Makes its folder. */
-export function writeWhole(path: string, content: Uint8Array | string): void {
-  const temporary = join(dirname(path), `.${basename(path)}.tmp`);
-  attempt(`${path}: cannot write it`, () => {
-    mkdirSync(dirname(path), { recursive: true });
-    try {
-      const file = openSync(temporary, 'w');
-      try {
-        writeFileSync(file, content);
-        fsyncSync(file);
-      } finally {
-        closeSync(file);
-      }
-      renameOver(temporary, path);
-    } catch (error) {
-      quietly(() => rmSync(temporary, { force: true }));
-      throw error;
-    }
-  });
-}
-
 /** The files of a run that a folder holds. */
 const filesHeld = (path: string): string[] =>
   Object.values(runFiles).filter((name) => existsSync(join(path, name)));
 
-/** For cleaning up after a failure, which must not hide the failure. */
-function quietly(fn: () => void): void {
+/**
+ * Whether a new run replaces one that stopped before its first checkpoint.
+ * @throws UserError where a folder holds a run that may not be replaced
+ */
+function beginsAgain(path: string, { force, again }: ClaimOptions): boolean {
+  const held = filesHeld(path);
+  if (held.length === 0 || force) return false;
+  const isBeginning = !held.some((name) => name === runFiles.weights || name === runFiles.state);
+  if (again && isBeginning && configIn(path)?.model) return true;
+  throw new UserError(
+    `${path}: holds another run (${held.join(', ')}); choose another folder with --out, go on with that run with ` +
+      '--resume, or replace it with --force',
+  );
+}
+
+/** Makes one folder; false if it is there. */
+function madeNew(path: string): boolean {
   try {
-    fn();
-  } catch {}
+    mkdirSync(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Undefined where there is none, or none that can be read. */
+function configIn(path: string): Record<string, unknown> | undefined {
+  try {
+    return parseObject(readText(join(path, runFiles.config)));
+  } catch {
+    return undefined;
+  }
 }
 
 function siblings(path: string): string[] {

@@ -1,7 +1,7 @@
 import type { Raster } from '@tapegrad/plot';
 import { encodePng, stacked } from '@tapegrad/plot';
 import type { Autoencoder } from '@tapegrad/vae';
-import { type PictureResult, Subject } from '@tapegrad/vae';
+import { type CodeSummary, type PictureResult, Subject } from '@tapegrad/vae';
 import type { Dataset } from '../data/dataset.ts';
 import { heldOutDigits } from '../data/datasets.ts';
 import { metricCurves, metricNames } from '../report/curves.ts';
@@ -9,9 +9,9 @@ import { drawCurves, drawPicture } from './draw.ts';
 import type { RunConfig } from './run.ts';
 import type { RunFolder } from './run-folder.ts';
 
-/** A model with the images that its pictures show. */
-export const subjectOf = (model: Autoencoder, data: Dataset): Subject =>
-  new Subject(model, data, heldOutDigits(data));
+/** A model with the images that its pictures show, if any are needed. */
+export const subjectOf = (model: Autoencoder, data: Dataset | undefined, summary?: CodeSummary): Subject =>
+  new Subject(model, data, { heldOut: data && heldOutDigits(data), summary });
 
 /** What stands before the title of every picture of a run. */
 export const headingOf = ({ model, latent }: Pick<RunConfig, 'model' | 'latent'>): string =>

@@ -4,19 +4,15 @@ import type { Device, TunedChoice } from '@tapegrad/tensor';
 import { Generator } from '@tapegrad/tensor';
 import {
   type Autoencoder,
-  binarized,
   faultOf,
   type ModelOptions,
   type ModelSpec,
   modelOptions,
   models,
   optionValues,
-  randomStreams,
   type TrainingOptions,
   trainingOptions,
 } from '@tapegrad/vae';
-import type { Dataset } from '../data/dataset.ts';
-import { loadDataset } from '../data/datasets.ts';
 import type { ImageFolderOptions } from '../data/image-folder.ts';
 import { attempt, UserError } from '../errors.ts';
 import { nearestName } from '../suggest.ts';
@@ -27,7 +23,10 @@ import { inSize } from './too-large.ts';
 export interface RunConfig extends ModelOptions, TrainingOptions, FolderOptions {
   readonly model: string;
   readonly seed: number;
+  /** As it was named. What it is, the checksums say. */
   readonly data: string;
+  /** Of a folder: where it was, as an absolute path and from the run's folder. */
+  readonly dataPaths?: readonly string[];
   /** First N training images, or null for all. */
   readonly limit: number | null;
   readonly logEvery: number;
@@ -49,6 +48,9 @@ export interface AdapterConfig {
   readonly tuned?: Readonly<Record<string, TunedChoice>>;
 }
 
+/** How a folder of images is read; not there where other data are. */
+export type FolderOptions = Pick<ImageFolderOptions, 'imageSize' | 'channels' | 'badImages'>;
+
 export function specOf(name: string): ModelSpec {
   const spec = models.get(name);
   if (spec) return spec;
@@ -56,39 +58,6 @@ export function specOf(name: string): ModelSpec {
   throw new UserError(
     `no model is named '${name}'${near ? `; did you mean '${near}'?` : ''} (known: ${[...models.keys()].join(', ')})`,
   );
-}
-
-/** Of which images, and how many, a run is made. */
-export type DataOptions = Pick<RunConfig, 'data' | 'limit' | 'binarize' | 'seed' | keyof FolderOptions>;
-
-/** How a folder of images is read; not there where other data are. */
-export type FolderOptions = Pick<ImageFolderOptions, 'imageSize' | 'channels' | 'badImages'>;
-
-/** Whom to tell how the decoding of a folder of images goes. */
-export type LoadingListener = Pick<ImageFolderOptions, 'progress' | 'note'>;
-
-/**
- * Loads a dataset, the first `limit` of its training images. Where pixels are drawn at every step, the test set's are
- * drawn once all the same: its metrics are to be compared.
- */
-export async function loadData(
-  { data: name, limit, binarize, seed, imageSize, channels, badImages }: DataOptions,
-  listener: LoadingListener = {},
-): Promise<Dataset> {
-  const data = await loadDataset(name, { imageSize, channels, badImages, limit, ...listener });
-  const count = Math.min(limit ?? data.train.count, data.train.count);
-  const train = { ...data.train, count };
-  if (binarize === 'none') return { ...data, train };
-  const how = binarize === 'threshold' ? 'threshold' : 'drawn';
-  const { trainPixels, testPixels } = randomStreams;
-  return {
-    ...data,
-    train:
-      binarize === 'dynamic'
-        ? train
-        : { ...train, images: binarized(train.images, how, { seed, stream: trainPixels }) },
-    test: { ...data.test, images: binarized(data.test.images, how, { stream: testPixels }) },
-  };
 }
 
 /** A finished (or interrupted) run, ready to be asked for metrics and pictures. */
@@ -146,7 +115,9 @@ export function readRunConfig(folder: RunFolder): { config: RunConfig; spec: Mod
   if (typeof checksums !== 'object' || checksums === null || Array.isArray(checksums))
     refuse('checksums do not say of which data the run is');
   if (typeof data !== 'string') refuse('data is not a name');
-  return { config: whole as unknown as RunConfig, spec };
+  const { dataPaths } = config;
+  const isPaths = Array.isArray(dataPaths) && dataPaths.every((path) => typeof path === 'string');
+  return { config: { ...whole, dataPaths: isPaths ? dataPaths : undefined } as unknown as RunConfig, spec };
 }
 
 /** What a run folder holds, as far as it can be checked without a device. */
@@ -206,22 +177,6 @@ export function loadWeights(model: Autoencoder, weights: StoredRun['weights'], w
   const wrong = misfits(model.stateDict(), weights);
   if (wrong) throw new UserError(`${what}: ${wrong}`);
   model.loadStateDict(weights);
-}
-
-/** Images for a run: its own dataset's (those that it was trained on), or another's, of the same size. */
-export async function dataForRun(
-  { config }: Pick<OpenRun, 'config'>,
-  name = config.data,
-  listener: LoadingListener = {},
-): Promise<Dataset> {
-  const own = name === config.data;
-  const [channels, imageSize] = config.imageShape;
-  const asked = own ? {} : { limit: null, channels: channels as 1 | 3, imageSize };
-  const data = await loadData({ ...config, ...asked, data: name }, listener);
-  const [wanted, found] = [config.imageShape, data.shape].map((shape) => shape.join('x'));
-  if (wanted !== found)
-    throw new UserError(`--data ${name}: images of ${found}, but the run's are ${wanted}`);
-  return data;
 }
 
 /** Writes the weights under PyTorch's names; returns the file. */

@@ -14,6 +14,7 @@ import {
 import type { Dataset } from '../data/dataset.ts';
 import { attempt, reasonOf, UserError } from '../errors.ts';
 import { writeReport } from '../report/index.ts';
+import { keepCodeSummary } from './code-summary.ts';
 import { drawPicture } from './draw.ts';
 import { type RunConfig, storedConfig, writeWeights } from './run.ts';
 import { RunEvents } from './run-events.ts';
@@ -47,8 +48,8 @@ export interface EpochRecord extends MetricsRecord {
 }
 
 export interface RunRequest {
-  /** Makes the folder, or opens it: asked for when nothing but the disk can refuse any more. */
-  readonly folder: () => RunFolder;
+  /** Makes the folder, or gives the one that is gone on with: asked for when nothing but the disk can refuse any more. */
+  readonly folder: () => RunFolder | Promise<RunFolder>;
   readonly config: Omit<RunConfig, 'parameters'>;
   readonly spec: ModelSpec;
   readonly data: Dataset;
@@ -90,7 +91,7 @@ const emptyTally = (): Tally => ({ rows: [], images: 0, seconds: 0 });
 export async function trainRun(request: RunRequest): Promise<boolean> {
   const { spec, resume } = request;
   const { trainer, config } = await prepared(request);
-  const folder = request.folder();
+  const folder = await request.folder();
   folder.writeConfig(storedConfig(config, spec));
   folder.rewindMetrics(trainer);
   const events = RunEvents.open(folder.path, { step: trainer.step, wanted: config.tensorboard ?? true });
@@ -109,6 +110,8 @@ export async function trainRun(request: RunRequest): Promise<boolean> {
     await request.finished?.(trainer, folder);
   } catch (error) {
     throw explained(error, run);
+  } finally {
+    folder.release();
   }
   return true;
 }
@@ -185,7 +188,9 @@ async function showEpoch({ folder, events, config, data, listener, trainer }: Ru
 /** All that there is to see of a model that has been trained, and the report. */
 async function lastPictures({ folder, config, data, listener, trainer, spec }: Run): Promise<void> {
   await unlessBroken(listener, `pictures; \`tapegrad report ${folder.path}\` tries again`, async () => {
-    const all = await allPictures(subjectOf(trainer.model, data), { seed: config.seed });
+    const subject = subjectOf(trainer.model, data);
+    const all = await allPictures(subject, { seed: config.seed });
+    await keepCodeSummary(folder, subject);
     await writePictures(folder, all, headingOf(config));
     writeReport(folder, { config, spec, data, model: trainer.model }, all);
   });
@@ -204,6 +209,7 @@ async function unlessBroken({ note }: Listener, what: string, show: () => Promis
 /** Weights for others, state for `--resume`. The state alone is enough to go on, so a crash between the two is harmless. */
 async function checkpoint({ folder, events, trainer, config, tally }: Run): Promise<void> {
   const { tensors, metadata } = await trainer.checkpoint();
+  folder.assertHeld();
   const weights = await writeWeights(folder, trainer.model, config.model);
   if (trainer.position === 0) events?.weights(trainer.step, weights);
   const state = { ...metadata, model: config.model, tally: JSON.stringify(tally) };
@@ -228,8 +234,8 @@ export function readRunState(folder: RunFolder): RunState {
   const file = folder.file(runFiles.state);
   if (!folder.has(runFiles.state)) {
     throw new UserError(
-      `${folder.path}: nothing to resume: it has no ${runFiles.state}: the run stopped before its first checkpoint; ` +
-        'start it again with --force',
+      `${folder.path}: nothing to resume: it has no ${runFiles.state}: weights alone do not say how their training ` +
+        'stood; start it again with --force',
     );
   }
   return attempt(`${file}: broken`, () => {
@@ -244,7 +250,7 @@ function explained(error: unknown, run: Run): unknown {
   const kept = folder.has(runFiles.state);
   const resume = kept
     ? `the last checkpoint is kept: go on with \`tapegrad train --resume ${folder.path}\``
-    : 'there was no checkpoint yet: start again with --force';
+    : 'there was no checkpoint yet: start again';
   if (error instanceof NotFiniteError) {
     const state = kept ? `the last checkpoint in ${folder.path} is kept` : 'there was no checkpoint yet';
     return new UserError(`${error.message}; ${state}; try a smaller --lr`);

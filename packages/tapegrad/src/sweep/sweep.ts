@@ -1,23 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { renameOver } from '@tapegrad/node';
+import { makeFolder, renameOver } from '@tapegrad/node';
 import { flagOf } from '@tapegrad/vae';
 import { attempt, UserError } from '../errors.ts';
+import { Lock } from '../lock.ts';
+import { differing } from '../run/run-data.ts';
 import { RunFolder, runFiles } from '../run/run-folder.ts';
 import type { Axis, Point } from './sweep-grid.ts';
-import { Lock } from './sweep-lock.ts';
 
 /** What is the same for all invocations on a folder: `sweep.json`. */
 export interface SweepConfig {
@@ -25,6 +17,8 @@ export interface SweepConfig {
   readonly axes: readonly Axis[];
   /** The other options, as flags of `tapegrad train`. */
   readonly fixed: Readonly<Record<string, string>>;
+  /** What the images are, wherever they lie. */
+  readonly checksums?: Readonly<Record<string, string>>;
 }
 
 export type Outcome =
@@ -68,7 +62,7 @@ export function replaceFile(path: string, content: string): void {
   const temporary = `${path}.${randomUUID()}.tmp`;
   attempt(`${path}: cannot write it`, () => {
     try {
-      mkdirSync(dirname(path), { recursive: true });
+      makeFolder(dirname(path));
       writeFileSync(temporary, content);
       renameOver(temporary, path);
     } catch (error) {
@@ -97,9 +91,13 @@ export function enterFolder(folder: string, config: SweepConfig): void {
 /** The first thing in which two sweeps differ, or undefined. */
 function differenceOf(known: SweepConfig, asked: SweepConfig): string | undefined {
   if (known.model !== asked.model) return `of ${known.model} there, of ${asked.model} here`;
+  // Two paths may lead to the same data, and one path to other data than before.
+  const isKnown = known.checksums !== undefined && asked.checksums !== undefined;
+  const other = isKnown ? differing(known.checksums, asked.checksums).at(0) : undefined;
+  if (other !== undefined) return `its images are others: the checksum of ${other} is not the same`;
   const flags = ({ axes, fixed }: SweepConfig) =>
     new Map([
-      ...Object.entries(fixed),
+      ...Object.entries(fixed).filter(([name]) => !(isKnown && name === 'data')),
       ...axes.map(({ option, values }) => [option, values.join()] as const),
     ]);
   const [there, here] = [flags(known), flags(asked)];
@@ -176,7 +174,7 @@ async function runPoint(
     if (isFinished(folder, point)) return { status: 'done', earlier: true };
     if (stopped()) return INTERRUPTED;
     const logPath = logOf(folder, point);
-    mkdirSync(dirname(logPath), { recursive: true });
+    makeFolder(dirname(logPath));
     const log = openSync(logPath, 'a');
     try {
       const child = start([...trainArguments(config, point, run), ...flags], log);

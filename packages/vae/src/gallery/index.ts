@@ -37,12 +37,14 @@ export {
   traversals,
 } from './sheets.ts';
 export {
+  type CodeSummary,
   type LabelledImages,
   normalized,
   SHOWN,
   type ShownCodes,
   Subject,
   type SubjectData,
+  type SubjectOptions,
 } from './subject.ts';
 
 /** Every picture of a run, by the name of its file in `images`, in the order in which they are shown. */
@@ -61,6 +63,23 @@ export const pictures = {
 
 /** The name of a picture's file, without its ending. */
 export type PictureName = keyof typeof pictures;
+
+/**
+ * What a picture is made from besides the weights: the codes of images (a `CodeSummary` will do, or for some not even
+ * that), or images themselves.
+ */
+export const pictureNeeds = {
+  reconstructions: 'images',
+  samples: 'nothing',
+  'latent-grid': 'codes',
+  manifold: 'codes',
+  traversals: 'codes',
+  interpolation: 'images',
+  scatter: 'images',
+  principal: 'images',
+  histograms: 'images',
+  kl: 'codes',
+} as const satisfies Record<PictureName, 'nothing' | 'codes' | 'images'>;
 
 /** A picture, or why there is none. */
 export type PictureResult =

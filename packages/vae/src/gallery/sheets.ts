@@ -83,7 +83,7 @@ export async function manifold(
 ): Promise<Sheet> {
   const plane = await planeOf(subject, dimensions);
   const steps = quantiles(points);
-  const own = (await subject.statistics()) === undefined;
+  const own = !subject.isStochastic;
   const table = planeCodes(await subject.frame(), plane, steps);
   return planeSheet(subject, plane, steps, table, {
     title: 'manifold',
@@ -105,24 +105,26 @@ export async function traversals(
 ): Promise<Sheet> {
   const order = await subject.dimensions();
   const shown = order.slice(0, rows);
-  const statistics = await subject.statistics();
+  const statistics = subject.hasCodes ? await subject.statistics() : undefined;
+  const hasPrior = subject.isStochastic;
   const frame = await subject.frame();
   const start = image === undefined ? frame.center : await subject.encode([image]);
   const steps = evenly(range, points);
   const { codes, columns } = traversalCodes(frame, start, shown, steps);
-  const by = statistics ? 'KL' : 'variance';
-  const rest = image === undefined ? (statistics ? '0' : 'their mean') : `the code of test image ${image}`;
-  const unit = statistics ? '' : " in units of the codes' own deviation";
+  const by = !subject.hasCodes ? undefined : hasPrior ? 'KL' : 'variance';
+  const rest = image === undefined ? (hasPrior ? '0' : 'their mean') : `the code of test image ${image}`;
+  const unit = hasPrior ? '' : " in units of the codes' own deviation";
+  const which = by ? ` with the largest ${by}` : '';
   const limited =
     shown.length < order.length
-      ? ` The ${shown.length} of ${order.length} dimensions with the largest ${by} are shown.`
+      ? ` The ${shown.length} of ${order.length} dimensions${which} are shown.`
       : '';
   return sheet(subject, {
-    title: `traversals by ${by}`,
-    ...(!statistics && { detail: "steps in the codes' own deviation" }),
+    title: by ? `traversals by ${by}` : 'traversals',
+    ...(!hasPrior && { detail: "steps in the codes' own deviation" }),
     caption:
-      `Each row changes one latent dimension from ${signed(-range)} to ${signed(range)}${unit}, the others at ${rest}; ` +
-      `the largest ${by} comes first.${limited}`,
+      `Each row changes one latent dimension from ${signed(-range)} to ${signed(range)}${unit}, the others at ${rest}` +
+      `${by ? `; the largest ${by} comes first` : ''}.${limited}`,
     pixels: await subject.decode(codes),
     columns,
     rowLabels: shown.map((d) => (statistics ? `z${d}, ${statistics.kl[d]!.toFixed(2)} nats` : `z${d}`)),

@@ -32,10 +32,29 @@ export interface ShownCodes extends Codes {
   readonly images: Uint32Array;
 }
 
-/** A model and the images with which it is looked at. What several pictures need is computed once. */
+/** What is kept of the codes of the training images: enough to draw what needs no image itself. */
+export interface CodeSummary {
+  /** Mean and standard deviation of each dimension's codes. */
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+  /** Where the encoder is stochastic. */
+  readonly statistics?: LatentStatistics;
+}
+
+export interface SubjectOptions {
+  /** Images of the test set that every picture of a run shows, by index. */
+  readonly heldOut?: readonly number[];
+  /** As `Subject.summary` gave it, of the same weights. */
+  readonly summary?: CodeSummary;
+}
+
+/**
+ * A model and the images with which it is looked at. What several pictures need is computed once. Without images there
+ * are those pictures that need none.
+ */
 export class Subject {
   readonly model: Autoencoder;
-  readonly data: SubjectData;
+  readonly #data: SubjectData | undefined;
   /** Images of the test set that every picture of a run shows, by index. */
   readonly heldOut: readonly number[];
   /** Numbers per code. */
@@ -43,13 +62,30 @@ export class Subject {
   /** Whether a code is a vector, whose dimensions can be looked at one by one, rather than a map. */
   readonly isVector: boolean;
   #codes?: Promise<ShownCodes>;
+  readonly #summary: CodeSummary | undefined;
 
-  constructor(model: Autoencoder, data: SubjectData, heldOut: readonly number[]) {
+  constructor(
+    model: Autoencoder,
+    data: SubjectData | undefined,
+    { heldOut = [], summary }: SubjectOptions = {},
+  ) {
     this.model = model;
-    this.data = data;
+    this.#data = data;
+    this.#summary = summary;
     this.heldOut = heldOut;
     this.size = model.latentShape.reduce((product, extent) => product * extent, 1);
     this.isVector = model.latentShape.length === 1;
+  }
+
+  /** @throws NoPicture where there are none */
+  get data(): SubjectData {
+    if (!this.#data) throw new NoPicture('it takes images, and there are none');
+    return this.#data;
+  }
+
+  /** Whether anything is known of the codes of images. */
+  get hasCodes(): boolean {
+    return this.#data !== undefined || this.#summary !== undefined;
   }
 
   /** Bytes of images of the test set, one after the other. */
@@ -95,7 +131,7 @@ export class Subject {
     let logSigma: Tensor | undefined;
     evaluating(this.model, () =>
       scope(() => {
-        ({ logSigma } = this.model.encode(this.#normalized(this.testImages([0]))));
+        ({ logSigma } = this.model.encode(this.#normalized(new Uint8Array(this.model.pixelCount))));
       }),
     );
     return logSigma !== undefined;
@@ -132,8 +168,12 @@ export class Subject {
     return this.#codes;
   }
 
-  async #encodeShown(): Promise<ShownCodes> {
+  #assertVector(): void {
     if (!this.isVector) throw new NoPicture(`a code is ${this.model.latentShape.join('x')}, not a vector`);
+  }
+
+  async #encodeShown(): Promise<ShownCodes> {
+    this.#assertVector();
     const { images, count } = this.data.train;
     const shown = { images, count: Math.min(SHOWN, count) };
     const codes = finiteOf(await encodeAll(this.model, shown, this.#device));
@@ -143,11 +183,17 @@ export class Subject {
 
   /** Statistics of those codes; undefined if the encoder is not stochastic. */
   async statistics(): Promise<LatentStatistics | undefined> {
-    return latentStatistics(await this.codes());
+    return this.#summary ? this.#summary.statistics : latentStatistics(await this.codes());
+  }
+
+  /** What `SubjectOptions` takes. */
+  async summary(): Promise<CodeSummary> {
+    return { ...(await this.moments()), statistics: await this.statistics() };
   }
 
   /** Mean and standard deviation of each dimension's codes. */
-  async moments(): Promise<{ mean: number[]; std: number[] }> {
+  async moments(): Promise<Pick<CodeSummary, 'mean' | 'std'>> {
+    if (this.#summary) return this.#summary;
     const { means, count, size } = await this.codes();
     const mean = new Array<number>(size).fill(0);
     const square = new Array<number>(size).fill(0);
@@ -156,16 +202,21 @@ export class Subject {
     return { mean, std: square.map(Math.sqrt) };
   }
 
-  /** Latent dimensions, the most informative first: by KL, or by the variance of the codes if there is none. */
+  /**
+   * Latent dimensions, the most informative first: by KL, or by the variance of the codes if there is no KL; in their own
+   * order if no codes are known.
+   */
   async dimensions(): Promise<number[]> {
+    this.#assertVector();
+    if (!this.hasCodes) return Array.from({ length: this.size }, (_, d) => d);
     const statistics = await this.statistics();
-    const weight = statistics?.kl ?? (await this.moments()).std;
+    const weight: readonly number[] = statistics?.kl ?? (await this.moments()).std;
     return [...weight.keys()].sort((a, b) => weight[b]! - weight[a]!);
   }
 
   /** The prior's frame, or the codes' own if there is no prior. */
   async frame(): Promise<Frame> {
-    if (await this.statistics()) return origin(this.size);
+    if (this.isStochastic) return origin(this.size);
     const { mean, std } = await this.moments();
     return { center: mean, scale: std };
   }

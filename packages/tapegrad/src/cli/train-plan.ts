@@ -1,0 +1,167 @@
+import {
+  flagOf,
+  type ModelOptions,
+  type ModelSpec,
+  modelOptions,
+  models,
+  type Option,
+  settingsOf,
+  type TrainingOptions,
+  trainingOptions,
+} from '@tapegrad/vae';
+import type { Dataset } from '../data/dataset.ts';
+import type { BadImages } from '../data/image-folder.ts';
+import { UserError } from '../errors.ts';
+import { assertOfModel, type RunConfig, readRunConfig, specOf } from '../run/run.ts';
+import { dataToResume, type LoadingListener, loadData, placeOf } from '../run/run-data.ts';
+import { RunFolder, runFiles } from '../run/run-folder.ts';
+import { type RunState, readRunState } from '../run/train-run.ts';
+
+export interface TrainOptions extends Partial<ModelOptions & TrainingOptions> {
+  data?: string;
+  imageSize?: number;
+  channels?: 1 | 3;
+  badImages?: BadImages;
+  seed?: number;
+  limit?: number;
+  logEvery?: number;
+  tensorboard?: boolean;
+  profile?: string | true;
+  resume?: string;
+  out?: string;
+  force?: boolean;
+  json?: boolean;
+  adapter: string;
+}
+
+/** The options of models and trainer. */
+export const tunable = { ...modelOptions, ...trainingOptions } as Record<string, Option>;
+
+/** The options of model and trainer that were given. Refuses those of other models. */
+export function chosenOptions(
+  spec: ModelSpec,
+  options: TrainOptions,
+): Partial<ModelOptions & TrainingOptions> {
+  const chosen = Object.entries(options).filter(([name, value]) => name in tunable && value !== undefined);
+  const foreign = chosen.find(([name]) => !(name in spec.defaults));
+  if (foreign) {
+    const own = Object.keys(spec.defaults).map((name) => `--${flagOf(name)}`);
+    throw new UserError(`${spec.name} has no --${flagOf(foreign[0])}; it takes ${own.join(', ')}`);
+  }
+  return Object.fromEntries(chosen);
+}
+
+/** A run to begin or to go on with, as far as it can be checked before the data are read and the device is opened. */
+export interface Plan {
+  readonly config: Omit<RunConfig, 'imageShape' | 'checksums' | 'adapter' | 'versions' | 'parameters'>;
+  /** Makes the folder, or gives the one that is held already. */
+  readonly folder: () => Promise<RunFolder>;
+  readonly state?: RunState;
+  /** What the user would not expect. */
+  readonly note?: string;
+  /** The images, and what they settle. */
+  readonly load: (listener: LoadingListener) => Promise<{ data: Dataset; config: Partial<RunConfig> }>;
+}
+
+export function planNew(
+  name: string | undefined,
+  options: TrainOptions,
+  waiting: (message: string) => void,
+): Plan {
+  if (!name) throw new UserError(`name a model (${[...models.keys()].join(', ')}) or a run with --resume`);
+  const spec = specOf(name);
+  const chosen = chosenOptions(spec, options);
+  const { out, force = false } = options;
+  // Of the seconds' names, the first that is free when the folder is made.
+  const path = out ?? `runs/${name}-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`;
+  const claim = { force, again: true, waiting };
+  let isBegunAgain = false;
+  if (out === undefined) RunFolder.assertPlace(path);
+  else isBegunAgain = RunFolder.assertFree(path, claim);
+  const config: Plan['config'] = {
+    model: name,
+    data: options.data ?? 'mnist',
+    imageSize: options.imageSize,
+    channels: options.channels,
+    badImages: options.badImages,
+    ...settingsOf(spec, chosen),
+    seed: options.seed ?? 0,
+    limit: options.limit ?? null,
+    logEvery: options.logEvery ?? 10,
+    tensorboard: options.tensorboard ?? true,
+  };
+  return {
+    config,
+    folder: () => (out === undefined ? RunFolder.claimNext(path, claim) : RunFolder.claim(path, claim)),
+    ...(isBegunAgain && {
+      note: `${path}: the run in it stopped before its first checkpoint: this one takes its place`,
+    }),
+    async load(listener) {
+      const data = await loadData(config, listener);
+      const place = placeOf(config.data, path);
+      if (!data.normalization) return { data, config: place };
+      const { mean: pixelMean, std: pixelStd } = data.normalization;
+      return { data, config: { ...place, pixelMean, pixelStd, ...chosen } };
+    },
+  };
+}
+
+/**
+ * Of a resumed run only the number of epochs (and how often it logs) may change, and where its images are. One that
+ * stopped before its first checkpoint begins again.
+ */
+export async function planResumed(
+  name: string | undefined,
+  options: TrainOptions,
+  waiting: (message: string) => void,
+): Promise<Plan> {
+  if (options.out !== undefined || options.force)
+    throw new UserError('--resume writes into the run itself: leave --out and --force out');
+  // Held from here on: another process may write a checkpoint at any moment.
+  const folder = await RunFolder.take(options.resume!, { waiting });
+  const { path } = folder;
+  const { config } = readRunConfig(folder);
+  if (name && specOf(name).name !== config.model)
+    throw new UserError(`${path}: a run of '${config.model}', not of '${name}'`);
+  const { epochs: _, ...fixed } = chosenOptions(specOf(config.model), options);
+  for (const [key, value] of Object.entries({ ...fixed, seed: options.seed })) {
+    const began = config[key as keyof RunConfig];
+    if (value !== undefined && value !== began)
+      throw new UserError(`${path}: a run goes on as it began: ${key} is ${began} there, not ${value}`);
+  }
+  const isBeginning = !folder.has(runFiles.state) && !folder.has(runFiles.weights);
+  const state = isBeginning ? undefined : readRunState(folder);
+  if (state) assertOfModel(state.file, state.metadata, config);
+  const done = Number(state?.metadata.epoch ?? 0);
+  const epochs = options.epochs ?? config.epochs;
+  if (epochs < done)
+    throw new UserError(`${path}: ${done} epochs are done already, more than --epochs ${epochs}`);
+  return {
+    config: {
+      ...config,
+      epochs,
+      logEvery: options.logEvery ?? config.logEvery,
+      tensorboard: options.tensorboard ?? config.tensorboard,
+    },
+    folder: async () => folder,
+    state,
+    ...(isBeginning && { note: `${path}: it stopped before its first checkpoint: it begins again` }),
+    async load(listener) {
+      const { data: asked, imageSize, channels, badImages } = options;
+      const shape = { imageSize, channels, badImages };
+      const { data, name: place } = await dataToResume(
+        { config, folder },
+        { name: asked, ...shape, listener },
+      );
+      assertLimit(path, options.limit, config.limit, data.train.count);
+      return { data, config: { ...placeOf(place, path), data: asked ?? config.data } };
+    },
+  };
+}
+
+/** Another number is the same where the dataset has no more images than either. */
+function assertLimit(path: string, limit: number | undefined, began: number | null, count: number): void {
+  const isAll = began === null || count < began;
+  if (limit === undefined || limit === began || (isAll && limit >= count)) return;
+  throw new UserError(`${path}: a run goes on as it began: limit is ${began ?? 'all'} there, not ${limit}`);
+}

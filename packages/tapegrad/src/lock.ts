@@ -1,0 +1,250 @@
+import { randomUUID } from 'node:crypto';
+import {
+  existsSync,
+  linkSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname } from 'node:os';
+import { dirname } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { makeFolder } from '@tapegrad/node';
+import { attempt, UserError } from './errors.ts';
+
+/** A process, and when it began: a number may be given to another one later. */
+interface Holding {
+  readonly pid: number;
+  readonly began?: string;
+}
+
+/** Who holds a lock. */
+interface Holder {
+  /** For people to read. */
+  readonly host: string;
+  /** Where the processes' numbers mean what they mean here. */
+  readonly place: string;
+  readonly processes: readonly Holding[];
+  readonly token: string;
+}
+
+export interface Patience {
+  /** How often the holder says that it is still there, in milliseconds. */
+  readonly beat: number;
+  /** For how long others watch for that; longer than a network file system may keep the time of a file to itself. */
+  readonly watch: number;
+}
+
+export interface LockOptions {
+  /** What the lock is for: errors open with it. */
+  readonly what?: string;
+  readonly patience?: Patience;
+  /** Told that somebody of another machine has to be watched, and for how long. */
+  readonly waiting?: (message: string) => void;
+}
+
+const PATIENCE: Patience = { beat: 20_000, watch: 100_000 };
+
+/** A lock that nobody has touched for so many times `watch` is stale at first sight: clocks do not differ by so much. */
+const LONG_AGO = 6;
+
+/**
+ * Holds a run, so that no two processes write it, on one machine or on several that share the folder. A file that only
+ * one can make says who holds it. It is stale when none of its processes is alive. Those of another machine, or another
+ * container, cannot be asked: the holder touches the file now and then, and one that is not touched while we watch is
+ * stale. A process that ends by itself takes its locks with it.
+ */
+export class Lock {
+  readonly #path: string;
+  readonly #token: string;
+  readonly #beat: NodeJS.Timeout;
+  #others: number[] = [];
+
+  private constructor(path: string, token: string, beat: number) {
+    this.#path = path;
+    this.#token = token;
+    this.#beat = setInterval(() => this.#touch(), beat);
+    this.#beat.unref();
+    process.on('exit', this.#onExit);
+  }
+
+  /** @throws UserError that says who has it, if somebody has */
+  static async take(
+    path: string,
+    { what, patience: { beat, watch } = PATIENCE, waiting }: LockOptions = {},
+  ): Promise<Lock> {
+    attempt(`${path}: cannot make its folder`, () => makeFolder(dirname(path)));
+    const token = randomUUID();
+    const made = () => write(path, holder(token, [process.pid]));
+    if (made() || ((await removeStale(path, watch, waiting)) && made())) return new Lock(path, token, beat);
+    throw new UserError(`${what ? `${what}: ` : ''}${refusal(path, read(path))}`);
+  }
+
+  /** As `take` would refuse it, as far as that can be told at once: a living process of this machine has it. */
+  static assertFree(path: string, what: string): void {
+    const seen = read(path);
+    if (seen?.place === placeHere() && seen.processes.some(isAlive))
+      throw new UserError(`${what}: ${refusal(path, seen)}`);
+  }
+
+  /** False once somebody else has found it untouched for too long, as after a machine was asleep, and has taken it. */
+  get isHeld(): boolean {
+    return read(this.#path)?.token === this.#token;
+  }
+
+  /** Adds a process that writes the run: as long as it lives, the run is held. */
+  alsoHeldBy(pid: number): void {
+    this.#others.push(pid);
+    writeFileSync(this.#path, JSON.stringify(holder(this.#token, [process.pid, pid])));
+  }
+
+  release(): void {
+    clearInterval(this.#beat);
+    process.off('exit', this.#onExit);
+    if (this.isHeld) rmSync(this.#path, { force: true });
+  }
+
+  /** Not while another process that it covers lives on. */
+  readonly #onExit = () => {
+    if (!this.#others.some((pid) => isAlive({ pid }))) this.release();
+  };
+
+  #touch(): void {
+    if (!this.isHeld) return;
+    const now = new Date();
+    try {
+      utimesSync(this.#path, now, now);
+    } catch {} // gone: nothing to keep alive
+  }
+}
+
+function refusal(path: string, by: Holder | undefined): string {
+  const who = by ? `process ${by.processes.at(-1)?.pid} on ${by.host}` : 'another process';
+  return `${who} runs it (if that cannot be, remove ${path})`;
+}
+
+function holder(token: string, pids: readonly number[]): Holder {
+  const processes = pids.map((pid) => ({ pid, began: statusOf(pid)?.began }));
+  return { host: hostname(), place: placeHere(), processes, token };
+}
+
+/** Host names do for machines; containers may share one, but not the kernel's names for boots and process tables. */
+function placeHere(): string {
+  try {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    return [hostname(), boot, readlinkSync('/proc/self/ns/pid')].join(' ');
+  } catch {
+    return hostname();
+  }
+}
+
+/** A process's state, and when it began in the kernel's ticks; undefined where the system does not tell. */
+function statusOf(pid: number): { state: string; began: string } | undefined {
+  try {
+    // Fields 3 and 22 of proc(5), counted from the end of the name, which may hold anything.
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)!.split(' ');
+    return { state: fields[0]!, began: fields[19]! };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Makes the file, unless it is there. */
+function write(path: string, content: Holder): boolean {
+  // Written under another name and linked, so that nobody reads half of it.
+  const draft = `${path}.${content.token}`;
+  const text = JSON.stringify(content);
+  return attempt(`${path}: cannot write it`, () => {
+    try {
+      writeFileSync(draft, text);
+      return linked(draft, path, text);
+    } finally {
+      rmSync(draft, { force: true });
+    }
+  });
+}
+
+/** Not every file system has links; there somebody may read half of the file, and takes it for held. */
+function linked(draft: string, path: string, text: string): boolean {
+  try {
+    linkSync(draft, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+  }
+  try {
+    writeFileSync(path, text, { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+function read(path: string): Holder | undefined {
+  try {
+    const { host, place, processes, token } = JSON.parse(readFileSync(path, 'utf8')) as Holder;
+    return Array.isArray(processes) ? { host, place, processes, token } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Takes a stale lock away; false if it is not stale. Of several that try, one succeeds; a lock that was taken anew in
+ * between is put back.
+ */
+async function removeStale(path: string, watch: number, waiting: LockOptions['waiting']): Promise<boolean> {
+  const seen = read(path);
+  if (!seen && !existsSync(path)) return true;
+  const isHere = seen?.place === placeHere();
+  if (isHere ? seen.processes.some(isAlive) : await isTouched(path, watch, seen, waiting)) return false;
+  const aside = `${path}.${randomUUID()}`;
+  try {
+    renameSync(path, aside);
+    if (read(aside)?.token !== seen?.token) putBack(aside, path);
+  } catch {} // another was faster
+  rmSync(aside, { force: true });
+  return true;
+}
+
+function putBack(aside: string, path: string): void {
+  linked(aside, path, readFileSync(aside, 'utf8'));
+}
+
+/** Whether somebody touches a file, or puts another in its place, within some milliseconds. */
+async function isTouched(
+  path: string,
+  watch: number,
+  by: Holder | undefined,
+  waiting: LockOptions['waiting'],
+): Promise<boolean> {
+  const touched = () => statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+  const before = touched();
+  if (before === undefined || Date.now() - before > LONG_AGO * watch) return false;
+  const who = by ? `process ${by.processes.at(-1)?.pid} on ${by.host}` : 'somebody';
+  waiting?.(
+    `${path}: ${who} had it last; looking for ${Math.ceil(watch / 1000)} seconds whether it is still there`,
+  );
+  for (let step = 0; step < 20; step++) {
+    await setTimeout(watch / 20);
+    if (touched() !== before) return true;
+  }
+  return false;
+}
+
+function isAlive({ pid, began }: Holding): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+  const status = statusOf(pid);
+  // One that has ended stays in the table until its parent asks; in some containers nobody ever does.
+  if (status?.state === 'Z' || status?.state === 'X') return false;
+  return began === undefined || status === undefined || began === status.began;
+}

@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto';
+import { closeSync, fsyncSync, lstatSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { makeFolder, renameOver } from '@tapegrad/node';
+import { attempt } from '../errors.ts';
+
+/**
+ * Writes a file under another name, and renames it when it is whole on the disk. Makes its folder.
+ *
+ * @param alone whether no other process writes the same file: then the other name is always the same, and what a crash
+ *   has left of it is overwritten the next time
+ */
+export function writeWhole(path: string, content: Uint8Array | string, { alone = false } = {}): void {
+  const own = alone ? '' : `${process.pid}-${randomUUID().slice(0, 8)}.`;
+  const temporary = join(dirname(path), `.${basename(path)}.${own}tmp`);
+  attempt(`${path}: cannot write it`, () => {
+    makeFolder(dirname(path));
+    try {
+      const file = openSync(temporary, 'w');
+      try {
+        writeFileSync(file, content);
+        fsyncSync(file);
+      } finally {
+        closeSync(file);
+      }
+      renameOver(temporary, path);
+    } catch (error) {
+      quietly(() => rmSync(temporary, { force: true }));
+      throw error;
+    }
+  });
+}
+
+/** What `writeWhole` calls a file before it is whole. */
+const TEMPORARY = /^\..*\.(\d+-[0-9a-f]{8}\.)?tmp$/;
+const HOUR = 3_600_000;
+
+/** Removes what crashes have left in a run's folder, but nothing that somebody may be writing now. */
+export function removeLeftovers(folder: string): void {
+  for (const path of [folder, join(folder, 'images'), join(folder, 'export')])
+    quietly(() => {
+      for (const name of readdirSync(path)) {
+        const file = join(path, name);
+        const stats = lstatSync(file);
+        if (TEMPORARY.test(name) && stats.isFile() && Date.now() - stats.mtimeMs > HOUR)
+          quietly(() => rmSync(file, { force: true }));
+      }
+    });
+}
+
+/** For cleaning up after a failure, which must not hide the failure. */
+export function quietly(fn: () => void): void {
+  try {
+    fn();
+  } catch {}
+}
