@@ -16,47 +16,49 @@ import { setTimeout } from 'node:timers/promises';
 import { makeFolder } from '@tapegrad/node';
 import { attempt, UserError } from './errors.ts';
 
-/** A process, and when it began: a number may be given to another one later. */
+/** A process and when it began, since its number may be reused later. */
 interface Holding {
   readonly pid: number;
   readonly began?: string;
 }
 
-/** Who holds a lock. */
+/** The processes that hold a lock. */
 interface Holder {
   /** For people to read. */
   readonly host: string;
-  /** Where the processes' numbers mean what they mean here. */
+  /** The machine or container in which the processes' numbers are valid. */
   readonly place: string;
   readonly processes: readonly Holding[];
   readonly token: string;
 }
 
 export interface Patience {
-  /** How often the holder says that it is still there, in milliseconds. */
+  /** How often the holder shows that it is alive, in milliseconds. */
   readonly beat: number;
-  /** For how long others watch for that; longer than a network file system may keep the time of a file to itself. */
+  /** How long others watch for that: longer than a network file system may delay a file's time. */
   readonly watch: number;
 }
 
 export interface LockOptions {
-  /** What the lock is for: errors open with it. */
+  /** What the lock is for, with which errors open. */
   readonly what?: string;
   readonly patience?: Patience;
-  /** Told that somebody of another machine has to be watched, and for how long. */
+  /** Called if a process of another machine has to be watched, with for how long. */
   readonly waiting?: (message: string) => void;
 }
 
 const PATIENCE: Patience = { beat: 20_000, watch: 100_000 };
 
-/** A lock that nobody has touched for so many times `watch` is stale at first sight: clocks do not differ by so much. */
+/**
+ * A lock that has not been touched for so many times `watch` is stale without watching: clocks do not differ that much.
+ */
 const LONG_AGO = 6;
 
 /**
  * Holds a run, so that no two processes write it, on one machine or on several that share the folder. A file that only
- * one can make says who holds it. It is stale when none of its processes is alive. Those of another machine, or another
- * container, cannot be asked: the holder touches the file now and then, and one that is not touched while we watch is
- * stale. A process that ends by itself takes its locks with it.
+ * one process can make says who holds it. It is stale if none of its processes is alive. Those of other machines or
+ * containers cannot be asked: a holder touches its file now and then, and a file that is not touched while we watch is
+ * stale. A process that ends normally removes its locks.
  */
 export class Lock {
   readonly #path: string;
@@ -72,7 +74,7 @@ export class Lock {
     process.on('exit', this.#onExit);
   }
 
-  /** @throws UserError that says who has it, if somebody has */
+  /** @throws UserError that says who holds it, if somebody does */
   static async take(
     path: string,
     { what, patience: { beat, watch } = PATIENCE, waiting }: LockOptions = {},
@@ -84,19 +86,21 @@ export class Lock {
     throw new UserError(`${what ? `${what}: ` : ''}${refusal(path, read(path))}`);
   }
 
-  /** As `take` would refuse it, as far as that can be told at once: a living process of this machine has it. */
+  /**
+   * Refuses what `take` would refuse, as far as that can be told at once: a living process of this machine holds it.
+   */
   static assertFree(path: string, what: string): void {
     const seen = read(path);
     if (seen?.place === placeHere() && seen.processes.some(isAlive))
       throw new UserError(`${what}: ${refusal(path, seen)}`);
   }
 
-  /** False once somebody else has found it untouched for too long, as after a machine was asleep, and has taken it. */
+  /** False once another process has taken it after too long without a touch, as when the machine was asleep. */
   get isHeld(): boolean {
     return read(this.#path)?.token === this.#token;
   }
 
-  /** Adds a process that writes the run: as long as it lives, the run is held. */
+  /** Adds a process that writes the run, which is held as long as that process lives. */
   alsoHeldBy(pid: number): void {
     this.#others.push(pid);
     writeFileSync(this.#path, JSON.stringify(holder(this.#token, [process.pid, pid])));
@@ -108,7 +112,7 @@ export class Lock {
     if (this.isHeld) rmSync(this.#path, { force: true });
   }
 
-  /** Not while another process that it covers lives on. */
+  /** Releases the lock, unless another process that it covers is still alive. */
   readonly #onExit = () => {
     if (!this.#others.some((pid) => isAlive({ pid }))) this.release();
   };
@@ -132,7 +136,9 @@ function holder(token: string, pids: readonly number[]): Holder {
   return { host: hostname(), place: placeHere(), processes, token };
 }
 
-/** Host names do for machines; containers may share one, but not the kernel's names for boots and process tables. */
+/**
+ * A host name suffices for machines; containers may share one, but not the kernel's ids of boots and process tables.
+ */
 function placeHere(): string {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
@@ -142,10 +148,10 @@ function placeHere(): string {
   }
 }
 
-/** A process's state, and when it began in the kernel's ticks; undefined where the system does not tell. */
+/** A process's state, and when it began in the kernel's ticks; undefined if the system does not say. */
 function statusOf(pid: number): { state: string; began: string } | undefined {
   try {
-    // Fields 3 and 22 of proc(5), counted from the end of the name, which may hold anything.
+    // Fields 3 and 22 of proc(5), counted from the end of the name, which may contain anything.
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)!.split(' ');
     return { state: fields[0]!, began: fields[19]! };
   } catch {
@@ -153,9 +159,9 @@ function statusOf(pid: number): { state: string; began: string } | undefined {
   }
 }
 
-/** Makes the file, unless it is there. */
+/** Makes the file unless it exists. */
 function write(path: string, content: Holder): boolean {
-  // Written under another name and linked, so that nobody reads half of it.
+  // Written under another name and then linked, so that nobody reads half of it.
   const draft = `${path}.${content.token}`;
   const text = JSON.stringify(content);
   return attempt(`${path}: cannot write it`, () => {
@@ -168,7 +174,7 @@ function write(path: string, content: Holder): boolean {
   });
 }
 
-/** Not every file system has links; there somebody may read half of the file, and takes it for held. */
+/** Without links, which not every file system has, others may read half of the file; they take that as held. */
 function linked(draft: string, path: string, text: string): boolean {
   try {
     linkSync(draft, path);
@@ -195,8 +201,8 @@ function read(path: string): Holder | undefined {
 }
 
 /**
- * Takes a stale lock away; false if it is not stale. Of several that try, one succeeds; a lock that was taken anew in
- * between is put back.
+ * Removes a stale lock; returns false if it is not stale. If several try, one succeeds; a lock that was taken again in
+ * the meantime is put back.
  */
 async function removeStale(path: string, watch: number, waiting: LockOptions['waiting']): Promise<boolean> {
   const seen = read(path);
@@ -216,7 +222,7 @@ function putBack(aside: string, path: string): void {
   linked(aside, path, readFileSync(aside, 'utf8'));
 }
 
-/** Whether somebody touches a file, or puts another in its place, within some milliseconds. */
+/** Whether somebody touches or replaces a file within some milliseconds. */
 async function isTouched(
   path: string,
   watch: number,
@@ -244,7 +250,7 @@ function isAlive({ pid, began }: Holding): boolean {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
   const status = statusOf(pid);
-  // One that has ended stays in the table until its parent asks; in some containers nobody ever does.
+  // A process that has ended stays in the table until its parent asks about it; in some containers nobody ever does.
   if (status?.state === 'Z' || status?.state === 'X') return false;
   return began === undefined || status === undefined || began === status.began;
 }

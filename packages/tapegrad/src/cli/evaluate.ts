@@ -35,7 +35,7 @@ async function evaluate(path: string, options: EvaluateOptions): Promise<void> {
   const stored = readRun(path);
   const { data, notes } = await dataForRun(stored, options.data, loadingReport());
   const device = await openAdapter(options.adapter);
-  // A GPU wants large batches; a software adapter's memory is the machine's.
+  // A GPU needs large batches; a software adapter shares the machine's memory.
   const rows = device.adapterKind === 'gpu' ? 65_536 : 4096;
   const figures = await runMetrics(openRun(stored, device), data, device, { ...options, rows });
   const metrics = { ...figures, notes: [...(notes.test ? [notes.test] : []), ...figures.notes] };
@@ -45,7 +45,7 @@ async function evaluate(path: string, options: EvaluateOptions): Promise<void> {
 
 type Row = readonly [name: string, value: string, unit?: string];
 
-/** As a person reads it. */
+/** The metrics as a table for people. */
 function table(metrics: RunMetrics): string {
   const { test, nats, importanceWeighted, reconstruction, latent, bitsPerDimension, effectiveBeta } = metrics;
   const rows: Row[] = Object.entries(test).map(([name, value]) => [
@@ -79,7 +79,7 @@ function table(metrics: RunMetrics): string {
   return [title, ...lines, ...metrics.notes.map((note) => `  note: ${note}`)].join('\n');
 }
 
-/** Dimensions that a table has room for. */
+/** The most dimensions that a table shows. */
 const MOST = 20;
 
 function latentRows({

@@ -1,10 +1,13 @@
 import cliProgress from 'cli-progress';
 import type { LoadingListener, RunData } from '../run/run-data.ts';
 
-/** Of the commands that show a run. */
+/** The help of `--data` for commands that show a run. */
 export const DATA_HELP = "where the run's images are by now, or other images to show it with";
 
-/** Says on stderr that a folder's images are being decoded, which happens once and may take minutes: a bar on a terminal. */
+/**
+ * Says on stderr that a folder's images are being decoded, which happens once and may take minutes: a bar on a
+ * terminal.
+ */
 export function loadingReport(): Required<LoadingListener> {
   const bar = new cliProgress.SingleBar({
     format: 'decoding images {bar} {value} of {total}, {eta_formatted} left',
@@ -30,7 +33,7 @@ export function loadingReport(): Required<LoadingListener> {
   };
 }
 
-/** Says what there is to know of a run's images. */
+/** Prints the notes about a run's images. */
 export function tellNotes(run: string, notes: RunData['notes'], { note }: LoadingListener): void {
   for (const text of [notes.train, notes.test]) if (text !== undefined) note?.(`${run}: ${text}`);
 }

@@ -11,8 +11,8 @@ import { writeWhole } from '../run/whole-files.ts';
 export const exactTimes = { toggles: ['-timestamp_quantization'] };
 
 /**
- * What `--profile [file]` does when the training is done: a table of the longest launches, and a trace file.
- * @throws UserError, before the training, where it could not
+ * What `--profile [file]` does after the training: prints a table of the longest launches and writes a trace file.
+ * @throws UserError, before the training, if it could not
  */
 export function profiler(
   device: WebGPUDevice,
@@ -33,7 +33,7 @@ export function profiler(
     const measured = stepProfile(program, nanoseconds);
     const path = typeof profile === 'string' ? profile : folder.file('profile.json');
     writeWhole(path, chromeTrace(measured, { model, adapter: device.name }));
-    // With --json, stdout is for the lines that programs read.
+    // With --json, stdout is reserved for the lines that programs read.
     const out = json ? process.stderr : process.stdout;
     out.write(`${profileTable(measured)}\ntrace for ui.perfetto.dev: ${path}\n`);
   };

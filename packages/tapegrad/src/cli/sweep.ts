@@ -17,17 +17,17 @@ import { whole } from './options.ts';
 import { onSignal } from './signals.ts';
 import { addDataOptions } from './train.ts';
 
-/** What may have several values. */
+/** The options that may have several values. */
 const sweepable: Readonly<Record<string, Option>> = {
   ...modelOptions,
   ...trainingOptions,
   seed: { kind: 'whole', least: 0, value: 0, help: 'fixes weights, noise and the order of the data' },
 };
 
-/** What is passed on to every run as it is. */
+/** The options that are passed on to every run unchanged. */
 const PASSED = ['data', 'imageSize', 'channels', 'badImages', 'limit', 'logEvery'] as const;
 
-/** Slurm's arrays have 1,001 tasks at most, unless somebody has raised it. */
+/** Slurm's arrays have at most 1,001 tasks, unless its administrator has raised that limit. */
 const MOST_TASKS = 1000;
 
 type SweepOptions = Record<string, string | undefined> & {
@@ -44,7 +44,7 @@ type SweepOptions = Record<string, string | undefined> & {
   compare: boolean;
 };
 
-/** Runs that a page can put side by side. */
+/** The most runs that a page puts side by side. */
 const MOST_COMPARED = 40;
 
 export function sweepCommand(): Command {
@@ -87,7 +87,7 @@ Writes summary.json, summary.csv and compare.html, and logs/ and results/, besid
     .action(sweep);
 }
 
-/** Of a flag that is there twice the last would count, and nobody would see that the others do not. */
+/** Refuses a flag that is given twice: only the last would count, which nobody would notice. */
 const onlyOnce = (flag: string) => (text: string, before?: string) => {
   if (before === undefined) return text;
   throw new UserError(`${flag} is given twice: name all values at once, ${flag} ${before},${text}`);
@@ -117,7 +117,7 @@ async function sweep(model: string, options: SweepOptions): Promise<void> {
   );
   const isNew = [...outcomes.values()].some((outcome) => outcome.status === 'done' && !outcome.earlier);
   const page = join(folder, 'compare.html');
-  // Of a job array, the task that ends last makes the page.
+  // In a job array, the task that finishes last makes the page.
   const isTime = task === undefined || rows.every(({ status }) => status === 'done');
   const isStopped = [...outcomes.values()].some(({ status }) => status === 'interrupted');
   if (options.compare && isTime && !isStopped && (isNew || !existsSync(page)))
@@ -201,7 +201,7 @@ function scriptOf(
   return kubernetesJob({ ...request, image, claim, parallelism: jobs > 1 ? jobs : tasks });
 }
 
-/** Runs the points and says on stderr how each ended; failures and interruptions set the exit code. */
+/** Runs the points and reports on stderr how each ended; failures and interruptions set the exit code. */
 async function run(
   folder: string,
   config: SweepConfig,

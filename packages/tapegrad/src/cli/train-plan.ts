@@ -37,7 +37,7 @@ export interface TrainOptions extends Partial<ModelOptions & TrainingOptions> {
 /** The options of models and trainer. */
 export const tunable = { ...modelOptions, ...trainingOptions } as Record<string, Option>;
 
-/** The options of model and trainer that were given. Refuses those of other models. */
+/** The options of model and trainer that were given. Refuses options that the model does not have. */
 export function chosenOptions(
   spec: ModelSpec,
   options: TrainOptions,
@@ -51,15 +51,15 @@ export function chosenOptions(
   return Object.fromEntries(chosen);
 }
 
-/** A run to begin or to go on with, as far as it can be checked before the data are read and the device is opened. */
+/** A run to begin or continue, checked as far as possible before data are read and the device is opened. */
 export interface Plan {
   readonly config: Omit<RunConfig, 'imageShape' | 'checksums' | 'adapter' | 'versions' | 'parameters'>;
-  /** Makes the folder, or gives the one that is held already. */
+  /** Makes the folder, or returns the one that is already held. */
   readonly folder: () => Promise<RunFolder>;
   readonly state?: RunState;
   /** What the user would not expect. */
   readonly note?: string;
-  /** The images, and what they settle. */
+  /** Loads the images, and the options that depend on them. */
   readonly load: (listener: LoadingListener) => Promise<{ data: Dataset; config: Partial<RunConfig> }>;
 }
 
@@ -72,7 +72,7 @@ export function planNew(
   const spec = specOf(name);
   const chosen = chosenOptions(spec, options);
   const { out, force = false } = options;
-  // Of the seconds' names, the first that is free when the folder is made.
+  // The first name of this second that is free when the folder is made.
   const path = out ?? `runs/${name}-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`;
   const claim = { force, again: true, waiting };
   let isBegunAgain = false;
@@ -107,7 +107,7 @@ export function planNew(
 }
 
 /**
- * Of a resumed run only the number of epochs (and how often it logs) may change, and where its images are. One that
+ * Plans to resume a run. Only the number of epochs, how often it logs and where its images are may change. A run that
  * stopped before its first checkpoint begins again.
  */
 export async function planResumed(
@@ -159,7 +159,7 @@ export async function planResumed(
   };
 }
 
-/** Another number is the same where the dataset has no more images than either. */
+/** Refuses another limit, unless the dataset has no more images than either. */
 function assertLimit(path: string, limit: number | undefined, began: number | null, count: number): void {
   const isAll = began === null || count < began;
   if (limit === undefined || limit === began || (isAll && limit >= count)) return;

@@ -47,7 +47,7 @@ export function trainCommand(): Command {
     .action(train);
 }
 
-/** What says of which images a run is made. */
+/** Adds the options that choose a run's images. */
 export function addDataOptions(command: Command): Command {
   return command
     .option('--data <name>', 'mnist, fashion-mnist, or a folder of images or IDX files (default: mnist)')
@@ -78,7 +78,7 @@ function defaultsByModel(): string {
 const defaultsOf = ({ defaults }: ModelSpec) =>
   Object.entries(defaults).map(([name, value]) => `--${flagOf(name)} ${value}`);
 
-/** `title: word word …` in lines of at most 100 letters. */
+/** `title: word word …`, wrapped at 100 characters. */
 function wrapped(title: string, words: readonly string[]): string {
   const lines = [`  ${title}:`];
   for (const word of words) {
@@ -140,7 +140,7 @@ async function train(name: string | undefined, options: TrainOptions): Promise<v
   }
 }
 
-/** The first signal ends the run after the steps that are under way, the second one at once. */
+/** The first signal ends the run after the current steps, the second one at once. */
 function catchInterrupts(note: (message: string) => void): { signal?: NodeJS.Signals } {
   const interruption: { signal?: NodeJS.Signals } = {};
   onSignal((signal) => {

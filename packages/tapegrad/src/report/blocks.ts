@@ -19,7 +19,7 @@ export function table(rows: readonly (readonly [name: string, value: string])[],
   )}</tbody></table>`;
 }
 
-/** Images in rows, with what is written above and beside them. */
+/** Images in rows, with the text above and beside them. */
 export function sheetBlock(sheet: Sheet): Markup {
   const { shape, columns, rowLabels, columnLabels, title, caption } = sheet;
   const raster = tiles(sheet, columns, 1);
@@ -41,7 +41,7 @@ function altOf({ columns, pixels, shape, rowLabels }: Sheet, caption: string): s
   return `${Math.ceil(count / columns)} rows of ${Math.min(columns, count)} images. ${caption}${rows}`;
 }
 
-/** A plane of points that the page's script fills, and what to choose there. */
+/** A plane of points that the page's script fills, with its controls. */
 export function cloudBlock(id: string, cloud: Cloud): Markup {
   const { labels, heldOut, caption, title } = cloud;
   const classes = [...new Set([...(labels ?? []), ...(heldOut.labels ?? [])])].sort((a, b) => a - b);
@@ -56,7 +56,7 @@ export function cloudBlock(id: string, cloud: Cloud): Markup {
   }</div><canvas class="plane" role="img" aria-label="${title}: ${caption}"></canvas><div class="tip" hidden><canvas></canvas><span></span></div></div>`;
 }
 
-/** What the script needs of it: coordinates to four digits. */
+/** What the script needs of a cloud: coordinates to four digits. */
 export function cloudData(cloud: Cloud): CloudData {
   const rounded = (values: Float64Array) => Array.from(values, (value) => Number(value.toPrecision(4)));
   const { points, images, labels, heldOut, xLabel, yLabel, sameUnits, title } = cloud;
@@ -120,7 +120,7 @@ export function pictureBlock(picture: Exclude<PictureResult, Cloud>): Markup {
 
 export const fixed = (value: number): string => value.toFixed(2).replace('-', '−');
 
-/** To `digits` significant digits, without an exponent where it can be read. */
+/** To `digits` significant digits, without an exponent if that is readable. */
 export function digitsOf(value: number, digits = 5): string {
   if (!Number.isFinite(value)) return '–';
   if (Number.isInteger(value)) return value.toLocaleString('en').replace('-', '−');

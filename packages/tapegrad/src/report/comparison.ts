@@ -7,7 +7,7 @@ import { epochsOf, metricNames, type StoredEpoch } from './curves.ts';
 import { html, type Markup } from './markup.ts';
 import { renderPage } from './page.ts';
 
-/** The pictures that runs are compared by. */
+/** The pictures by which runs are compared. */
 export const compared = [
   'reconstructions',
   'samples',
@@ -16,20 +16,20 @@ export const compared = [
 
 /** One of the runs that are compared. */
 export interface ComparedRun extends OpenRun {
-  /** As it was named. */
+  /** The run's folder, as it was given. */
   readonly path: string;
-  /** In what it differs from the others, or its folder's name. */
+  /** How it differs from the others, or its folder's name. */
   readonly label: string;
-  /** The options in force by flag, without those that say nothing of the model. */
+  /** The options by flag, without those that say nothing about the model. */
   readonly options: ReadonlyMap<string, string | number>;
   readonly records: readonly MetricsRecord[];
   readonly last: StoredEpoch;
   readonly pictures: Readonly<Record<(typeof compared)[number], PictureResult>>;
-  /** Active latent dimensions, where that has a meaning. */
+  /** The number of active latent dimensions, if that has a meaning. */
   readonly activeUnits?: number;
 }
 
-/** Runs whose metrics are measured alike, by what they are measured in. */
+/** Runs whose metrics are measured in the same way, and how. */
 interface Group {
   readonly id: string;
   readonly title: string;
@@ -90,7 +90,7 @@ export function comparisonPage(runs: readonly ComparedRun[], differing: readonly
   });
 }
 
-/** A picture of each run; what is to be said of all of them is said once. */
+/** A picture of each run; a caption they share is shown once. */
 function picturesBlock(labels: readonly string[], pictures: readonly PictureResult[]): Markup {
   const captions = pictures.map((picture) => (picture.kind === 'absent' ? '' : picture.caption));
   const common = new Set(captions).size === 1;
@@ -108,7 +108,7 @@ const swatch = (i: number): Markup =>
 
 // -------------------------------------------------------------------------------------------- what may be compared
 
-/** A loss, and its parts, are compared where likelihood, reduction, normalization and data are the same. */
+/** A loss and its parts are only compared if likelihood, reduction, normalization and data are the same. */
 function groupsOf(runs: readonly ComparedRun[]): Group[] {
   const groups = new Map<string, ComparedRun[]>();
   for (const run of runs) {
@@ -131,7 +131,7 @@ function groupsOf(runs: readonly ComparedRun[]): Group[] {
   }));
 }
 
-/** What a reader has to know before drawing conclusions. */
+/** What readers have to know before they draw conclusions. */
 function notesOf(runs: readonly ComparedRun[], groups: readonly Group[]): string[] {
   const different = (of: (run: ComparedRun) => string) => [...new Set(runs.map(of))];
   const data = different(({ options }) => String(options.get('data')));
@@ -218,7 +218,7 @@ interface Chart {
 
 const numberOf = (value: unknown): number | null => (typeof value === 'number' ? value : null);
 
-/** Of more runs the training curves would hide those of the test set. */
+/** With more runs than this, training curves would hide those of the test set. */
 const MOST_WITH_TRAINING = 6;
 
 /** A chart for each metric: the runs' curves over epochs. */
@@ -246,7 +246,7 @@ function curveCharts({ id, title, runs: members }: Group, all: readonly Compared
   });
 }
 
-/** The one option, a number, by which the runs differ, be it with several seeds. */
+/** The numeric option by which the runs differ, if it is the only one besides the seed. */
 export function sweptOption(
   runs: readonly Pick<ComparedRun, 'options'>[],
   differing: readonly string[],
@@ -256,7 +256,7 @@ export function sweptOption(
   return runs.every(({ options }) => typeof options.get(name) === 'number') ? name : undefined;
 }
 
-/** A chart for each metric: what it came to, against the option; a line for each seed. */
+/** A chart for each metric: its final value against the option, with a line for each seed. */
 function sweepCharts({ id, title, runs }: Group, option: string): Chart[] {
   const optionOf = ({ options }: ComparedRun) => options.get(option) as number;
   const values = runs.map(optionOf);

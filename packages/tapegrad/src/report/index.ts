@@ -22,10 +22,10 @@ export interface ReportedRun {
   readonly data: Dataset;
 }
 
-/** Positions of the slider at most. */
+/** The most positions of the slider. */
 const MOST_EPOCHS = 40;
 
-/** Writes `report.html`, which shows all that there is to see of a run, and returns its path. */
+/** Writes `report.html`, which shows everything there is to see of a run, and returns its path. */
 export function writeReport(
   folder: RunFolder,
   run: ReportedRun,
@@ -90,7 +90,7 @@ const hintFor = (kind: PictureResult['kind']): string =>
     ? ' Point at a dot to see its image. Drag to move, zoom with the buttons or with Ctrl and the wheel, double-click to see all again.'
     : '';
 
-/** Greek letters stay as they are: a capital μ is no μ. */
+/** Greek letters stay as they are: a capital μ would not be read as μ. */
 const capitalized = (text: string): string => text.replace(/^[a-z]/, (letter) => letter.toUpperCase());
 
 function curvesBlock(names: readonly string[], units: string): Markup {
@@ -106,7 +106,7 @@ function sliderBlock(frames: readonly Frame[]): Markup {
   return html`<p>Images of the test set, and what the model makes of them.</p><div class="slider" id="epochs"><label>epoch <input type="range" min="0" max="${frames.length - 1}" step="1" value="${frames.length - 1}"> <output>${last.label}</output></label><div class="paper"><img src="${last.source}" alt="${last.alt}"></div></div>`;
 }
 
-/** The pictures that the epochs left, as they are; of very many, some evenly from the first to the last. */
+/** The pictures that the epochs left; if there are very many, an even selection from the first to the last. */
 function epochFrames(folder: RunFolder, records: readonly MetricsRecord[]): Frame[] {
   const epochs = epochsOf(records).filter(({ epoch }) => existsSync(pathOf(folder, epoch)));
   const count = Math.min(MOST_EPOCHS, epochs.length);
@@ -128,7 +128,7 @@ function epochFrames(folder: RunFolder, records: readonly MetricsRecord[]): Fram
 
 const pathOf = (folder: RunFolder, epoch: number) => folder.file(`images/${epochPicture(epoch)}.png`);
 
-/** Small images for the points of the clouds, and the held-out ones at their full size. */
+/** Small images for the points of the clouds, and the held-out images at full size. */
 function sprites({ data }: ReportedRun): Pick<PageData, 'thumbnails' | 'heldOut'> {
   const { shape } = data;
   const size = shape[0] * shape[1] * shape[2];

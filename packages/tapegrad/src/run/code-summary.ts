@@ -5,13 +5,13 @@ import { UserError } from '../errors.ts';
 import { type RunFolder, runFiles } from './run-folder.ts';
 
 /*
- * What a run keeps of the codes of its training images, in `latent.json`: with it, pictures that need no image themselves
- * are drawn without any.
+ * What a run keeps of its training images' codes, in `latent.json`: with it, pictures that show no images can be drawn
+ * without the data.
  */
 
 const FILE = 'latent.json';
 
-/** Of which weights the summary is. */
+/** Identifies the weights from which the summary was made. */
 function weightsOf(folder: RunFolder): string {
   return createHash('sha256')
     .update(readFileSync(folder.file(runFiles.weights)))
@@ -28,7 +28,7 @@ export async function keepCodeSummary(folder: RunFolder, subject: Subject): Prom
   }
 }
 
-/** The same for those who only look at a run, which may be one that they must not write. */
+/** The same for commands that only look at a run, which they may not be allowed to write. */
 export async function offerCodeSummary(folder: RunFolder, subject: Subject): Promise<void> {
   try {
     await keepCodeSummary(folder, subject);
@@ -37,7 +37,7 @@ export async function offerCodeSummary(folder: RunFolder, subject: Subject): Pro
   }
 }
 
-/** The summary of the weights that are in the folder now; undefined where there is none. */
+/** The summary for the weights that are in the folder now; undefined if there is none. */
 export function readCodeSummary(folder: RunFolder, size: number): CodeSummary | undefined {
   try {
     const { weights, mean, std, statistics } = JSON.parse(readFileSync(folder.file(FILE), 'utf8'));
@@ -49,6 +49,6 @@ export function readCodeSummary(folder: RunFolder, size: number): CodeSummary | 
     const isWhole = [mean, std, ...lists].every(isList) && (!statistics || statistics.activeUnits >= 0);
     return isWhole && weights === weightsOf(folder) ? { mean, std, statistics } : undefined;
   } catch {
-    return undefined; // not there, or broken: it is made anew from the images
+    return undefined; // missing or broken: it is made again from the images
   }
 }

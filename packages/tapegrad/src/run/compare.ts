@@ -22,7 +22,7 @@ export interface ComparisonOptions {
 /**
  * Puts runs side by side: writes `out` (HTML, one file that needs no network) and a PNG of the same name with their
  * samples and reconstructions, and returns both paths. Every run is read before anything is written.
- * @throws UserError that names the run which is missing, broken, unfinished, or named twice
+ * @throws UserError that names a run which is missing, broken, unfinished, or given twice
  */
 export async function writeComparison(
   runs: readonly string[],
@@ -58,7 +58,7 @@ interface ReadRun extends Pick<ComparedRun, 'path' | 'options' | 'records' | 'la
   readonly stored: StoredRun;
 }
 
-/** Refuses what cannot be compared, as far as that can be told without a device. */
+/** Reads runs, and refuses what cannot be compared, as far as that can be told without a device. */
 export function readRuns(paths: readonly string[]): ReadRun[] {
   if (paths.length < 2) throw new UserError('name two runs or more to compare');
   const twice = paths.find((path, i) => paths.indexOf(path) < i);
@@ -92,7 +92,7 @@ function dataNames(configs: readonly StoredRun['config'][]): string[] {
   });
 }
 
-/** Kept in `config.json`, and of no consequence for the model. */
+/** What `config.json` holds besides what makes the model. */
 const circumstances = new Set([
   'checksums',
   'dataPaths',
@@ -119,7 +119,7 @@ export function differing(runs: readonly Pick<ReadRun, 'options'>[]): string[] {
   return [...names].filter((name) => new Set(runs.map(({ options }) => options.get(name))).size > 1);
 }
 
-/** What tells a run from the others: an option or two, else the name of its folder. */
+/** What tells runs apart: up to three options, otherwise the names of their folders. */
 function labelsOf(runs: readonly ReadRun[]): string[] {
   const names = differing(runs);
   const setting = (run: ReadRun, name: string) =>
@@ -140,7 +140,7 @@ async function openCompared(
   const { data, notes } = await dataForRun(stored, name, listener);
   for (const note of [notes.train, notes.test]) if (note) listener?.note?.(`${run.path}: ${note}`);
   const subject = subjectOf(opened.model, data);
-  // All draw from the same numbers, so that what differs is the model.
+  // All use the same random numbers, so that only the models differ.
   const pictures = await allPictures(subject, { seed: 0, only: compared });
   const statistics = subject.isVector ? await subject.statistics().catch(() => undefined) : undefined;
   return { ...run, ...opened, label, pictures, activeUnits: statistics?.activeUnits };

@@ -18,9 +18,8 @@ export interface ForeignWeights {
 }
 
 /**
- * Reads safetensors, or what `torch.save` wrote; the content says which.
- *
- * @param key in a checkpoint of `torch.save`: where the weights are
+ * Reads safetensors, or what `torch.save` wrote; the content tells which.
+ * @param key the weights' key in a checkpoint of `torch.save`
  */
 export function readWeights(path: string, key?: string): ForeignWeights {
   const file = attempt(`${path}: cannot read it`, () => readFileSync(path));
@@ -36,7 +35,7 @@ export function readWeights(path: string, key?: string): ForeignWeights {
 export interface ImportRequest {
   readonly spec: ModelSpec;
   readonly weights: ForeignWeights;
-  /** Options that were given; the weights' shapes tell the others as far as they can. */
+  /** The options that were given; the weights' shapes reveal the others as far as possible. */
   readonly chosen: Partial<ModelOptions & TrainingOptions>;
   readonly imageShape: ImageShape;
   /** What else `config.json` is to hold. */
@@ -49,8 +48,8 @@ export interface ImportRequest {
 }
 
 /**
- * Makes a run folder of weights from elsewhere, on which everything works that needs no training history. The weights have
- * to fit by name and shape, all of them.
+ * Makes a run folder from weights from elsewhere, on which everything works that needs no training history. All
+ * weights have to fit by name and shape.
  */
 export async function importRun({
   spec,

@@ -7,15 +7,15 @@ import type { ImageFolderOptions } from '../data/image-folder.ts';
 import { UserError } from '../errors.ts';
 import type { FolderOptions, OpenRun, RunConfig } from './run.ts';
 
-/** Of which images, and how many, a run is made. */
+/** What decides which images a run uses, and how many. */
 export type DataOptions = Pick<RunConfig, 'data' | 'limit' | 'binarize' | 'seed' | keyof FolderOptions>;
 
 /** Listeners for the decoding of a folder of images. */
 export type LoadingListener = Pick<ImageFolderOptions, 'progress' | 'note'>;
 
 /**
- * Loads a dataset, the first `limit` of its training images. Where pixels are drawn at every step, the test set's are
- * drawn once all the same: its metrics are to be compared.
+ * Loads a dataset, with the first `limit` of its training images. Even if training pixels are drawn at every step, the
+ * test set's are drawn once, so that its metrics can be compared.
  */
 export async function loadData(
   { data: name, limit, binarize, seed, imageSize, channels, badImages }: DataOptions,
@@ -44,7 +44,7 @@ type Checksums = Readonly<Record<string, string>>;
 /** Labels colour pictures; nothing learns from them. */
 const isLabels = (name: string): boolean => /labels/.test(name);
 
-/** In what the images of two datasets differ: names of files, or of halves where images are files of their own. */
+/** What differs between the images of two datasets: names of files, or of halves if images are files of their own. */
 export function differing(known: Checksums, found: Checksums): string[] {
   const names = new Set([...Object.keys(known), ...Object.keys(found)]);
   return [...names].filter((name) => known[name] !== found[name] && !isLabels(name));
@@ -52,7 +52,7 @@ export function differing(known: Checksums, found: Checksums): string[] {
 
 const isOfTestSet = (name: string): boolean => name === 'test' || name.startsWith('t10k');
 
-/** The part of `config.json` that says where a dataset is, for the next who looks for it. */
+/** The part of `config.json` that says where a dataset is, so that it can be found again. */
 export function placeOf(name: string, run: string): Pick<RunConfig, 'data' | 'dataPaths'> {
   if (datasetNames.includes(name)) return { data: name, dataPaths: undefined };
   const fromRun = relative(resolve(run), resolve(name)).replaceAll('\\', '/');
@@ -63,17 +63,17 @@ type Run = Pick<OpenRun, 'config' | 'folder'>;
 
 export interface FoundData {
   readonly data: Dataset;
-  /** Under which name, or path, it was found. */
+  /** The name or path under which it was found. */
   readonly name: string;
-  /** In what it differs from the data that the run began with; nothing is known of runs without checksums. */
+  /** What differs from the data that the run began with; unknown, so empty, for runs without checksums. */
   readonly differing: readonly string[];
 }
 
 /**
- * Looks for a run's own images: where they were, seen from the root, from the run's folder and from here, or where `name`
- * says. The first with the checksums in `config.json` are taken; if there are none, the first at all.
+ * Looks for a run's own images where they were, relative to the root, to the run's folder and to the current one, or
+ * where `name` says. It takes the first that have the checksums in `config.json`; if none do, the first there are.
  *
- * @param options how to read them, where that was said anew
+ * @param options how to read them, if that was given again
  */
 export async function findData(
   { config, folder }: Run,
@@ -101,19 +101,19 @@ export async function findData(
   );
 }
 
-/** Where a run's images may be, each place once. */
+/** Places where a run's images may be, each once. */
 function candidates({ data, dataPaths }: RunConfig, run: string): string[] {
   if (datasetNames.includes(data)) return [data];
   const [absolute, fromRun] = dataPaths ?? [];
   const places = [absolute, fromRun && join(run, fromRun), data].filter((path) => path !== undefined);
   const distinct = new Map(places.map((path) => [resolve(path), path]));
-  // The name as it was given, where it leads there: messages show it.
+  // If the name that was given leads there, messages show that.
   return [...distinct.values()].filter((path) => existsSync(path));
 }
 
 /**
- * The images to go on with.
- * @throws UserError where they are others than the run began with
+ * The images for a resumed run.
+ * @throws UserError if they are not those with which the run began
  */
 export async function dataToResume(
   run: Run,
@@ -135,13 +135,13 @@ export async function dataToResume(
 
 export interface RunData {
   readonly data: Dataset;
-  /** What a reader of metrics, or of pictures, has to know: that these are not the images that the run began with. */
+  /** What readers of metrics or pictures have to know: that these are not the images with which the run began. */
   readonly notes: { readonly train?: string; readonly test?: string };
 }
 
 /**
- * Images for a run that is looked at: its own, or those that `name` says, of the same size. Others than its own are taken
- * whole, and it is said that they are others.
+ * Images for looking at a run: its own, or those that `name` says, of the same size. Images other than its own are used
+ * without a limit, and a note says that they are others.
  */
 export async function dataForRun(run: Run, name?: string, listener: LoadingListener = {}): Promise<RunData> {
   const { config } = run;
@@ -154,7 +154,7 @@ export async function dataForRun(run: Run, name?: string, listener: LoadingListe
   const [wanted, found] = [config.imageShape, data.shape].map((extents) => extents.join('x'));
   if (wanted !== found)
     throw new UserError(`--data ${place}: images of ${found}, but the run's are ${wanted}`);
-  // Of weights from elsewhere nobody knows what they were trained on.
+  // Nobody knows what weights from elsewhere were trained on.
   const isKnown = Object.keys(config.checksums).length > 0;
   const others = isKnown ? differences : [];
   const noteOn = (what: string, files: readonly string[]) =>

@@ -21,7 +21,7 @@ import { readText } from '../text.ts';
 import { eventFiles } from './tensorboard.ts';
 import { quietly, removeLeftovers, writeWhole } from './whole-files.ts';
 
-/** The files of a run, by which a folder is known to hold one. */
+/** The files of a run, by which its folder is recognized. */
 export const runFiles = {
   config: 'config.json',
   metrics: 'metrics.jsonl',
@@ -29,18 +29,18 @@ export const runFiles = {
   state: 'state.safetensors',
 } as const;
 
-/** What else a run fills, and what it writes only if asked. */
+/** Folders that a run fills, and files that it writes late or only if asked. */
 const runFolders = ['images', 'export', 'latent.json', 'profile.json', 'report.html'];
 
-/** Who writes the run, while somebody does. */
+/** Says which process is writing the run, if any. */
 const LOCK = '.lock';
 
 export interface ClaimOptions {
   /** Whether a run that is in the folder may be replaced. */
   readonly force?: boolean;
-  /** Whether one may be that stopped before its first checkpoint: of it there is nothing to keep. */
+  /** Whether a run that stopped before its first checkpoint may be replaced: it has nothing to keep. */
   readonly again?: boolean;
-  /** Told what it has to wait for. */
+  /** Called with what has to be waited for. */
   readonly waiting?: (message: string) => void;
 }
 
@@ -54,15 +54,15 @@ export interface MetricsRecord {
 }
 
 /**
- * The folder that one training run writes, and that the other commands read. Whole files are replaced atomically, and
- * metrics are appended line by line: a crash at any moment leaves a folder that can be opened and resumed. One process
- * at a time trains it: it holds the folder's lock (`claim`, `take`). Others may read, and add pictures.
- * Every method that touches the disk throws a UserError of one line when the disk refuses.
+ * The folder that a training run writes and the other commands read. Whole files are replaced atomically, and metrics
+ * are appended line by line, so a crash at any moment leaves a folder that can be opened and resumed. One process at
+ * a time trains it, and holds the folder's lock (`claim`, `take`). Others may read it, and add pictures. Every method
+ * that touches the disk throws a UserError of one line if the disk refuses.
  */
 export class RunFolder {
   readonly path: string;
   #lock: Lock | undefined;
-  /** Whether this object made the folder, and nothing is in it yet. */
+  /** Whether this object made the folder and it is still empty. */
   #fresh: boolean;
 
   private constructor(path: string, fresh = false) {
@@ -72,13 +72,13 @@ export class RunFolder {
 
   // -------------------------------------------------------------------------------------------- making and opening
 
-  /** Refuses a path where no folder can be made, leaving nothing there: a training asks before it begins. */
+  /** Refuses a path where no folder can be made, and leaves nothing there: a training run asks before it begins. */
   static assertPlace(path: string): void {
     if (path === '') throw new UserError("the run's folder has no name: name one with --out");
     if (existsSync(path) && !statSync(path).isDirectory()) {
       throw new UserError(`${path}: cannot be the run's folder: it is a file; choose another with --out`);
     }
-    let above = path; // or the folder itself, where it exists
+    let above = path; // or the folder itself, if it exists
     while (!existsSync(above) && dirname(above) !== above) above = dirname(above);
     const what = `${path}: cannot prepare the run's folder`;
     attempt(what, () => accessSync(above, constants.W_OK));
@@ -88,9 +88,8 @@ export class RunFolder {
   }
 
   /**
-   * Refuses a path that `claim` would refuse, for all that can be told now.
-   *
-   * @returns whether a run is there that stopped before its first checkpoint, and would be replaced
+   * Refuses a path that `claim` would refuse, as far as that can be told now.
+   * @returns whether there is a run that stopped before its first checkpoint and would be replaced
    */
   static assertFree(path: string, options: ClaimOptions = {}): boolean {
     RunFolder.assertPlace(path);
@@ -99,19 +98,19 @@ export class RunFolder {
   }
 
   /**
-   * Makes the folder, and its parents, and holds it. One that has a run already is refused, unless `force` or `again`
-   * say otherwise: then that run's files are removed, and only those.
+   * Makes the folder and its parents, and holds it. A folder with a run in it is refused unless `force` or `again`
+   * allow it: then that run's files are removed, and only those.
    */
   static async claim(path: string, options: ClaimOptions = {}): Promise<RunFolder> {
     RunFolder.assertFree(path, options);
     const made = attempt(`${path}: cannot prepare the run's folder`, () => makeFolder(path));
     return RunFolder.#held(path, { fresh: made !== undefined, ...options }, (folder) => {
-      beginsAgain(path, options); // another process may have written a run since, and ended
+      beginsAgain(path, options); // another process may have written a run in the meantime, and ended
       folder.#clear();
     });
   }
 
-  /** As `claim`, of the first of PATH, PATH-2, PATH-3 … that is not there: two processes never get the same one. */
+  /** As `claim`, for the first of PATH, PATH-2, PATH-3 … that does not exist: no two processes get the same one. */
   static async claimNext(path: string, options: Pick<ClaimOptions, 'waiting'> = {}): Promise<RunFolder> {
     const what = `${path}: cannot prepare the run's folder`;
     attempt(what, () => makeFolder(dirname(path)));
@@ -121,7 +120,7 @@ export class RunFolder {
     }
   }
 
-  /** Opens the folder of an earlier run, once its configuration is found to be readable. */
+  /** Opens the folder of an earlier run, if its configuration can be read. */
   static open(path: string): RunFolder {
     if (!existsSync(path)) {
       const near = nearestName(basename(path), siblings(path));
@@ -136,7 +135,7 @@ export class RunFolder {
     return folder;
   }
 
-  /** Opens the folder of an earlier run and holds it, to go on with that run. */
+  /** Opens the folder of an earlier run and holds it, in order to continue that run. */
   static async take(path: string, options: Pick<ClaimOptions, 'waiting'> = {}): Promise<RunFolder> {
     RunFolder.open(path);
     return RunFolder.#held(path, { fresh: false, ...options });
@@ -159,13 +158,13 @@ export class RunFolder {
     return folder;
   }
 
-  /** Lets others train the run. The end of the process does it too. */
+  /** Lets others train the run. The end of the process does so too. */
   release(): void {
     this.#lock?.release();
     this.#lock = undefined;
   }
 
-  /** @throws UserError where another process holds the run by now: what it writes must not be overwritten */
+  /** @throws UserError if another process has taken the run, whose files must not be overwritten */
   assertHeld(): void {
     if (this.#lock?.isHeld === false)
       throw new UserError(
@@ -173,7 +172,7 @@ export class RunFolder {
       );
   }
 
-  /** Where it was made for nothing, the folder goes. */
+  /** Removes the folder if it was made in vain. */
   #abandon(): void {
     this.release();
     if (this.#fresh) quietly(() => rmdirSync(this.path));
@@ -199,7 +198,7 @@ export class RunFolder {
 
   // ------------------------------------------------------------------------------------------------- configuration
 
-  /** Where this is the first file of a new folder and the disk refuses it, the folder goes too. */
+  /** If this is the first file of a new folder and the disk refuses it, the folder is removed as well. */
   writeConfig(config: object): void {
     try {
       this.writeAtomically(runFiles.config, `${JSON.stringify(config, null, 2)}\n`);
@@ -210,7 +209,7 @@ export class RunFolder {
     this.#fresh = false;
   }
 
-  /** The configuration as it was written; the caller checks what it needs of it. */
+  /** The configuration as it was written; callers check what they need. */
   readConfig(): Record<string, unknown> {
     const path = this.file(runFiles.config);
     if (!existsSync(path)) {
@@ -248,8 +247,8 @@ export class RunFolder {
    * Drops what was logged after a checkpoint, so that a resumed run continues the same curves: a torn last line, and
    * everything from the first record of a later step or epoch on.
    *
-   * @param step optimizer steps that the checkpoint has behind it
-   * @param epoch epochs that it has completed, whose summaries stay; all epochs' when not given
+   * @param step optimizer steps up to the checkpoint
+   * @param epoch epochs completed by then, whose summaries stay; if not given, those of all epochs do
    */
   rewindMetrics({ step, epoch = Number.POSITIVE_INFINITY }: { step: number; epoch?: number }): void {
     const path = this.file(runFiles.metrics);
@@ -263,7 +262,7 @@ export class RunFolder {
     attempt(`${path}: cannot shorten it`, () => truncateSync(path, end));
   }
 
-  /** Every whole line, with the position in bytes at which it ends. */
+  /** Every complete line, with the byte position of its end. */
   #metrics(): { record: MetricsRecord; end: number }[] {
     const path = this.file(runFiles.metrics);
     if (!existsSync(path)) return [];
@@ -282,8 +281,9 @@ export class RunFolder {
   // --------------------------------------------------------------------------------------------------- whole files
 
   /**
-   * Writes a file under a temporary name beside its own, waits until it is on the disk, and renames it: whoever reads
-   * `name` finds the old content or the new, never a part. When it fails, the old file stays and the temporary goes.
+   * Writes a file under a temporary name beside its own, waits until it is on the disk, and renames it: readers of
+   * `name` find the old content or the new, never a part. If that fails, the old file stays and the temporary one is
+   * removed.
    *
    * @param name may be in a subfolder, which is made when needed
    */
@@ -303,7 +303,7 @@ const filesHeld = (path: string): string[] =>
 
 /**
  * Whether a new run replaces one that stopped before its first checkpoint.
- * @throws UserError where a folder holds a run that may not be replaced
+ * @throws UserError if a folder contains a run that may not be replaced
  */
 function beginsAgain(path: string, { force, again }: ClaimOptions): boolean {
   const held = filesHeld(path);
@@ -316,7 +316,7 @@ function beginsAgain(path: string, { force, again }: ClaimOptions): boolean {
   );
 }
 
-/** Makes one folder; false if it is there. */
+/** Makes a folder; returns false if it exists. */
 function madeNew(path: string): boolean {
   try {
     mkdirSync(path);
@@ -327,7 +327,7 @@ function madeNew(path: string): boolean {
   }
 }
 
-/** Undefined where there is none, or none that can be read. */
+/** The configuration in a folder; undefined if there is none, or none that can be read. */
 function configIn(path: string): Record<string, unknown> | undefined {
   try {
     return parseObject(readText(join(path, runFiles.config)));

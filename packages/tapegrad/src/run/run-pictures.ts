@@ -13,7 +13,7 @@ import type { RunFolder } from './run-folder.ts';
 export const subjectOf = (model: Autoencoder, data: Dataset | undefined, summary?: CodeSummary): Subject =>
   new Subject(model, data, { heldOut: data && heldOutDigits(data), summary });
 
-/** What stands before the title of every picture of a run. */
+/** What goes before the title of every picture of a run. */
 export const headingOf = ({ model, latent }: Pick<RunConfig, 'model' | 'latent'>): string =>
   `${model} (d = ${latent})`;
 
@@ -23,7 +23,7 @@ export function writePicture(folder: RunFolder, name: string, raster: Raster): s
   return folder.file(`images/${name}.png`);
 }
 
-/** Writes those that there are, and the learning curves. */
+/** Writes the pictures that could be made, and the learning curves. */
 export async function writePictures(
   folder: RunFolder,
   all: Readonly<Record<string, PictureResult>>,

@@ -19,18 +19,18 @@ import { nearestName } from '../suggest.ts';
 import { RunFolder, runFiles } from './run-folder.ts';
 import { inSize } from './too-large.ts';
 
-/** Every option of a run, and what the run rests on. `config.json` holds those that its model takes. */
+/** Every option of a run, and what it depends on. `config.json` holds those that its model takes. */
 export interface RunConfig extends ModelOptions, TrainingOptions, FolderOptions {
   readonly model: string;
   readonly seed: number;
-  /** As it was named. What it is, the checksums say. */
+  /** The name that was given. The checksums say what the data are. */
   readonly data: string;
-  /** Of a folder: where it was, as an absolute path and from the run's folder. */
+  /** If the data are a folder: its absolute path, and its path relative to the run's folder. */
   readonly dataPaths?: readonly string[];
   /** First N training images, or null for all. */
   readonly limit: number | null;
   readonly logEvery: number;
-  /** Whether event files for TensorBoard are written; if it is not said, they are. */
+  /** Whether event files for TensorBoard are written. Default: true. */
   readonly tensorboard?: boolean;
   readonly imageShape: readonly [number, number, number];
   readonly checksums: Readonly<Record<string, string>>;
@@ -39,16 +39,18 @@ export interface RunConfig extends ModelOptions, TrainingOptions, FolderOptions 
   readonly parameters: number;
 }
 
-/** On what a run was trained. */
+/** The adapter on which a run was trained. */
 export interface AdapterConfig {
   readonly name: string;
   readonly driver: string;
   readonly kind: string;
-  /** The choices of `npm run bench -- tune` that were in force, where there were any: they decide about the last bits. */
+  /**
+   * The choices of `npm run bench -- tune` that were in force, if any: the last bits depend on them.
+   */
   readonly tuned?: Readonly<Record<string, TunedChoice>>;
 }
 
-/** How a folder of images is read; not there where other data are. */
+/** How a folder of images is read; absent for other data. */
 export type FolderOptions = Pick<ImageFolderOptions, 'imageSize' | 'channels' | 'badImages'>;
 
 export function specOf(name: string): ModelSpec {
@@ -60,7 +62,7 @@ export function specOf(name: string): ModelSpec {
   );
 }
 
-/** A finished (or interrupted) run, ready to be asked for metrics and pictures. */
+/** A finished or interrupted run, ready for metrics and pictures. */
 export interface OpenRun {
   readonly folder: RunFolder;
   readonly config: RunConfig;
@@ -71,7 +73,7 @@ export interface OpenRun {
 const options = { ...modelOptions, ...trainingOptions };
 type OptionName = keyof typeof options;
 
-/** The part of a configuration that `config.json` holds: a model's own options, not those of the others, nor of other data. */
+/** The part of a configuration that `config.json` holds: without options of other models or other kinds of data. */
 export function storedConfig(config: RunConfig, { defaults }: ModelSpec): Partial<RunConfig> {
   const isStored = ([name, value]: [string, unknown]) =>
     value !== undefined && (!(name in options) || name in defaults);
@@ -92,7 +94,7 @@ export function readRunConfig(folder: RunFolder): { config: RunConfig; spec: Mod
     );
   const missing = ['latent', 'batchSize', 'epochs', 'seed'].find((name) => config[name] === undefined);
   if (missing) refuse(`it has no ${missing}`);
-  // What an older version did not know yet has the value that it had then.
+  // Options that an older version did not have get the value that it used.
   const whole = { ...optionValues, ...spec.defaults, seed: 0, limit: null, logEvery: 10, ...config };
   for (const name of Object.keys(spec.defaults) as OptionName[]) {
     const fault = faultOf(options[name], whole[name]);
@@ -142,7 +144,7 @@ export function readRun(path: string): StoredRun {
   return { folder, config, spec, weights };
 }
 
-/** Refuses a file that says that it is of another model: shapes may fit where the meaning does not. */
+/** Refuses a file that says it belongs to another model: its shapes might fit all the same. */
 export function assertOfModel(
   file: string,
   { model = '' }: Readonly<Record<string, string>>,
@@ -172,7 +174,10 @@ function built(spec: ModelSpec, config: RunConfig, device: Device): Autoencoder 
   }
 }
 
-/** Writes weights into a model. Those that do not fit are a UserError that opens with `what`. */
+/**
+ * Writes weights into a model.
+ * @throws UserError that opens with `what` if they do not fit
+ */
 export function loadWeights(model: Autoencoder, weights: StoredRun['weights'], what: string): void {
   const wrong = misfits(model.stateDict(), weights);
   if (wrong) throw new UserError(`${what}: ${wrong}`);

@@ -22,19 +22,19 @@ import { type MetricsRecord, type RunFolder, runFiles } from './run-folder.ts';
 import { epochPicture, headingOf, subjectOf, writePicture, writePictures } from './run-pictures.ts';
 import { inSize } from './too-large.ts';
 
-/** Whom a run tells how it goes: the progress bar, or the lines of `--json`. */
+/** Listeners for a run's progress: the progress bar, or the lines of `--json`. */
 export interface Listener {
   /** Kernels are being compiled. */
   preparing(config: RunConfig): void;
-  /** So many of them are. */
+  /** So many of them have been compiled. */
   compiling?(done: number, total: number): void;
   step(metrics: StepMetrics, progress: { epoch: number; images: number; imagesPerEpoch: number }): void;
   epoch(record: EpochRecord): void;
-  /** Something went wrong that does not stop the run. */
+  /** Something went wrong, but the run goes on. */
   note?(message: string): void;
 }
 
-/** What `metrics.jsonl` holds of an epoch. */
+/** An epoch's line in `metrics.jsonl`. */
 export interface EpochRecord extends MetricsRecord {
   readonly kind: 'epoch';
   readonly epoch: number;
@@ -48,12 +48,14 @@ export interface EpochRecord extends MetricsRecord {
 }
 
 export interface RunRequest {
-  /** Makes the folder, or gives the one that is gone on with: asked for when nothing but the disk can refuse any more. */
+  /**
+   * Makes the folder, or gives the one that is gone on with: asked for when nothing but the disk can refuse any more.
+   */
   readonly folder: () => RunFolder | Promise<RunFolder>;
   readonly config: Omit<RunConfig, 'parameters'>;
   readonly spec: ModelSpec;
   readonly data: Dataset;
-  /** Where to go on from. */
+  /** The state to continue from. */
   readonly resume?: RunState;
   readonly listener: Listener;
   /** Asked after every window of steps: true ends the run there, with a checkpoint. */
@@ -63,18 +65,18 @@ export interface RunRequest {
   readonly device?: Device;
 }
 
-/** A run under way. */
+/** A run in progress. */
 interface Run extends Omit<RunRequest, 'folder' | 'config'> {
   readonly folder: RunFolder;
   readonly config: RunConfig;
   readonly trainer: Trainer;
-  /** For TensorBoard, if that is wanted. */
+  /** Event files for TensorBoard, if they are wanted. */
   readonly events: RunEvents | undefined;
   /** The sums behind the epoch's averages. */
   tally: Tally;
 }
 
-/** What a resumed epoch goes on with. */
+/** The part of an epoch that is done, which a resumed run continues. */
 interface Tally {
   readonly rows: { metrics: Metrics; images: number }[];
   images: number;
@@ -84,9 +86,8 @@ interface Tally {
 const emptyTally = (): Tally => ({ rows: [], images: 0, seconds: 0 });
 
 /**
- * Trains, or goes on training, and fills the run folder. Each epoch ends with its metrics, pictures, weights and the
- * state to resume from; what is on the disk is always whole.
- * Returns whether all epochs were done.
+ * Trains, or continues training, and fills the run folder. Each epoch ends with its metrics, pictures, weights and
+ * the state to resume from; what is on the disk is always complete. Returns whether all epochs were done.
  */
 export async function trainRun(request: RunRequest): Promise<boolean> {
   const { spec, resume } = request;
@@ -116,7 +117,7 @@ export async function trainRun(request: RunRequest): Promise<boolean> {
   return true;
 }
 
-/** A trainer whose step is compiled: all that can fail before there is anything to keep. */
+/** Makes a trainer and compiles its step: everything that can fail before there is anything to keep. */
 async function prepared(request: RunRequest): Promise<Pick<Run, 'trainer' | 'config'>> {
   const { spec, data, resume, listener, device = defaultDevice() } = request;
   try {
@@ -173,7 +174,7 @@ async function finishEpoch(run: Run): Promise<void> {
   listener.epoch(record);
 }
 
-/** The held-out images and what the model makes of them by now. */
+/** Draws the held-out images and their current reconstructions. */
 async function showEpoch({ folder, events, config, data, listener, trainer }: Run, record: EpochRecord) {
   const { model, epoch, step } = trainer;
   await unlessBroken(listener, `pictures of epoch ${epoch}`, async () => {
@@ -185,7 +186,7 @@ async function showEpoch({ folder, events, config, data, listener, trainer }: Ru
   });
 }
 
-/** All that there is to see of a model that has been trained, and the report. */
+/** Draws all pictures of a trained model, and writes the report. */
 async function lastPictures({ folder, config, data, listener, trainer, spec }: Run): Promise<void> {
   await unlessBroken(listener, `pictures; \`tapegrad report ${folder.path}\` tries again`, async () => {
     const subject = subjectOf(trainer.model, data);
@@ -196,7 +197,7 @@ async function lastPictures({ folder, config, data, listener, trainer, spec }: R
   });
 }
 
-/** What goes wrong with pictures is said, and does not undo the training; that the disk refuses concerns it too. */
+/** Reports failing pictures without ending the training, unless the disk or the device has failed. */
 async function unlessBroken({ note }: Listener, what: string, show: () => Promise<void>): Promise<void> {
   try {
     await show();
@@ -206,7 +207,10 @@ async function unlessBroken({ note }: Listener, what: string, show: () => Promis
   }
 }
 
-/** Weights for others, state for `--resume`. The state alone is enough to go on, so a crash between the two is harmless. */
+/**
+ * Writes weights for others and the state for `--resume`. The state is enough to resume, so a crash in between is
+ * harmless.
+ */
 async function checkpoint({ folder, events, trainer, config, tally }: Run): Promise<void> {
   const { tensors, metadata } = await trainer.checkpoint();
   folder.assertHeld();
@@ -216,7 +220,7 @@ async function checkpoint({ folder, events, trainer, config, tally }: Run): Prom
   folder.writeAtomically(runFiles.state, encodeSafetensors(tensors, state));
 }
 
-/** What `state.safetensors` holds. */
+/** The content of `state.safetensors`. */
 export interface RunState {
   readonly file: string;
   readonly tensors: ReadonlyMap<string, SafetensorsEntry>;
@@ -244,7 +248,7 @@ export function readRunState(folder: RunFolder): RunState {
   });
 }
 
-/** Errors of training as a user can act on them. What is on the disk is the last good checkpoint, and stays. */
+/** Turns errors of training into ones that users can act on. The last good checkpoint stays on the disk. */
 function explained(error: unknown, run: Run): unknown {
   const { folder } = run;
   const kept = folder.has(runFiles.state);

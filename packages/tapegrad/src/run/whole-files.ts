@@ -5,10 +5,10 @@ import { makeFolder, renameOver } from '@tapegrad/node';
 import { attempt } from '../errors.ts';
 
 /**
- * Writes a file under another name, and renames it when it is whole on the disk. Makes its folder.
+ * Writes a file under another name, and renames it once it is complete on the disk. Makes its folder.
  *
  * @param alone whether no other process writes the same file: then the other name is always the same, and what a crash
- *   has left of it is overwritten the next time
+ *   leaves of it is overwritten next time
  */
 export function writeWhole(path: string, content: Uint8Array | string, { alone = false } = {}): void {
   const own = alone ? '' : `${process.pid}-${randomUUID().slice(0, 8)}.`;
@@ -31,11 +31,11 @@ export function writeWhole(path: string, content: Uint8Array | string, { alone =
   });
 }
 
-/** What `writeWhole` calls a file before it is whole. */
+/** How `writeWhole` names a file before it is complete. */
 const TEMPORARY = /^\..*\.(\d+-[0-9a-f]{8}\.)?tmp$/;
 const HOUR = 3_600_000;
 
-/** Removes what crashes have left in a run's folder, but nothing that somebody may be writing now. */
+/** Removes what crashes have left in a run's folder, but nothing that another process may be writing. */
 export function removeLeftovers(folder: string): void {
   for (const path of [folder, join(folder, 'images'), join(folder, 'export')])
     quietly(() => {
@@ -48,7 +48,7 @@ export function removeLeftovers(folder: string): void {
     });
 }
 
-/** For cleaning up after a failure, which must not hide the failure. */
+/** For cleaning up after a failure, which must not hide that failure. */
 export function quietly(fn: () => void): void {
   try {
     fn();

@@ -11,7 +11,7 @@ import { differing } from '../run/run-data.ts';
 import { RunFolder, runFiles } from '../run/run-folder.ts';
 import type { Axis, Point } from './sweep-grid.ts';
 
-/** What is the same for all invocations on a folder: `sweep.json`. */
+/** What is the same for all calls on a folder: `sweep.json`. */
 export interface SweepConfig {
   readonly model: string;
   readonly axes: readonly Axis[];
@@ -28,10 +28,10 @@ export type Outcome =
 export interface SweepRequest {
   readonly folder: string;
   readonly config: SweepConfig;
-  /** Those of the grid's points that are to be run now. */
+  /** The points of the grid that are to be run now. */
   readonly points: readonly Point[];
   readonly jobs: number;
-  /** Further flags, which may differ from one invocation to the next: the adapter. */
+  /** Flags that may differ from call to call, such as the adapter. */
   readonly flags: readonly string[];
   readonly listener: (point: Point, outcome: Outcome) => void;
   /** Starts `tapegrad` with these arguments. */
@@ -43,7 +43,7 @@ type Start = (args: readonly string[], log: number) => ChildProcess;
 export interface Sweep {
   /** How each point ended. */
   readonly done: Promise<ReadonlyMap<Point, Outcome>>;
-  /** Starts no more runs, and ends those under way with a checkpoint. */
+  /** Starts no more runs, and ends the current ones with a checkpoint. */
   stop(signal: NodeJS.Signals): void;
 }
 
@@ -51,13 +51,13 @@ export interface Sweep {
 
 export const sweepFile = (folder: string): string => join(folder, 'sweep.json');
 export const runOf = (folder: string, { name }: Pick<Point, 'name'>): string => join(folder, name);
-/** What a finished run has come to: the last epoch's record. It is there when, and only when, the run is finished. */
+/** A finished run's result, its last epoch's record, which exists if and only if the run is finished. */
 export const resultOf = (folder: string, { name }: Pick<Point, 'name'>): string =>
   join(folder, 'results', `${name}.json`);
 export const logOf = (folder: string, { name }: Pick<Point, 'name'>): string =>
   join(folder, 'logs', `${name}.log`);
 
-/** Replaces a file whole. Several processes may write the same one: each has a temporary of its own. */
+/** Replaces a file atomically. Several processes may write it: each has a temporary file of its own. */
 export function replaceFile(path: string, content: string): void {
   const temporary = `${path}.${randomUUID()}.tmp`;
   attempt(`${path}: cannot write it`, () => {
@@ -72,7 +72,7 @@ export function replaceFile(path: string, content: string): void {
   });
 }
 
-/** Makes the folder of a sweep, or enters it again; refuses one that holds another sweep, or something else. */
+/** Makes the folder of a sweep, or returns to it; refuses one that holds another sweep or something else. */
 export function enterFolder(folder: string, config: SweepConfig): void {
   if (folder === '') throw new UserError("the sweep's folder has no name: name one with --out");
   const path = sweepFile(folder);
@@ -88,7 +88,7 @@ export function enterFolder(folder: string, config: SweepConfig): void {
     throw new UserError(`${folder}: holds another sweep: ${difference}; choose another folder with --out`);
 }
 
-/** The first thing in which two sweeps differ, or undefined. */
+/** What two sweeps first differ in, or undefined. */
 function differenceOf(known: SweepConfig, asked: SweepConfig): string | undefined {
   if (known.model !== asked.model) return `of ${known.model} there, of ${asked.model} here`;
   // Two paths may lead to the same data, and one path to other data than before.
@@ -130,7 +130,7 @@ function tell(child: ChildProcess, signal: NodeJS.Signals): void {
   else child.kill(signal);
 }
 
-/** Runs points, several at a time. A run that fails stops none of the others. */
+/** Runs points, several at a time. A run that fails does not stop the others. */
 export function runSweep(request: SweepRequest): Sweep {
   const children = new Set<ChildProcess>();
   let stopped = false;
@@ -205,7 +205,7 @@ async function runPoint(
 const isFinished = (folder: string, point: Point): boolean =>
   existsSync(resultOf(folder, point)) && existsSync(join(runOf(folder, point), runFiles.config));
 
-/** The arguments that begin a run, go on with it, or, where it has no checkpoint yet, begin it again. */
+/** The arguments that begin a run, resume it, or begin it again if it has no checkpoint yet. */
 export function trainArguments({ model, fixed }: SweepConfig, { values }: Point, run: string): string[] {
   const options = Object.entries({ ...fixed, ...values }).flatMap(([name, value]) => [
     `--${flagOf(name)}=${value}`,
@@ -214,7 +214,7 @@ export function trainArguments({ model, fixed }: SweepConfig, { values }: Point,
   return ['train', model, ...options, '--out', run, ...(existsSync(run) ? ['--force'] : [])];
 }
 
-/** What `results/NAME.json` holds. */
+/** The content of `results/NAME.json`. */
 export interface Result {
   readonly name: string;
   readonly values: Point['values'];
