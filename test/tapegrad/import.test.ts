@@ -181,6 +181,38 @@ test('PyTorch weights become a run that computes what PyTorch computes', async (
   near(await logits.data(), pt.vaeMlp.logits);
 });
 
+for (const prefix of ['module.', '_orig_mod.', 'module.model.', 'net.']) {
+  test(`weights whose names all begin with ${prefix} fit without it`, async () => {
+    const { tensors } = decodeSafetensors(encodeSafetensors(decodeTorchFile(torchFile('vae-mlp.pt'))));
+    const renamed = new Map([...tensors].map(([name, tensor]) => [prefix + name, tensor]));
+    const out = at(`prefix-${prefix}`);
+    writeFileSync(at('prefixed.safetensors'), encodeSafetensors(renamed));
+    const args = ['import', 'vae-mlp', at('prefixed.safetensors'), '--data', digits, '--out', out];
+    const { code, stderr } = await tapegrad(args);
+    assert.is(code, 0, stderr);
+    assert.ok(stderr.includes(`all names begin with ${prefix} (left out)`), stderr);
+    assert.equal([openRun(out, referenceDevice).config.latent], [3]);
+  });
+}
+
+test('what lies beside the weights is not read, and not in their way', () => {
+  const weights = decodeTorchFile(torchFile('namespace.pt'), 'state_dict');
+  assert.equal([...weights.keys()], ['module.a', 'module.b']);
+  assert.equal([...weights.get('module.b')!.data], [0, 1, 2, 3, 4, 5]);
+  assert.throws(
+    () => decodeTorchFile(torchFile('namespace.pt')),
+    /'args' is a argparse\.Namespace, which is not read; name the key with the weights: 'state_dict'/,
+  );
+  assert.throws(() => decodeTorchFile(torchFile('namespace.pt'), 'args'), /it holds argparse\.Namespace/);
+});
+
+test('a flipped byte in a zip directory that says nothing of the content is read past, at once', () => {
+  const start = performance.now();
+  for (const name of ['whole.pt', 'one-flipped-byte.pt'])
+    assert.throws(() => decodeTorchFile(torchFile(name)), /'meta' is no tensor; name the key/);
+  assert.ok(performance.now() - start < 1000);
+});
+
 test('what is exported computes the same in another runtime; imported again, it draws the same pictures and has the same metrics', async () => {
   const small = ['--data', digits, '--hidden', '8', '--latent', '3', '--batch-size', '64', '--epochs', '1'];
   const steps = [

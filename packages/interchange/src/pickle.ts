@@ -1,7 +1,8 @@
 /**
  * Reading Python's pickles, strictly: numbers, text, tuples, lists and dictionaries, and otherwise only what the
- * caller allows by name. A pickle is a program for a stack machine that can call any Python function it names; here
- * it can call only the functions in `globals`. Opcodes:
+ * caller knows by name. A pickle is a program for a stack machine that can call any Python function it names; here
+ * it can call only the functions in `globals`, and
+ * whatever else it names stays a name. Opcodes:
  * https://github.com/python/cpython/blob/main/Lib/pickletools.py
  */
 
@@ -19,7 +20,22 @@ export interface PickleOptions {
 /** A dictionary; keys are compared as values. */
 export class Dictionary extends Map<Pickled, Pickled> {}
 
+/**
+ * An object of a class, or the result of a function, that the caller does not know: nothing is made of it but its name, so
+ * that what lies beside it can be read.
+ */
+export class Opaque {
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
 class Mark {}
+
+/** Arguments of a function at most. */
+const MOST_ARGUMENTS = 16;
 
 /**
  * Reads a pickle.
@@ -44,7 +60,14 @@ export function readPickle(data: Uint8Array, { globals, persistent }: PickleOpti
         ? view.getUint16(at - 2, true)
         : view.getUint32(at - 4, true);
   };
-  const text = (length: number): string => new TextDecoder('utf-8', { fatal: true }).decode(take(length));
+  const text = (length: number): string => {
+    const bytes = take(length);
+    try {
+      return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    } catch {
+      throw new Error('the pickle has text that is none');
+    }
+  };
   const line = (): string => {
     const end = data.indexOf(10, at);
     if (end < 0) throw new Error('the pickle ends in the middle');
@@ -69,21 +92,23 @@ export function readPickle(data: Uint8Array, { globals, persistent }: PickleOpti
   };
   const tuple = (length: number): Pickled[] => Array.from({ length }, pop).reverse();
   const setItems = (target: Pickled, items: Pickled[]) => {
+    if (target instanceof Opaque) return;
     if (!(target instanceof Dictionary)) throw new Error('the pickle sets items of what is no dictionary');
     for (let i = 0; i + 1 < items.length; i += 2) target.set(items[i]!, items[i + 1]!);
   };
   const append = (target: Pickled, items: Pickled[]) => {
+    if (target instanceof Opaque) return;
     if (!Array.isArray(target)) throw new Error('the pickle appends to what is no list');
-    target.push(...items);
+    for (const item of items) target.push(item);
   };
   const named = (module: Pickled, name: Pickled): Pickled => {
-    const found = globals.get(`${module}.${name}`);
-    if (!found)
-      throw new Error(`it holds ${module}.${name}, which is not read: only tensors in dictionaries are`);
-    return found;
+    if (typeof module !== 'string' || typeof name !== 'string')
+      throw new Error('the pickle names what has no name');
+    return globals.get(`${module}.${name}`) ?? new Opaque(`${module}.${name}`);
   };
   const call = (fn: Pickled, args: Pickled): Pickled => {
-    if (typeof fn !== 'function' || !Array.isArray(args))
+    if (fn instanceof Opaque) return fn;
+    if (typeof fn !== 'function' || !Array.isArray(args) || args.length > MOST_ARGUMENTS)
       throw new Error('the pickle calls what is no function');
     return fn(...args);
   };
@@ -155,6 +180,17 @@ export function readPickle(data: Uint8Array, { globals, persistent }: PickleOpti
       const [fn, args] = tuple(2) as [Pickled, Pickled];
       stack.push(call(fn, args));
     },
+    129: () => {
+      const [type, args] = tuple(2) as [Pickled, Pickled];
+      stack.push(call(type, args));
+    }, // NEWOBJ
+    // Sets, as lists: only what is not read holds them.
+    143: () => stack.push([]), // EMPTY_SET
+    144: () => {
+      const items = sinceMark();
+      append(top(), items);
+    }, // ADDITEMS
+    145: () => stack.push(sinceMark()), // FROZENSET
     // Attributes set on an object, such as the _metadata of a state_dict(). They are not needed.
     [code('b')]: pop,
     [code('Q')]: () => stack.push(persistent(pop())),

@@ -1,7 +1,7 @@
-import { bfloat16ToFloat32, type SafetensorsEntry } from '@tapegrad/nn';
+import { bfloat16ToFloat32, brief, type SafetensorsEntry } from '@tapegrad/nn';
 import { halfValue } from '@tapegrad/tensor';
-import { unzipSync } from 'fflate';
-import { Dictionary, type Globals, type Pickled, readPickle } from './pickle.ts';
+import { Dictionary, type Globals, Opaque, type Pickled, readPickle } from './pickle.ts';
+import { readZip } from './zip.ts';
 
 /*
  * Files of `torch.save` since PyTorch 1.6: a zip with data.pkl, a pickle in which tensors refer to storages by a key, and
@@ -46,7 +46,7 @@ class TorchStorage {
     if (data.length !== bytes * count) {
       throw new Error(`a storage has ${data.length} bytes, expected ${bytes * count} for ${count} values`);
     }
-    const { buffer } = data.slice();
+    const { buffer } = new Uint8Array(data);
     this.dtype = dtype;
     this.values = widen
       ? Float32Array.from(new Uint16Array(buffer), widen)
@@ -109,14 +109,19 @@ function emptyDictionary(...items: Pickled[]): Dictionary {
 }
 
 /** What a file of `torch.save` may name: what tensors and dictionaries are made of. */
-function allowed(): Globals {
+function allowed(budget: { bytes: number }): Globals {
   const storages = Object.entries(storageTypes).map(([name, type]) => [`torch.${name}`, type] as const);
   return new Map<string, ((...args: Pickled[]) => Pickled) | object>([
     ...storages,
     ['collections.OrderedDict', emptyDictionary],
     [
       'torch._utils._rebuild_tensor_v2',
-      (storage, offset, shape, strides) => new TorchTensor(storage!, offset!, shape!, strides!),
+      (storage, offset, shape, strides) => {
+        const tensor = new TorchTensor(storage!, offset!, shape!, strides!);
+        budget.bytes -= tensor.entry.data.byteLength;
+        if (budget.bytes < 0) throw new Error('its tensors are far larger than the file');
+        return tensor;
+      },
     ],
     ['torch._utils._rebuild_parameter', (data) => data!],
   ]);
@@ -130,47 +135,71 @@ const startsWith = (file: Uint8Array, bytes: readonly number[]) => bytes.every((
 
 /**
  * The tensors of a `state_dict` that `torch.save` wrote, by name. Nothing in the file is run: anything but tensors,
- * numbers and text in dictionaries is refused.
+ * numbers and text in dictionaries is refused, unless it is beside the weights that `key` names.
  * @param key the key of the weights, if a checkpoint holds more than them
  * @throws one line that says what is refused or broken
  */
 export function decodeTorchFile(file: Uint8Array, key?: string): Map<string, SafetensorsEntry> {
   if (!startsWith(file, [0x50, 0x4b]))
     throw new Error('the format of PyTorch before 1.6: load it there and save it again with torch.save');
-  let files: Record<string, Uint8Array>;
-  try {
-    files = unzipSync(file);
-  } catch (error) {
-    throw new Error(`not a whole zip file (${(error as Error).message}): truncated?`);
-  }
-  const pickle = Object.keys(files).find((name) => /(^|\/)data\.pkl$/.test(name));
-  if (!pickle) throw new Error('a zip file, but not of torch.save: it holds no data.pkl');
+  const files = readZip(file);
+  const pickle = [...files.keys()].find((name) => /(^|\/)data\.pkl$/.test(name));
+  if (pickle === undefined) throw new Error('a zip file, but not of torch.save: it holds no data.pkl');
   const folder = pickle.slice(0, -'data.pkl'.length);
-  const order = files[`${folder}byteorder`];
+  const order = files.get(`${folder}byteorder`);
   if (order && new TextDecoder().decode(order).trim() !== 'little')
     throw new Error('its numbers are big-endian, which is not read');
 
+  // Tensors that share a storage are parts of one copy of it.
+  const storages = new Map<string, TorchStorage>();
   const persistent = (id: Pickled): Pickled => {
-    const [kind, type, name, , count] = id as [string, StorageType, string, string, number];
-    const data = files[`${folder}data/${name}`];
-    if (kind !== 'storage' || type?.bytes === undefined) throw new Error('it refers to what is no storage');
-    if (!data) throw new Error(`storage ${name} is missing`);
-    return new TorchStorage(type, data, count);
+    const [kind, type, name, , count] = Array.isArray(id) ? (id as Pickled[]) : [];
+    if (kind !== 'storage' || !isStorageType(type) || typeof name !== 'string' || typeof count !== 'number')
+      throw new Error('it refers to what is no storage');
+    const data = files.get(`${folder}data/${name}`);
+    if (!data) throw new Error(`storage ${brief(name)} is missing`);
+    const key = `${type.dtype} ${type.bytes} ${count} ${name}`;
+    const storage = storages.get(key) ?? new TorchStorage(type, data, count);
+    storages.set(key, storage);
+    return storage;
   };
-  return stateDict(readPickle(files[pickle]!, { globals: allowed(), persistent }), key);
+  // Views of one storage are copied apart: a small file could ask for any number of copies.
+  const budget = { bytes: 1024 + MOST_COPIES * file.length };
+  return stateDict(readPickle(files.get(pickle)!, { globals: allowed(budget), persistent }), key);
 }
+
+/** Bytes of tensors for each byte of a file: more than one where tensors share a storage, or are widened. */
+const MOST_COPIES = 16;
+
+const isStorageType = (value: unknown): value is StorageType =>
+  Object.values(storageTypes).includes(value as StorageType);
 
 function stateDict(content: Pickled, key: string | undefined): Map<string, SafetensorsEntry> {
   const found = key === undefined ? content : content instanceof Dictionary ? content.get(key) : undefined;
   const keysOf = (value: unknown) =>
-    value instanceof Dictionary ? [...value.keys()].map((name) => `'${name}'`).join(', ') : 'none';
-  if (found === undefined) throw new Error(`it has no key '${key}'; it has ${keysOf(content)}`);
+    value instanceof Dictionary ? [...value.keys()].map((name) => `'${named(name)}'`).join(', ') : 'none';
+  if (found === undefined) throw new Error(`it has no key '${brief(key!)}'; it has ${keysOf(content)}`);
+  if (found instanceof Opaque) throw new Error(refusal(found));
   if (!(found instanceof Dictionary)) throw new Error('it is no state_dict: not a dictionary');
   const odd = [...found].find(([, value]) => !(value instanceof TorchTensor));
   if (odd) {
-    const inside = [...found].filter(([, value]) => value instanceof Dictionary).map(([name]) => `'${name}'`);
+    const inside = [...found]
+      .filter(([, value]) => value instanceof Dictionary)
+      .map(([name]) => `'${named(name)}'`);
     const hint = inside.length > 0 ? `; name the key with the weights: ${inside.join(', ')}` : '';
-    throw new Error(`it is no state_dict: '${odd[0]}' is no tensor${hint}`);
+    const what = odd[1] instanceof Opaque ? `is a ${brief(odd[1].name)}, which is not read` : 'is no tensor';
+    throw new Error(`it is no state_dict: '${named(odd[0])}' ${what}${hint}`);
   }
-  return new Map([...found].map(([name, value]) => [`${name}`, (value as TorchTensor).entry]));
+  const entries = new Map<string, SafetensorsEntry>();
+  for (const [name, value] of found) {
+    if (typeof name !== 'string') throw new Error(`it is no state_dict: the key ${named(name)} is no text`);
+    entries.set(name, (value as TorchTensor).entry);
+  }
+  return entries;
 }
+
+const refusal = ({ name }: Opaque) =>
+  `it holds ${brief(name)}, which is not read: only tensors in dictionaries are`;
+
+/** A key, for an error message. Of an object nothing is said: written out, a small one can be endless. */
+const named = (key: Pickled) => (typeof key === 'object' && key !== null ? 'an object' : brief(key));

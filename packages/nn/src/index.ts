@@ -1,3 +1,4 @@
+export { brief } from './brief.ts';
 export { functionalCall } from './functional-call.ts';
 export {
   defaultGenerator,

@@ -5,6 +5,7 @@
  */
 
 import { halfValue } from '@tapegrad/tensor';
+import { brief } from './brief.ts';
 
 /** What a tensor's values are held in. */
 export type SafetensorsArray =
@@ -166,12 +167,12 @@ export function decodeSafetensors(file: Uint8Array): SafetensorsFile {
   for (const entry of entries) {
     if (entry.end > body.length) {
       throw new Error(
-        `safetensors: ${entry.name} ends at byte ${entry.end} of the data, but the file has ${body.length}: truncated?`,
+        `safetensors: ${brief(entry.name)} ends at byte ${entry.end} of the data, but the file has ${body.length}: truncated?`,
       );
     }
     if (entry.start !== end) {
       throw new Error(
-        `safetensors: ${entry.name} starts at byte ${entry.start} of the data, expected ${end}: tensors must follow ` +
+        `safetensors: ${brief(entry.name)} starts at byte ${entry.start} of the data, expected ${end}: tensors must follow ` +
           'each other without overlap or gap',
       );
     }
@@ -223,24 +224,24 @@ function readEntry(
   name: string,
   value: unknown,
 ): { format: Format; shape: number[]; start: number; end: number } {
-  if (!isObject(value)) throw new Error(`safetensors: ${name} is not described by an object`);
+  if (!isObject(value)) throw new Error(`safetensors: ${brief(name)} is not described by an object`);
   const { dtype, shape, data_offsets: offsets } = value;
   const format = typeof dtype === 'string' && Object.hasOwn(formats, dtype) ? formats[dtype] : undefined;
   if (!format) {
     const known = Object.keys(formats).join(', ');
-    throw new Error(`safetensors: ${name} has dtype ${JSON.stringify(dtype)}; known are ${known}`);
+    throw new Error(`safetensors: ${brief(name)} has dtype ${typeof dtype === 'string' ? `"${brief(dtype)}"` : brief(dtype)}; known are ${known}`);
   }
   if (!isCounts(shape)) {
-    throw new Error(`safetensors: ${name} has a broken shape: ${JSON.stringify(shape)}`);
+    throw new Error(`safetensors: ${brief(name)} has a broken shape: ${brief(shape)}`);
   }
   if (!isCounts(offsets) || offsets.length !== 2 || offsets[0]! > offsets[1]!) {
-    throw new Error(`safetensors: ${name} has broken offsets: ${JSON.stringify(offsets)}`);
+    throw new Error(`safetensors: ${brief(name)} has broken offsets: ${brief(offsets)}`);
   }
   const [start, end] = offsets as [number, number];
   const expected = elements(shape) * format.bytes;
   if (end - start !== expected) {
     throw new Error(
-      `safetensors: ${name}: ${dtype} of shape [${shape.join(', ')}] takes ${expected} bytes, its offsets give ` +
+      `safetensors: ${brief(name)}: ${dtype} of shape ${brief(shape)} takes ${expected} bytes, its offsets give ` +
         `${end - start}`,
     );
   }

@@ -1,4 +1,5 @@
 import { assign, type NumericArray, type Shape, sameShape, show, Tensor } from '@tapegrad/tensor';
+import { brief } from './brief.ts';
 
 /** Values for a tensor: another tensor on the same device, or an array such as a safetensors file has. */
 export type TensorSource =
@@ -58,7 +59,7 @@ export function misfits(targets: Shapes, sources: Shapes, { strict = true }: Loa
     return !found || sameShape(found, shape) ? [] : [`${name} is ${show(found)}, expected ${show(shape)}`];
   });
   const withShapes = (names: readonly string[], tensors: Shapes) =>
-    strict ? names.map((name) => `${name} ${show(tensors.get(name)!.shape)}`) : [];
+    strict ? names.map((name) => `${brief(name)} ${show(tensors.get(name)!.shape)}`) : [];
   return [
     summary('missing', withShapes(missing, targets)),
     summary('unexpected', withShapes(unexpected, sources)),

@@ -27,7 +27,8 @@ export function importCommand(): Command {
     .addHelpText(
       'after',
       `
-The weights have to fit by name and shape, all of them. Their shapes tell --latent, --hidden and the like, and --network;
+The weights have to fit by name and shape, all of them; where all names begin with module., _orig_mod., model. or the like,
+and fit without it, it is left out. Their shapes tell --latent, --hidden and the like, and --network;
 what they do not tell, such as --likelihood or --pixel-mean, has the model's default unless it is given. Nothing in the
 file is run: of pickles, only tensors, numbers and text in dictionaries are read.`,
     )
@@ -50,6 +51,7 @@ async function importWeights(model: string, path: string, options: ImportOptions
     weights,
     chosen: { ...pixels, ...chosen },
     imageShape: shape,
+    onNote: listener.note,
     rest: { ...images, ...placeOf(data, options.out), checksums, versions: versions(), logEvery: 10 },
     folder: () => RunFolder.claim(options.out, { force, waiting: listener.note }),
   });

@@ -47,8 +47,9 @@ export function outlineJpeg(bytes: Uint8Array): JpegOutline {
     }
     if (!standsAlone(marker)) {
       if (at + 2 > bytes.length) return outline(false);
-      at += (bytes[at]! << 8) | bytes[at + 1]!;
-      if (at > bytes.length) return outline(false);
+      const length = (bytes[at]! << 8) | bytes[at + 1]!;
+      at += length;
+      if (length < 2 || at > bytes.length) return outline(false);
     }
     if (isFrame(marker)) frame = marker;
     const segment = bytes.subarray(code - 1, at);
@@ -79,7 +80,9 @@ function endOfData(bytes: Uint8Array, start: number): number {
 /** The last three bytes of a scan's header are 0, 63, 0 unless it is progressive. */
 function tidyScan(segment: Uint8Array, frame: number): Uint8Array {
   const [first, last, bits] = segment.subarray(-3);
-  if (isProgressive(frame) || (first === 0 && last === 63 && bits === 0)) return segment;
+  // The shortest header has one component.
+  if (segment.length < 10 || isProgressive(frame) || (first === 0 && last === 63 && bits === 0))
+    return segment;
   const tidy = Uint8Array.from(segment);
   tidy.set([0, 63, 0], tidy.length - 3);
   return tidy;
@@ -91,6 +94,7 @@ const JFIF = [0x4a, 0x46, 0x49, 0x46, 0];
 function tidyJfif(segment: Uint8Array): Uint8Array {
   const MAJOR = 9; // after marker, length and name
   if (!JFIF.every((byte, i) => segment[4 + i] === byte) || segment[MAJOR] === 1) return segment;
+  if (segment.length < MAJOR + 2) return segment;
   const tidy = Uint8Array.from(segment);
   tidy.set([1, 1], MAJOR);
   return tidy;

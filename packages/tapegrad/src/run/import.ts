@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { decodeTorchFile, inferOptions, isTorchFile, TracingDevice } from '@tapegrad/interchange';
-import { decodeSafetensors, type SafetensorsEntry } from '@tapegrad/nn';
+import { decodeSafetensors, misfits, type SafetensorsEntry } from '@tapegrad/nn';
 import { Generator, type Shape, show } from '@tapegrad/tensor';
-import type { ImageShape, ModelOptions, ModelSpec, TrainingOptions } from '@tapegrad/vae';
+import type { Autoencoder, ImageShape, ModelOptions, ModelSpec, TrainingOptions } from '@tapegrad/vae';
 import { settingsOf } from '@tapegrad/vae';
 import { attempt, UserError } from '../errors.ts';
 import { loadWeights, type RunConfig, storedConfig, writeWeights } from './run.ts';
@@ -43,27 +43,21 @@ export interface ImportRequest {
     RunConfig,
     'data' | 'dataPaths' | 'checksums' | 'versions' | 'seed' | 'limit' | 'logEvery'
   >;
+  /** Told of what was done about the weights besides reading them. */
+  readonly onNote?: (note: string) => void;
   /** Makes the folder: asked for when nothing but the disk can refuse any more. */
   readonly folder: () => Promise<RunFolder>;
 }
 
 /**
  * Makes a run folder from weights from elsewhere, on which everything works that needs no training history. All
- * weights have to fit by name and shape.
+ * weights have to fit by name and shape; a prefix that all names have is left out where they fit without it.
  */
-export async function importRun({
-  spec,
-  weights,
-  chosen,
-  imageShape,
-  rest,
-  folder,
-}: ImportRequest): Promise<{ folder: RunFolder; config: RunConfig }> {
-  const { path, sha256, tensors } = weights;
-  const shapes = new Map<string, Shape>([...tensors].map(([name, { shape }]) => [name, shape]));
-  const options = settingsOf(spec, { ...inferOptions(spec, imageShape, shapes, chosen), ...chosen });
-  const device = new TracingDevice();
-  const model = attempt(spec.name, () => spec.build(imageShape, options, new Generator(0, { device })));
+export async function importRun(request: ImportRequest): Promise<{ folder: RunFolder; config: RunConfig }> {
+  const { spec, weights, imageShape, rest, onNote, folder } = request;
+  const { path, sha256 } = weights;
+  const { prefix, model, options, tensors } = fitted(request);
+  if (prefix) onNote?.(`${path}: all names begin with ${prefix} (left out)`);
   loadWeights(
     model,
     tensors,
@@ -87,4 +81,42 @@ export async function importRun({
   await writeWeights(made, model, spec.name);
   made.release();
   return { folder: made, config };
+}
+
+/** A model with the options that the weights tell, and the weights by its names. */
+interface Fitted {
+  readonly prefix: string;
+  readonly model: Autoencoder;
+  readonly options: ReturnType<typeof settingsOf>;
+  readonly tensors: ReadonlyMap<string, SafetensorsEntry>;
+}
+
+/**
+ * The weights without the prefix that makes them fit; as they are if none does. Wrappers put one before all names:
+ * `module.` (DataParallel), `_orig_mod.` (torch.compile), `model.` (Lightning), or several.
+ */
+function fitted({ spec, weights, chosen, imageShape }: ImportRequest): Fitted {
+  const attempts = prefixesOf([...weights.tensors.keys()]).map((prefix): Fitted => {
+    const tensors = new Map(
+      [...weights.tensors].map(([name, tensor]) => [name.slice(prefix.length), tensor]),
+    );
+    const shapes = new Map<string, Shape>([...tensors].map(([name, { shape }]) => [name, shape]));
+    const options = settingsOf(spec, { ...inferOptions(spec, imageShape, shapes, chosen), ...chosen });
+    const device = new TracingDevice();
+    const model = attempt(spec.name, () => spec.build(imageShape, options, new Generator(0, { device })));
+    return { prefix, model, options, tensors };
+  });
+  return attempts.find(({ model, tensors }) => !misfits(model.stateDict(), tensors)) ?? attempts[0]!;
+}
+
+/** The empty prefix, and those of one part, two parts … that all names begin with. */
+function prefixesOf(names: readonly string[]): string[] {
+  const prefixes = [''];
+  for (;;) {
+    const known = prefixes.at(-1)!;
+    const end = names[0]?.indexOf('.', known.length) ?? -1;
+    const next = end < 0 ? '' : names[0]!.slice(0, end + 1);
+    if (!next || !names.every((name) => name.startsWith(next))) return prefixes;
+    prefixes.push(next);
+  }
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { decodeSafetensors, misfits, type SafetensorsEntry, saveStateDict } from '@tapegrad/nn';
+import { brief, decodeSafetensors, misfits, type SafetensorsEntry, saveStateDict } from '@tapegrad/nn';
 import type { Device, TunedChoice } from '@tapegrad/tensor';
 import { Generator } from '@tapegrad/tensor';
 import {
@@ -89,16 +89,14 @@ export function readRunConfig(folder: RunFolder): { config: RunConfig; spec: Mod
   };
   const spec = models.get(config.model as string);
   if (!spec)
-    throw refuse(
-      `no model is named ${JSON.stringify(config.model)} (known: ${[...models.keys()].join(', ')})`,
-    );
+    throw refuse(`no model is named ${brief(config.model)} (known: ${[...models.keys()].join(', ')})`);
   const missing = ['latent', 'batchSize', 'epochs', 'seed'].find((name) => config[name] === undefined);
   if (missing) refuse(`it has no ${missing}`);
   // Options that an older version did not have get the value that it used.
   const whole = { ...optionValues, ...spec.defaults, seed: 0, limit: null, logEvery: 10, ...config };
   for (const name of Object.keys(spec.defaults) as OptionName[]) {
     const fault = faultOf(options[name], whole[name]);
-    if (fault) refuse(`${name} is ${JSON.stringify(whole[name])}, not ${fault}`);
+    if (fault) refuse(`${name} is ${brief(whole[name])}, not ${fault}`);
   }
   for (const [name, least] of [
     ['seed', 0],
@@ -108,12 +106,12 @@ export function readRunConfig(folder: RunFolder): { config: RunConfig; spec: Mod
     const value = whole[name];
     if (name === 'limit' && value === null) continue; // all images
     const fault = faultOf({ kind: 'whole', least, value: least, help: '' }, value);
-    if (fault) refuse(`${name} is ${JSON.stringify(value)}, not ${fault}`);
+    if (fault) refuse(`${name} is ${brief(value)}, not ${fault}`);
   }
   const { imageShape, data, checksums } = config;
   const isExtent = (extent: unknown) => Number.isSafeInteger(extent) && (extent as number) > 0;
   if (!Array.isArray(imageShape) || imageShape.length !== 3 || !imageShape.every(isExtent))
-    refuse(`imageShape is ${JSON.stringify(imageShape)}, not [channels, height, width]`);
+    refuse(`imageShape is ${brief(imageShape)}, not [channels, height, width]`);
   if (typeof checksums !== 'object' || checksums === null || Array.isArray(checksums))
     refuse('checksums do not say of which data the run is');
   if (typeof data !== 'string') refuse('data is not a name');

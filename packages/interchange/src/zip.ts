@@ -1,0 +1,105 @@
+import { brief } from '@tapegrad/nn';
+import { inflateSync } from 'fflate';
+
+/*
+ * Reading zip archives from strangers: by the central directory, strictly, in time and memory bounded by the file's size.
+ * Format: PKWARE's APPNOTE.TXT, 4.3. It works on bytes alone, so it runs in a browser too.
+ */
+
+const END = 0x06054b50;
+const ENTRY = 0x02014b50;
+const LOCAL = 0x04034b50;
+const END_BYTES = 22;
+const ENTRY_BYTES = 46;
+const LOCAL_BYTES = 30;
+/** The end of the directory is followed by a comment of at most so many bytes. */
+const LONGEST_COMMENT = 0xffff;
+/** Bytes that all entries together may be unpacked to, for each byte of the file. Weights hardly compress at all. */
+const MOST_EXPANSION = 20;
+
+const broken = (what: string) => new Error(`not a whole zip file (${what}): truncated?`);
+
+/**
+ * The files of a zip archive, by name. Stored ones are views of `file`, compressed ones are unpacked.
+ * @throws one line if the archive is broken, truncated, encrypted, over 4 GB, or unpacks to more than 20 times its size
+ */
+export function readZip(file: Uint8Array): Map<string, Uint8Array> {
+  const view = new DataView(file.buffer, file.byteOffset, file.length);
+  const end = endOfDirectory(view);
+  const count = view.getUint16(end + 10, true);
+  let at = view.getUint32(end + 16, true);
+  if (count === 0xffff || at === 0xffffffff) throw new Error('a zip file of more than 4 GB is not read');
+  const files = new Map<string, Uint8Array>();
+  let unpacked = 0;
+  for (let i = 0; i < count; i++) {
+    if (at + ENTRY_BYTES > end || view.getUint32(at, true) !== ENTRY)
+      throw broken('its directory is damaged');
+    const [flags, method] = [view.getUint16(at + 8, true), view.getUint16(at + 10, true)];
+    const [crc, packed, size] = [16, 20, 24].map((o) => view.getUint32(at + o, true)) as [
+      number,
+      number,
+      number,
+    ];
+    const [nameLength, extra, comment] = [28, 30, 32].map((o) => view.getUint16(at + o, true)) as [
+      number,
+      number,
+      number,
+    ];
+    const local = view.getUint32(at + 42, true);
+    const name = nameOf(file.subarray(at + ENTRY_BYTES, at + ENTRY_BYTES + nameLength));
+    at += ENTRY_BYTES + nameLength + extra + comment;
+    if (at > end) throw broken('its directory is damaged');
+    unpacked += size;
+    if (unpacked > MOST_EXPANSION * file.length)
+      throw new Error('a zip file that unpacks to far more than its size');
+    if (flags & 1) throw new Error('an encrypted zip file is not read');
+    if (local + LOCAL_BYTES > end || view.getUint32(local, true) !== LOCAL)
+      throw broken(`${brief(name)} is not where it is said to be`);
+    const start = local + LOCAL_BYTES + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
+    if (start + packed > end) throw broken(`${brief(name)} ends beyond the file`);
+    const data = contentOf(name, file.subarray(start, start + packed), method, size);
+    if (data.length !== size || crc32(data) !== crc) throw broken(`${brief(name)} is damaged`);
+    files.set(name, data);
+  }
+  return files;
+}
+
+function endOfDirectory(view: DataView): number {
+  const last = view.byteLength - END_BYTES;
+  for (let at = last; at >= Math.max(0, last - LONGEST_COMMENT); at--) {
+    if (view.getUint32(at, true) === END) return at;
+  }
+  throw broken('it has no directory');
+}
+
+function nameOf(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw broken('a name in its directory is no text');
+  }
+}
+
+function contentOf(name: string, packed: Uint8Array, method: number, size: number): Uint8Array {
+  if (method === 0) return packed;
+  if (method !== 8)
+    throw new Error(`a zip file whose ${brief(name)} is packed by method ${method}, which is not read`);
+  try {
+    // One byte more, so that what is longer than it says shows.
+    return inflateSync(packed, { out: new Uint8Array(size + 1) });
+  } catch {
+    throw broken(`${brief(name)} cannot be unpacked`);
+  }
+}
+
+const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
+  for (let bit = 0; bit < 8; bit++) byte = byte & 1 ? (byte >>> 1) ^ 0xedb88320 : byte >>> 1;
+  return byte;
+});
+
+/** The checksum of zip and PNG (ISO 3309). */
+function crc32(data: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (let i = 0; i < data.length; i++) crc = crcTable[(crc ^ data[i]!) & 0xff]! ^ (crc >>> 8);
+  return ~crc >>> 0;
+}
