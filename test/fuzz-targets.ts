@@ -18,7 +18,8 @@ import type { FuzzTarget } from './helpers/fuzz.ts';
 
 /* Every parser of bytes that may come from anywhere, with good inputs to mutate. */
 
-const golden = (name: string) => new Uint8Array(readFileSync(new URL(`golden/${name}`, import.meta.url)));
+const golden = (name: string) =>
+  new Uint8Array(readFileSync(new URL(`interchange/golden/${name}`, import.meta.url)));
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 /** A file at `path` for a parser that wants one. */
@@ -90,7 +91,7 @@ export async function fuzzTargets(folder: string): Promise<FuzzTarget[]> {
     bad: [[1, 'truncated']],
   });
 
-  const run = RunFolder.create(at('run'));
+  const run = await RunFolder.claim(at('run'));
   run.writeConfig(config);
   const { trainer, state } = await trainerAndState();
 

@@ -229,7 +229,9 @@ function readEntry(
   const format = typeof dtype === 'string' && Object.hasOwn(formats, dtype) ? formats[dtype] : undefined;
   if (!format) {
     const known = Object.keys(formats).join(', ');
-    throw new Error(`safetensors: ${brief(name)} has dtype ${typeof dtype === 'string' ? `"${brief(dtype)}"` : brief(dtype)}; known are ${known}`);
+    throw new Error(
+      `safetensors: ${brief(name)} has dtype ${typeof dtype === 'string' ? `"${brief(dtype)}"` : brief(dtype)}; known are ${known}`,
+    );
   }
   if (!isCounts(shape)) {
     throw new Error(`safetensors: ${brief(name)} has a broken shape: ${brief(shape)}`);
