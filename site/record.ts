@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { openDevice } from '@tapegrad/node';
 import { packDigits } from './build/digits.ts';
+import { examples } from './src/autograd/examples.ts';
+import { inspect } from './src/autograd/inspect.ts';
 import { digitsOf } from './src/data/images.ts';
 import type { StoredRun } from './src/data/run-store.ts';
 import type { Experiment, FromTrainer } from './src/train/protocol.ts';
@@ -10,12 +12,22 @@ import { encodeRecorded } from './src/train/recorded.ts';
 import { TrainSession } from './src/train/session.ts';
 
 /*
- * Records a run for browsers that cannot train: `npx tsx site/record.ts`. What the page's worker says is written down, of a
- * session that runs in Node.
+ * Records what pages show in browsers without WebGPU: `npx tsx site/record.ts`. What their workers say is written down, of
+ * sessions that run in Node.
  */
 
-const experiment: Experiment = { model: 'vae', options: {}, seed: 0, images: 10_000, data: 'mnist' };
+const to = (name: string) => fileURLToPath(new URL(`public/recorded/${name}`, import.meta.url));
 const device = await openDevice();
+
+// ------------------------------------------------------------------------------------------------ examples of autograd
+
+const inspections: Record<string, unknown> = {};
+for (const { code } of examples) inspections[code] = { program: (await inspect(code, device)).program };
+writeFileSync(to('autograd.json'), `${JSON.stringify(inspections)}\n`);
+
+// -------------------------------------------------------------------------------------------------------------- a run
+
+const experiment: Experiment = { model: 'vae', options: {}, seed: 0, images: 10_000, data: 'mnist' };
 const data = digitsOf(new Uint8Array(gunzipSync(await packDigits())));
 const said: FromTrainer[] = [];
 const versions = { tapegrad: '0.1.0', node: process.versions.node };
@@ -47,7 +59,8 @@ const run: StoredRun = {
   look: all('look').at(-1)!.look,
   done: true,
 };
-const file = fileURLToPath(new URL('public/recorded/train.json', import.meta.url));
-writeFileSync(file, encodeRecorded(run));
-process.stdout.write(`${file}: ${steps.length} steps on ${device.found.name}\n`);
+writeFileSync(to('train.json'), encodeRecorded(run));
+process.stdout.write(
+  `recorded ${examples.length} examples and ${steps.length} steps on ${device.found.name}\n`,
+);
 process.exit(0);

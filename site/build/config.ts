@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { InlineConfig } from 'vite';
-import { catalogueAsData } from './catalogue.ts';
+import { asData } from './as-data.ts';
 import { digits } from './digits.ts';
 import { inlineShaders } from './inline-shaders.ts';
 
@@ -18,7 +18,7 @@ export function siteConfig(): InlineConfig {
     root: here('.'),
     base: './',
     publicDir: here('public'),
-    plugins: [inlineShaders(), catalogueAsData(), digits()],
+    plugins: [inlineShaders(), asData(), digits()],
     worker: { format: 'es', plugins: () => [inlineShaders()] },
     oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
     build: {

@@ -1,15 +1,19 @@
 /* Runs without an adapter. */
 import { test } from 'uvu';
 import { openSite } from '../helpers/site.ts';
+import { autogradSuite } from './pages/autograd.ts';
 import { exploreSuite } from './pages/explore.ts';
 import { trainSuite } from './pages/train.ts';
 
 /* Every page of the site in a real browser, as a visitor has it: built, below some folder of a host, with and without a GPU. */
 
+const suites = { train: trainSuite, explore: exploreSuite, autograd: autogradSuite };
+
 const site = await openSite();
 if (site) {
-  trainSuite(test, site);
-  exploreSuite(test, site);
+  // PAGES=train,explore runs some of them, for whoever works on those.
+  const wanted = process.env.PAGES?.split(',') ?? Object.keys(suites);
+  for (const [name, suite] of Object.entries(suites)) if (wanted.includes(name)) suite(test, site);
   test.after(() => site.end());
 } else test.skip('no browser starts here', () => {});
 test.run();

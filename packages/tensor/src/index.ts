@@ -34,7 +34,7 @@ export {
 export { elementwiseOps } from './ops/elementwise.ts';
 export { type Attributes, type InputsOf, type OpName, ops, updates } from './ops/index.ts';
 export { blocksOf, threefry } from './ops/random.ts';
-export { labelled, nameEntry, type Origin } from './origin.ts';
+export { labelled, labelsInForce, nameEntry, type Origin, withOrigins } from './origin.ts';
 export { referenceDevice } from './reference/device.ts';
 export { isKept, keep, scope } from './scope.ts';
 export { broadcastShapes, type Shape, sameShape, show, sizeOf } from './shape.ts';

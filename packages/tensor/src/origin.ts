@@ -49,6 +49,9 @@ export function labelled<T>(label: () => string, fn: () => T): T {
 /** Notes the origins of what `fn` runs. */
 export const withOrigins = <T>(fn: () => T): T => within(new Origins(), fn);
 
+/** What is being run now, outermost first: the labels in force, where origins are noted. */
+export const labelsInForce = (): readonly string[] => innermost(Origins)?.labels ?? [];
+
 /** The origin of a call (or of an update) that is about to run, if origins are noted. */
 export const originOf = (call?: OpCall): Origin | undefined => innermost(Origins)?.begin(call);
 
