@@ -32,7 +32,7 @@ const CASES: [what: string, name: string, chosen: Chosen, bytes: string, advice:
     'make --hidden smaller',
   ],
   ['more images a step than there are', 'vae-mlp', { batchSize: 1e7 }, '188 MB', 'make --batch-size smaller'],
-  ['an evaluation', 'iwae', { samples: 200, batchSize: 8 }, '321 MB', 'make --samples smaller'],
+  ['many draws', 'iwae', { samples: 2000, batchSize: 64 }, '401 MB', 'make --samples smaller'],
   ['a codebook, which is filled from the host', 'vq-vae', { codes: 2e9 }, '128 GB', 'make --codes smaller'],
   ['no number', 'vae-mlp', { hidden: Number.MAX_SAFE_INTEGER }, '28.2 EB', 'make --hidden smaller'],
   [

@@ -16,6 +16,7 @@ export type {
 } from './contracts.ts';
 export { empty, full, ones, onesLike, type TensorOptions, tensor, zeros, zerosLike } from './creation.ts';
 export { type DType, isFloat, type NumericArray } from './dtype.ts';
+export { TensorTooLargeError } from './errors.ts';
 export { HALF_EPSILON, HALF_MAX, halfBits, halfValue, roundToHalf } from './float16.ts';
 export * from './functions.ts';
 export { Generator } from './generator.ts';

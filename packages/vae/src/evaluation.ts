@@ -1,34 +1,42 @@
 import { capture, type Device, Generator, type Tensor } from '@tapegrad/tensor';
+import { smallerBatch } from './batches.ts';
 import { DeviceDataset, type Images, writeTo } from './device-dataset.ts';
 import { averageOf, type Metrics } from './metrics.ts';
 import { MetricsRing } from './metrics-ring.ts';
 import { type Autoencoder, evaluating } from './models/model.ts';
 import { randomStreams } from './random-streams.ts';
 
-/** Images per step of an evaluation. */
-export const EVALUATION_BATCH = 512;
+/** Images per step of an evaluation, unless a tensor would be larger than the device takes. */
+const BATCH = 512;
 
 /** The objective's averages over a set of images, for a model that may keep learning between calls. */
 export class Evaluation {
+  readonly #model: Autoencoder;
   readonly #dataset: DeviceDataset;
-  readonly #ring: MetricsRing;
   readonly #noise: Generator;
-  readonly #step: (count: number) => void;
+  readonly #epoch: () => Tensor;
+  #batch: number;
+  #pass: Pass;
 
   /** @param epoch epochs trained so far, for schedules: a model is to be selected by the loss it was trained on */
   constructor(model: Autoencoder, images: Images, seed: number, epoch: () => Tensor, device: Device) {
-    const noise = new Generator(seed, { stream: randomStreams.evaluation, device });
-    const rows = Math.max(1, Math.ceil(images.count / EVALUATION_BATCH));
-    const dataset = new DeviceDataset(model, images, { device });
+    this.#model = model;
+    this.#dataset = new DeviceDataset(model, images, { device });
+    this.#noise = new Generator(seed, { stream: randomStreams.evaluation, device });
+    this.#epoch = epoch;
+    this.#batch = Math.min(BATCH, Math.max(1, images.count));
+    this.#pass = this.#newPass(device);
+  }
+
+  #newPass(device: Device): Pass {
+    const [model, dataset, noise, epoch] = [this.#model, this.#dataset, this.#noise, this.#epoch];
+    const rows = Math.max(1, Math.ceil(dataset.count / this.#batch));
     const ring = new MetricsRing(model, { rows, device });
     const step = (count: number) =>
       evaluating(model, () =>
         ring.logStep(model.objective(dataset.batch(count), { noise, epoch }), dataset, count),
       );
-    this.#dataset = dataset;
-    this.#ring = ring;
-    this.#noise = noise;
-    this.#step = capture(step, { device });
+    return { ring, step: capture(step, { device }) };
   }
 
   /**
@@ -36,17 +44,34 @@ export class Evaluation {
    * every time.
    */
   async run(): Promise<Metrics> {
+    for (;;) {
+      try {
+        return await this.#run(this.#pass);
+      } catch (error) {
+        this.#batch = smallerBatch(error, this.#batch);
+        this.#pass = this.#newPass(this.#noise.state.device);
+      }
+    }
+  }
+
+  async #run({ ring, step }: Pass): Promise<Metrics> {
     const { count } = this.#dataset;
     this.#dataset.seek(0);
-    writeTo(this.#ring.steps, new Uint32Array(2));
+    writeTo(ring.steps, new Uint32Array(2));
     writeTo(this.#noise.state, new Uint32Array(2), 2);
     const sizes: number[] = [];
-    for (let start = 0; start < count; start += EVALUATION_BATCH) {
-      sizes.push(Math.min(EVALUATION_BATCH, count - start));
-      this.#step(sizes.at(-1)!);
+    for (let start = 0; start < count; start += this.#batch) {
+      sizes.push(Math.min(this.#batch, count - start));
+      step(sizes.at(-1)!);
     }
-    const values = await this.#ring.values.data();
-    const rows = sizes.map((images, step) => ({ images, metrics: this.#ring.metricsOf(values, step) }));
-    return { ...averageOf(rows), ...(await this.#ring.takeCounters()) };
+    const values = await ring.values.data();
+    const rows = sizes.map((images, row) => ({ images, metrics: ring.metricsOf(values, row) }));
+    return { ...averageOf(rows), ...(await ring.takeCounters()) };
   }
+}
+
+/** What evaluates in batches of one size. */
+interface Pass {
+  readonly ring: MetricsRing;
+  readonly step: (count: number) => void;
 }

@@ -1,6 +1,6 @@
 export { binarized } from './binarize.ts';
 export { type DatasetOptions, DeviceDataset, type Images } from './device-dataset.ts';
-export { EVALUATION_BATCH, Evaluation } from './evaluation.ts';
+export { Evaluation } from './evaluation.ts';
 export {
   allPictures,
   type Bars,

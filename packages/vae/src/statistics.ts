@@ -14,6 +14,7 @@ import {
   type Tensor,
   zeros,
 } from '@tapegrad/tensor';
+import { inBatches, smallerBatch } from './batches.ts';
 import { DeviceDataset, type Images } from './device-dataset.ts';
 import { type Autoencoder, evaluating } from './models/model.ts';
 import type { VariationalAutoencoder } from './models/vae.ts';
@@ -21,7 +22,7 @@ import { randomStreams } from './random-streams.ts';
 
 /* What a trained model's codes say, besides its objective. Everything that grows with the number of images is captured. */
 
-/** Images per encoding step. */
+/** Images per encoding step, unless a tensor would be larger than the device takes. */
 const BATCH = 512;
 
 /** Every image's code, [count, size] row-major, and how well its mean reconstructs the image. */
@@ -49,11 +50,11 @@ export async function encodeAll(
     (n: number) =>
       evaluating(model, () => {
         const x = dataset.batch(n);
-        dataset.advance(n);
         const { mean: mu, logSigma } = model.encode(x);
         const rows = (t: Tensor) => reshape(t, [n, -1]);
         const pixels = x.sub(shift).div(255 * scale);
         const error = reconstruct && mean(rows(square(sub(model.pixels(model.forward(x)), pixels))), 1);
+        dataset.advance(n); // at the end: the same images once more where something before was too large
         return { mu: rows(mu), logSigma: logSigma && rows(logSigma), error: error || undefined };
       }),
     { device },
@@ -63,15 +64,15 @@ export async function encodeAll(
   const means = new Float32Array(count * size);
   const errors = new Float32Array(count);
   let logSigmas: Float32Array | undefined;
-  for (let start = 0; start < count; start += BATCH) {
-    const { mu, logSigma, error } = encode(Math.min(BATCH, count - start));
+  await inBatches(count, BATCH, async (start, rows) => {
+    const { mu, logSigma, error } = encode(rows);
     means.set(await mu.data(), start * size);
     if (logSigma) {
       logSigmas ??= new Float32Array(count * size);
       logSigmas.set(await logSigma.data(), start * size);
     }
     if (error) errors.set(await error.data(), start);
-  }
+  });
   encode.dispose();
   return { count, size, means, errors, ...(logSigmas && { logSigmas }) };
 }
@@ -119,7 +120,7 @@ export interface ImportanceOptions {
   /** k, the number of draws per image. */
   readonly samples: number;
   readonly seed?: number;
-  /** Draws decoded per step. Default 4096. */
+  /** Draws decoded per step; fewer where a tensor would be larger than the device takes. Default 4096. */
   readonly rows?: number;
 }
 
@@ -133,6 +134,21 @@ export async function importanceWeighted(
   images: Images,
   device: Device,
   { samples, seed = 0, rows = 4096 }: ImportanceOptions,
+): Promise<Float32Array> {
+  for (let most = rows; ; ) {
+    try {
+      return await weighted(model, images, device, { samples, seed, rows: most });
+    } catch (error) {
+      most = smallerBatch(error, most);
+    }
+  }
+}
+
+async function weighted(
+  model: VariationalAutoencoder,
+  images: Images,
+  device: Device,
+  { samples, seed, rows }: Required<ImportanceOptions>,
 ): Promise<Float32Array> {
   const noise = new Generator(seed, { stream: randomStreams.importance, device });
   const dataset = new DeviceDataset(model, images, { device });

@@ -167,7 +167,7 @@ function built(spec: ModelSpec, config: RunConfig, device: Device): Autoencoder 
   try {
     return spec.build(imageShape, config, new Generator(seed, { device }));
   } catch (error) {
-    const data = { shape: imageShape, train: { count: 1 }, test: { count: 1 } };
+    const data = { shape: imageShape, train: { count: 1 } };
     throw inSize(error, { spec, config, data, isFixed: true }, device);
   }
 }

@@ -2,7 +2,6 @@ import { TracingDevice } from '@tapegrad/interchange';
 import { type Device, type DType, empty, full, Generator, slotsOf } from '@tapegrad/tensor';
 import type { TrainingData } from '@tapegrad/vae';
 import {
-  EVALUATION_BATCH,
   evaluating,
   flagOf,
   type ModelOptions,
@@ -21,7 +20,6 @@ interface Training {
   readonly config: ModelOptions & TrainingOptions;
   readonly data: Pick<TrainingData, 'shape'> & {
     readonly train: { readonly count: number };
-    readonly test: { readonly count: number };
     /** Only folders of images have one, and only their size can be chosen. */
     readonly normalization?: unknown;
   };
@@ -97,10 +95,9 @@ function overflowOf({ spec, config, data }: Training, limit: number): number {
     device.open();
     // The optimizer keeps all weights in one buffer.
     empty([slotsOf(model.parameters()).total], { device });
-    for (const batch of [config.batchSize, Math.min(EVALUATION_BATCH, data.test.count)]) {
-      const x = empty([batch, ...data.shape], { device });
-      evaluating(model, () => model.objective(x, { noise, epoch: () => full([], 0, { device }) }));
-    }
+    // A training step. Evaluations and pictures make their batches as small as they have to be.
+    const x = empty([config.batchSize, ...data.shape], { device });
+    evaluating(model, () => model.objective(x, { noise, epoch: () => full([], 0, { device }) }));
   } catch (error) {
     if (error !== TOO_LARGE) return Number.NaN;
   }

@@ -1,5 +1,6 @@
 import type { Storage } from '../contracts.ts';
 import { bytesPerElement, type DType } from '../dtype.ts';
+import { TensorTooLargeError } from '../errors.ts';
 import type { DeviceStats } from './stats.ts';
 
 /** A GPU buffer with what the backend needs to know of it. */
@@ -58,9 +59,7 @@ export class BufferPool {
   /** A buffer of exactly `bytes`, outside the size classes unless it is given back. */
   create(bytes: number): Block {
     if (bytes > this.#limit) {
-      throw new Error(
-        `a tensor of ${bytes} bytes is more than this adapter binds at once (${this.#limit} bytes): split it`,
-      );
+      throw new TensorTooLargeError(bytes, this.#limit);
     }
     this.#stats.buffers++;
     this.#stats.bufferBytes += bytes;

@@ -1,4 +1,5 @@
 import { Generator, type NumericArray, reshape, scope, type Tensor, tensor } from '@tapegrad/tensor';
+import { inBatches } from '../batches.ts';
 import type { Images } from '../device-dataset.ts';
 import { type Autoencoder, evaluating, type ImageShape } from '../models/model.ts';
 import { randomStreams } from '../random-streams.ts';
@@ -8,7 +9,7 @@ import { NoPicture } from './picture.ts';
 
 /** How many training images the pictures of the latent space show. */
 export const SHOWN = 5000;
-/** Images per decoding step. */
+/** Images per step, unless a tensor would be larger than the device takes. */
 const BATCH = 256;
 
 /** Images and their classes, if they have any. */
@@ -109,20 +110,24 @@ export class Subject {
 
   /** The codes of images of the test set, [indices.length, size]: the means, where a code has one. */
   async encode(indices: readonly number[]): Promise<Float32Array> {
-    const bytes = this.testImages(indices);
-    return this.#read(() => this.model.encode(this.#normalized(bytes)).mean);
+    const codes = new Float32Array(indices.length * this.size);
+    await inBatches(indices.length, BATCH, async (start, rows) => {
+      const bytes = this.testImages(indices.slice(start, start + rows));
+      codes.set(await this.#read(() => this.model.encode(this.#normalized(bytes)).mean), start * this.size);
+    });
+    return codes;
   }
 
   /** Pixels in [0, 1] of codes [n, size]. */
   async decode(codes: Float32Array): Promise<Float32Array> {
     const count = codes.length / this.size;
     const pixels = new Float32Array(count * this.model.pixelCount);
-    for (let start = 0; start < count; start += BATCH) {
-      const part = codes.subarray(start * this.size, (start + BATCH) * this.size);
-      const shape = [part.length / this.size, ...this.model.latentShape];
+    await inBatches(count, BATCH, async (start, rows) => {
+      const part = codes.subarray(start * this.size, (start + rows) * this.size);
+      const shape = [rows, ...this.model.latentShape];
       const decoded = await this.#read(() => this.#decoded(tensor(part, { shape, device: this.#device })));
       pixels.set(decoded, start * this.model.pixelCount);
-    }
+    });
     return pixels;
   }
 
@@ -140,7 +145,10 @@ export class Subject {
   /** Pixels of draws from the prior. */
   async draw(count: number, seed: number): Promise<Float32Array> {
     const noise = new Generator(seed, { stream: randomStreams.pictures, device: this.#device });
-    const codes = await this.#read(() => this.model.samplePrior(count, noise));
+    const codes = new Float32Array(count * this.size);
+    await inBatches(count, BATCH, async (start, rows) => {
+      codes.set(await this.#read(() => this.model.samplePrior(rows, noise)), start * this.size);
+    });
     return this.decode(codes);
   }
 
@@ -149,17 +157,24 @@ export class Subject {
     indices: readonly number[],
   ): Promise<{ decoded: Float32Array; corrupted?: Float32Array }> {
     const model: Corrupting = this.model;
-    const bytes = this.testImages(indices);
-    const forward = (x: Tensor) => model.pixels(model.forward(x));
-    if (!model.corrupt) return { decoded: await this.#read(() => forward(this.#normalized(bytes))) };
-    const noise = new Generator(0, { stream: randomStreams.pictures, device: this.#device });
-    const seen = await this.#read(() => model.corrupt!(this.#normalized(bytes), noise));
     const { scale, shift } = model.normalization;
-    const shape = [indices.length, ...model.imageShape];
-    return {
-      decoded: await this.#read(() => forward(tensor(seen, { shape, device: this.#device }))),
-      corrupted: seen.map((value) => (value - shift) / (255 * scale)),
-    };
+    const decoded = new Float32Array(indices.length * model.pixelCount);
+    const corrupted = model.corrupt && new Float32Array(decoded.length);
+    const noise = model.corrupt && new Generator(0, { stream: randomStreams.pictures, device: this.#device });
+    await inBatches(indices.length, BATCH, async (start, rows) => {
+      const bytes = this.testImages(indices.slice(start, start + rows));
+      const shape = [rows, ...model.imageShape];
+      const seen = noise && (await this.#read(() => model.corrupt!(this.#normalized(bytes), noise)));
+      const input = () => (seen ? tensor(seen, { shape, device: this.#device }) : this.#normalized(bytes));
+      const result = await this.#read(() => model.pixels(model.forward(input())));
+      decoded.set(result, start * model.pixelCount);
+      if (seen)
+        corrupted!.set(
+          seen.map((value) => (value - shift) / (255 * scale)),
+          start * model.pixelCount,
+        );
+    });
+    return { decoded, ...(corrupted && { corrupted }) };
   }
 
   /** The codes of the first training images. */
