@@ -374,7 +374,7 @@ test('odd sizes are refused where the network is convolutional', () => {
   for (const name of ['denoising-ae', 'sparse-ae', 'contractive-ae', 'beta-vae']) {
     assert.throws(
       () => build(name, {}, { image: [1, 30, 28] }),
-      'the convolutions halve the image until 4 to 7 pixels are left, but 30x28 comes to 15x14: use another image size, or --network mlp',
+      'the convolutions halve the image until 4 to 7 pixels are left, but 30x28 comes to 15x14: use another image size (32 is one that does), or --network mlp',
     );
     assert.is(build(name, { network: 'mlp' }, { image: [1, 30, 28] }).pixelCount, 840);
   }

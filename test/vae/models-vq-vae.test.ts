@@ -5,8 +5,10 @@ import {
   type Device,
   Generator,
   mean,
+  pad,
   referenceDevice,
   type Shape,
+  slice,
   square,
   sub,
   type Tensor,
@@ -394,17 +396,46 @@ test('vq-vae: sums in place of means, and nats', async () => {
   assert.is(elbo, -(nats + kl));
 });
 
-test('vq-vae: bad options and sizes', () => {
-  for (const [height, width] of [
-    [30, 28],
-    [28, 30],
-    [7, 7],
-  ] as const) {
-    assert.throws(
-      () => build([1, height, width], {}, device),
-      new RegExp(`^vq-vae: .*${height}x${width} is no multiple of 4: use another image size$`),
-    );
-  }
+for (const { name, device, tolerance } of devices) {
+  test(`vq-vae on ${name}: an image that cannot be halved twice is padded, and what is decoded is cut`, async () => {
+    for (const [height, width] of [
+      [7, 8],
+      [8, 5],
+      [3, 2],
+    ] as const) {
+      const [rows, columns] = [Math.ceil(height / 4), Math.ceil(width / 4)];
+      const model = build([2, height, width], small, device);
+      const wide = build([2, 4 * rows, 4 * columns], small, device);
+      assert.equal(model.latentShape, [model.latent, rows, columns]);
+      const x = on(device, [3, 2, height, width], numbers(6 * height * width, -1, 1));
+      const codes = model.indices(x);
+      assert.equal(codes.shape, [3, rows, columns]);
+      const image = model.forward(x);
+      assert.equal(image.shape, x.shape);
+      // The same weights on the image with zeros around it.
+      const padded = pad(x, [
+        [0, 0],
+        [0, 0],
+        [0, 4 * rows - height],
+        [0, 4 * columns - width],
+      ]);
+      const expected = slice(
+        wide.decoder.forward(wide.encode(padded).mean),
+        null,
+        null,
+        [0, height],
+        [0, width],
+      );
+      close(await values(image), await values(expected), tolerance, `${height}x${width}`);
+      const { loss } = model.objective(requiresGrad(x), contextOf(device));
+      loss.backward();
+      assert.ok(Number.isFinite(await loss.item()));
+      assert.ok((await values(x.grad!)).some((value) => value !== 0));
+    }
+  });
+}
+
+test('vq-vae: bad options', () => {
   const bad = { codes: 0, codebook: 'both', commitment: -1, decay: 1, restart: -0.5 };
   for (const [name, value] of Object.entries(bad))
     assert.type(faultOf(modelOptions[name as keyof typeof bad], value), 'string', name);

@@ -460,14 +460,16 @@ test(`colour images of 64×64 have four convolutions, and a step changes all wei
 });
 
 test('images that do not halve evenly are refused, and what to do is said', () => {
-  for (const [image, text] of [
-    [[1, 27, 28], '27x28 comes to 27x28'],
-    [[3, 36, 36], '36x36 comes to 9x9'],
-    [[1, 28, 50], '28x50 comes to 14x25'],
+  for (const [image, text, size] of [
+    [[1, 27, 28], '27x28 comes to 27x28', 32],
+    [[1, 27, 27], '27x27 comes to 27x27', 28],
+    [[3, 36, 36], '36x36 comes to 9x9', 40],
+    [[1, 28, 50], '28x50 comes to 14x25', 48],
+    [[1, 3, 3], '3x3 comes to 3x3', 4],
   ] as const) {
     assert.throws(
       () => build('vae', {}, { image }),
-      `the convolutions halve the image until 4 to 7 pixels are left, but ${text}: use another image size, or --network mlp`,
+      `the convolutions halve the image until 4 to 7 pixels are left, but ${text}: use another image size (${size} is one that does), or --network mlp`,
     );
   }
 });

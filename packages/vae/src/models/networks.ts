@@ -83,7 +83,7 @@ export function halvings([channels, height, width]: ImageShape): Halving[] {
     if (h % 2 !== 0 || w % 2 !== 0) {
       throw new OptionError(
         `the convolutions halve the image until 4 to 7 pixels are left, but ${height}x${width} comes to ${h}x${w}: ` +
-          'use another image size, or --network mlp',
+          `use another image size (${nearestSize(Math.max(height, width))} is one that does), or --network mlp`,
       );
     }
     const to = 16 * 2 ** halves.length;
@@ -92,6 +92,15 @@ export function halvings([channels, height, width]: ImageShape): Halving[] {
     c = to;
   }
   return halves;
+}
+
+/** The extent next to one of a square image's that can be halved so; of two the larger one. */
+function nearestSize(extent: number): number {
+  const halves = (size: number): boolean => size > 1 && size % 2 === 0 && (size / 2 < 8 || halves(size / 2));
+  for (let apart = 1; ; apart++) {
+    if (halves(extent + apart)) return extent + apart;
+    if (halves(extent - apart)) return extent - apart;
+  }
 }
 
 const sizeOf = (shape: readonly number[]) => shape.reduce((product, extent) => product * extent, 1);

@@ -6,9 +6,11 @@ import {
   type Generator,
   matmul,
   mul,
+  pad,
   permute,
   reshape,
   type Shape,
+  slice,
   square,
   sub,
   sum,
@@ -26,7 +28,7 @@ import {
   type Objective,
   type TrainingContext,
 } from './model.ts';
-import { type ModelOptions, OptionError } from './options.ts';
+import type { ModelOptions } from './options.ts';
 
 /**
  * The vector-quantized VAE (van den Oord et al. 2017). The encoder gives a vector of D numbers at each place of a
@@ -39,7 +41,8 @@ import { type ModelOptions, OptionError } from './options.ts';
  * z + sg(e − z). The squares are reduced as the reconstruction is: to means over all numbers, or to sums per image.
  *
  * Two convolutions halve the image, as in the paper, so that the grid is 7×7 for 28×28 and 16×16 for 64×64. `hidden`
- * counts the channels before the codes; the first convolution has half as many.
+ * counts the channels before the codes; the first convolution has half as many. An image that cannot be halved twice is
+ * padded with zeros, below and to the right, and what is decoded is cut off there.
  *
  * With normalized pixels and the Gaussian likelihood, `reconstruction` is the share of the pixels' variance that is
  * lost, since their variance over the training set is 1.
@@ -58,11 +61,6 @@ export class VectorQuantizedVAE extends Autoencoder {
   constructor(imageShape: ImageShape, options: ModelOptions, generator: Generator) {
     super(imageShape, options, generator);
     const [channels, height, width] = imageShape;
-    if (height % 4 !== 0 || width % 4 !== 0) {
-      throw new OptionError(
-        `vq-vae: its convolutions halve the image twice, but ${height}x${width} is no multiple of 4: use another image size`,
-      );
-    }
     const { hidden, latent } = options;
     const half = Math.ceil(hidden / 2);
     const strided = { stride: 2, padding: 1, bias: false, generator };
@@ -83,10 +81,10 @@ export class VectorQuantizedVAE extends Autoencoder {
     );
     this.counters = { codes: options.codes };
     this.#options = options;
-    this.#grid = [height / 4, width / 4];
+    this.#grid = [Math.ceil(height / 4), Math.ceil(width / 4)];
   }
 
-  /** [D, h/4, w/4]. */
+  /** [D, ⌈h/4⌉, ⌈w/4⌉]. */
   override get latentShape(): Shape {
     return [this.latent, ...this.#grid];
   }
@@ -96,19 +94,23 @@ export class VectorQuantizedVAE extends Autoencoder {
     return this.#grid[0] * this.#grid[1];
   }
 
-  /** The indices of images' codes: [B, c, h, w] → int32 [B, h/4, w/4]. */
+  /** The indices of images' codes: [B, c, h, w] → int32 [B, ⌈h/4⌉, ⌈w/4⌉]. */
   indices(x: Tensor): Tensor {
-    return reshape(this.codebook.nearest(rowsOf(this.encoder.forward(x))), [x.shape[0]!, ...this.#grid]);
+    return reshape(this.codebook.nearest(rowsOf(this.#features(x))), [x.shape[0]!, ...this.#grid]);
   }
 
-  /** The quantized latents: [B, D, h/4, w/4]. */
+  /** The quantized latents: [B, D, ⌈h/4⌉, ⌈w/4⌉]. */
   encode(x: Tensor): Code {
-    return { mean: this.#image(this.codebook.forward(rowsOf(this.encoder.forward(x)))) };
+    return { mean: this.#image(this.codebook.forward(rowsOf(this.#features(x)))) };
   }
 
-  /** Decodes quantized latents (it takes others too, but has never seen any): [B, D, h/4, w/4] → [B, c, h, w]. */
+  /** Decodes quantized latents (it takes others too, but has never seen any): [B, D, ⌈h/4⌉, ⌈w/4⌉] → [B, c, h, w]. */
   decode(z: Tensor): Tensor {
-    return this.decoder.forward(z);
+    const decoded = this.decoder.forward(z);
+    const [, height, width] = this.imageShape;
+    return this.#missing.some((extent) => extent > 0)
+      ? slice(decoded, null, null, [0, height], [0, width])
+      : decoded;
   }
 
   /**
@@ -122,7 +124,7 @@ export class VectorQuantizedVAE extends Autoencoder {
 
   objective(x: Tensor, { noise }: TrainingContext): Objective {
     const { codebook, commitment } = this.#options;
-    const z = this.encoder.forward(x);
+    const z = this.#features(x);
     const rows = rowsOf(constant(z));
     const assigned = this.codebook.oneHot(this.codebook.nearest(rows));
     const used = sum(assigned, 0);
@@ -135,6 +137,27 @@ export class VectorQuantizedVAE extends Autoencoder {
     let loss = add(reconstruction, mul(quantization, commitment));
     if (codebook === 'loss') loss = add(loss, this.#reduced(square(sub(rows, codes))));
     return { loss, parts: { reconstruction, quantization }, counters: { codes: used } };
+  }
+
+  /** Rows and columns that make the image a multiple of 4. */
+  get #missing(): readonly [height: number, width: number] {
+    const [, height, width] = this.imageShape;
+    return [4 * this.#grid[0] - height, 4 * this.#grid[1] - width];
+  }
+
+  /** z, before it is quantized: [B, c, h, w] → [B, D, ⌈h/4⌉, ⌈w/4⌉]. */
+  #features(x: Tensor): Tensor {
+    const [below, right] = this.#missing;
+    const whole =
+      below + right > 0
+        ? pad(x, [
+            [0, 0],
+            [0, 0],
+            [0, below],
+            [0, right],
+          ])
+        : x;
+    return this.encoder.forward(whole);
   }
 
   /** Reduces squares as the reconstruction is reduced. */
