@@ -64,7 +64,7 @@ for (const most of [1000, 512, 511, 100, 1]) {
     close([await loss(narrow)], [await loss(wide)], { relative: 1e-6 });
     const codes = (model: Narrow) => encodeAll(model, data.test, device, { reconstruct: true });
     assert.equal(await codes(narrow), await codes(wide));
-    const subjects = [narrow, wide].map((model) => new Subject(model, data, []));
+    const subjects = [narrow, wide].map((model) => new Subject(model, data));
     const indices = Array.from({ length: 300 }, (_, i) => 2 * i);
     const [mine, theirs] = subjects as [Subject, Subject];
     assert.equal(await mine.encode(indices), await theirs.encode(indices));
