@@ -8,11 +8,9 @@ import { exportCommand } from './export.ts';
 import { importCommand } from './import.ts';
 import { pictureCommands } from './pictures.ts';
 import { reportCommand } from './report.ts';
+import { surviveHangUp } from './signals.ts';
 import { sweepCommand } from './sweep.ts';
 import { trainCommand } from './train.ts';
-
-/** The exit code of a program whose reader has gone, by the shells' convention: 128 + SIGPIPE. */
-const UNHEARD = 141;
 
 /**
  * Runs the command line. Whatever goes wrong ends with one line on stderr and exit code 1; `--debug` adds the stack.
@@ -21,7 +19,6 @@ export async function main(argv: readonly string[]): Promise<void> {
   const debug = argv.includes('--debug');
   const fail = (error: unknown): never => {
     const { code, exitCode } = error as { code?: string; exitCode?: number };
-    if (code === 'EPIPE') process.exit(UNHEARD);
     // Help has been printed, which is an error only if nothing was asked for.
     if (error instanceof CommanderError && (exitCode === 0 || code === 'commander.help'))
       process.exit(exitCode);
@@ -31,6 +28,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     process.exit(1);
   };
   process.on('uncaughtException', fail);
+  surviveHangUp(fail);
   const program = new Command('tapegrad')
     .description('Train autoencoders on hand-written WebGPU kernels.')
     .option('--debug', 'show the stack of an error')

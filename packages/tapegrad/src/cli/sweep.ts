@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { constants } from 'node:os';
 import { join } from 'node:path';
 import { flagOf, type ModelSpec, modelOptions, type Option, trainingOptions } from '@tapegrad/vae';
 import { Command, Option as CommandOption } from 'commander';
@@ -14,7 +13,7 @@ import { type SummaryRow, summarize, summaryTable, writeSummary } from '../sweep
 import { ADAPTER_HELP, openAdapter } from './device.ts';
 import { loadingReport } from './loading.ts';
 import { whole } from './options.ts';
-import { onSignal } from './signals.ts';
+import { exitCodeOf, onSignal } from './signals.ts';
 import { addDataOptions } from './train.ts';
 
 /** The options that may have several values. */
@@ -218,11 +217,9 @@ async function run(
     flags: sharedFlags(options),
     listener: ({ name }, outcome) => say(`[${++count}/${points.length}] ${name}: ${messageOf(outcome)}`),
   });
-  let signalled: NodeJS.Signals | undefined;
-  onSignal((signal) => {
-    if (!signalled) say('stopping the runs under way, with a checkpoint; once more stops at once');
-    signalled ??= signal;
-    stop(signal);
+  const interruption = onSignal((_, atOnce) => {
+    if (!atOnce) say('stopping the runs under way, with a checkpoint; once more stops at once');
+    stop('SIGTERM');
   });
   const outcomes = await done;
   const failed = [...outcomes].filter(([, { status }]) => status === 'failed');
@@ -230,7 +227,7 @@ async function run(
     process.exitCode = 1;
     say(`${failed.length} of ${points.length} runs failed: ${failed.map(([{ name }]) => name).join(' ')}`);
   }
-  if (signalled) process.exitCode = 128 + constants.signals[signalled];
+  if (interruption.signal) process.exitCode = exitCodeOf(interruption.signal);
   return outcomes;
 }
 

@@ -1,5 +1,4 @@
 import { createRequire } from 'node:module';
-import { constants } from 'node:os';
 import { flagOf, type ModelSpec, models } from '@tapegrad/vae';
 import { Argument, Command } from 'commander';
 import { badImagesChoices } from '../data/image-folder.ts';
@@ -10,7 +9,7 @@ import { loadingReport } from './loading.ts';
 import { optionParser, whole } from './options.ts';
 import { exactTimes, profiler } from './profile.ts';
 import { jsonReport, progressReport } from './progress.ts';
-import { onSignal } from './signals.ts';
+import { exitCodeOf, onSignal, type Stop } from './signals.ts';
 import { planNew, planResumed, type TrainOptions, tunable } from './train-plan.ts';
 
 const oneOf = (choices: readonly string[]) =>
@@ -141,18 +140,11 @@ async function train(name: string | undefined, options: TrainOptions): Promise<v
 }
 
 /** The first signal ends the run after the current steps, the second one at once. */
-function catchInterrupts(note: (message: string) => void): { signal?: NodeJS.Signals } {
-  const interruption: { signal?: NodeJS.Signals } = {};
-  onSignal((signal) => {
-    if (interruption.signal) process.exit(exitCodeOf(signal));
-    interruption.signal = signal;
+const catchInterrupts = (note: (message: string) => void): Stop =>
+  onSignal((signal, atOnce) => {
+    if (atOnce) process.exit(exitCodeOf(signal));
     note('stopping after this step; once more stops at once');
   });
-  return interruption;
-}
-
-/** By the shells' convention: 130 after Ctrl-C. */
-const exitCodeOf = (signal: NodeJS.Signals) => 128 + constants.signals[signal];
 
 export function versions(): Record<string, string> {
   const require = createRequire(import.meta.url);
