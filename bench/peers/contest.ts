@@ -1,3 +1,4 @@
+import { waitIdly } from '@tapegrad/node';
 import { Generator, type WebGPUDevice } from '@tapegrad/tensor';
 import { models, settingsOf } from '@tapegrad/vae';
 import { type Effort, medianOf, quantile, type Timing, timingOf } from '../timing.ts';
@@ -137,7 +138,8 @@ export async function contest(
 async function gather(device: WebGPUDevice & { readonly found: { readonly gpu: GPU } }) {
   const navigator = { gpu: device.found.gpu, userAgent: 'Node', hardwareConcurrency: 1 };
   Object.defineProperty(globalThis, 'navigator', { value: navigator, configurable: true });
-  const wait = device.wait;
+  // As this library waits: a software adapter needs the core that polling would take.
+  const wait = device.adapterKind === 'gpu' ? <T>(promise: Promise<T>) => promise : waitIdly;
   const makers: [name: string, make: () => Promise<Peer>][] = [
     ['jax-js', async () => (await import('./jax.ts')).jax(wait)],
     ['TensorFlow.js', async () => (await import('./tfjs.ts')).tfjs(wait)],

@@ -3,6 +3,7 @@ import { findAdapter } from '@tapegrad/node';
 import { capture, matmul, relu, setDefaultDevice, zeros } from '@tapegrad/tensor';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { backendOf } from '../../packages/tensor/src/webgpu/device.ts';
 import type { CompiledKernel } from '../../packages/tensor/src/webgpu/pipelines.ts';
 import { warm } from '../../packages/tensor/src/webgpu/warm.ts';
 import { adapter, device } from '../helpers/device.ts';
@@ -26,10 +27,10 @@ async function warmed(workers: number, compiled: number, kernels: readonly Compi
   const found = await findAdapter(process.env.TAPEGRAD_ADAPTER ?? 'auto');
   await warm(kernels, {
     gpu: device.gpu,
-    wait: device.wait,
+    wait: backendOf(device).wait,
     pipeline: async (kernel) => {
       own.push(kernel);
-      return device.pipelines.ready(kernel);
+      return backendOf(device).pipelines.ready(kernel);
     },
     another: async () => {
       const other = await found.gpu.requestAdapter();

@@ -11,6 +11,7 @@ export type { AdapterKind, FoundAdapter } from './kinds.ts';
 export { makeFolder } from './make-folder.ts';
 export { renameOver } from './rename.ts';
 export { readTuned, tuneCachePath, writeTuned } from './tune-cache.ts';
+export { waitIdly } from './wait.ts';
 
 /**
  * Finds an adapter (see `findAdapter`) and opens it: the first call of a program that runs in Node. `found` tells

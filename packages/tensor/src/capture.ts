@@ -5,7 +5,8 @@ import { scope } from './scope.ts';
 import { show } from './shape.ts';
 import { Tensor } from './tensor.ts';
 import { foldTree, mapTensors } from './tree.ts';
-import { type CompileProgress, WebGPUDevice } from './webgpu/device.ts';
+import type { CompileProgress } from './webgpu/backend.ts';
+import { backendOf, WebGPUDevice } from './webgpu/device.ts';
 import { Program } from './webgpu/program.ts';
 import { replay } from './webgpu/program-recording.ts';
 
@@ -54,7 +55,7 @@ export function capture<A extends unknown[], R>(
   function find(args: A): { program: Program<R>; tensors: Tensor[] } | undefined {
     const { key, tensors } = describe(args);
     const device = deviceOf('capture', tensors) ?? chosen ?? defaultDevice();
-    if (!(device instanceof WebGPUDevice) || device.capturing) return undefined;
+    if (!(device instanceof WebGPUDevice) || backendOf(device).recording) return undefined;
     if (tensors.length > 0) {
       announce({ op: replay, inputs: tensors, attributes: null, output: tensors[0]! });
     }

@@ -1,4 +1,4 @@
-import type { Binding, Dispatch } from './device.ts';
+import type { Binding, Dispatch } from './dispatch.ts';
 import type { GpuStorage } from './memory.ts';
 
 /**

@@ -1,6 +1,6 @@
 import type { TensorView } from '../contracts.ts';
 import { type BroadcastIndex, broadcastIndexOf, isByFour, loadOf } from './broadcast-index.ts';
-import type { Binding, Dispatch } from './device.ts';
+import type { Binding, Dispatch } from './dispatch.ts';
 import type { GpuStorage } from './memory.ts';
 
 /*

@@ -1,5 +1,5 @@
 import type { Launch } from '../lowering/launch.ts';
-import type { Dispatch } from './device.ts';
+import type { Dispatch } from './dispatch.ts';
 import { overlaps, sameBuffer } from './elide.ts';
 import { type Formula, formulaCode, formulaOf, identity, numbersOf, substitute } from './formula.ts';
 import type { GpuStorage } from './memory.ts';

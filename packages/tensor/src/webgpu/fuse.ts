@@ -2,7 +2,7 @@ import type { TensorView } from '../contracts.ts';
 import type { Fusion, Launch } from '../lowering/launch.ts';
 import { sizeOf } from '../shape.ts';
 import { type BroadcastIndex, broadcastIndexOf, isByFour, loadOf } from './broadcast-index.ts';
-import type { Binding, Dispatch } from './device.ts';
+import type { Binding, Dispatch } from './dispatch.ts';
 import { overlaps, sameBuffer } from './elide.ts';
 import type { GpuStorage } from './memory.ts';
 import type { CompiledKernel } from './pipelines.ts';

@@ -1,4 +1,5 @@
-import type { Dispatch, WebGPUDevice } from './device.ts';
+import type { Backend } from './backend.ts';
+import type { Dispatch } from './dispatch.ts';
 import { type Block, byteLength, type GpuStorage } from './memory.ts';
 import { UNIFORM_SLOT } from './pipelines.ts';
 import type { Lifetime } from './plan.ts';
@@ -12,12 +13,12 @@ export interface Range {
 }
 
 /** Buffers of these sizes, all or none. */
-export function createAll(device: WebGPUDevice, sizes: readonly number[]): Block[] {
+export function createAll({ pool }: Backend, sizes: readonly number[]): Block[] {
   const blocks: Block[] = [];
   try {
-    for (const bytes of sizes) blocks.push(device.pool.create(bytes));
+    for (const bytes of sizes) blocks.push(pool.create(bytes));
   } catch (error) {
-    for (const block of blocks) device.pool.destroy(block);
+    for (const block of blocks) pool.destroy(block);
     throw error;
   }
   return blocks;
@@ -58,20 +59,20 @@ export class UniformSlots {
     return slot * UNIFORM_SLOT;
   }
 
-  upload(device: WebGPUDevice): GPUBuffer | undefined {
+  upload({ gpu, stats }: Backend): GPUBuffer | undefined {
     if (this.#words.length === 0) return undefined;
     const all = new Uint32Array((this.#words.length * UNIFORM_SLOT) / 4);
     this.#words.forEach((words, slot) => {
       all.set(words, (slot * UNIFORM_SLOT) / 4);
     });
-    const buffer = device.gpu.createBuffer({
+    const buffer = gpu.createBuffer({
       size: all.byteLength,
       usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
     });
-    device.gpu.queue.writeBuffer(buffer, 0, all);
-    device.stats.buffers++;
-    device.stats.bufferBytes += all.byteLength;
-    device.stats.uploads++;
+    gpu.queue.writeBuffer(buffer, 0, all);
+    stats.buffers++;
+    stats.bufferBytes += all.byteLength;
+    stats.uploads++;
     return buffer;
   }
 }

@@ -1,5 +1,5 @@
 import { show } from '../shape.ts';
-import type { Binding, Dispatch } from './device.ts';
+import type { Binding, Dispatch } from './dispatch.ts';
 import type { Program } from './program.ts';
 
 /** The launches as a table: which op asked for them and where that came from, kernel, workgroups, what they write and read. */

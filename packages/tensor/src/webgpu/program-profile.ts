@@ -1,4 +1,5 @@
-import type { Dispatch, WebGPUDevice } from './device.ts';
+import { backendOf, type WebGPUDevice } from './device.ts';
+import type { Dispatch } from './dispatch.ts';
 
 /** One launch of the list, ready to be encoded. */
 export interface Step {
@@ -19,6 +20,7 @@ export async function profileSteps(
   prepare: (encoder: GPUCommandEncoder) => void,
 ): Promise<number[]> {
   const { gpu } = device;
+  const { pipelines, wait } = backendOf(device);
   if (!gpu.features.has('timestamp-query')) throw new Error(`profile: ${device.name} has no timestamps`);
   const count = 2 * steps.length;
   const querySet = gpu.createQuerySet({ type: 'timestamp', count });
@@ -39,7 +41,7 @@ export async function profileSteps(
         endOfPassWriteIndex: 2 * i + 1,
       };
       const pass = encoder.beginComputePass({ timestampWrites });
-      pass.setPipeline(device.pipelines.ready(dispatch.kernel));
+      pass.setPipeline(pipelines.ready(dispatch.kernel));
       pass.setBindGroup(0, group, slot);
       pass.dispatchWorkgroups(...dispatch.workgroups);
       pass.end();
@@ -48,7 +50,7 @@ export async function profileSteps(
     encoder.copyBufferToBuffer(resolved, 0, staging, 0, 8 * count);
   });
   await device.synchronize();
-  await device.wait(staging.mapAsync(GPUMapMode.READ));
+  await wait(staging.mapAsync(GPUMapMode.READ));
   const times = new BigInt64Array(staging.getMappedRange().slice(0));
   for (const resource of [staging, resolved, querySet]) resource.destroy();
   return steps.map((_, i) => Number(times[2 * i + 1]! - times[2 * i]!));

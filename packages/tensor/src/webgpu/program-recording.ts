@@ -2,7 +2,8 @@ import type { Op, Storage } from '../contracts.ts';
 import { show } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { tensorsIn } from '../tree.ts';
-import type { Dispatch, Recorder, WebGPUDevice } from './device.ts';
+import type { WebGPUDevice } from './device.ts';
+import type { Dispatch, Recorder } from './dispatch.ts';
 import type { GpuStorage } from './memory.ts';
 
 /** What is recorded while a captured function runs, and which memory it refers to. */

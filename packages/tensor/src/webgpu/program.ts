@@ -7,7 +7,9 @@ import { keep, scope } from '../scope.ts';
 import type { Shape } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
 import { mapTensors, tensorsIn } from '../tree.ts';
-import type { Binding, CompileProgress, Dispatch, WebGPUDevice } from './device.ts';
+import type { CompileProgress } from './backend.ts';
+import { backendOf, type WebGPUDevice } from './device.ts';
+import type { Binding, Dispatch } from './dispatch.ts';
 import { elideCopies } from './elide.ts';
 import { fuseElementwise } from './fuse.ts';
 import { fuseChains } from './fuse-chains.ts';
@@ -78,7 +80,7 @@ export class Program<R = unknown> {
     });
     let result: R | undefined;
     try {
-      result = device.recording(recording, () => {
+      result = backendOf(device).record(recording, () => {
         try {
           return withOrigins(() => scope(() => refusePromise(recording, fn(placeholders))));
         } catch (error) {
@@ -110,13 +112,14 @@ export class Program<R = unknown> {
     this.#inputs = inputs;
     this.#result = result;
     this.#results = tensorsIn(result);
+    const backend = backendOf(device);
+    const { pool, pipelines, stream } = backend;
     const lasting = lastingStorages(recording, this.#results);
     refuseLostUpdates(recording, inputs, this.#results, lasting);
-    for (const storage of lasting)
-      storage.block ??= device.pool.take(byteLength(storage.dtype, storage.size));
+    for (const storage of lasting) storage.block ??= pool.take(byteLength(storage.dtype, storage.size));
 
     const isTemporary = (storage: GpuStorage) => recording.made.has(storage) && storage.block === undefined;
-    const find = (launch: Launch) => device.pipelines.find(launch);
+    const find = (launch: Launch) => pipelines.find(launch);
     const ends = fuseElementwise(recording.dispatches, isTemporary, find, device.fuseFrom);
     const fused = fuseChains(ends, isTemporary, find, device.fuseFrom);
     const dispatches = elideCopies(fused, isTemporary);
@@ -126,7 +129,7 @@ export class Program<R = unknown> {
     const lifetimes = lifetimesOf(dispatches, isTemporary);
     const largest = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
     const plan = planMemory([...lifetimes.values()], largest);
-    this.#blocks = createAll(device, plan.buffers);
+    this.#blocks = createAll(backend, plan.buffers);
     const places = new Map([...lifetimes.keys()].map((storage, i) => [storage, plan.placements[i]!]));
     const rangeOf = ({ storage, offset, bytes }: Binding): Range => {
       const place = places.get(storage);
@@ -136,7 +139,7 @@ export class Program<R = unknown> {
 
     const uniforms = new UniformSlots();
     const slots = dispatches.map((dispatch) => uniforms.slotOf(dispatch.uniforms));
-    this.#uniforms = uniforms.upload(device);
+    this.#uniforms = uniforms.upload(backend);
     const groups = new Map<string, GPUBindGroup>();
     this.#steps = dispatches.map((dispatch, i) => {
       const ranges = dispatch.bindings.map(rangeOf);
@@ -144,7 +147,7 @@ export class Program<R = unknown> {
       let group = groups.get(key);
       if (!group) {
         const resources = ranges.map(({ block, offset, size }) => ({ buffer: block.buffer, offset, size }));
-        group = device.createBindGroup(dispatch.kernel, this.#uniforms!, resources);
+        group = stream.createBindGroup(dispatch.kernel, this.#uniforms!, resources);
         groups.set(key, group);
       }
       return { dispatch, group, slot: [slots[i]!] as const };
@@ -156,6 +159,7 @@ export class Program<R = unknown> {
   /** Constants that launches update start every replay with their first values. */
   #keepConstants(): Copy[] {
     const { constants } = this.#recording;
+    const { pool } = backendOf(this.device);
     const updated = new Set<GpuStorage>();
     for (const { dispatch } of this.#steps) {
       for (const { storage } of dispatch.bindings.slice(0, dispatch.outputs)) {
@@ -164,7 +168,7 @@ export class Program<R = unknown> {
     }
     const restores = [...updated].map(({ block, dtype, size }) => {
       const bytes = byteLength(dtype, size);
-      return { from: this.device.pool.take(bytes), to: block!, bytes };
+      return { from: pool.take(bytes), to: block!, bytes };
     });
     if (restores.length > 0) {
       this.device.submit((encoder) => {
@@ -206,7 +210,7 @@ export class Program<R = unknown> {
 
   /** Compiles what the launches need, in parallel. */
   async compile(onProgress?: CompileProgress): Promise<void> {
-    await this.device.compile(
+    await backendOf(this.device).compile(
       this.#steps.map(({ dispatch }) => dispatch.kernel),
       onProgress,
     );
@@ -216,7 +220,8 @@ export class Program<R = unknown> {
   run(inputs: readonly Tensor[]): R {
     if (this.#disposed) throw new Error('capture: this program was disposed');
     const { device } = this;
-    this.#pipelines ??= this.#steps.map(({ dispatch }) => device.pipelines.ready(dispatch.kernel));
+    const { pipelines: cache } = backendOf(device);
+    this.#pipelines ??= this.#steps.map(({ dispatch }) => cache.ready(dispatch.kernel));
     const pipelines = this.#pipelines;
     device.submit((encoder) => {
       this.#prepare(encoder, inputs);
@@ -274,13 +279,14 @@ export class Program<R = unknown> {
     if (this.#disposed) return;
     this.#disposed = true;
     const { device } = this;
+    const { pool } = backendOf(device);
     device.flush();
     const own = new Set<Storage>([...this.#recording.made, ...this.#inputs.map(({ storage }) => storage)]);
     for (const tensor of this.#results) if (own.has(tensor.storage)) tensor.dispose();
     for (const input of this.#inputs) input.dispose();
     this.#recording.releaseAll();
-    for (const block of this.#blocks) device.pool.destroy(block);
-    for (const { from } of this.#restores) device.pool.give(from);
+    for (const block of this.#blocks) pool.destroy(block);
+    for (const { from } of this.#restores) pool.give(from);
     if (this.#uniforms) {
       device.stats.bufferBytes -= this.#uniforms.size;
       this.#uniforms.destroy();
