@@ -6,6 +6,7 @@ export type { CompileProgress } from './backend.ts';
 export { openBrowserDevice } from './browser.ts';
 export { WebGPUDevice, type WebGPUDeviceOptions } from './device.ts';
 export { DeviceLostError } from './failure.ts';
-export { Program, type ProgramMemory } from './program.ts';
+export { Program } from './program.ts';
+export type { ProgramMemory } from './program-memory.ts';
 export type { DeviceStats } from './stats.ts';
 export { type TunedTask, type TuneOptions, tuneContractions } from './tune.ts';

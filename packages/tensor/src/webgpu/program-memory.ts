@@ -12,6 +12,15 @@ export interface Range {
   readonly size: number;
 }
 
+export interface ProgramMemory {
+  /** Bytes of the buffers that temporaries share, and the most that is alive at once: no plan needs less. */
+  readonly planned: number;
+  readonly liveSet: number;
+  readonly buffers: number;
+  /** Bytes of memory that is not shared: arguments, results, constants, uniforms. */
+  readonly own: number;
+}
+
 /** Buffers of these sizes, all or none. */
 export function createAll({ pool }: Backend, sizes: readonly number[]): Block[] {
   const blocks: Block[] = [];

@@ -1,9 +1,18 @@
 import { show } from '../shape.ts';
 import type { Binding, Dispatch } from './dispatch.ts';
-import type { Program } from './program.ts';
+import type { ProgramMemory } from './program-memory.ts';
+
+/** What there is to print of a captured program. */
+interface Printable {
+  readonly dispatches: readonly Dispatch[];
+  readonly memory: ProgramMemory;
+  readonly launches: number;
+  readonly fused: number;
+  readonly elided: number;
+}
 
 /** The launches as a table: which op asked for them and where that came from, kernel, workgroups, what they write and read. */
-export function printProgram(program: Program): string {
+export function printProgram(program: Printable): string {
   const head = ['#', 'op', 'from', 'kernel', 'workgroups', 'writes', 'reads'];
   const rows = program.dispatches.map((dispatch, i) => {
     const { op, kernel, workgroups, bindings, outputs } = dispatch;

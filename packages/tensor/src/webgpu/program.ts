@@ -15,7 +15,7 @@ import { fuseElementwise } from './fuse.ts';
 import { fuseChains } from './fuse-chains.ts';
 import { type Block, byteLength, type GpuStorage } from './memory.ts';
 import { type MemoryPlan, planMemory } from './plan.ts';
-import { createAll, lifetimesOf, type Range, UniformSlots } from './program-memory.ts';
+import { createAll, lifetimesOf, type ProgramMemory, type Range, UniformSlots } from './program-memory.ts';
 import { printProgram } from './program-print.ts';
 import { profileSteps, type Step } from './program-profile.ts';
 import {
@@ -32,15 +32,6 @@ interface Copy {
   readonly from: Block;
   readonly to: Block;
   readonly bytes: number;
-}
-
-export interface ProgramMemory {
-  /** Bytes of the buffers that temporaries share, and the most that is alive at once: no plan needs less. */
-  readonly planned: number;
-  readonly liveSet: number;
-  readonly buffers: number;
-  /** Bytes of memory that is not shared: arguments, results, constants, uniforms. */
-  readonly own: number;
 }
 
 /** A function's launches, recorded once for one set of shapes, with all that replaying them takes. */
