@@ -1,12 +1,4 @@
-import {
-  type Attributes,
-  type Op,
-  observe,
-  type Shape,
-  show,
-  type Tensor,
-  type WebGPUDevice,
-} from '@tapegrad/tensor';
+import { type Op, observe, show, type Tensor, type WebGPUDevice } from '@tapegrad/tensor';
 import type { ModelSpec } from '@tapegrad/vae';
 import { trainingStep } from '../training.ts';
 import { type ContractionCall, contractionCase, type KernelCase } from './case.ts';
@@ -14,7 +6,7 @@ import { describeConvolution } from './contractions.ts';
 
 /**
  * The contractions in a training step of every model, forward and backward, each once. A model runs on a device that
- * computes nothing: what it calls is seen, and the backward contractions follow from the rules.
+ * computes nothing: what it calls is seen.
  */
 export async function layerCases(
   models: Iterable<ModelSpec>,
@@ -37,20 +29,13 @@ export async function layerCases(
   return [...found.values()].map(({ call, label, models }) => contractionCase(call, label, [...models]));
 }
 
-/** Every contraction of a training step, as often as it occurs. */
+/** Every contraction of a training step, as often as it occurs: an observer hears those of the backward pass, too. */
 export function contractionsOf(spec: ModelSpec, nothing: WebGPUDevice): ContractionCall[] {
   const step = trainingStep(spec, nothing, false);
   const calls: ContractionCall[] = [];
-  const tracked = new WeakSet<Tensor>(step.model.parameters());
-  observe(({ op, inputs, attributes, output }) => {
-    const needed = inputs.map((input) => tracked.has(input));
-    if (needed.some(Boolean)) tracked.add(output);
+  observe(({ op, inputs, attributes }) => {
     const call = asContraction(op, inputs, attributes);
-    if (!call) return;
-    calls.push(call);
-    backward(call, output.shape).forEach((gradient, k) => {
-      if (needed[k]) calls.push(gradient);
-    });
+    if (call) calls.push(call);
   }, step.eager);
   return calls;
 }
@@ -63,57 +48,6 @@ function asContraction(
   if (!['matmul', 'conv2d', 'conv2dInputGradient', 'conv2dWeightGradient'].includes(op.name))
     return undefined;
   return { op: op.name, shapes: inputs.map(({ shape }) => shape), attributes } as unknown as ContractionCall;
-}
-
-/** The contractions that make the gradients of the two operands: see the rules page of `@tapegrad/autograd`. */
-function backward(call: ContractionCall, output: Shape): [ContractionCall, ContractionCall] {
-  const [a, b] = call.shapes;
-  const size = (shape: Shape) => [shape[2]!, shape[3]!] as const;
-  const forward = (
-    x: Shape,
-    w: Shape,
-    { stride, padding, dilation }: Attributes<'conv2d'>,
-  ): ContractionCall => ({
-    op: 'conv2d',
-    shapes: [x, w],
-    attributes: { stride, padding, dilation },
-  });
-  switch (call.op) {
-    case 'matmul': {
-      const { transposeA, transposeB } = call.attributes;
-      return [
-        transposeA
-          ? { op: 'matmul', shapes: [b, output], attributes: { transposeA: transposeB, transposeB: true } }
-          : { op: 'matmul', shapes: [output, b], attributes: { transposeA: false, transposeB: !transposeB } },
-        transposeB
-          ? { op: 'matmul', shapes: [output, a], attributes: { transposeA: true, transposeB: transposeA } }
-          : { op: 'matmul', shapes: [a, output], attributes: { transposeA: !transposeA, transposeB: false } },
-      ];
-    }
-    case 'conv2d':
-      return [
-        { op: 'conv2dInputGradient', shapes: [output, b], attributes: { ...call.attributes, size: size(a) } },
-        {
-          op: 'conv2dWeightGradient',
-          shapes: [a, output],
-          attributes: { ...call.attributes, size: size(b) },
-        },
-      ];
-    case 'conv2dInputGradient':
-      return [
-        forward(output, b, call.attributes),
-        {
-          op: 'conv2dWeightGradient',
-          shapes: [output, a],
-          attributes: { ...call.attributes, size: size(b) },
-        },
-      ];
-    case 'conv2dWeightGradient':
-      return [
-        { op: 'conv2dInputGradient', shapes: [b, output], attributes: { ...call.attributes, size: size(a) } },
-        forward(a, output, call.attributes),
-      ];
-  }
 }
 
 function describe({ op, shapes: [a, b], attributes }: ContractionCall): string {
