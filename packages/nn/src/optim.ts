@@ -1,5 +1,16 @@
 import { clearGradient, setGradientSlot } from '@tapegrad/autograd';
-import { assign, flattenInto, keep, run, slotsOf, Tensor, tensor, updates, zeros } from '@tapegrad/tensor';
+import {
+  assign,
+  checkOptions,
+  flattenInto,
+  keep,
+  run,
+  slotsOf,
+  Tensor,
+  tensor,
+  updates,
+  zeros,
+} from '@tapegrad/tensor';
 import { loadTensors, type TensorSource } from './state.ts';
 
 /** Neighbouring parameters that have taken part in the same steps so far. */
@@ -191,6 +202,7 @@ export interface SGDOptions {
  */
 export class SGD extends Optimizer {
   constructor(parameters: Iterable<Tensor>, options: SGDOptions = {}) {
+    checkOptions('SGD', options, ['lr', 'momentum', 'weightDecay', 'nesterov']);
     const { lr = 1e-3, momentum = 0, weightDecay = 0, nesterov = false } = options;
     assertNotNegative('SGD', 'momentum', momentum);
     assertNotNegative('SGD', 'weightDecay', weightDecay);
@@ -225,6 +237,7 @@ export class Adam extends Optimizer {
     const { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0 } = options;
     const { decoupledWeightDecay: decoupled = false } = options;
     const name = decoupled ? 'AdamW' : 'Adam';
+    checkOptions(name, options, ['lr', 'betas', 'eps', 'weightDecay', 'decoupledWeightDecay']);
     assertNotNegative(name, 'eps', eps);
     assertNotNegative(name, 'weightDecay', weightDecay);
     const [beta1, beta2] = betas;

@@ -87,6 +87,8 @@ export interface Device {
   /** Copies host values in; the array is not kept. `offset` counts elements. */
   write(storage: Storage, offset: number, values: NumericArray): void;
   read(storage: Storage, offset: number, size: number): Promise<NumericArray>;
+  /** The values at once, on a device that has them in the host's memory. */
+  peek?(storage: Storage, offset: number, size: number): NumericArray;
   /** Runs a pure op. Its output is allocated already. */
   run(call: OpCall): void;
   /** Runs an update, which writes some of `tensors`. */

@@ -1,22 +1,31 @@
 import { defaultDevice } from './context.ts';
 import type { Device } from './contracts.ts';
-import { type DType, hostArray, type NumericArray } from './dtype.ts';
+import { bytesPerElement, type DType, hostArray, type NumericArray } from './dtype.ts';
+import { checkOptions } from './options.ts';
 import { type Shape, show, sizeOf } from './shape.ts';
 import { type Nested, Tensor } from './tensor.ts';
 
+/** Where and how a tensor is made. */
 export interface TensorOptions {
+  /** Default: `float32`; for integer typed arrays, theirs. */
   dtype?: DType;
+  /** Default: the one of `setDefaultDevice`. */
   device?: Device;
 }
 
-/** A tensor from a number, nested arrays, or a typed array with a shape. */
+/**
+ * A tensor from a number, nested arrays (booleans count as 1 and 0), or a typed array with a shape.
+ * @throws unless the values are numbers and fill the shape
+ */
 export function tensor(
   values: Nested | NumericArray,
   options: TensorOptions & { shape?: Shape } = {},
 ): Tensor {
+  checkOptions('tensor', options, ['dtype', 'device', 'shape']);
   const typed = ArrayBuffer.isView(values);
   const shape = options.shape ?? (typed ? [values.length] : nestedShape(values));
   const flat = typed ? values : Float64Array.from(leaves(values));
+  assertShape('tensor', shape);
   if (flat.length !== sizeOf(shape)) {
     throw new Error(`tensor: ${flat.length} values do not fill shape ${show(shape)}`);
   }
@@ -27,18 +36,37 @@ export function tensor(
 }
 
 /** A tensor of unspecified content. */
-export function empty(
-  shape: Shape,
-  { dtype = 'float32', device = defaultDevice() }: TensorOptions = {},
-): Tensor {
-  if (!shape.every((extent) => Number.isInteger(extent) && extent >= 0)) {
-    throw new Error(`tensor: a shape has whole, non-negative extents, got ${show(shape)}`);
+export function empty(shape: Shape, options: TensorOptions = {}): Tensor {
+  return made('empty', shape, options);
+}
+
+/** @throws for what is no shape, no type, and options that there are not */
+function made(what: string, shape: Shape, options: TensorOptions): Tensor {
+  assertShape(what, shape);
+  checkOptions(what, options, ['dtype', 'device']);
+  const { dtype = 'float32', device = defaultDevice() } = options;
+  if (!Object.hasOwn(bytesPerElement, dtype)) {
+    const known = Object.keys(bytesPerElement).join(', ');
+    throw new Error(
+      `${what}: no type is named '${dtype}': ${known} (the reference device computes float32 in double precision)`,
+    );
   }
   return new Tensor(device.allocate(dtype, sizeOf(shape)), [...shape]);
 }
 
-export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
-  const result = empty(shape, options);
+/** @throws unless a shape is an array of whole, non-negative extents */
+export function assertShape(what: string, shape: unknown): asserts shape is Shape {
+  const isExtent = (extent: unknown) => Number.isInteger(extent) && (extent as number) >= 0;
+  if (!Array.isArray(shape)) {
+    throw new Error(`${what}: a shape is an array such as [2, 3], got ${JSON.stringify(shape)}`);
+  }
+  if (!shape.every(isExtent)) {
+    throw new Error(`${what}: a shape has whole, non-negative extents, got ${show(shape)}`);
+  }
+}
+
+function filled(what: string, shape: Shape, value: number, options: TensorOptions = {}): Tensor {
+  const result = made(what, shape, options);
   if (result.size === 0) return result;
   // The reference keeps float64, so a value that float32 would round is passed on whole.
   const whole = result.dtype === 'float32' && Math.fround(value) !== value;
@@ -47,13 +75,64 @@ export function full(shape: Shape, value: number, options: TensorOptions = {}): 
   return result;
 }
 
-export const zeros = (shape: Shape, options?: TensorOptions): Tensor => full(shape, 0, options);
-export const ones = (shape: Shape, options?: TensorOptions): Tensor => full(shape, 1, options);
+/** A tensor filled with one value. */
+export const full = (shape: Shape, value: number, options?: TensorOptions): Tensor =>
+  filled('full', shape, value, options);
+/** A tensor of zeros. */
+export const zeros = (shape: Shape, options?: TensorOptions): Tensor => filled('zeros', shape, 0, options);
+/** A tensor of ones. */
+export const ones = (shape: Shape, options?: TensorOptions): Tensor => filled('ones', shape, 1, options);
 
 /** Zeros of another tensor's shape, type and device. */
 export const zerosLike = (x: Tensor): Tensor => zeros(x.shape, { dtype: x.dtype, device: x.device });
 /** Ones of another tensor's shape, type and device. */
 export const onesLike = (x: Tensor): Tensor => ones(x.shape, { dtype: x.dtype, device: x.device });
+
+/**
+ * start, start + step, … up to but without `end`: [⌈(end − start) / step⌉]. With one number, 0 … end − 1. float32 unless
+ * the options say otherwise, as everywhere here; PyTorch's is int64 for whole numbers.
+ */
+export function arange(end: number, options?: TensorOptions): Tensor;
+export function arange(start: number, end: number, step?: number, options?: TensorOptions): Tensor;
+export function arange(
+  first: number,
+  second?: number | TensorOptions,
+  step = 1,
+  last?: TensorOptions,
+): Tensor {
+  const [start, end, options] =
+    typeof second === 'number' ? [first, second, last] : [0, first, second ?? last];
+  const count = Math.ceil((end - start) / step);
+  if (!(count >= 0) || count === Number.POSITIVE_INFINITY) {
+    throw new Error(`arange: cannot go from ${start} to ${end} by ${step}`);
+  }
+  return tensor(
+    Float64Array.from({ length: count }, (_, i) => start + i * step),
+    { dtype: 'float32', ...options },
+  );
+}
+
+/** `count` evenly spaced numbers from `start` to `end`, both included: [count]. */
+export function linspace(start: number, end: number, count: number, options?: TensorOptions): Tensor {
+  assertShape('linspace', [count]);
+  // Either end exactly, and the same numbers from both.
+  const at = (i: number) =>
+    i < count / 2
+      ? start + (i * (end - start)) / (count - 1)
+      : end - ((count - 1 - i) * (end - start)) / (count - 1);
+  const values = Float64Array.from({ length: count }, (_, i) => (count === 1 ? start : at(i)));
+  return tensor(values, { dtype: 'float32', ...options });
+}
+
+/** The identity matrix, [rows, columns], square by default. */
+export function eye(rows: number, columns?: number | TensorOptions, options?: TensorOptions): Tensor {
+  const width = typeof columns === 'number' ? columns : rows;
+  assertShape('eye', [rows, width]);
+  const values = new Float64Array(rows * width);
+  for (let i = 0; i < Math.min(rows, width); i++) values[i * width + i] = 1;
+  const chosen = typeof columns === 'object' ? columns : options;
+  return tensor(values, { dtype: 'float32', ...chosen, shape: [rows, width] });
+}
 
 function dtypeOf(values: unknown): DType {
   if (values instanceof Int32Array) return 'int32';
@@ -63,7 +142,7 @@ function dtypeOf(values: unknown): DType {
 }
 
 function nestedShape(values: Nested): number[] {
-  if (typeof values === 'number') return [];
+  if (!Array.isArray(values)) return [];
   if (values.length === 0) return [0];
   const inner = values.map(nestedShape);
   if (!inner.every((shape) => show(shape) === show(inner[0]!))) {
@@ -72,6 +151,14 @@ function nestedShape(values: Nested): number[] {
   return [values.length, ...inner[0]!];
 }
 
-function leaves(values: Nested): number[] {
-  return typeof values === 'number' ? [values] : values.flatMap(leaves);
+function leaves(value: unknown): number[] {
+  if (Array.isArray(value)) return value.flatMap(leaves);
+  if (typeof value === 'number') return [value];
+  if (typeof value === 'boolean') return [Number(value)];
+  throw new Error(`tensor: expects numbers, in nested arrays or a typed array, got ${described(value)}`);
+}
+
+function described(value: unknown): string {
+  if (value instanceof Tensor) return `a tensor of shape ${show(value.shape)} (stack joins tensors)`;
+  return typeof value === 'string' ? JSON.stringify(value) : String(value);
 }

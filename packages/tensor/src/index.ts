@@ -14,7 +14,20 @@ export type {
   TensorView,
   Values,
 } from './contracts.ts';
-export { empty, full, ones, onesLike, type TensorOptions, tensor, zeros, zerosLike } from './creation.ts';
+export {
+  arange,
+  assertShape,
+  empty,
+  eye,
+  full,
+  linspace,
+  ones,
+  onesLike,
+  type TensorOptions,
+  tensor,
+  zeros,
+  zerosLike,
+} from './creation.ts';
 export { type DType, isFloat, type NumericArray } from './dtype.ts';
 export { TensorTooLargeError } from './errors.ts';
 export { HALF_EPSILON, HALF_MAX, halfBits, halfValue, roundToHalf } from './float16.ts';
@@ -35,6 +48,7 @@ export {
 export { elementwiseOps } from './ops/elementwise.ts';
 export { type Attributes, type InputsOf, type OpName, ops, updates } from './ops/index.ts';
 export { blocksOf, threefry } from './ops/random.ts';
+export { checkOptions } from './options.ts';
 export { labelled, labelsInForce, nameEntry, type Origin, withOrigins } from './origin.ts';
 export { referenceDevice } from './reference/device.ts';
 export { isKept, keep, scope } from './scope.ts';

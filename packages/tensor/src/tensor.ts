@@ -105,6 +105,18 @@ export class Tensor implements TensorView {
   toString(): string {
     return `Tensor(${show(this.shape)}, ${this.dtype}, ${this.device.name})`;
   }
+
+  /** What Node's `console.log` shows: shape, type, device, and the values where the host has them. @internal */
+  [Symbol.for('nodejs.util.inspect.custom')](
+    _depth: number,
+    options: object,
+    inspect?: (value: unknown, options: object) => string,
+  ): string {
+    const values = this.disposed ? undefined : this.device.peek?.(this.storage, this.offset, this.size);
+    if (this.disposed) return `${this} disposed`;
+    if (!values || !inspect) return `${this} await t.array() for its values`;
+    return `${this} ${inspect(nest(values, this.shape), options)}`;
+  }
 }
 
 export type Nested = number | Nested[];

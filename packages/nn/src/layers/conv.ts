@@ -2,6 +2,7 @@ import {
   add,
   type ConvOptions,
   type ConvTransposeOptions,
+  checkOptions,
   conv2d,
   convTranspose2d,
   expand,
@@ -31,6 +32,7 @@ export class Conv2d extends Module {
 
   constructor(inputs: number, outputs: number, kernelSize: PairOption, options: Conv2dOptions = {}) {
     super();
+    checkOptions('Conv2d', options, ['stride', 'padding', 'dilation', 'bias', 'generator']);
     const { bias = true, generator = defaultGenerator(), ...convolution } = options;
     const shape = [outputs, inputs, ...pair(kernelSize)];
     this.weight = uniformParameter(shape, fanInBound(shape), generator);
@@ -60,6 +62,8 @@ export class ConvTranspose2d extends Module {
 
   constructor(inputs: number, outputs: number, kernelSize: PairOption, options: ConvTranspose2dOptions = {}) {
     super();
+    const known = ['stride', 'padding', 'outputPadding', 'dilation', 'bias', 'generator'];
+    checkOptions('ConvTranspose2d', options, known);
     const { bias = true, generator = defaultGenerator(), ...convolution } = options;
     const shape = [inputs, outputs, ...pair(kernelSize)];
     this.weight = uniformParameter(shape, fanInBound(shape), generator);

@@ -1,4 +1,4 @@
-import { add, indexSelect, matmul, reshape, show, type Tensor } from '@tapegrad/tensor';
+import { add, checkOptions, indexSelect, matmul, reshape, show, type Tensor } from '@tapegrad/tensor';
 import {
   defaultGenerator,
   fanInBound,
@@ -23,6 +23,7 @@ export class Linear extends Module {
 
   constructor(inputs: number, outputs: number, options: LinearOptions = {}) {
     super();
+    checkOptions('Linear', options, ['bias', 'generator']);
     const { bias = true, generator = defaultGenerator() } = options;
     const shape = [outputs, inputs];
     this.weight = uniformParameter(shape, fanInBound(shape), generator);

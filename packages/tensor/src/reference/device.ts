@@ -32,6 +32,7 @@ export const referenceDevice: Device = {
   async read(storage, offset, size) {
     return dataOf(storage).slice(offset, offset + size);
   },
+  peek: (storage, offset, size) => dataOf(storage).slice(offset, offset + size),
   run({ op, inputs, attributes, output }: OpCall) {
     op.reference(inputs.map(valuesOf), attributes, valuesOf(output));
     roundHalves(output);
