@@ -279,6 +279,56 @@ test('histograms: shares, on one scale for all dimensions', async () => {
   close([sigma!.mean, sigma!.std, sigma!.high], [0.1, 0, 1], { absolute: 1e-6 });
 });
 
+test('posteriors: the densities of the held-out images by falling KL, over the prior', async () => {
+  const picture = await pictures.posteriors(probing(three, threes, [4, 7, 12]));
+  assert.equal(
+    picture.names,
+    [4, 7, 12].map((label) => ({ name: `${label}`, color: label })),
+  );
+  assert.equal(
+    picture.rows.map(({ name }) => name),
+    ['z1', 'z2', 'z0'],
+  );
+  const { kl } = (await probing(three, threes).statistics())!;
+  assert.is(picture.rows[0]!.detail, `${kl[1]!.toFixed(2)} nats`);
+  const mus = [0, 1, 1];
+  for (const [i, { x, y }] of picture.rows[0]!.curves.entries()) {
+    const at = y.indexOf(Math.max(...y));
+    close([x[at]!, y[at]!], [mus[i]!, 1 / (0.1 * Math.sqrt(2 * Math.PI))], { absolute: 1e-5 });
+    // The area below it, by trapezes.
+    const area = [...x]
+      .slice(1)
+      .reduce((sum, next, k) => sum + ((next - x[k]!) * (y[k]! + y[k + 1]!)) / 2, 0);
+    assert.ok(Math.abs(area - 1) < 1e-3, `${area}`);
+  }
+  assert.equal(picture.range, [-3.5, 3.5]);
+  assert.is(picture.behind.y[32], 1 / Math.sqrt(2 * Math.PI));
+  const one = await pictures.posteriors(probing(three, threes), { indices: [2], rows: 1 });
+  assert.equal([one.rows.length, one.rows[0]!.curves.length, one.names[0]!.name], [1, 1, '0']);
+  assert.match(one.caption, /of one test image .* The 1 of 3 dimensions/);
+});
+
+test('posteriors: a mean far from the prior is in sight', async () => {
+  const { range } = await pictures.posteriors(probing({ scale: 40, logSigma: [0, 0] }, bytes));
+  close(range, [-3.5, 42.5], { absolute: 1e-5 });
+});
+
+test('planes say why they show these two dimensions, unless they were chosen', async () => {
+  const subject = probing(three, threes);
+  for (const name of ['latent-grid', 'manifold', 'scatter'] as const) {
+    const { caption } = await pictures[name](subject);
+    assert.match(
+      caption,
+      /z1 .*z2.*, the two with the largest KL divergence \(\d\.\d\d and \d\.\d\d of \d\.\d\d nats\)/,
+      name,
+    );
+    assert.not.match((await pictures[name](subject, { dimensions: [0, 1] })).caption, /largest/);
+    assert.not.match((await pictures[name](probing(standard, bytes))).caption, /largest/);
+    const plain = probing({ shape: [1, 1, 3] }, threes);
+    assert.match((await pictures[name](plain)).caption, /, the two whose codes vary the most/);
+  }
+});
+
 test('the frame: an encoder that is not stochastic has its own mean and deviation', async () => {
   const subject = probing({ scale: 4 }, bytes);
   const { center, scale } = await subject.frame();
@@ -329,7 +379,11 @@ const cases: [what: string, subject: () => Subject, expected: Record<string, Reg
       ]),
     {},
   ],
-  ['not stochastic', () => probing({ shape: [1, 1, 3] }, threes), { kl: /not stochastic/ }],
+  [
+    'not stochastic',
+    () => probing({ shape: [1, 1, 3] }, threes),
+    { kl: /not stochastic/, posteriors: /not stochastic: an image has one code/ },
+  ],
   [
     'codes that are maps',
     () =>
@@ -340,6 +394,7 @@ const cases: [what: string, subject: () => Subject, expected: Record<string, Reg
       traversals: /not a vector/,
       scatter: /not a vector/,
       principal: /not a vector/,
+      posteriors: /not a vector/,
       histograms: /not a vector/,
       kl: /not a vector/,
     },
@@ -353,6 +408,7 @@ const cases: [what: string, subject: () => Subject, expected: Record<string, Reg
       traversals: /not finite/,
       scatter: /not finite/,
       principal: /not finite/,
+      posteriors: /not finite/,
       histograms: /not finite/,
       kl: /not finite/,
     },

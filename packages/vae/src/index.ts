@@ -6,6 +6,7 @@ export {
   type Bars,
   type Cloud,
   type CodeSummary,
+  type Densities,
   type Histogram,
   type Histograms,
   type ImageBatch,

@@ -54,6 +54,13 @@ export function pictureCommands(): Command[] {
       'training images along the two directions in which their codes vary the most',
       'principal',
     ),
+    picture(
+      'posteriors',
+      'where the encoder sees the held-out images in each latent dimension, over the prior',
+      'posteriors',
+    )
+      .option('--images <i,j…>', 'these images of the test set instead', indices)
+      .option('--rows <n>', 'dimensions at most', whole(1), 20),
     picture('histograms', 'how μ and σ of each latent dimension are distributed', 'histograms').option(
       '--rows <n>',
       'dimensions at most',

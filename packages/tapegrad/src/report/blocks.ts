@@ -111,6 +111,8 @@ export function pictureBlock(picture: Exclude<PictureResult, Cloud>): Markup {
       return sheetBlock(picture);
     case 'histograms':
       return histogramsBlock(picture);
+    case 'densities':
+      return html``;
     case 'bars':
       return barsBlock(picture);
     case 'absent':

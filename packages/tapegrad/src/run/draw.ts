@@ -1,4 +1,4 @@
-import { barChart, histogramChart, lineChart, type Raster, scatterChart } from '@tapegrad/plot';
+import { barChart, densityChart, histogramChart, lineChart, type Raster, scatterChart } from '@tapegrad/plot';
 import { drawnExactly, imageGrid, rasterized } from '@tapegrad/plot/node';
 import type { Picture, Sheet } from '@tapegrad/vae';
 import type { Curves } from '../report/client/types.ts';
@@ -48,6 +48,8 @@ export function chartOf(picture: Exclude<Picture, Sheet>, { title, across, width
     }
     case 'histograms':
       return histogramChart(picture.rows, { title, across });
+    case 'densities':
+      return densityChart(picture.rows, { ...picture, title, across });
     case 'bars':
       return barChart(picture.rows, { title, unit: picture.unit, marks: picture.marks, width });
   }

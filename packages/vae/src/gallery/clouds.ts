@@ -1,7 +1,7 @@
 import type { Cloud } from './picture.ts';
 import { NoPicture } from './picture.ts';
 import { principalAxes, project } from './principal.ts';
-import { planeOf } from './sheets.ts';
+import { planeOf, whyPlane } from './sheets.ts';
 import type { ShownCodes, Subject } from './subject.ts';
 
 /**
@@ -18,9 +18,10 @@ export async function latentScatter(
   const [first, second] = await planeOf(subject, dimensions);
   if (second === undefined) return strips(subject, codes, first);
   const pick = (values: Float32Array) => columns(values, subject.size, [first, second]);
+  const why = (await whyPlane(subject, [first, second], dimensions)).replace(/,$/, '');
   return cloud(subject, codes, pick, {
     title: 'latent space',
-    caption: `${shown(codes)} by the mean of their codes, dimensions z${first} and z${second}.`,
+    caption: `${shown(codes)} by the mean of their codes, dimensions z${first} and z${second}${why}.`,
     xLabel: `z${first}`,
     yLabel: `z${second}`,
     sameUnits: true,

@@ -1,6 +1,7 @@
 import { latentScatter, principalScatter } from './clouds.ts';
 import { histograms, klBars } from './distributions.ts';
 import { NoPicture, type Picture } from './picture.ts';
+import { posteriors } from './posteriors.ts';
 import { interpolation, latentGrid, manifold, reconstructions, samples, traversals } from './sheets.ts';
 import type { Subject } from './subject.ts';
 
@@ -18,6 +19,8 @@ export { histogram, histograms, klBars } from './distributions.ts';
 export {
   type Bars,
   type Cloud,
+  type Curve,
+  type Densities,
   type Histogram,
   type Histograms,
   type ImageBatch,
@@ -25,6 +28,7 @@ export {
   type Picture,
   type Sheet,
 } from './picture.ts';
+export { posteriors } from './posteriors.ts';
 export { type PrincipalAxes, principalAxes, project, symmetricEigen } from './principal.ts';
 export { normalDensity, normalQuantile, normalShare } from './quantile.ts';
 export {
@@ -57,6 +61,7 @@ export const pictures = {
   interpolation,
   scatter: latentScatter,
   principal: principalScatter,
+  posteriors,
   histograms,
   kl: klBars,
 } as const satisfies Record<string, (subject: Subject, options?: never) => Promise<Picture>>;
@@ -115,6 +120,7 @@ const titles: Record<PictureName, string> = {
   interpolation: 'interpolation',
   scatter: 'latent space',
   principal: 'principal axes',
+  posteriors: 'posteriors',
   histograms: 'μ and σ',
   kl: 'KL per dimension',
 };

@@ -73,8 +73,30 @@ export interface Bars extends Titled {
   readonly marks: readonly [marked: string, unmarked: string];
 }
 
+/** A curve, by some of its points. */
+export interface Curve {
+  readonly x: Float64Array;
+  readonly y: Float64Array;
+}
+
+/** Densities over the same range, a panel for each latent dimension. */
+export interface Densities extends Titled {
+  readonly kind: 'densities';
+  readonly range: readonly [low: number, high: number];
+  /** What the curves of every panel are called, and the classes whose colours they have. */
+  readonly names: readonly { readonly name: string; readonly color: number }[];
+  /** Lies behind the curves of every panel. */
+  readonly behind: Curve & { readonly name: string };
+  readonly rows: readonly {
+    readonly name: string;
+    readonly detail: string;
+    /** One for each name. */
+    readonly curves: readonly Curve[];
+  }[];
+}
+
 /** Any kind of picture. */
-export type Picture = Sheet | Cloud | Histograms | Bars;
+export type Picture = Sheet | Cloud | Histograms | Densities | Bars;
 
 /** Says why a model or its data cannot have a picture, for people to read. */
 export class NoPicture extends Error {

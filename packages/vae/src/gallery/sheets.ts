@@ -72,7 +72,7 @@ export async function latentGrid(
   const table = planeCodes(origin(subject.size), plane, steps);
   return planeSheet(subject, plane, steps, table, {
     title: 'latent grid',
-    caption: `${named(plane)} from ${signed(-range)} to ${signed(range)}${others(subject, plane)}.`,
+    caption: `${named(plane)}${await whyPlane(subject, plane, dimensions)} from ${signed(-range)} to ${signed(range)}${others(subject, plane)}.`,
   });
 }
 
@@ -88,7 +88,7 @@ export async function manifold(
   return planeSheet(subject, plane, steps, table, {
     title: 'manifold',
     caption:
-      `${named(plane)} at the quantiles of ${own ? "a Gaussian with the codes' own mean and deviation (there is no prior)" : 'the prior'}, ` +
+      `${named(plane)}${await whyPlane(subject, plane, dimensions)} at the quantiles of ${own ? "a Gaussian with the codes' own mean and deviation (there is no prior)" : 'the prior'}, ` +
       `so that equal areas are equally likely${others(subject, plane, own ? 'their mean' : '0')}.`,
   });
 }
@@ -194,6 +194,20 @@ export async function planeOf(subject: Subject, chosen?: readonly number[]): Pro
   const [first, second] = dimensions;
   if (first === undefined || first === second) throw new NoPicture('it takes two different dimensions');
   return second === undefined ? [first] : [first, second];
+}
+
+/** Why a picture shows these two dimensions, between commas; nothing where they were chosen or are all that there are. */
+export async function whyPlane(
+  subject: Subject,
+  [first, second]: Plane,
+  chosen?: readonly number[],
+): Promise<string> {
+  if (chosen || second === undefined || subject.size <= 2) return '';
+  const statistics = await subject.statistics();
+  if (!statistics) return ', the two whose codes vary the most,';
+  const nats = [first, second].map((d) => statistics.kl[d]!.toFixed(2));
+  const all = statistics.kl.reduce((sum, value) => sum + value, 0);
+  return `, the two with the largest KL divergence (${nats.join(' and ')} of ${all.toFixed(2)} nats),`;
 }
 
 async function planeSheet(

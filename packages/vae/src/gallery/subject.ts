@@ -118,6 +118,11 @@ export class Subject {
     return codes;
   }
 
+  /** The codes of images of the test set, with their deviations if the encoder is stochastic. */
+  encodeFully(indices: readonly number[]): Promise<Codes> {
+    return encodeAll(this.model, { images: this.testImages(indices), count: indices.length }, this.#device);
+  }
+
   /** Pixels in [0, 1] of codes [n, size]. */
   async decode(codes: Float32Array): Promise<Float32Array> {
     const count = codes.length / this.size;
