@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { createRaster, encodePng } from '@tapegrad/plot';
+import { createRaster, encodePng, type Raster } from '@tapegrad/plot';
 import { Generator, referenceDevice } from '@tapegrad/tensor';
 import { type Autoencoder, type ModelOptions, models, settingsOf, type TrainingOptions } from '@tapegrad/vae';
 import {
@@ -37,6 +37,15 @@ export const recordsOf = (loss: number, epochs = 2) =>
       },
     ];
   }).flat();
+
+/** A picture of one image of 2 by 2 pixels, which are as grey as said. */
+const pictureOf = (level: number): Raster => ({
+  ...createRaster(4, 4, level),
+  grid: {
+    ...{ left: 1, top: 1, stepX: 3, stepY: 3, scale: 1, columns: 1, count: 1, shape: [1, 2, 2] },
+    ...{ rowLabels: ['decoded'], columnLabels: ['7'] },
+  },
+});
 
 export interface Finished {
   readonly folder: RunFolder;
@@ -79,7 +88,7 @@ export async function finishedRun(
   folder.writeConfig(storedConfig(config, spec));
   for (const record of recordsOf(loss, epochs)) folder.appendMetrics(record);
   for (let epoch = 1; epoch <= epochs; epoch++)
-    folder.writeImage(`${epochPicture(epoch)}.png`, encodePng(createRaster(4, 4, epoch)));
+    folder.writeImage(`${epochPicture(epoch)}.png`, encodePng(pictureOf(epoch)));
   const model = spec.build(data.shape, config, new Generator(config.seed, { device: referenceDevice }));
   await writeWeights(folder, model, name);
   folder.release();

@@ -1,6 +1,16 @@
 /* Runs without an adapter. */
 
-import { createRaster, encodePng, pngUri, type Raster, sideBySide, stacked, tiles } from '@tapegrad/plot';
+import {
+  createRaster,
+  decodePng,
+  encodePng,
+  imagesOf,
+  pngUri,
+  type Raster,
+  sideBySide,
+  stacked,
+  tiles,
+} from '@tapegrad/plot';
 import { imageGrid, rasterized, textMeasure } from '@tapegrad/plot/node';
 import { decode } from 'fast-png';
 import { test } from 'uvu';
@@ -125,6 +135,25 @@ test('grid: labels and title take room of their own, and no pixel of an image ch
   assert.is(inked(full, 0, 0, full.width, 8), 0, 'nothing at the edge');
   assert.is(inked(full, 0, 0, 8, full.height), 0);
   assert.is(inked(full, full.width - 8, 0, full.width, full.height), 0);
+});
+
+test('grid: its PNG says where the images lie, and gives them back as they were', async () => {
+  for (const shape of [
+    [1, 3, 4],
+    [3, 2, 5],
+  ] as const) {
+    const pixels = Uint8Array.from({ length: 7 * shape[0] * shape[1] * shape[2] }, (_, i) => (i * 37) % 256);
+    const rowLabels = ['μ “first”', '漢 😀', 'c'];
+    const drawn = await imageGrid(
+      { pixels, shape },
+      { columns: 3, title: 'a title', rowLabels, columnLabels: ['x', 'yy', 'z'] },
+    );
+    const read = decodePng(encodePng(drawn));
+    assert.equal(read, drawn);
+    assert.equal(imagesOf(read), { pixels, shape });
+    assert.equal(read.grid!.rowLabels, rowLabels);
+  }
+  assert.is(imagesOf(decodePng(encodePng(createRaster(3, 2, 7)))), undefined);
 });
 
 test('grid: refuses what is no image', async () => {

@@ -3,13 +3,15 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { createRaster, encodePng } from '@tapegrad/plot';
 import { referenceDevice } from '@tapegrad/tensor';
-import { models, settingsOf } from '@tapegrad/vae';
+import { models, type PictureResult, settingsOf } from '@tapegrad/vae';
 import { allPictures, type Cloud } from '@tapegrad/vae/gallery';
 import { decode } from 'fast-png';
 import { type EpochRecord, RunFolder, subjectOf, trainRun, writeCurves, writeReport } from 'tapegrad/node';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { commandOf, optionsOf } from '../../packages/tapegrad/src/report/command.ts';
 import { escaped, html, jsonFor } from '../../packages/tapegrad/src/report/markup.ts';
 import { spriteOf } from '../../packages/tapegrad/src/report/png.ts';
 import { inChromium } from '../helpers/chromium.ts';
@@ -71,7 +73,7 @@ const run = await finishedRun(join(root, 'run'), data, { data: `<script>alert("d
 const spec = models.get('vae')!;
 const pictures = await allPictures(subjectOf(run.model, data));
 const reported = { ...run, spec, data };
-const path = writeReport(run.folder, reported, pictures);
+const path = await writeReport(run.folder, reported, pictures);
 const page = new ParsedPage(readFileSync(path, 'utf8'));
 
 test('report: one file, with nothing from elsewhere, that is whole', () => {
@@ -125,12 +127,51 @@ test('report: the curves are those of metrics.jsonl', () => {
   );
 });
 
-test('report: the slider has an image for each epoch, and says which', () => {
-  const frames = page.data.sliders.epochs!;
-  assert.equal(
-    frames.map(({ source }) => pngOf(source).data[0]),
-    [1, 2],
+test('report: opens with the result: samples, reconstructions, three figures, and the command', () => {
+  const [first] = page.all('section');
+  assert.is(attribute(first!, 'id'), 'section-result');
+  const figures = page.all('dl')[0]!;
+  assert.is(
+    textOf(figures),
+    'ELBO of the test set−50 nats per image; higher is better' +
+      `test loss0.5000 ${spec.units(run.config)}active latent dimensions${activeOf(pictures.kl)} of 3`,
   );
+  const alts = page.all('img').map((image) => attribute(image, 'alt')!);
+  assert.match(alts[0]!, /^samples: 8 rows of 8 images/);
+  assert.match(alts[1]!, /^held-out images: .* after epoch 2: test loss 0\.5000/);
+  const [command] = page.all('code').map(textOf);
+  assert.is(
+    command,
+    `tapegrad train vae --network mlp --latent 3 --hidden 8 --epochs 2 --data '<script>alert("digits")</script>' --log-every 5`,
+  );
+  const [differing, all] = page.all('table').map(textOf);
+  assert.is(differing, 'networkmlplatent3hidden8epochs2data<script>alert("digits")</script>log-every5');
+  assert.match(all!, /lr0\.001/);
+  assert.is(page.all('details').length, 2, 'all options, and all metrics, are folded away');
+  assert.match(textOf(page.all('time')[0]!), /^\d+ [A-Z]\w+ \d{4}$/);
+});
+
+const activeOf = (picture: PictureResult): number =>
+  picture.kind === 'bars' ? picture.rows.filter(({ marked }) => marked).length : Number.NaN;
+
+test('report: the table of contents leads to every section', () => {
+  const links = page.all('a').map((link) => attribute(link, 'href'));
+  const sections = page.all('section').map((section) => `#${attribute(section, 'id')}`);
+  assert.equal(links, ['#main', ...sections]);
+});
+
+test('report: the slider has the images of each epoch, without what is written around them', () => {
+  const frames = page.data.sliders.epochs!;
+  const images = frames.map(({ source }) => pngOf(source));
+  assert.equal(
+    images.map(({ width, height, data }) => [width, height, ...data]),
+    [
+      [2, 2, 1, 1, 1, 1],
+      [2, 2, 2, 2, 2, 2],
+    ],
+  );
+  const slider = textOf(page.byId('epochs'));
+  assert.match(slider, /7decoded/, 'labels are text of the page');
   assert.equal(
     frames.map(({ label }) => label),
     ['1: test loss 1', '2: test loss 0.5000'],
@@ -140,6 +181,33 @@ test('report: the slider has an image for each epoch, and says which', () => {
     [attribute(input, 'min'), attribute(input, 'max'), attribute(input, 'value')],
     ['0', '1', '1'],
   );
+});
+
+test('report: pictures of epochs that do not say where their images lie are shown as they are', async () => {
+  const older = await finishedRun(join(root, 'older'), data, { data: 'few', epochs: 1 });
+  older.folder.writeImage('reconstructions-epoch-001.png', encodePng(createRaster(4, 4, 9)));
+  const file = await writeReport(older.folder, { ...older, spec, data }, pictures);
+  const { frames } = { frames: new ParsedPage(readFileSync(file, 'utf8')).data.sliders.epochs! };
+  assert.equal(pngOf(frames[0]!.source).width, 4);
+});
+
+test('report: charts are the SVG of the pictures, in the page’s colours', () => {
+  const charts = page.all('svg').filter((svg) => attribute(svg, 'role') === 'img');
+  const labels = charts.map((svg) => attribute(svg, 'aria-label')!);
+  for (const name of ['loss', 'reconstruction', 'kl']) assert.ok(labels.includes(`${name} over steps`), name);
+  assert.is(labels.filter((label) => /^posteriors in z\d, \d\.\d\d nats$/.test(label)).length, 3);
+  assert.is(labels.filter((label) => /^z\d: μ −?\d\.\d\d ± .*, σ/.test(label)).length, 3);
+  const bars = labels.filter((label) => label.startsWith('KL per dimension: '));
+  assert.is(bars.length, 2, 'for wide windows, and for narrow ones');
+  const values = [...bars[0]!.matchAll(/z\d ([\d.]+) nats/g)].map((match) => Number(match[1]));
+  assert.is(values.length, 3);
+  assert.equal(
+    values,
+    [...values].sort((a, b) => b - a),
+    'the largest first',
+  );
+  const used = page.source.match(/(fill|stroke)="#[0-9a-f]{6}"/g) ?? [];
+  assert.equal([...new Set(used)], [], 'no colour is fixed');
 });
 
 test('report: points are where the codes are, each with its image', () => {
@@ -166,15 +234,33 @@ test('report: points are where the codes are, each with its image', () => {
   assert.is(heldOut!.columns, Math.ceil(Math.sqrt(length)));
 });
 
-test('report: KL per dimension adds up, largest first', () => {
-  const rows = page.all('table').filter((element) => attribute(element, 'class') === 'bars');
-  assert.is(rows.length, 1);
-  const values = [...textOf(rows[0]!).matchAll(/([\d.]+) nats/g)].map((match) => Number(match[1]));
-  assert.is(values.length, 3);
-  assert.equal(
-    values,
-    [...values].sort((a, b) => b - a),
+const few = (options: Parameters<typeof finishedRun>[2]) =>
+  optionsOf(
+    { ...run.config, ...settingsOf(models.get('vae')!, {}), ...options } as typeof run.config,
+    models.get('vae')!,
   );
+
+test('command: only what differs from the defaults, quoted for a shell', () => {
+  const command = (options: object) => commandOf('vae', few({ data: 'mnist', ...options }));
+  const usual = { epochs: 10, logEvery: 10, limit: null, seed: 0 };
+  assert.is(command(usual), 'tapegrad train vae');
+  assert.is(command({ ...usual, beta: 0.5, limit: 100 }), 'tapegrad train vae --beta 0.5 --limit 100');
+  assert.is(
+    command({ ...usual, data: `it's here`, tensorboard: false }),
+    `tapegrad train vae --data 'it'\\''s here' --no-tensorboard`,
+  );
+});
+
+test('command: what a folder of images brings along is a default there', () => {
+  const config = { ...run.config, pixelMean: 0.5, pixelStd: 0.5 };
+  const told = optionsOf(config, spec, { mean: 0.5, std: 0.5 }).filter(({ flag }) =>
+    flag.startsWith('pixel'),
+  );
+  assert.equal(
+    told.map(({ differs }) => differs),
+    [false, false],
+  );
+  assert.ok(optionsOf(config, spec).some(({ flag, differs }) => flag === 'pixel-mean' && differs));
 });
 
 test('report: a run that has no such picture, no epoch and no images of its epochs', async () => {
@@ -182,7 +268,7 @@ test('report: a run that has no such picture, no epoch and no images of its epoc
   rmSync(join(root, 'ae', 'images'), { recursive: true });
   rmSync(join(root, 'ae', 'metrics.jsonl'));
   const all = await allPictures(subjectOf(ae.model, data));
-  const file = writeReport(ae.folder, { ...ae, spec: models.get('ae')!, data }, all);
+  const file = await writeReport(ae.folder, { ...ae, spec: models.get('ae')!, data }, all);
   const bare = new ParsedPage(readFileSync(file, 'utf8'));
   assertSelfContained(bare);
   const notes = bare.elements.filter((element) => attribute(element, 'class') === 'note').map(textOf);
@@ -267,7 +353,10 @@ test('report: in a browser, with charts, a slider by keyboard, images at the poi
         (element as HTMLElement).hidden ? '' : element.textContent!,
       );
     }
-    assert.match(tip, /^class \d, training image \d+ at \(/);
+    assert.match(tip, /^class \d, (training image \d+|held-out image), at \(/);
+    const tipWidth = await tab.$eval('#cloud-scatter .tip', (element) => element.clientWidth);
+    const imageWidth = await tab.$eval('#cloud-scatter .tip canvas', (element) => element.clientWidth);
+    assert.is(tipWidth, imageWidth, 'the tip is as wide as its image');
     const inked = await tab.$eval('#cloud-scatter .tip canvas', (element) => {
       const canvas = element as HTMLCanvasElement;
       return canvas
@@ -276,6 +365,64 @@ test('report: in a browser, with charts, a slider by keyboard, images at the poi
         .data.some((v, i) => i % 4 === 0 && v > 128);
     });
     assert.ok(inked, 'the image of the point is drawn');
+
+    // By keyboard: the first held-out image, from there on by arrows, and out again.
+    const said = () =>
+      tab.$eval('#cloud-scatter .tip', (element) =>
+        (element as HTMLElement).hidden ? '' : element.textContent!,
+      );
+    await tab.mouse.move(0, 0);
+    await tab.focus('#cloud-scatter [data-digits]');
+    await tab.keyboard.press('Tab');
+    const first = await said();
+    assert.match(first, /^class 0, held-out image, at /);
+    const seen = new Set([first]);
+    for (const key of ['ArrowRight', 'ArrowUp', 'ArrowLeft', 'ArrowDown'] as const) {
+      await tab.keyboard.press(key);
+      seen.add(await said());
+    }
+    assert.ok(seen.size > 2, `arrows go from image to image: ${[...seen].join('; ')}`);
+    await tab.keyboard.press('+');
+    await tab.keyboard.press('0');
+    await tab.keyboard.press('Escape');
+    assert.is(await said(), '');
+
+    const legend = await tab.$$eval('.u-legend .u-value', (values) =>
+      values.map(({ textContent }) => textContent),
+    );
+    assert.not(legend.includes('--') || legend.includes('–'), `the legend has values: ${legend}`);
+    const tops = await tab.$$eval('.uplot', (charts) =>
+      charts.map((chart) => chart.getBoundingClientRect().top),
+    );
+    assert.is(tops[0], tops[1], `charts of a row begin at one height: ${tops}`);
+    await tab.$eval('#section-kl', (section) => section.scrollIntoView());
+    await tab.waitForSelector('.toc a[href="#section-kl"][aria-current]');
+    const toc = await tab.$eval('.toc', (nav) => nav.getBoundingClientRect().top);
+    assert.ok(toc >= 0, 'the table of contents stays in sight');
+
+    // In the dark nothing is white but letters.
+    await tab.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'dark' }]);
+    const light = await tab.$$eval('body *', (elements) =>
+      elements
+        .filter((element) => getComputedStyle(element).backgroundColor === 'rgb(255, 255, 255)')
+        .map(({ tagName, className }) => `${tagName} ${className}`),
+    );
+    assert.equal(light, []);
+
+    // For fingers: as large as they are, and in their words.
+    await tab.setViewport({ width: 390, height: 800, hasTouch: true, isMobile: true });
+    await tab.reload();
+    await tab.waitForSelector('[data-ready="true"]');
+    const small = await tab.$$eval('button, summary, input, .toc a', (elements) =>
+      elements
+        .map((element) => (element.closest('label') ?? element).getBoundingClientRect().height)
+        .filter((high) => high < 44),
+    );
+    assert.equal(small, []);
+    const words = await tab.$eval('#section-scatter', (section) => (section as HTMLElement).innerText);
+    assert.match(words, /two fingers/);
+    assert.not.match(words, /Ctrl/);
+    assert.ok((await tab.evaluate(() => document.documentElement.scrollWidth - innerWidth)) <= 0);
     assert.equal(faults, []);
   });
 });

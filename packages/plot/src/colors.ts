@@ -43,6 +43,16 @@ export const darkGround: Color = '#17191e';
 /** Forms of a mark. The first ten classes are circles; the next ten have the same colours again, and the next form. */
 export const classShapes = ['circle', 'triangle-up', 'square', 'cross', 'diamond', 'triangle-down'] as const;
 
+/** The forms as SVG paths, in a square from (−1, −1) to (1, 1). */
+export const shapePaths: Readonly<Record<(typeof classShapes)[number], string>> = {
+  circle: 'M-1 0a1 1 0 1 0 2 0a1 1 0 1 0-2 0Z',
+  'triangle-up': 'M0-1L1 .9H-1Z',
+  square: 'M-.85-.85H.85V.85H-.85Z',
+  cross: 'M-.35-1H.35V-.35H1V.35H.35V1H-.35V.35H-1V-.35H-.35Z',
+  diamond: 'M0-1.1L.9 0L0 1.1L-.9 0Z',
+  'triangle-down': 'M0 1L1-.9H-1Z',
+};
+
 /** Classes that can be told apart by colour and form together; beyond them, they repeat. */
 export const mostClasses: number = classColors.length * classShapes.length;
 

@@ -3,6 +3,26 @@ export interface Raster {
   readonly width: number;
   readonly height: number;
   readonly data: Uint8Array;
+  /** Where images lie in it, if they do in rows and columns. The PNG file says it too. */
+  readonly grid?: Grid;
+}
+
+/** Images in rows and columns within a larger picture, in its pixels. */
+export interface Grid {
+  /** Of the first image's top left corner. */
+  readonly left: number;
+  readonly top: number;
+  /** From an image to the next, to the right and down. */
+  readonly stepX: number;
+  readonly stepY: number;
+  /** Pixels of the picture per pixel of an image. */
+  readonly scale: number;
+  readonly columns: number;
+  readonly count: number;
+  /** Of one image. */
+  readonly shape: ImageBatch['shape'];
+  readonly rowLabels: readonly string[];
+  readonly columnLabels: readonly string[];
 }
 
 /** @param level of grey, 0 to 255 */
@@ -65,6 +85,28 @@ export function tiles(batch: ImageBatch, columns: number, gap = 0, level = 96): 
     drawImage(raster, (i % columns) * (width + gap), Math.floor(i / columns) * (height + gap), batch, i);
   }
   return raster;
+}
+
+/** The images of a picture that says where they lie, as bytes. */
+export function imagesOf({
+  width,
+  data,
+  grid,
+}: Raster): (ImageBatch & { readonly pixels: Uint8Array }) | undefined {
+  if (!grid) return undefined;
+  const { left, top, stepX, stepY, scale, columns, count, shape } = grid;
+  const [channels, rows, across] = shape;
+  const pixels = new Uint8Array(count * channels * rows * across);
+  for (let i = 0; i < pixels.length; i++) {
+    const x = i % across;
+    const y = Math.floor(i / across) % rows;
+    const channel = Math.floor(i / (across * rows)) % channels;
+    const image = Math.floor(i / (across * rows * channels));
+    const column = left + (image % columns) * stepX + x * scale;
+    const row = top + Math.floor(image / columns) * stepY + y * scale;
+    pixels[i] = data[(row * width + column) * 3 + channel]!;
+  }
+  return { pixels, shape };
 }
 
 /** Copies a picture into another, its top left corner at (x, y). */

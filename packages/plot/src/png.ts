@@ -1,16 +1,34 @@
-import { encode } from 'fast-png';
-import type { Raster } from './pixels.ts';
+import { decode, encode } from 'fast-png';
+import type { Grid, Raster } from './pixels.ts';
+
+/** Keyword of the text chunk that says where the images of a picture lie. */
+const GRID = 'tapegrad-grid';
 
 /** The picture as a PNG file, in one channel when it is all grey. The same picture gives the same bytes. */
-export function encodePng({ width, height, data }: Raster): Uint8Array {
+export function encodePng({ width, height, data, grid }: Raster): Uint8Array {
+  // Text in a PNG is Latin-1.
+  const text = grid && { [GRID]: JSON.stringify(grid).replaceAll(/[^\x20-\x7e]/g, escapeOf) };
   const levels = new Uint8Array(width * height);
   for (let i = 0; i < levels.length; i++) {
     const level = data[3 * i]!;
     const isGrey = level === data[3 * i + 1] && level === data[3 * i + 2];
-    if (!isGrey) return encode({ width, height, data, channels: 3 });
+    if (!isGrey) return encode({ width, height, data, channels: 3, ...(text && { text }) });
     levels[i] = level;
   }
-  return encode({ width, height, data: levels, channels: 1 });
+  return encode({ width, height, data: levels, channels: 1, ...(text && { text }) });
+}
+
+const escapeOf = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+
+/** A file that `encodePng` made. */
+export function decodePng(png: Uint8Array): Raster {
+  const { width, height, data, channels, text } = decode(png);
+  const pixels = new Uint8Array(width * height * 3);
+  for (let i = 0; i < pixels.length; i++) {
+    pixels[i] = data[channels === 1 ? Math.floor(i / 3) : Math.floor(i / 3) * channels + (i % 3)]!;
+  }
+  const grid = text?.[GRID];
+  return { width, height, data: pixels, ...(grid && { grid: JSON.parse(grid) as Grid }) };
 }
 
 /** A PNG file as an address that a page or an SVG may hold. */

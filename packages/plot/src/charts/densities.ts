@@ -29,6 +29,8 @@ export interface DensityOptions {
   height?: number;
   /** Panels side by side. */
   across?: number;
+  /** Whether the names stand above the panels, with their colours. */
+  key?: boolean;
 }
 
 /** Where the curves begin, below what is said of them. */
@@ -38,7 +40,7 @@ const GAP = 24;
 /** A panel for each row, with curves over a common x, each as high as its highest curve. */
 export function densityChart(
   rows: readonly DensityRow[],
-  { title, names, behind, range, width = 230, height = 72, across = 4 }: DensityOptions,
+  { title, names, behind, range, width = 230, height = 72, across = 4, key: hasKey = true }: DensityOptions,
 ): Spec {
   const toX = (value: number) => ((value - range[0]) / (range[1] - range[0])) * width;
   const peak = ({ y }: Density) => Math.max(...Array.from(y), 0);
@@ -70,7 +72,7 @@ export function densityChart(
   });
   const columns = Math.max(1, Math.min(across, rows.length));
   const key = keyOf(
-    [...names.map(({ name, color }) => ({ name, color })), { name: behind.name }],
+    hasKey ? [...names.map(({ name, color }) => ({ name, color })), { name: behind.name }] : [],
     columns * (width + GAP) - GAP,
   );
   const layout = { across: columns, width, height: height + TOP, gapX: GAP, gapY: 28, top: key.height };
@@ -92,7 +94,7 @@ function keyOf(
     const box = color === undefined ? 6 : 1.5;
     return [pathMark(`M${at},${y - box}h20v${2 * box}h-20Z`, { fill: stroke }), textAt(at + 26, y + 4, name)];
   });
-  return { marks, height: y + 20 };
+  return { marks, height: names.length > 0 ? y + 20 : 0 };
 }
 
 /** Beyond the number of colours, lines are dashed. */

@@ -1,5 +1,5 @@
 import { ink } from '../colors.ts';
-import { createRaster, drawImage, type ImageBatch, imageCount, type Raster } from '../pixels.ts';
+import { createRaster, drawImage, type Grid, type ImageBatch, imageCount, type Raster } from '../pixels.ts';
 import { FONT } from '../svg.ts';
 import { escaped, rasterized, textMeasure } from './rasterize.ts';
 
@@ -64,7 +64,7 @@ export async function imageGrid(
   const left = margin + (rowLabels.length > 0 ? widest(rowLabels, size) + 10 : 0);
   const top = margin + (title ? TITLE + 12 : 0) + (columnLabels.length > 0 ? size + 6 : 0);
   const gridWidth = left + columns * (cellWidth + padding) - padding + margin;
-  const size_ = {
+  const room = {
     width: Math.max(gridWidth, title ? Math.ceil(measure(title, TITLE, 600)) + 2 * margin : 0),
     height: top + rows * (cellHeight + padding) - padding + margin,
   };
@@ -91,15 +91,26 @@ export async function imageGrid(
     ),
   ];
   const raster = hasText
-    ? await rasterized({ svg: svgOf(texts, size_) }, 1)
-    : createRaster(size_.width, size_.height);
+    ? await rasterized({ svg: svgOf(texts, room) }, 1)
+    : createRaster(room.width, room.height);
+  const grid: Grid = {
+    left: left + Math.floor((cellWidth - width * scale) / 2),
+    top: top + Math.floor((cellHeight - height * scale) / 2),
+    stepX: cellWidth + padding,
+    stepY: cellHeight + padding,
+    scale,
+    columns,
+    count,
+    shape: batch.shape,
+    rowLabels: rowLabels.slice(0, rows),
+    columnLabels: columnLabels.slice(0, columns),
+  };
   for (let i = 0; i < count; i++) {
-    const x = left + (i % columns) * (cellWidth + padding) + Math.floor((cellWidth - width * scale) / 2);
-    const y =
-      top + Math.floor(i / columns) * (cellHeight + padding) + Math.floor((cellHeight - height * scale) / 2);
+    const x = grid.left + (i % columns) * grid.stepX;
+    const y = grid.top + Math.floor(i / columns) * grid.stepY;
     drawImage(raster, x, y, batch, i, scale);
   }
-  return raster;
+  return { ...raster, grid };
 }
 
 function svgOf(texts: readonly Text[], { width, height }: { width: number; height: number }): string {

@@ -1,8 +1,9 @@
 import type { PictureName, PictureResult } from '@tapegrad/vae';
 import type { OpenRun } from '../run/run.ts';
 import type { MetricsRecord } from '../run/run-folder.ts';
-import { digitsOf, pictureBlock, type Section } from './blocks.ts';
-import type { Curve, Curves, PageData } from './client/types.ts';
+import { digitsOf, type Section } from './blocks.ts';
+import { type Chart, chartsBlock, pictureBlock } from './chart-blocks.ts';
+import type { Curve, PageData } from './client/types.ts';
 import { epochsOf, metricNames, type StoredEpoch } from './curves.ts';
 import { html, type Markup } from './markup.ts';
 import { renderPage } from './page.ts';
@@ -37,15 +38,22 @@ interface Group {
 }
 
 /** The page that puts runs side by side. @param differing options that are not the same in all of them */
-export function comparisonPage(runs: readonly ComparedRun[], differing: readonly string[]): string {
+export async function comparisonPage(
+  runs: readonly ComparedRun[],
+  differing: readonly string[],
+): Promise<string> {
   const groups = groupsOf(runs);
   const charts = groups.flatMap((group) => curveCharts(group, runs));
   const swept = sweptOption(runs, differing);
   const sweep = swept ? groups.flatMap((group) => sweepCharts(group, swept)) : [];
-  const pictures = (name: keyof ComparedRun['pictures'], id: string, title: string): Section => ({
+  const pictures = async (
+    name: keyof ComparedRun['pictures'],
+    id: string,
+    title: string,
+  ): Promise<Section> => ({
     id,
     title,
-    body: picturesBlock(
+    body: await picturesBlock(
       runs.map(({ label }) => label),
       runs.map((run) => run.pictures[name]),
     ),
@@ -58,24 +66,23 @@ export function comparisonPage(runs: readonly ComparedRun[], differing: readonly
           {
             id: 'sweep',
             title: `Metrics against ${swept}`,
-            body: chartsBlock(sweep, groups.length > 1, 'Of the last epoch, on the test set.'),
+            body: await chartsBlock(titled(sweep, groups), 'Of the last epoch, on the test set.'),
           },
         ]
       : []),
     {
       id: 'curves',
       title: 'Learning curves',
-      body: chartsBlock(
-        charts,
-        groups.length > 1,
+      body: await chartsBlock(
+        titled(charts, groups),
         runs.length > MOST_WITH_TRAINING
           ? 'Of the test set.'
           : 'Strong lines: test set; thin lines: mean of the training epoch.',
       ),
     },
-    pictures('reconstructions', 'reconstructions', 'Reconstructions'),
-    pictures('samples', 'samples', 'Samples'),
-    pictures('latent-grid', 'latent-grid', 'Latent grids'),
+    await pictures('reconstructions', 'reconstructions', 'Reconstructions'),
+    await pictures('samples', 'samples', 'Samples'),
+    await pictures('latent-grid', 'latent-grid', 'Latent grids'),
   ];
   const data: PageData = {
     curves: Object.fromEntries([...sweep, ...charts].map(({ id, curves }) => [id, curves])),
@@ -91,16 +98,16 @@ export function comparisonPage(runs: readonly ComparedRun[], differing: readonly
 }
 
 /** A picture of each run; a caption they share is shown once. */
-function picturesBlock(labels: readonly string[], pictures: readonly PictureResult[]): Markup {
+async function picturesBlock(labels: readonly string[], pictures: readonly PictureResult[]): Promise<Markup> {
   const captions = pictures.map((picture) => (picture.kind === 'absent' ? '' : picture.caption));
   const common = new Set(captions).size === 1;
-  return html`${common ? html`<p>${captions[0]}</p>` : ''}<div class="side-by-side">${pictures.map(
-    (picture, i) => {
-      if (picture.kind === 'cloud') return '';
-      const words = common ? '' : html`<p>${captions[i]}</p>`;
-      return html`<div><h3>${swatch(i)}${labels[i]}</h3>${words}${pictureBlock(picture)}</div>`;
-    },
-  )}</div>`;
+  const blocks: Markup[] = [];
+  for (const [i, picture] of pictures.entries()) {
+    if (picture.kind === 'cloud') continue;
+    const words = common ? '' : html`<p>${captions[i]}</p>`;
+    blocks.push(html`<div><h3>${swatch(i)}${labels[i]}</h3>${words}${await pictureBlock(picture)}</div>`);
+  }
+  return html`${common ? html`<p>${captions[0]}</p>` : ''}<div class="side-by-side">${blocks}</div>`;
 }
 
 const swatch = (i: number): Markup =>
@@ -209,12 +216,14 @@ function columnsTable(
 
 // ---------------------------------------------------------------------------------------------------------- charts
 
-interface Chart {
-  readonly id: string;
-  readonly title: string;
+/** Curves of the runs of a group. */
+interface GroupChart extends Chart {
   readonly group: string;
-  readonly curves: Curves;
 }
+
+/** With the runs that they are of, where not all runs are in one chart. */
+const titled = (charts: readonly GroupChart[], groups: readonly Group[]): Chart[] =>
+  charts.map((chart) => (groups.length > 1 ? { ...chart, note: chart.group } : chart));
 
 const numberOf = (value: unknown): number | null => (typeof value === 'number' ? value : null);
 
@@ -222,7 +231,7 @@ const numberOf = (value: unknown): number | null => (typeof value === 'number' ?
 const MOST_WITH_TRAINING = 6;
 
 /** A chart for each metric: the runs' curves over epochs. */
-function curveCharts({ id, title, runs: members }: Group, all: readonly ComparedRun[]): Chart[] {
+function curveCharts({ id, title, runs: members }: Group, all: readonly ComparedRun[]): GroupChart[] {
   const names = [...new Set(members.flatMap(({ records }) => metricNames(records)))];
   return names.map((name) => {
     const curves = members.flatMap(({ label, records }, i): Curve[] => {
@@ -257,12 +266,12 @@ export function sweptOption(
 }
 
 /** A chart for each metric: its final value against the option, with a line for each seed. */
-function sweepCharts({ id, title, runs }: Group, option: string): Chart[] {
+function sweepCharts({ id, title, runs }: Group, option: string): GroupChart[] {
   const optionOf = ({ options }: ComparedRun) => options.get(option) as number;
   const values = runs.map(optionOf);
   const logX = Math.min(...values) > 0 && Math.max(...values) / Math.min(...values) >= 20;
   const seeds = [...new Set(runs.map(({ options }) => options.get('seed')))];
-  const chart = (name: string, of: (run: ComparedRun) => unknown): Chart => {
+  const chart = (name: string, of: (run: ComparedRun) => unknown): GroupChart => {
     const curves = seeds.map((seed, i): Curve => {
       const points = runs
         .filter(({ options }) => options.get('seed') === seed)
@@ -290,9 +299,3 @@ function sweepCharts({ id, title, runs }: Group, option: string): Chart[] {
     chart('active units', ({ activeUnits }) => activeUnits),
   ].filter(({ curves }) => curves.curves.length > 0);
 }
-
-const chartsBlock = (charts: readonly Chart[], withGroups: boolean, words: string): Markup =>
-  html`<p>${words} Drag to zoom in, double-click to see all again; a click on a name hides its curve.</p><div class="charts">${charts.map(
-    ({ id, title, group }) =>
-      html`<figure><h3>${title}${withGroups ? ` (${group})` : ''}</h3><div class="curves" id="${id}" role="img" aria-label="${title}"></div></figure>`,
-  )}</div>`;

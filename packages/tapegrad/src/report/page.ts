@@ -30,12 +30,13 @@ export function renderPage({ title, summary, sections, data }: Page): string {
 <style>${styles}</style>
 </head>
 <body>
-<header><h1>${title}</h1>${summary}
-<nav aria-label="contents">${sections.map(({ id, title: name }) => html`<a href="#${id}">${name}</a> `)}</nav></header>
-<main>
+<a class="skip" href="#main">to the content</a>
+<header class="masthead"><h1>${title}</h1>${summary}</header>
+<nav class="toc" aria-label="contents"><ol>${sections.map(({ id, title: name }) => html`<li><a href="#${id}">${name}</a></li>`)}</ol></nav>
+<main id="main">
 ${sections.map(({ id, title: name, body }) => html`<section id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">${name}</h2>${body}</section>\n`)}</main>
-<noscript><p class="note">The charts, the planes of points and the sliders need JavaScript.</p></noscript>
-<footer>Written by Tapegrad. The curves are drawn by uPlot, whose licence is in the source of this page.</footer>
+<noscript><p class="note">The planes of points and the sliders need JavaScript.</p></noscript>
+<footer>Written by Tapegrad. Charts by Vega and uPlot; uPlot’s licence is in the source of this page.</footer>
 <script type="application/json" id="data">${jsonFor(data)}</script>
 <script>
 /* uPlot: ${licence} */

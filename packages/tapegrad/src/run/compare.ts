@@ -34,7 +34,7 @@ export async function writeComparison(
   const opened: ComparedRun[] = [];
   for (const [i, run] of read.entries())
     opened.push(await openCompared(run, labels[i]!, device, data, listener));
-  const page = comparisonPage(opened, differing(read));
+  const page = await comparisonPage(opened, differing(read));
   const columns: Raster[] = [];
   for (const { label, pictures } of opened) columns.push(await columnOf(label, pictures));
   const png = encodePng(sideBySide(columns));

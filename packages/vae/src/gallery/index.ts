@@ -82,6 +82,7 @@ export const pictureNeeds = {
   interpolation: 'images',
   scatter: 'images',
   principal: 'images',
+  posteriors: 'images',
   histograms: 'images',
   kl: 'codes',
 } as const satisfies Record<PictureName, 'nothing' | 'codes' | 'images'>;

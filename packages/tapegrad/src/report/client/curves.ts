@@ -26,6 +26,8 @@ export function curveChart(element: HTMLElement, { xLabel, yLabel, logX, curves 
     ticks: { stroke: () => cssColor('faint'), width: 1 },
     ...(size && { size }),
   });
+  // What stands here without a script.
+  element.replaceChildren();
   const plot = new uPlot(
     {
       width: element.clientWidth,
@@ -35,12 +37,31 @@ export function curveChart(element: HTMLElement, { xLabel, yLabel, logX, curves 
       series: [{ label: xLabel, value: (_, value) => number(value) }, ...curves.map(seriesOf)],
       cursor: { dataIdx: nearestValue },
       legend: { live: true },
+      hooks: {
+        // The last values, where nothing is pointed at.
+        setCursor: [
+          (self) => {
+            if ((self.cursor.left ?? -1) < 0) showLast(self);
+          },
+        ],
+      },
     },
     data,
     element,
   );
+  showLast(plot);
   new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height: HEIGHT })).observe(element);
   onThemeChange(() => plot.redraw());
+}
+
+/** Shows the last value of each series in the legend. */
+function showLast(plot: uPlot): void {
+  const idxs = plot.data.map((values) => {
+    let index = values.length - 1;
+    while (index >= 0 && values[index] == null) index--;
+    return index < 0 ? null : index;
+  });
+  plot.setLegend({ idxs } as Parameters<uPlot['setLegend']>[0], false);
 }
 
 function seriesOf({ name, color, faint, x }: Curve): uPlot.Series {

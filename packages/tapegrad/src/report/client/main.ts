@@ -2,6 +2,7 @@ import './locale.ts';
 
 import { CloudChart } from './cloud.ts';
 import { curveChart } from './curves.ts';
+import { contents, copyButtons } from './page.ts';
 import { slider } from './slider.ts';
 import type { PageData } from './types.ts';
 
@@ -15,4 +16,6 @@ for (const [id, cloud] of Object.entries(data.clouds)) {
   new CloudChart(element(id), cloud, data.thumbnails, data.heldOut);
 }
 for (const [id, frames] of Object.entries(data.sliders)) slider(element(id), frames);
+contents();
+copyButtons();
 document.documentElement.dataset.ready = 'true';

@@ -2,7 +2,8 @@ import type { Frame } from './types.ts';
 
 /** A range input that chooses which of several images is shown. */
 export function slider(element: HTMLElement, frames: readonly Frame[]): void {
-  const input = element.querySelector('input')!;
+  const input = element.querySelector('input');
+  if (!input) return; // one epoch
   const image = element.querySelector('img')!;
   const output = element.querySelector('output')!;
   const show = () => {

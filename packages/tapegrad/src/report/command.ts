@@ -1,0 +1,73 @@
+import { flagOf, type ModelSpec } from '@tapegrad/vae';
+import { type RunConfig, storedConfig } from '../run/run.ts';
+
+/** What `train` takes where nothing is said, besides the options of models. */
+const usual: Readonly<Record<string, unknown>> = {
+  data: 'mnist',
+  seed: 0,
+  limit: null,
+  logEvery: 10,
+  tensorboard: true,
+  imageSize: 64,
+  channels: 3,
+  badImages: 'refuse',
+};
+
+/** Kept in `config.json`, and no options. */
+const facts = new Set([
+  'model',
+  'checksums',
+  'dataPaths',
+  'parameters',
+  'imageShape',
+  'adapter',
+  'versions',
+  'profile',
+]);
+
+/** An option of a run, as the command line has it. */
+export interface RunOption {
+  readonly flag: string;
+  /** 'all' where a limit is null. */
+  readonly value: string;
+  /** Whether it differs from what it is where nothing is said. */
+  readonly differs: boolean;
+}
+
+/**
+ * Every option that a run has.
+ * @param normalization the mean and deviation of the data's pixels, where a data set brings its own
+ */
+export function optionsOf(
+  config: RunConfig,
+  spec: ModelSpec,
+  normalization?: { readonly mean: number; readonly std: number },
+): RunOption[] {
+  const defaults: Record<string, unknown> = {
+    ...usual,
+    ...spec.defaults,
+    ...(normalization && { pixelMean: normalization.mean, pixelStd: normalization.std }),
+  };
+  return Object.entries(storedConfig(config, spec))
+    .filter(([name]) => !facts.has(name))
+    .map(([name, value]) => ({
+      flag: flagOf(name),
+      value: value === null ? 'all' : String(value),
+      differs: value !== defaults[name],
+    }));
+}
+
+/** What to type to train the run again. */
+export function commandOf(model: string, options: readonly RunOption[]): string {
+  const words = options.flatMap(({ flag, value, differs }) => {
+    if (!differs) return [];
+    if (value === 'true') return [`--${flag}`];
+    if (value === 'false') return [`--no-${flag}`];
+    return [`--${flag}`, quoted(value)];
+  });
+  return ['tapegrad train', model, ...words].join(' ');
+}
+
+/** For a shell of POSIX. */
+const quoted = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
