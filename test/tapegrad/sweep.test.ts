@@ -1,23 +1,20 @@
 /* Runs on the fastest adapter. */
-
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import {
-  gridPoints,
-  type Outcome,
-  parseValues,
-  type Result,
-  runSweep,
-  type SweepConfig,
-} from 'tapegrad/node';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parse } from 'yaml';
 import { sweepCommand } from '../../packages/tapegrad/src/cli/sweep.ts';
-import { enterFolder } from '../../packages/tapegrad/src/sweep/sweep.ts';
-import { pointsOfTask } from '../../packages/tapegrad/src/sweep/sweep-grid.ts';
+import {
+  enterFolder,
+  type Outcome,
+  type Result,
+  runSweep,
+  type SweepConfig,
+} from '../../packages/tapegrad/src/sweep/sweep.ts';
+import { gridPoints, parseValues, pointsOfTask } from '../../packages/tapegrad/src/sweep/sweep-grid.ts';
 import { shellQuoted } from '../../packages/tapegrad/src/sweep/sweep-script.ts';
 import { summarize, writeSummary } from '../../packages/tapegrad/src/sweep/sweep-summary.ts';
 import { fewDigits, tapegrad, temporaryFolder, writeIdx } from '../helpers/runs.ts';

@@ -15,18 +15,30 @@ import { pathToFileURL } from 'node:url';
 import { AMBIENT, ambientModule, ambientNames, publishedDeclaration } from './declarations.ts';
 import { type Package, packages, root } from './packages.ts';
 
+/** WGSL without comments and indentation; lines that begin with `//%` are the templates' own. */
+const shortened = (wgsl: string): string =>
+  wgsl
+    .replace(/\/\/(?!%).*$/gm, '')
+    .replace(/^\s+|[^\S\n]+$/gm, '')
+    .replace(/\n{2,}/g, '\n');
+
 /**
  * Modules of functions that read files or bundle: what they return in the checkout, the published ones return as constants.
+ * With it, what is done to each string.
  */
-const constantModules = ['shaders/index.ts', 'packages/tapegrad/src/report/assets.ts'];
+const constantModules: Readonly<Record<string, (text: string) => string>> = {
+  'shaders/index.ts': shortened,
+  'packages/tapegrad/src/report/assets.ts': (text) => text,
+};
 
 /** JavaScript for a module whose functions return what they return now. */
 async function constantsOf(path: string): Promise<string> {
-  const module = (await import(pathToFileURL(join(root, path)).href)) as Record<string, () => unknown>;
+  const module = (await import(pathToFileURL(join(root, path)).href)) as Record<string, () => object>;
+  const constant = (fn: () => object) =>
+    JSON.stringify(fn(), (_, value) => (typeof value === 'string' ? constantModules[path]!(value) : value));
   return Object.entries(module)
     .map(
-      ([name, fn]) =>
-        `const ${name}_value = ${JSON.stringify(fn())};\nexport const ${name} = () => ${name}_value;\n`,
+      ([name, fn]) => `const ${name}_value = ${constant(fn)};\nexport const ${name} = () => ${name}_value;\n`,
     )
     .join('');
 }
@@ -60,7 +72,7 @@ async function arrange({ folder, sources }: Package, emitted: string, ambient: s
     writeFileSync(target, text);
   }
   if (used.size > 0) writeFileSync(join(dist, `${AMBIENT}.d.ts`), ambientModule(used));
-  for (const path of constantModules.filter((module) => module.startsWith(`${sources}/`))) {
+  for (const path of Object.keys(constantModules).filter((module) => module.startsWith(`${sources}/`))) {
     const target = join(dist, path.slice(sources.length + 1).replace(/\.ts$/, '.js'));
     rmSync(`${target}.map`, { force: true });
     writeFileSync(target, await constantsOf(path));

@@ -7,7 +7,7 @@
 /** Types that have no value of the same name, by which they could be found on `globalThis`. */
 const dictionaries: Readonly<Record<string, string>> = {
   GPUBindGroupLayoutEntry:
-    "Parameters<Of<'GPUDevice'>['createBindGroupLayout']>[0]['entries'] extends Iterable<infer Entry> ? Entry : any",
+    "Parameters<Of<'GPUDevice'>['createBindGroupLayout']>[0] extends { entries: Iterable<infer Entry> } ? Entry : any",
   GPUBufferBinding: '{ buffer: GPUBuffer; offset?: number; size?: number }',
   GPUComputePipelineDescriptor: "Parameters<Of<'GPUDevice'>['createComputePipeline']>[0]",
   GPUPowerPreference: "'low-power' | 'high-performance'",

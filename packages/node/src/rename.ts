@@ -5,7 +5,7 @@ const PASSING = new Set(['EPERM', 'EACCES', 'EBUSY']);
 const WAITS_MS = [5, 10, 20, 40, 80, 160, 320, 640];
 
 interface Renaming {
-  readonly platform?: NodeJS.Platform;
+  readonly platform?: string;
   readonly rename?: (from: string, to: string) => void;
 }
 

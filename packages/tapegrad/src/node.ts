@@ -40,12 +40,3 @@ export {
   readRunState,
   trainRun,
 } from './run/train-run.ts';
-export {
-  type Outcome,
-  type Result,
-  runSweep,
-  type Sweep,
-  type SweepConfig,
-  type SweepRequest,
-} from './sweep/sweep.ts';
-export { type Axis, gridPoints, type Point, parseValues } from './sweep/sweep-grid.ts';
