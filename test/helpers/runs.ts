@@ -1,16 +1,10 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Dataset, loadDataset } from 'tapegrad/node';
 
-/** A folder of this process's own, gone when it ends. */
-export function temporaryFolder(): string {
-  const path = mkdtempSync(join(tmpdir(), 'tapegrad-'));
-  process.on('exit', () => rmSync(path, { recursive: true, force: true }));
-  return path;
-}
+export { temporaryFolder } from './temporary.ts';
 
 const all = await loadDataset('mnist');
 

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { AMBIENT, ambientModule, ambientNames, publishedDeclaration } from './declarations.ts';
-import { type Package, packages, root } from './packages.ts';
+import { type Package, packages, published, root } from './packages.ts';
 
 /** WGSL without comments and indentation; lines that begin with `//%` are the templates' own. */
 const shortened = (wgsl: string): string =>
@@ -96,15 +96,13 @@ export async function compile(): Promise<Package[]> {
 }
 
 /** Copies what a published package holds into `target`. */
-export function stage({ folder, sources }: Package, target: string): void {
+export function stage({ folder, manifest }: Package, target: string): void {
   const copy = (from: string, to: string) => cpSync(join(root, from), join(target, to), { recursive: true });
-  copy(`${folder}/dist`, 'dist');
   copy('LICENSE', 'LICENSE');
   copy(`${folder}/README.md`, 'README.md');
-  // The sources are what the maps point to; the checkout's way of starting stays here.
-  if (sources !== folder) copy(sources, 'src');
-  for (const extra of ['bin', 'font']) {
-    if (existsSync(join(root, folder, extra))) copy(`${folder}/${extra}`, extra);
-  }
+  // Sources too: they are what the maps point to.
+  for (const name of published(manifest))
+    if (existsSync(join(root, folder, name))) copy(`${folder}/${name}`, name);
+  // The checkout's way of starting the command.
   rmSync(join(target, 'bin/from-sources.js'), { force: true });
 }

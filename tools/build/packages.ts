@@ -46,6 +46,14 @@ export function packages(): Package[] {
   return order;
 }
 
+/** Folders of a package that are published; a manifest's `files` in the checkout names those besides what all have. */
+export const published = ({ files = [] }: Manifest): string[] => [
+  'dist',
+  'src',
+  'bin',
+  ...(files as string[]),
+];
+
 /**
  * The manifest that is published: entries point to what was built, and what all packages have in common is said. In the
  * checkout entries are TypeScript sources, so that nothing has to be built to run them.
@@ -78,6 +86,6 @@ export function publishedManifest({ folder, sources, manifest }: Package): Recor
       ...(entry(exports as Json) as object),
       './package.json': './package.json',
     },
-    files: ['dist', 'src', 'bin', 'font'],
+    files: published(manifest),
   };
 }

@@ -1,10 +1,33 @@
-export * from './charts/bars.ts';
-export * from './charts/densities.ts';
-export * from './charts/histograms.ts';
-export * from './charts/lines.ts';
-export * from './charts/scatter.ts';
-export * from './colors.ts';
-export * from './pixels.ts';
-export * from './png.ts';
-export * from './range.ts';
-export * from './svg.ts';
+export { type Bar, type BarOptions, barChart } from './charts/bars.ts';
+export { type Density, type DensityOptions, type DensityRow, densityChart } from './charts/densities.ts';
+export { type HistogramCell, type HistogramOptions, histogramChart } from './charts/histograms.ts';
+export { type LineOptions, lineChart, type Series } from './charts/lines.ts';
+export { type Points, type ScatterOptions, scatterChart } from './charts/scatter.ts';
+export {
+  type Color,
+  classColor,
+  classColors,
+  classShape,
+  classShapes,
+  darkClassColors,
+  darkGround,
+  faint,
+  ink,
+  lettersOn,
+  luminance,
+  mostClasses,
+  soft,
+} from './colors.ts';
+export {
+  createRaster,
+  drawImage,
+  type ImageBatch,
+  imageCount,
+  type Raster,
+  sideBySide,
+  stacked,
+  tiles,
+} from './pixels.ts';
+export { encodePng, pngUri } from './png.ts';
+export { type Frame, framed, type Range, rangeOf } from './range.ts';
+export { type Drawing, drawn, FONT, inlined, type Measure } from './svg.ts';
