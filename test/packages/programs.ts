@@ -32,7 +32,7 @@ export function testPrograms(tarballs: readonly Tarball[], app: string): void {
     test(`the program in the README of ${manifest.name} prints what it says`, async () => {
       const file = join(app, 'readme.mjs');
       writeFileSync(file, code);
-      copyFileSync(join(root, 'test/golden/vae-mlp.pt'), join(app, 'weights.pt'));
+      copyFileSync(join(root, 'test/interchange/golden/vae-mlp.pt'), join(app, 'weights.pt'));
       const { stdout } = await succeed(process.execPath, [file], { cwd: app });
       const lines = stdout.trim().split('\n');
       const expected = promised(code).filter((line) => /^[[\d]/.test(line));
