@@ -16,18 +16,21 @@ export {
   lettersOn,
   luminance,
   mostClasses,
+  shapePaths,
   soft,
 } from './colors.ts';
 export {
   createRaster,
   drawImage,
+  type Grid,
   type ImageBatch,
   imageCount,
+  imagesOf,
   type Raster,
   sideBySide,
   stacked,
   tiles,
 } from './pixels.ts';
-export { encodePng, pngUri } from './png.ts';
+export { decodePng, encodePng, pngUri } from './png.ts';
 export { type Frame, framed, type Range, rangeOf } from './range.ts';
 export { type Drawing, drawn, FONT, inlined, type Measure } from './svg.ts';
