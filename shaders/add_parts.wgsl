@@ -1,15 +1,6 @@
 // The second half of a contraction whose sums were split: adds up the parts, which lie one after the other, always in
 // the same order. Host constants: WORKGROUP, FUSED.
 
-struct Params {
-  outputs: u32, // elements of C
-  parts: u32,
-  unused0: u32,
-  unused1: u32,
-  stages: array<vec4u, 3>, // of what was merged into the end (FUSED): see webgpu/fuse.ts
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> c: array<Out0>;
 @group(0) @binding(2) var<storage, read> partial: array<In0>;
 

@@ -1,15 +1,6 @@
-// Several elementwise ops in one launch (webgpu/fuse-chains.ts). The host appends the inputs and `value(i)`: what becomes
+// Several elementwise ops in one launch (webgpu/passes/merge-chains.ts). The host appends the inputs and `value(i)`: what becomes
 // element i, or the four from 4i on with VECTORS. Other host constants: WORKGROUP, ITEMS (of these, that a thread does).
 
-struct Params {
-  items: u32, // elements, or vec4s of them
-  unused0: u32,
-  unused1: u32,
-  unused2: u32,
-  numbers: array<vec4u, 15>, // see webgpu/formula.ts
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
 //% if VECTORS
 @group(0) @binding(1) var<storage, read_write> out: array<vec4f>;
 //% else

@@ -9,7 +9,6 @@ enable subgroups;
 //   PHASES_H, PHASES_W: the grid of an input gradient's stride phases, all of them in one workgroup
 //   A's TAPS elements for one row and one i0 are neighbours, in an order that A_FIRST, A_PH … tell
 //   UP, DOWN: rows needed of the neighbours      FUSED: as in contraction_lanes.wgsl
-// params.tiles.y is the number of images, params.tiles.z where A's elements begin.
 
 //% let VECTORS_A = 1
 //% let VECTORS_B = B_4
@@ -26,12 +25,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local
   let below = min(local + 1u, LANES - 1u);
 
   // Lanes past the end do the last image again and store nothing.
-  let own = min(image, params.tiles.y - 1);
-  let b_first = params.b.x + own * params.b.z + line * i32(OWN * WIDTH);
+  let own = min(image, params.images - 1);
+  let b_first = params.b_offset + own * params.b_d0 + line * i32(OWN * WIDTH);
   // The ROWS * TAPS elements of A as vec4s, dealt to the lanes one by one.
   //% for v in 0..VECTORS
   let four${v} = lane + ${v * LANES};
-  let a_at${v} = params.tiles.z + min(m_first + four${v} / ${TAPS / 4}, params.rows - 1) * params.a.z + four${v} % ${TAPS / 4} * 4;
+  let a_at${v} = params.a_begin + min(m_first + four${v} / ${TAPS / 4}, params.rows - 1) * params.a_row + four${v} % ${TAPS / 4} * 4;
   //% end
 
   // By row of A, phase, row of the band, column.
@@ -40,7 +39,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local
   //% end
 
   for (var i0 = 0; i0 < params.sums.x; i0++) {
-    let b_at = b_first + i0 * params.b.w;
+    let b_at = b_first + i0 * params.b_i0;
     //% if B_4
     //% for v in 0..OWN * WIDTH / 4
     let band${v} = vec4f(b[u32(b_at) / 4u + ${v}u]);
@@ -94,15 +93,15 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local
     //% end
   }
 
-  if image >= params.tiles.y || lane >= i32(IMAGES * LINES) { return; }
-  let c_first = params.c.x + image * params.c_columns.x + line * i32(BAND) * params.c_columns.y;
+  if image >= params.images || lane >= i32(IMAGES * LINES) { return; }
+  let c_first = params.c_offset + image * params.c_columns.x + line * i32(BAND) * params.c_columns.y;
   // Phase by phase in a loop, the sums behind moving up: each store written out takes the driver long to compile.
   let lines = min(i32(ROWS), params.rows - m_first) * i32(PHASES_H * PHASES_W);
   for (var at_line = 0; at_line < lines; at_line++) {
     let r = m_first + at_line / i32(PHASES_H * PHASES_W);
     let ph = at_line / i32(PHASES_W) % i32(PHASES_H);
     let pw = at_line % i32(PHASES_W);
-    let at = c_first + r * params.c.z + ph * params.hw_stride.z + pw * params.hw_stride.w;
+    let at = c_first + r * params.c_row + ph * params.grid_c.x + pw * params.grid_c.y;
     //% for band in 0..BAND
     //% for q in 0..COLS
     store(at + ${band} * params.c_columns.y + ${q} * params.c_columns.z, sum${band * COLS + q});

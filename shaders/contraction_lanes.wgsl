@@ -23,16 +23,16 @@ enable subgroups;
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
   let group = i32(group_index(id, groups));
-  if group >= params.tiles.z { return; }
+  if group >= params.groups { return; }
   let lane = i32(local);
-  let above = group / params.tiles.x;
-  let n_first = ((group - above * params.tiles.x) * i32(LANES) + lane) * 4;
-  let batch_part = above / params.tiles.y;
-  let m_first = (above - batch_part * params.tiles.y) * i32(ROWS);
-  let z = batch_part / params.parts.x;
-  let part = batch_part - z * params.parts.x;
-  let k_first = part * params.parts.y;
-  let k_end = min(k_first + params.parts.y, params.sums.w);
+  let above = group / params.across;
+  let n_first = ((group - above * params.across) * i32(LANES) + lane) * 4;
+  let batch_part = above / params.down;
+  let m_first = (above - batch_part * params.down) * i32(ROWS);
+  let z = batch_part / params.parts;
+  let part = batch_part - z * params.parts;
+  let k_first = part * params.part_length;
+  let k_end = min(k_first + params.part_length, params.all_sums);
 
   let start = start_of(z);
 
@@ -40,7 +40,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   //% if FLAT
   //% for q in 0..4
   let n${q} = min(n_first + ${q}, params.columns - 1);
-  let b_at${q} = start.b + n${q} * params.w.y * params.hw_stride.y;
+  let b_at${q} = start.b + n${q} * params.w_column * params.w_stride;
   let c_at${q} = n${q} * params.c_columns.z;
   //% end
   //% else
@@ -60,13 +60,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     d2 = select(d2 + 1, 0, row_ends);
   }
   //% end
-  let h${q} = start.h + d1 * params.h.y;
-  let w${q} = start.w + d2 * params.w.y;
-  let b_at${q} = start.b + d0 * params.b.z + h${q} * params.hw_stride.x + w${q} * params.hw_stride.y;
+  let h${q} = start.h + d1 * params.h_column;
+  let w${q} = start.w + d2 * params.w_column;
+  let b_at${q} = start.b + d0 * params.b_d0 + h${q} * params.h_stride + w${q} * params.w_stride;
   let c_at${q} = d0 * params.c_columns.x + d1 * params.c_columns.y + d2 * params.c_columns.z;
   //% end
   //% end
-  let b_step = params.w.z * params.hw_stride.y;
+  let b_step = params.w_sum * params.w_stride;
 
   // The vectors of A's block that the lane fetches: vector v is row v, or by rows (A_M4) rows 4 * (v / 4) … at k = v % 4.
   //% for v in 0..VECTORS
@@ -78,7 +78,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   //% if A_M4
   let a_at${v} = start.a + min(m_first + v${v} / 4 * 4, params.rows - 4) + v${v} % 4 * params.a_sums.z;
   //% else
-  let a_at${v} = start.a + min(m_first + v${v}, params.rows - 1) * params.a.z;
+  let a_at${v} = start.a + min(m_first + v${v}, params.rows - 1) * params.a_row;
   //% end
   //% end
 
@@ -89,12 +89,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   let i0 = i01 / params.sums.y;
   var i1 = i01 - i0 * params.sums.y;
   var i2 = k_first - i01 * params.sums.z;
-  let back = params.sums.xyz - 1;
-  let b_sums = vec3i(params.b.w, params.h.z * params.hw_stride.x, b_step);
+  let back = params.sums - 1;
+  let b_sums = vec3i(params.b_i0, params.h_sum * params.h_stride, b_step);
   var a_walk = i0 * params.a_sums.x + i1 * params.a_sums.y + i2 * params.a_sums.z;
   var b_walk = i0 * b_sums.x + i1 * b_sums.y + i2 * b_sums.z;
-  var h_walk = i1 * params.h.z;
-  var w_walk = i2 * params.w.z;
+  var h_walk = i1 * params.h_sum;
+  var w_walk = i2 * params.w_sum;
   let a_step1 = params.a_sums.y - back.z * params.a_sums.z;
   let a_step0 = params.a_sums.x - back.y * params.a_sums.y - back.z * params.a_sums.z;
   let b_step1 = b_sums.y - back.z * b_sums.z;
@@ -117,8 +117,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     let end1_${j} = end2_${j} && i1 == back.y;
     a_walk += select(params.a_sums.z, select(a_step1, a_step0, end1_${j}), end2_${j});
     b_walk += select(b_step, select(b_step1, b_step0, end1_${j}), end2_${j});
-    h_walk = select(h_walk + select(0, params.h.z, end2_${j}), 0, end1_${j});
-    w_walk = select(w_walk + params.w.z, 0, end2_${j});
+    h_walk = select(h_walk + select(0, params.h_sum, end2_${j}), 0, end1_${j});
+    w_walk = select(w_walk + params.w_sum, 0, end2_${j});
     i1 = select(select(i1, i1 + 1, end2_${j}), 0, end1_${j});
     i2 = select(i2 + 1, 0, end2_${j});
     //% end
@@ -165,7 +165,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     //% if FLAT
     b${j}[${q}] = select(0.0, f32(b[select(0, b_at${q} + (k + ${j}) * b_step, live${j})]), live${j});
     //% else
-    let inside${j}${q} = live${j} && (!CHECKED || (u32(h${q} + h_walk${j}) < u32(params.h.w) && u32(w${q} + w_walk${j}) < u32(params.w.w)));
+    let inside${j}${q} = live${j} && (!CHECKED || (u32(h${q} + h_walk${j}) < u32(params.h_extent) && u32(w${q} + w_walk${j}) < u32(params.w_extent)));
     b${j}[${q}] = select(0.0, f32(b[select(0, b_at${q} + b_walk${j}, inside${j}${q})]), inside${j}${q});
     //% end
     //% end
@@ -192,7 +192,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   }
 
   if n_first >= params.columns { return; }
-  let c_base = start.c + part * params.parts.z;
+  let c_base = start.c + part * params.part_elements;
   // Row by row in a loop, the rows below moving up: each store written out takes the driver long to compile.
   for (var r = m_first; r < min(m_first + i32(ROWS), params.rows); r++) {
     let c_row = c_base + row_offset(r);

@@ -7,16 +7,6 @@ enable chromium_experimental_subgroup_matrix;
 // A_ROWS, B_ROWS: rows of A, of B are contiguous; else their columns are. FUSED: what is stored goes through finish().
 // After https://dawn.googlesource.com/dawn/+/refs/heads/main/docs/dawn/features/subgroup_matrix.md.
 
-struct Params {
-  extents: vec4u, // rows, columns, sums; workgroups in all
-  tiles: vec4u, // along the columns, along the rows
-  offset: vec4u, // of A, of B, of C
-  stride: vec4u, // from one row (or column) to the next in A, in B, in C
-  batch: vec4u, // from one product to the next in A, in B, in C
-  stages: array<vec4u, 3>, // of what was merged into the end (FUSED): see webgpu/fuse.ts
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> c: array<Out0>;
 @group(0) @binding(2) var<storage, read> a: array<In0>;
 @group(0) @binding(3) var<storage, read> b: array<In1>;
@@ -32,16 +22,16 @@ var<workgroup> patch_of_sums: array<f32, M * N>;
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let group = group_index(id, groups);
-  if group >= params.extents.w { return; }
-  let above = group / params.tiles.x;
-  let n_first = (group - above * params.tiles.x) * SIDE * N;
-  let z = above / params.tiles.y;
-  let m_first = (above - z * params.tiles.y) * SIDE * M;
-  let first = params.offset + z * params.batch;
+  if group >= params.groups { return; }
+  let above = group / params.across;
+  let n_first = (group - above * params.across) * SIDE * N;
+  let z = above / params.down;
+  let m_first = (above - z * params.down) * SIDE * M;
+  let first = params.offsets + z * params.batches;
   // Tiles that stick out repeat the last matrix inside; what they make is not stored.
   //% for i in 0..SIDE
-  let m${i} = min(m_first + ${i}u * M, params.extents.x - M);
-  let n${i} = min(n_first + ${i}u * N, params.extents.y - N);
+  let m${i} = min(m_first + ${i}u * M, params.rows - M);
+  let n${i} = min(n_first + ${i}u * N, params.columns - N);
   //% end
   //% for i in 0..SIDE
   //% for j in 0..SIDE
@@ -49,17 +39,17 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   //% end
   //% end
 
-  for (var k = 0u; k < params.extents.z; k += K) {
+  for (var k = 0u; k < params.sums; k += K) {
     //% for i in 0..SIDE
     //% if A_ROWS
-    let left${i} = subgroupMatrixLoad<Left, row_major>(&a, first.x + m${i} * params.stride.x + k, params.stride.x);
+    let left${i} = subgroupMatrixLoad<Left, row_major>(&a, first.x + m${i} * params.strides.x + k, params.strides.x);
     //% else
-    let left${i} = subgroupMatrixLoad<Left, col_major>(&a, first.x + k * params.stride.x + m${i}, params.stride.x);
+    let left${i} = subgroupMatrixLoad<Left, col_major>(&a, first.x + k * params.strides.x + m${i}, params.strides.x);
     //% end
     //% if B_ROWS
-    let right${i} = subgroupMatrixLoad<Right, row_major>(&b, first.y + k * params.stride.y + n${i}, params.stride.y);
+    let right${i} = subgroupMatrixLoad<Right, row_major>(&b, first.y + k * params.strides.y + n${i}, params.strides.y);
     //% else
-    let right${i} = subgroupMatrixLoad<Right, col_major>(&b, first.y + n${i} * params.stride.y + k, params.stride.y);
+    let right${i} = subgroupMatrixLoad<Right, col_major>(&b, first.y + n${i} * params.strides.y + k, params.strides.y);
     //% end
     //% end
     //% for i in 0..SIDE
@@ -73,9 +63,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   //% for j in 0..SIDE
   subgroupMatrixStore<row_major>(&patch_of_sums, 0u, sums${i}_${j}, N);
   workgroupBarrier();
-  if m_first + ${i}u * M < params.extents.x && n_first + ${j}u * N < params.extents.y {
+  if m_first + ${i}u * M < params.rows && n_first + ${j}u * N < params.columns {
     for (var e = lane; e < M * N; e += LANES) {
-      let at = first.z + (m${i} + e / N) * params.stride.z + n${j} + e % N;
+      let at = first.z + (m${i} + e / N) * params.strides.z + n${j} + e % N;
       //% if FUSED
       c[at] = Out0(finish(patch_of_sums[e], at));
       //% else

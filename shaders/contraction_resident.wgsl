@@ -9,7 +9,6 @@ enable subgroups;
 // were. B is fetched once for a slice of rows, which have to be many.
 //   A_K4: A's rows are read by vec4s; otherwise by scalars       B_N4, B_K4, C_N4, FUSED: as in contraction_lanes.wgsl
 //   TAIL: K is no multiple of DEPTH
-// params.parts.y is the number of rows in a slice, params.tiles.y that of slices.
 
 //% let VECTORS_A = A_K4
 //% let VECTORS_B = B_K4 || B_N4
@@ -25,23 +24,23 @@ fn put(at: i32, value: f32, last: bool) {
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
   let group = i32(group_index(id, groups));
-  if group >= params.tiles.z { return; }
+  if group >= params.groups { return; }
   let lane = i32(local);
-  let above = group / params.tiles.x;
-  let n_first = ((group - above * params.tiles.x) * i32(LANES) + lane) * 4;
-  let z = above / params.tiles.y;
-  let r_first = (above - z * params.tiles.y) * params.parts.y;
-  let r_end = min(r_first + params.parts.y, params.rows);
-  let K = params.sums.w;
+  let above = group / params.across;
+  let n_first = ((group - above * params.across) * i32(LANES) + lane) * 4;
+  let z = above / params.slices;
+  let r_first = (above - z * params.slices) * params.slice_rows;
+  let r_end = min(r_first + params.slice_rows, params.rows);
+  let K = params.all_sums;
   let start = start_of(z);
 
   // Columns past the end read the last ones and are not stored.
   //% for q in 0..4
   let n${q} = min(n_first + ${q}, params.columns - 1);
-  let b_at${q} = start.b + n${q} * params.w.y * params.hw_stride.y;
+  let b_at${q} = start.b + n${q} * params.w_column * params.w_stride;
   let c_at${q} = start.c + n${q} * params.c_columns.z;
   //% end
-  let b_step = params.w.z * params.hw_stride.y;
+  let b_step = params.w_sum * params.w_stride;
 
   var block: array<vec4f, DEPTH>;
   for (var first = 0; first < K; first += i32(DEPTH)) {
@@ -74,7 +73,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
       //% for v in 0..VECTORS
       let k${v} = first + 4 * (lane + ${v * LANES});
       let live${v} = !TAIL || k${v} < K;
-      let a_at${v} = select(0, start.a + r * params.a.z + k${v} * params.a_sums.z, live${v});
+      let a_at${v} = select(0, start.a + r * params.a_row + k${v} * params.a_sums.z, live${v});
       //% if A_K4
       let a${v} = select(vec4f(), vec4f(a[u32(a_at${v}) / 4u]), live${v});
       //% else
@@ -86,7 +85,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
       //% end
       //% end
 
-      let c_row = r * params.c.z;
+      let c_row = r * params.c_row;
       //% if C_N4
       let at = u32(c_row + c_at0);
       //% end

@@ -20,34 +20,34 @@ enable subgroups;
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
   let group = i32(id.x * LANES + local);
   let m_first = i32(id.y * ROWS);
-  let z = i32(id.z) / params.parts.x;
-  let part = i32(id.z) - z * params.parts.x;
+  let z = i32(id.z) / params.parts;
+  let part = i32(id.z) - z * params.parts;
 
   let start = start_of(z);
 
   // The lane's columns. A lane past the end does the last ones again and stores nothing.
-  let own = min(group, params.tiles.y - 1);
-  let d01 = i32(u32(own) / u32(params.tiles.x));
-  let d2 = (own - d01 * params.tiles.x) * i32(COLS);
+  let own = min(group, params.groups - 1);
+  let d01 = i32(u32(own) / u32(params.row_groups));
+  let d2 = (own - d01 * params.row_groups) * i32(COLS);
   let d0 = i32(u32(d01) / u32(params.columns1));
   let d1 = d01 - d0 * params.columns1;
-  let h_first = start.h + d1 * params.h.y;
+  let h_first = start.h + d1 * params.h_column;
   let w_first = start.w + d2 * i32(COLUMN);
-  let b_first = start.b + d0 * params.b.z + h_first * params.hw_stride.x + w_first;
-  let b_row = params.h.z * params.hw_stride.x;
+  let b_first = start.b + d0 * params.b_d0 + h_first * params.h_stride + w_first;
+  let b_row = params.h_sum * params.h_stride;
 
   // The rows of A that the lane fetches.
   //% for v in 0..VECTORS
   //% if SUBGROUPS
-  let a_at${v} = start.a + min(m_first + i32(local) + ${v * LANES}, params.rows - 1) * params.a.z;
+  let a_at${v} = start.a + min(m_first + i32(local) + ${v * LANES}, params.rows - 1) * params.a_row;
   //% else
-  let a_at${v} = start.a + min(m_first + ${v}, params.rows - 1) * params.a.z;
+  let a_at${v} = start.a + min(m_first + ${v}, params.rows - 1) * params.a_row;
   //% end
   //% end
 
   //% if WHOLE && CHECKED
   //% for p in 0..SPAN
-  let inside${p} = u32(w_first + ${p}) < u32(params.w.w);
+  let inside${p} = u32(w_first + ${p}) < u32(params.w_extent);
   //% end
   //% end
 
@@ -58,23 +58,23 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local
   //% end
 
   // One loop for all three digits: a driver may copy all the sums at every loop's end.
-  var i0 = part * params.parts.y;
+  var i0 = part * params.part_length;
   var i1 = 0;
   var i2 = 0;
-  let i0_end = min(i0 + params.parts.y, params.sums.x);
+  let i0_end = min(i0 + params.part_length, params.sums.x);
   while i0 < i0_end {
     // What of B the columns see. An index outside is moved inside by WGSL's rules, and what is read there not used.
     //% for t in 0..TURNS
     //% if CHECKED
-    let row${t} = u32(h_first + (i1 + ${t}) * params.h.z) < u32(params.h.w);
+    let row${t} = u32(h_first + (i1 + ${t}) * params.h_sum) < u32(params.h_extent);
     //% end
-    let b_at${t} = b_first + i0 * params.b.w + (i1 + ${t}) * b_row + i2 * i32(SUM);
+    let b_at${t} = b_first + i0 * params.b_i0 + (i1 + ${t}) * b_row + i2 * i32(SUM);
     //% for p in 0..SPAN
     //% if CHECKED && WHOLE
     let x${t}_${p} = select(0.0, f32(b[b_at${t} + ${p}]), row${t} && inside${p});
     //% end
     //% if CHECKED && !WHOLE
-    let x${t}_${p} = select(0.0, f32(b[b_at${t} + ${p}]), row${t} && u32(w_first + i2 * i32(SUM) + ${p}) < u32(params.w.w));
+    let x${t}_${p} = select(0.0, f32(b[b_at${t} + ${p}]), row${t} && u32(w_first + i2 * i32(SUM) + ${p}) < u32(params.w_extent));
     //% end
     //% if !CHECKED
     let x${t}_${p} = f32(b[b_at${t} + ${p}]);
@@ -128,8 +128,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local
     i0 = select(i0, i0 + 1, end1);
   }
 
-  if group >= params.tiles.y { return; }
-  let c_first = start.c + part * params.parts.z + d0 * params.c_columns.x + d1 * params.c_columns.y + d2 * params.c_columns.z;
+  if group >= params.groups { return; }
+  let c_first = start.c + part * params.part_elements + d0 * params.c_columns.x + d1 * params.c_columns.y + d2 * params.c_columns.z;
   // Row by row in a loop, the rows below moving up: each store written out takes the driver long to compile.
   for (var r = m_first; r < min(m_first + i32(ROWS), params.rows); r++) {
     let c_row = c_first + row_offset(r);

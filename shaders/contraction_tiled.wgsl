@@ -1,27 +1,7 @@
-// What the contractions in tiles share (lanes, slides, bands, resident, tiles): the uniforms and buffers, and where things
-// begin. Included by name; the host constants are those of the shader that includes it, and it says by VECTORS_A, VECTORS_B,
-// VECTORS_C which buffers are read or written by vec4s.
+// What the contractions share: the buffers, and where things begin. Included by name; the host constants are those of the
+// shader that includes it, and it says by VECTORS_A, VECTORS_B, VECTORS_C which buffers are read or written by vec4s. The
+// uniforms that it reads are declared in packages/tensor/src/lowering/contraction/layout.ts.
 
-struct Params {
-  rows: i32,
-  columns: i32,
-  columns1: i32,
-  columns2: i32,
-  sums: vec4i, // extents of i0, i1, i2; K, their product
-  a: vec4i, // offset, batch or grid along h, row, grid along w
-  a_sums: vec4i, // and what the grid adds to w
-  b: vec4i, // offset, batch or what the grid adds to h, d0, i0
-  h: vec4i, // start, column, sum, extent
-  w: vec4i,
-  hw_stride: vec4i, // of h, of w; in C, of the phases (PHASES) or the grid (GRID)
-  c: vec4i, // offset, batch, row, phases along h
-  c_columns: vec4i, // and phases along w; or the grid's extent along w
-  tiles: vec4i, // along the columns, along the rows; workgroups in all. slides: groups of columns in a row, in all
-  parts: vec4i, // of K: their number; the length of each (slides: in values of i0); elements of C in each
-  stages: array<vec4u, 3>, // of what was merged into the end (FUSED): see webgpu/fuse.ts
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
 //% if VECTORS_C
 @group(0) @binding(1) var<storage, read_write> c: array<vec4<Out0>>;
 //% else
@@ -51,11 +31,12 @@ fn store(at: i32, value: f32) {
 // Where row m begins in C. With PHASES its lowest digits count the stride phases of a convolution's image.
 fn row_offset(m: i32) -> i32 {
   //% if PHASES
-  let above = m / params.c_columns.w;
-  let channel = above / params.c.w;
-  return channel * params.c.z + (above - channel * params.c.w) * params.hw_stride.z + (m - above * params.c_columns.w) * params.hw_stride.w;
+  let above = m / params.phases.y;
+  let channel = above / params.phases.x;
+  let phase = vec2i(above - channel * params.phases.x, m - above * params.phases.y) * params.phase_strides;
+  return channel * params.c_row + phase.x + phase.y;
   //% else
-  return m * params.c.z;
+  return m * params.c_row;
   //% end
 }
 
@@ -70,16 +51,16 @@ struct Start {
 // Where number z of a batch begins; or of a GRID of contractions, which are counted along h and w.
 fn start_of(z: i32) -> Start {
   //% if GRID
-  let grid0 = z / params.c_columns.w;
-  let grid1 = z - grid0 * params.c_columns.w;
+  let grid0 = z / params.grid_columns;
+  let grid1 = z - grid0 * params.grid_columns;
   return Start(
-    params.a.x + grid0 * params.a.y + grid1 * params.a.w,
-    params.b.x,
-    params.h.x + grid0 * params.b.y,
-    params.w.x + grid1 * params.a_sums.w,
-    params.c.x + grid0 * params.hw_stride.z + grid1 * params.hw_stride.w,
+    params.a_offset + grid0 * params.grid_a.x + grid1 * params.grid_a.y,
+    params.b_offset,
+    params.h_start + grid0 * params.grid_starts.x,
+    params.w_start + grid1 * params.grid_starts.y,
+    params.c_offset + grid0 * params.grid_c.x + grid1 * params.grid_c.y,
   );
   //% else
-  return Start(params.a.x + z * params.a.y, params.b.x + z * params.b.y, params.h.x, params.w.x, params.c.x + z * params.c.y);
+  return Start(params.a_offset + z * params.a_batch, params.b_offset + z * params.b_batch, params.h_start, params.w_start, params.c_offset + z * params.c_batch);
   //% end
 }

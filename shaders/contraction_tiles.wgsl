@@ -30,24 +30,24 @@ fn walk_to(k: i32) -> vec4i {
   let i01 = k / params.sums.z;
   let i0 = i01 / params.sums.y;
   let i = vec3i(i0, i01 - i0 * params.sums.y, k - i01 * params.sums.z);
-  let h = i.y * params.h.z;
-  let w = i.z * params.w.z;
+  let h = i.y * params.h_sum;
+  let w = i.z * params.w_sum;
   let from_a = i.x * params.a_sums.x + i.y * params.a_sums.y + i.z * params.a_sums.z;
-  return vec4i(from_a, i.x * params.b.w + h * params.hw_stride.x + w * params.hw_stride.y, h, w);
+  return vec4i(from_a, i.x * params.b_i0 + h * params.h_stride + w * params.w_stride, h, w);
 }
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
   let group = i32(group_index(id, groups));
-  if group >= params.tiles.z { return; }
-  let above = group / params.tiles.x;
-  let n_first = (group - above * params.tiles.x) * i32(TILE);
-  let batch_part = above / params.tiles.y;
-  let m_first = (above - batch_part * params.tiles.y) * i32(TILE);
-  let z = batch_part / params.parts.x;
-  let part = batch_part - z * params.parts.x;
-  let k_first = part * params.parts.y;
-  let k_end = min(k_first + params.parts.y, params.sums.w);
+  if group >= params.groups { return; }
+  let above = group / params.across;
+  let n_first = (group - above * params.across) * i32(TILE);
+  let batch_part = above / params.down;
+  let m_first = (above - batch_part * params.down) * i32(TILE);
+  let z = batch_part / params.parts;
+  let part = batch_part - z * params.parts;
+  let k_first = part * params.part_length;
+  let k_end = min(k_first + params.part_length, params.all_sums);
 
   let start = start_of(z);
 
@@ -59,13 +59,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   let b_k${e} = select(along${e} / TILE, along${e} % DEPTH, B_BY_K);
   let b_column${e} = select(along${e} % TILE, along${e} / DEPTH, B_BY_K);
   let a_live${e} = m_first + i32(a_row${e}) < params.rows;
-  let a_at${e} = start.a + (m_first + i32(a_row${e})) * params.a.z;
+  let a_at${e} = start.a + (m_first + i32(a_row${e})) * params.a_row;
   let n${e} = n_first + i32(b_column${e});
   let b_live${e} = n${e} < params.columns;
   let d${e} = column_digits(n${e});
-  let h${e} = start.h + d${e}.y * params.h.y;
-  let w${e} = start.w + d${e}.z * params.w.y;
-  let b_at${e} = start.b + d${e}.x * params.b.z + h${e} * params.hw_stride.x + w${e} * params.hw_stride.y;
+  let h${e} = start.h + d${e}.y * params.h_column;
+  let w${e} = start.w + d${e}.z * params.w_column;
+  let b_at${e} = start.b + d${e}.x * params.b_d0 + h${e} * params.h_stride + w${e} * params.w_stride;
   //% end
 
   let x = local % 16u;
@@ -87,7 +87,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     }
     {
       let to = walk[b_k${e}];
-      let inside = !CHECKED || (u32(h${e} + to.z) < u32(params.h.w) && u32(w${e} + to.w) < u32(params.w.w));
+      let inside = !CHECKED || (u32(h${e} + to.z) < u32(params.h_extent) && u32(w${e} + to.w) < u32(params.w_extent));
       let live = inside && b_live${e} && k + i32(b_k${e}) < k_end;
       let value = f32(b[select(0, b_at${e} + to.y, live)]);
       b_tile[b_k${e} * PITCH + b_column${e}] = select(0.0, value, live);
@@ -107,11 +107,11 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     }
   }
 
-  let c_base = start.c + part * params.parts.z;
+  let c_base = start.c + part * params.part_elements;
   //% for j in 0..TILE / 16
   let n_out${j} = n_first + i32(x) + ${16 * j};
   if n_out${j} < params.columns {
-    let digits = column_digits(n_out${j}) * params.c_columns.xyz;
+    let digits = column_digits(n_out${j}) * params.c_columns;
     let c_column = c_base + digits.x + digits.y + digits.z;
     //% for i in 0..TILE / 16
     if m_first + i32(y) + ${16 * i} < params.rows {

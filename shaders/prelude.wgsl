@@ -21,6 +21,12 @@ fn infinity() -> f32 {
   return bitcast<f32>(infinity_bits);
 }
 
+// The value itself: `zero` is 0, which no compiler knows. What is computed from the result cannot be contracted with, or
+// cancelled against, what it was computed from.
+fn optimization_barrier(v: f32, zero: u32) -> f32 {
+  return bitcast<f32>(bitcast<u32>(v) ^ zero);
+}
+
 // WGSL leaves exp and log of NaN, and log of 0 and below, to the driver: SwiftShader has exp(NaN) = inf, log(0) = -88
 // and log(NaN) = 89, which would hide that a loss has become NaN.
 fn safe_exp(x: f32) -> f32 {

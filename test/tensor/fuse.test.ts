@@ -34,6 +34,22 @@ for (const [b, k, n] of [
     [`matmul ${size} times a scalar tensor`, 1, () => product().mul(scalar)],
     [`matmul ${size} masked`, 1, () => tg.apply(tg.ops.maskPositive, [product(), same], [])],
     [
+      `matmul ${size} times itself`,
+      1,
+      () => {
+        const y = product();
+        return y.mul(y);
+      },
+    ],
+    [
+      `matmul ${size} with itself turned around: left alone`,
+      0,
+      () => {
+        const y = product();
+        return y.reshape([b * n, 1]).add(y.reshape([1, b * n]));
+      },
+    ],
+    [
       `matmul ${size}, three stages and one too many`,
       3,
       () => product().add(bias).mul(same).sub(row).add(same),

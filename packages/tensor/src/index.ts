@@ -36,7 +36,6 @@ export { Generator } from './generator.ts';
 export { elementwiseLowering } from './lowering/elementwise.ts';
 export { defineLowering } from './lowering/index.ts';
 export {
-  float,
   type Launch,
   type LaunchContext,
   type Lower,

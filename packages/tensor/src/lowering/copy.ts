@@ -30,6 +30,7 @@ export function copyStrided(
   const { shape, strides } = collapse(extents, from.strides, to.strides);
   if (shape.length > MAX_DIGITS)
     throw new Error(`copy: more than ${MAX_DIGITS} interleaved axes: ${show(extents)}`);
+  const isInOrder = size === 1 || (shape.length === 1 && strides.every(([stride]) => stride === 1));
   gpu.launch({
     shader: strided,
     constants: { WORKGROUP, HALF: target.dtype === 'float16' },
@@ -45,6 +46,7 @@ export function copyStrided(
       target_strides: strides[1]!,
     },
     workgroups: Math.ceil(size / WORKGROUP),
+    ...(isInOrder && { fusion: { role: 'copy', size, from: from.offset, to: to.offset } }),
   });
 }
 

@@ -1,7 +1,7 @@
 import type { TensorView } from '../contracts.ts';
 import { type ElementwiseOp, elementwiseOps } from '../ops/elementwise.ts';
 import { broadcastStrides, collapse, sizeOf, stridesOf } from '../shape.ts';
-import { type DeclaredLaunch, type Lower, type LoweringOf, shader } from './launch.ts';
+import { type Launch, type Lower, type LoweringOf, shader } from './launch.ts';
 
 /** Threads of a workgroup, and elements, or vectors of four, that a thread does. */
 const WORKGROUP = 64;
@@ -41,7 +41,7 @@ function elementwiseLaunch(
   inputs: readonly TensorView[],
   parameters: readonly number[],
   output: TensorView,
-): DeclaredLaunch<typeof fields> {
+): Launch<typeof fields> {
   const collapsed = collapse(
     output.shape,
     stridesOf(output.shape),

@@ -31,14 +31,8 @@ export interface TunedChoice {
   readonly parts: number;
 }
 
-/** The choice for each bucket of shapes: see `shapeKey`. Preferred to the built-in rules of `chooseVariant`. */
+/** The choice for each bucket of shapes: see `shapeKey`. Preferred to the built-in preferences. */
 export type TunedTable = ReadonlyMap<string, TunedChoice>;
-
-/** A float among the words of a launch's uniforms; plain numbers are integers. */
-export interface Float {
-  readonly float: number;
-}
-export const float = (value: number): Float => ({ float: value });
 
 /** WGSL that is not among the files under `shaders/`: that of a user's own op. */
 export interface OwnShader {
@@ -71,16 +65,7 @@ export function shader<const F extends UniformFields>(
 }
 
 /** One kernel launch, as a lowering describes it. */
-export type Launch<F extends UniformFields = UniformFields> = DeclaredLaunch<F> | LaunchOfWords;
-
-/** A launch of a shader that still declares its own `Params`: its uniforms are the words of that struct, in order. */
-export interface LaunchOfWords extends Omit<DeclaredLaunch, 'shader' | 'uniforms'> {
-  readonly shader: ShaderName;
-  readonly entry?: string;
-  readonly uniforms: readonly (number | Float)[];
-}
-
-export interface DeclaredLaunch<F extends UniformFields = UniformFields> {
+export interface Launch<F extends UniformFields = UniformFields> {
   readonly shader: Shader<F>;
   /** Module-scope `const`s put before the source: tile sizes, flags. Booleans, integers (u32). */
   readonly constants?: Readonly<Record<string, number | boolean>>;
@@ -100,25 +85,26 @@ export interface DeclaredLaunch<F extends UniformFields = UniformFields> {
   readonly fusion?: Fusion;
 }
 
-/**
- * A producer passes what it stores through `finish`; an elementwise consumer can become that function. One with `loads`
- * reads its first input through `value`, each element once; the elementwise launches before it can become that.
- */
+/** What lets the passes over a captured program merge a launch with its neighbours, or drop it: see `webgpu/passes/`. */
 export type Fusion =
+  /**
+   * It passes what it stores through `finish` where the constant FUSED is set: the elementwise launches after it can become
+   * that function. One with `loads` reads its first input through `value`, each element once, where MERGED is set: the
+   * elementwise launches before it can become that.
+   */
   | {
       readonly role: 'producer';
-      /** Where the stages' uniforms begin, in words. */
-      readonly words: number;
-      /** Whether it stores vec4s. */
+      /** Whether it stores vec4s; whether it reads them. */
       readonly vectors: boolean;
-      /** Where the uniforms of `value` begin and how many there can be, in words; whether it reads vec4s. */
-      readonly loads?: { readonly start: number; readonly most: number; readonly vectors: boolean };
+      readonly loads?: { readonly vectors: boolean };
     }
   | {
       readonly role: 'elementwise';
       readonly expression: string;
       readonly parameters: readonly number[];
-    };
+    }
+  /** It copies neighbouring elements in their order, the first being number `from` of the input and number `to` of the output. */
+  | { readonly role: 'copy'; readonly size: number; readonly from: number; readonly to: number };
 
 /** Lanes of a subgroup, where an adapter has but one size of them, so that a workgroup can be exactly one. */
 export function subgroupSize({ subgroups }: Pick<LaunchContext, 'subgroups'>): number | undefined {
@@ -141,8 +127,7 @@ export interface LaunchContext {
   readonly matrices?: readonly MatrixConfig[] | undefined;
   /** Choices that were measured on this adapter. */
   readonly tuned?: TunedTable | undefined;
-  launch<F extends UniformFields>(launch: DeclaredLaunch<F>): void;
-  launch(launch: LaunchOfWords): void;
+  launch<F extends UniformFields>(launch: Launch<F>): void;
   /** Scratch memory, valid until the lowering returns. */
   scratch(dtype: DType, size: number): TensorView;
 }

@@ -41,10 +41,6 @@ const reducing = {
   /** The digits of the output index, right-aligned. */
   kept_shape: 'array<vec4u, 2>',
   kept_strides: 'array<vec4u, 2>',
-  /** Of what was merged into the end (FUSED): see webgpu/fuse.ts. */
-  stages: 'array<vec4u, 3>',
-  /** Of what was merged into the loads (MERGED): see webgpu/formula.ts. */
-  numbers: 'array<vec4u, 7>',
 } as const;
 const shaders = {
   main: shader('reduce', reducing),
@@ -56,7 +52,7 @@ const shaders = {
 const choosing = { outputs: 'u32', extent: 'u32', stride: 'u32' } as const;
 const argShaders = { arg: shader('reduce.arg', choosing), arg_lines: shader('reduce.arg_lines', choosing) };
 
-/** What captured programs may change: see `fuse.ts` and `fuse-chains.ts`. */
+/** What captured programs may change: see `webgpu/passes/`. */
 const UNMERGED = { FUSED: false, MERGED: false } as const;
 
 const fours = (...values: number[]) => values.every((value) => value % 4 === 0);
@@ -108,7 +104,6 @@ function reduceInPasses(
   const parts = chunks0 * chunks1;
   const target = parts > 1 ? gpu.scratch('float32', outputs * parts) : output;
   const pad = (list: number[], value: number) => [...new Array(MAX_KEPT - list.length).fill(value), ...list];
-  const { uniforms: struct } = shaders[mode];
   const extents = kept.map((run) => run.extent);
   const strides = kept.map((run) => run.stride);
   gpu.launch({
@@ -132,15 +127,12 @@ function reduceInPasses(
       stride1: r1?.stride ?? 0,
       kept_shape: pad(extents, 1),
       kept_strides: pad(strides, 0),
-      stages: [],
-      numbers: [],
     },
     workgroups: mode === 'lines' ? workers * parts : Math.ceil((workers * parts) / WORKGROUP),
     fusion: {
       role: 'producer',
-      words: struct.wordOf('stages'),
       vectors: mode === 'columns',
-      loads: { start: struct.wordOf('numbers'), most: 28, vectors: mode !== 'main' },
+      loads: { vectors: mode !== 'main' },
     },
   });
   if (parts === 1) return;

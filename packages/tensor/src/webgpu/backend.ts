@@ -7,7 +7,7 @@ import { type Origin, originOf } from '../origin.ts';
 import { Tensor } from '../tensor.ts';
 import { requestEverything } from './adapter.ts';
 import { CommandStream } from './command-stream.ts';
-import { dispatchOf, type Recorder } from './dispatch.ts';
+import { type Recorder, recordedLaunch, resolved } from './dispatch.ts';
 import { FailureLog } from './failure.ts';
 import { BufferPool, byteLength, type GpuStorage } from './memory.ts';
 import { type CompiledKernel, PipelineCache } from './pipelines.ts';
@@ -152,9 +152,9 @@ export class Backend {
   }
 
   #launch(launch: Launch): void {
-    const dispatch = dispatchOf(launch, this.pipelines.find(launch), this.#op, this.#origins);
-    if (this.#recorder) this.#recorder.launched(dispatch);
-    else this.stream.encode(dispatch);
+    const recorded = recordedLaunch(launch, this.#op, this.#origins);
+    if (this.#recorder) this.#recorder.launched(recorded);
+    else this.stream.encode(resolved(recorded, this.pipelines));
   }
 
   #scratchOf(dtype: DType, size: number): Tensor {

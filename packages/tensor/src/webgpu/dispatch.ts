@@ -1,11 +1,10 @@
 import { bytesPerElement } from '../dtype.ts';
-import type { DeclaredLaunch, Launch, LaunchOfWords } from '../lowering/launch.ts';
+import type { Launch } from '../lowering/launch.ts';
 import type { Origin } from '../origin.ts';
 import type { Shape } from '../shape.ts';
 import { byteLength, type GpuStorage } from './memory.ts';
-import { type CompiledKernel, UNIFORM_SLOT } from './pipelines.ts';
+import type { CompiledKernel, PipelineCache } from './pipelines.ts';
 
-const MAX_UNIFORM_WORDS = UNIFORM_SLOT / 4;
 /** Workgroups that WebGPU allows in one dimension. */
 const MAX_GROUPS = 65_535;
 
@@ -17,25 +16,28 @@ export interface Binding {
   readonly shape: Shape;
 }
 
-/** One launch with everything resolved but the buffers: what a captured program keeps. */
-export interface Dispatch {
-  readonly kernel: CompiledKernel;
+/** A launch as a captured function asks for it: what the passes work on. */
+export interface RecordedLaunch {
   /** Outputs first, in the order of the bindings. */
   readonly bindings: readonly Binding[];
   readonly outputs: number;
-  readonly uniforms: Uint32Array;
   readonly workgroups: readonly [number, number, number];
   /** The op that asked for it. */
   readonly op: string;
   /** Where that came from; several after merging, none unless captured. */
   readonly origins: readonly Origin[];
-  /** What it was made from. */
   readonly launch: Launch;
+}
+
+/** A launch with everything resolved but the buffers: what is encoded, and what a captured program keeps. */
+export interface Dispatch extends RecordedLaunch {
+  readonly kernel: CompiledKernel;
+  readonly uniforms: Uint32Array;
 }
 
 /** Receives launches instead of the queue, while a step is captured. */
 export interface Recorder {
-  launched(dispatch: Dispatch): void;
+  launched(launch: RecordedLaunch): void;
   /** Memory was asked for; it has no buffer yet. */
   allocated(storage: GpuStorage): void;
   /** The host is about to write. Throws where that could not be replayed. */
@@ -44,44 +46,23 @@ export interface Recorder {
   refused(error: Error): void;
 }
 
-/** Resolves a launch. */
-export function dispatchOf(
-  launch: Launch,
-  kernel: CompiledKernel,
-  op: string,
-  origins: readonly Origin[],
-): Dispatch {
+/** A launch with the memory that it binds. */
+export function recordedLaunch(launch: Launch, op: string, origins: readonly Origin[]): RecordedLaunch {
   const bindings = [...launch.outputs, ...launch.inputs].map((tensor) => ({
     storage: tensor.storage as GpuStorage,
     offset: tensor.offset * bytesPerElement[tensor.dtype],
     bytes: byteLength(tensor.dtype, tensor.size),
     shape: tensor.shape,
   }));
-  return {
-    kernel,
-    bindings,
-    outputs: launch.outputs.length,
-    uniforms: packUniforms(launch),
-    workgroups: spread(launch.workgroups),
-    op,
-    origins,
-    launch,
-  };
+  const workgroups = spread(launch.workgroups);
+  return { bindings, outputs: launch.outputs.length, workgroups, op, origins, launch };
 }
 
-function packUniforms(launch: Launch): Uint32Array {
-  if (typeof launch.shader !== 'string')
-    return launch.shader.uniforms.pack((launch as DeclaredLaunch).uniforms);
-  const { uniforms } = launch as LaunchOfWords;
-  const words = new Uint32Array(uniforms.length);
-  if (words.length > MAX_UNIFORM_WORDS)
-    throw new Error(`kernel ${launch.shader}: more than ${MAX_UNIFORM_WORDS} uniforms`);
-  const view = new DataView(words.buffer);
-  uniforms.forEach((value, i) => {
-    if (typeof value === 'number') words[i] = value;
-    else view.setFloat32(i * 4, value.float, true);
-  });
-  return words;
+/** Finds the kernel, and packs the uniforms. */
+export function resolved(recorded: RecordedLaunch, pipelines: PipelineCache): Dispatch {
+  const { launch } = recorded;
+  const uniforms = launch.shader.uniforms.pack(launch.uniforms);
+  return { ...recorded, kernel: pipelines.find(launch), uniforms };
 }
 
 /** A count of workgroups as extents within the limit of one dimension. */

@@ -1,6 +1,6 @@
 import type { ShaderName } from '@tapegrad/shaders';
 import type { DType } from '../dtype.ts';
-import type { Launch, LaunchOfWords } from '../lowering/launch.ts';
+import type { Launch } from '../lowering/launch.ts';
 import type { DeviceStats } from './stats.ts';
 import { expandTemplate } from './template.ts';
 
@@ -35,16 +35,6 @@ export const wgslTypes: Record<DType, string> = {
 /** Bytes of a launch's uniforms: the alignment that every WebGPU device accepts for dynamic offsets. */
 export const UNIFORM_SLOT = 256;
 
-/** What a launch runs, apart from the constants, types and code that it is compiled with. */
-function identityOf({ shader, ...launch }: Launch) {
-  if (typeof shader !== 'string') {
-    const { name, entry, uniforms } = shader;
-    return { label: `${name}.${entry}`, entry, struct: uniforms };
-  }
-  const { entry = 'main' } = launch as LaunchOfWords;
-  return { label: `${shader}.${entry}`, entry, struct: undefined };
-}
-
 /** Compiles kernels once for each combination of shader, entry, constants and appended code. */
 export class PipelineCache {
   readonly #device: GPUDevice;
@@ -63,8 +53,8 @@ export class PipelineCache {
   find(launch: Launch): CompiledKernel {
     const constants = Object.entries(launch.constants ?? {});
     const types = [launch.outputs, launch.inputs].map((list) => list.map(({ dtype }) => wgslTypes[dtype]));
-    const { label, struct } = identityOf(launch);
-    const key = `${label}|${struct?.id ?? ''}|${types.join('|')}|${constants.join()}|${launch.code ?? ''}`;
+    const { name, entry, uniforms } = launch.shader;
+    const key = `${name}.${entry}|${uniforms.id}|${types.join('|')}|${constants.join()}|${launch.code ?? ''}`;
     let kernel = this.#kernels.get(key);
     if (!kernel) {
       kernel = this.#describe(launch, constants, types as [string[], string[]]);
@@ -98,8 +88,7 @@ export class PipelineCache {
 
   /** A shader's WGSL. What several share is named by a line, and may have lines for the template itself. */
   #source({ shader }: Launch): string {
-    const [name, own] = typeof shader === 'string' ? [shader] : [shader.name, shader.wgsl];
-    return (own ?? this.#sources[name as ShaderName]).replace(
+    return (shader.wgsl ?? this.#sources[shader.name as ShaderName]).replace(
       /^\/\/% include (\w+)$/gm,
       (_, name) => this.#sources[name as ShaderName],
     );
@@ -110,7 +99,8 @@ export class PipelineCache {
     constants: [string, number | boolean][],
     [outputs, inputs]: readonly [string[], string[]],
   ): CompiledKernel {
-    const { label, entry, struct } = identityOf(launch);
+    const { name, entry, uniforms } = launch.shader;
+    const label = `${name}.${entry}`;
     const source = this.#source(launch);
     const body = source.includes('//%') ? expandTemplate(source, launch.constants ?? {}, entry) : source;
     const code = [
@@ -127,7 +117,7 @@ export class PipelineCache {
         ([name, value]) =>
           `const ${name} = ${typeof value === 'number' ? `${value}${value < 0 ? 'i' : 'u'}` : value};`,
       ),
-      struct?.wgsl ?? '',
+      uniforms.wgsl,
       this.#sources.prelude,
       body.replace(/^enable .*;$/gm, ''),
       launch.code ?? '',

@@ -1,6 +1,6 @@
 import type { Backend } from './backend.ts';
-import type { Dispatch } from './dispatch.ts';
 import { type Block, byteLength, type GpuStorage } from './memory.ts';
+import type { ProgramIndex } from './passes/program-index.ts';
 import { UNIFORM_SLOT } from './pipelines.ts';
 import type { Lifetime } from './plan.ts';
 
@@ -33,23 +33,22 @@ export function createAll({ pool }: Backend, sizes: readonly number[]): Block[] 
   return blocks;
 }
 
-/** When each temporary is used, in the order of their first uses. */
-export function lifetimesOf(
-  dispatches: readonly Dispatch[],
-  isTemporary: (storage: GpuStorage) => boolean,
-): Map<GpuStorage, Lifetime> {
-  const lifetimes = new Map<GpuStorage, Lifetime & { uses: { at: number; writes: boolean }[] }>();
-  dispatches.forEach(({ bindings, outputs }, at) => {
-    bindings.forEach(({ storage }, i) => {
-      if (!isTemporary(storage)) return;
-      let lifetime = lifetimes.get(storage);
-      if (!lifetime) {
-        lifetime = { bytes: byteLength(storage.dtype, storage.size), uses: [] };
-        lifetimes.set(storage, lifetime);
-      }
-      lifetime.uses.push({ at, writes: i < outputs });
-    });
-  });
+/** When each temporary is used, counted by the launches that are left, in the order of their first uses. */
+export function lifetimesOf(index: ProgramIndex): Map<GpuStorage, Lifetime> {
+  const nodes = index.nodes();
+  const positions = new Map(nodes.map(({ at }, position) => [at, position]));
+  const lifetimes = new Map<GpuStorage, Lifetime>();
+  for (const { storage } of nodes.flatMap(({ bindings }) => bindings)) {
+    if (lifetimes.has(storage) || !index.isTemporary(storage)) continue;
+    const uses = index
+      .usersOf(storage)
+      .flatMap(({ at, bindings, outputs }) =>
+        bindings.flatMap((binding, slot) =>
+          binding.storage === storage ? [{ at: positions.get(at)!, writes: slot < outputs }] : [],
+        ),
+      );
+    lifetimes.set(storage, { bytes: byteLength(storage.dtype, storage.size), uses });
+  }
   return lifetimes;
 }
 

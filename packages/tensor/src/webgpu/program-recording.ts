@@ -3,12 +3,12 @@ import { show } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { tensorsIn } from '../tree.ts';
 import type { WebGPUDevice } from './device.ts';
-import type { Dispatch, Recorder } from './dispatch.ts';
+import type { RecordedLaunch, Recorder } from './dispatch.ts';
 import type { GpuStorage } from './memory.ts';
 
 /** What is recorded while a captured function runs, and which memory it refers to. */
 export class Recording implements Recorder {
-  readonly dispatches: Dispatch[] = [];
+  readonly launches: RecordedLaunch[] = [];
   /** Memory asked for inside the function. */
   readonly made = new Set<GpuStorage>();
   /** Of that, what the host wrote. */
@@ -17,9 +17,9 @@ export class Recording implements Recorder {
   readonly held = new Set<GpuStorage>();
   failure: Error | undefined;
 
-  launched(dispatch: Dispatch): void {
-    this.dispatches.push(dispatch);
-    for (const { storage } of dispatch.bindings) this.hold(storage);
+  launched(launch: RecordedLaunch): void {
+    this.launches.push(launch);
+    for (const { storage } of launch.bindings) this.hold(storage);
   }
 
   allocated(storage: GpuStorage): void {
@@ -76,14 +76,14 @@ const isReferenced = (storage: GpuStorage, held: ReadonlySet<GpuStorage>) =>
 
 /** Names the updates that a replay would get wrong. */
 export function refuseLostUpdates(
-  { dispatches, constants, held }: Recording,
+  { launches, constants, held }: Recording,
   inputTensors: readonly Tensor[],
   resultTensors: readonly Tensor[],
   lasting: ReadonlySet<GpuStorage>,
 ): void {
   const results = new Set<Storage>(resultTensors.map(({ storage }) => storage));
   const inputs = new Set<Storage>(inputTensors.map(({ storage }) => storage));
-  for (const { bindings, outputs, op } of dispatches) {
+  for (const { bindings, outputs, op } of launches) {
     for (const { storage, shape } of bindings.slice(0, outputs)) {
       if (inputs.has(storage)) {
         throw new Error(
@@ -116,12 +116,12 @@ export function refusePromise<R>(recording: Recording, result: R): R {
 /** Without arguments the device is a guess: one on which nothing happened is the wrong one. */
 export function refuseNothing(
   device: WebGPUDevice,
-  { dispatches, made }: Recording,
+  { launches, made }: Recording,
   inputs: readonly Tensor[],
   result: unknown,
 ): void {
   const onDevice = tensorsIn(result).some((tensor) => tensor.device === device);
-  if (dispatches.length > 0 || made.size > 0 || inputs.length > 0 || onDevice) return;
+  if (launches.length > 0 || made.size > 0 || inputs.length > 0 || onDevice) return;
   throw new Error(
     `capture: the function computed nothing on ${device.name}; if its tensors are elsewhere, name their device in the options`,
   );

@@ -1,4 +1,6 @@
-import { addresses, fours } from './layout.ts';
+import { shader } from '../launch.ts';
+import { launchOf } from './launch-of.ts';
+import { addressesOf, addressing, fours } from './layout.ts';
 import { type Contraction, flopsOf } from './task.ts';
 import { hasSums, lanesOf, type Plan, type Variant } from './variant.ts';
 
@@ -71,6 +73,13 @@ function bandRows(rows: number, { sums }: Bands): number {
   return [32, 16, 8, 4, 2, 1].find((tile) => tile <= most && tile < 2 * rows) ?? 1;
 }
 
+const kernel = shader('contraction_bands', {
+  ...addressing,
+  images: 'i32',
+  /** Where A's elements begin. */
+  a_begin: 'i32',
+});
+
 interface BandsPlan extends Plan {
   readonly lanes: number;
   readonly bands: Bands;
@@ -93,9 +102,8 @@ export const bands: Variant<BandsPlan> = {
     const OWN = task.b.h.column * bands.band;
     const WIDTH = task.b.w.extent;
     const rows = bandRows(task.rows, bands);
-    const uniforms = [...addresses(task), ...[0, N0, bands.begin, 0], ...[1, 0, 0, 0]];
-    return {
-      shader: 'contraction_bands',
+    return launchOf({
+      shader: kernel,
       constants: {
         ...{
           ROWS: rows,
@@ -123,12 +131,12 @@ export const bands: Variant<BandsPlan> = {
         GRID: false,
         FUSED: false,
       },
-      fusion: { role: 'producer', words: uniforms.length, vectors: false },
+      fusion: { role: 'producer', vectors: false },
       outputs: [c],
       inputs: [a, b],
-      uniforms,
+      uniforms: { ...addressesOf(task), images: N0, a_begin: bands.begin },
       flops: flopsOf(task),
       workgroups: [Math.ceil(N0 / bands.images), Math.ceil(task.rows / rows), 1],
-    };
+    });
   },
 };

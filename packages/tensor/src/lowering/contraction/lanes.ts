@@ -1,5 +1,7 @@
-import { addresses, fours, storesVectors, vectorModes } from './layout.ts';
-import { partsOf } from './split.ts';
+import { shader } from '../launch.ts';
+import { launchOf } from './launch-of.ts';
+import { addressesOf, addressing, flagsOf, fours, storesVectors, vectorModes } from './layout.ts';
+import { partsOf, tiling } from './split.ts';
 import { exchanged, flopsOf, isTallProduct, product } from './task.ts';
 import { hasSums, lanesOf, type Plan, type Variant } from './variant.ts';
 
@@ -18,6 +20,8 @@ interface Options {
   readonly plain?: boolean;
 }
 
+const kernel = shader('contraction_lanes', { ...addressing, ...tiling });
+
 /** `contraction_lanes.wgsl`: rows in registers, four columns a lane, operands handed from lane to lane. */
 export const lanes = (name: string, { rows, subgroups, plain = false }: Options): Variant<LanesPlan> => ({
   name,
@@ -31,14 +35,12 @@ export const lanes = (name: string, { rows, subgroups, plain = false }: Options)
   },
   launch({ task, lanes, parts, exchanged }, [a, b, c]) {
     const sums = product(task.sums);
-    const grid = [Math.ceil(product(task.columns) / (4 * lanes)), Math.ceil(task.rows / rows)] as const;
-    const groups = grid[0] * grid[1] * task.batch * parts;
-    const length = Math.ceil(sums / parts / 4) * 4;
+    const [across, down] = [Math.ceil(product(task.columns) / (4 * lanes)), Math.ceil(task.rows / rows)];
+    const groups = across * down * task.batch * parts;
     const partSize = task.sizes[2];
-    const uniforms = [...addresses(task), ...[...grid, groups, 0], ...[parts, length, partSize, 0]];
     const C_N4 = !plain && (fours(partSize) || parts === 1) && storesVectors(task);
-    return {
-      shader: 'contraction_lanes',
+    return launchOf({
+      shader: kernel,
       constants: {
         ROWS: rows,
         LANES: lanes,
@@ -47,18 +49,24 @@ export const lanes = (name: string, { rows, subgroups, plain = false }: Options)
         TAIL: plain || sums % 4 !== 0,
         ...vectorModes(task),
         ...(plain && { A_K4: false, A_M4: false, B_N4: false, B_K4: false }),
-        CHECKED: task.padded,
-        PHASES: task.phases !== undefined,
-        GRID: task.grid !== undefined,
+        ...flagsOf(task),
         C_N4,
         FUSED: false,
       },
-      fusion: { role: 'producer', words: uniforms.length, vectors: C_N4 },
+      fusion: { role: 'producer', vectors: C_N4 },
       outputs: [c],
       inputs: exchanged ? [b, a] : [a, b],
-      uniforms,
+      uniforms: {
+        ...addressesOf(task),
+        across,
+        down,
+        groups,
+        parts,
+        part_length: Math.ceil(sums / parts / 4) * 4,
+        part_elements: partSize,
+      },
       flops: flopsOf(task),
       workgroups: groups,
-    };
+    });
   },
 });

@@ -1,4 +1,5 @@
-import type { MatrixConfig } from '../launch.ts';
+import { type MatrixConfig, shader } from '../launch.ts';
+import { launchOf } from './launch-of.ts';
 import { type Contraction, flopsOf, isProduct } from './task.ts';
 import type { Plan, Variant } from './variant.ts';
 
@@ -6,6 +7,20 @@ import type { Plan, Variant } from './variant.ts';
 const SIDE = 2;
 /** Fewer multiplications are left to other kernels. */
 const LEAST = 2 ** 18;
+
+const kernel = shader('contraction_matrix', {
+  rows: 'u32',
+  columns: 'u32',
+  sums: 'u32',
+  /** Workgroups in all, and tiles along the columns and along the rows. */
+  groups: 'u32',
+  across: 'u32',
+  down: 'u32',
+  /** Of A, B and C: where they begin, from one product of a batch to the next, from row to row (or column to column). */
+  offsets: 'vec3u',
+  batches: 'vec3u',
+  strides: 'vec3u',
+});
 
 interface MatrixPlan extends Plan {
   readonly lanes: number;
@@ -44,25 +59,28 @@ export const matrix: Variant<MatrixPlan> = {
   },
   launch({ task, lanes, config: { M, N, K }, A_ROWS, B_ROWS, strides }, [left, right, output]) {
     const { rows, columns, sums, batch, a, b, c } = task;
-    const tiles = [Math.ceil(columns[2] / (SIDE * N)), Math.ceil(rows / (SIDE * M))] as const;
-    const groups = tiles[0] * tiles[1] * batch;
-    const uniforms = [
-      ...[rows, columns[2], sums[2], groups],
-      ...[...tiles, 0, 0],
-      ...[a.offset, b.offset, c.offset, 0],
-      ...[...strides, 0],
-      ...[a.batch, b.batch, c.batch, 0],
-    ];
-    return {
-      shader: 'contraction_matrix',
+    const [across, down] = [Math.ceil(columns[2] / (SIDE * N)), Math.ceil(rows / (SIDE * M))];
+    const groups = across * down * batch;
+    return launchOf({
+      shader: kernel,
       constants: { M, N, K, SIDE, LANES: lanes, A_ROWS, B_ROWS, FUSED: false },
-      fusion: { role: 'producer', words: uniforms.length, vectors: false },
+      fusion: { role: 'producer', vectors: false },
       outputs: [output],
       inputs: [left, right],
-      uniforms,
+      uniforms: {
+        rows,
+        columns: columns[2],
+        sums: sums[2],
+        groups,
+        across,
+        down,
+        offsets: [a.offset, b.offset, c.offset],
+        batches: [a.batch, b.batch, c.batch],
+        strides,
+      },
       flops: flopsOf(task),
       workgroups: groups,
-    };
+    });
   },
 };
 

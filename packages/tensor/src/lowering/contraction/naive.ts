@@ -1,8 +1,12 @@
-import { addresses } from './layout.ts';
+import { shader } from '../launch.ts';
+import { launchOf } from './launch-of.ts';
+import { addressesOf, addressing, flagsOf } from './layout.ts';
 import { flopsOf, outputsOf } from './task.ts';
 import type { Variant } from './variant.ts';
 
 const WORKGROUP = 64;
+
+const kernel = shader('contraction_naive', { ...addressing, outputs: 'i32' });
 
 /** `contraction_naive.wgsl`: an output a thread, for small tasks and to compare the others with. Fits all tasks. */
 export const naive: Variant = {
@@ -10,21 +14,15 @@ export const naive: Variant = {
   plan: (task) => ({ task, parts: 1 }),
   launch({ task }, [a, b, c]) {
     const outputs = outputsOf(task);
-    return {
-      shader: 'contraction_naive',
-      constants: {
-        WORKGROUP,
-        PADDED: task.padded,
-        PHASES: task.phases !== undefined,
-        GRID: task.grid !== undefined,
-        FUSED: false,
-      },
-      fusion: { role: 'producer', words: 44, vectors: false },
+    return launchOf({
+      shader: kernel,
+      constants: { WORKGROUP, ...flagsOf(task), FUSED: false },
+      fusion: { role: 'producer', vectors: false },
       outputs: [c],
       inputs: [a, b],
-      uniforms: [...addresses(task), outputs],
+      uniforms: { ...addressesOf(task), outputs },
       flops: flopsOf(task),
       workgroups: Math.ceil(outputs / WORKGROUP),
-    };
+    });
   },
 };

@@ -1,4 +1,6 @@
-import { addresses, storesVectors, vectorModes } from './layout.ts';
+import { shader } from '../launch.ts';
+import { launchOf } from './launch-of.ts';
+import { addressesOf, addressing, storesVectors, vectorModes } from './layout.ts';
 import { flopsOf, isProduct, product } from './task.ts';
 import { hasSums, lanesOf, type Plan, type Variant } from './variant.ts';
 
@@ -16,6 +18,15 @@ function depthFor(sums: number): number {
   const cost = (depth: number) => Math.ceil(sums / depth) * (17 * depth + 350);
   return DEPTHS.reduce<number>((best, depth) => (cost(depth) < cost(best) ? depth : best), DEPTHS[0]);
 }
+
+const kernel = shader('contraction_resident', {
+  ...addressing,
+  /** Tiles along the columns, slices along the rows, workgroups in all; rows of a slice. */
+  across: 'i32',
+  slices: 'i32',
+  groups: 'i32',
+  slice_rows: 'i32',
+});
 
 interface ResidentPlan extends Plan {
   readonly lanes: number;
@@ -38,11 +49,10 @@ export const resident: Variant<ResidentPlan> = {
     const slices = Math.min(most, Math.max(1, Math.floor(task.rows / LEAST_ROWS)));
     const rows = Math.ceil(task.rows / slices);
     const groups = across * slices * task.batch;
-    const uniforms = [...addresses(task), ...[across, slices, groups, 0], ...[1, rows, 0, 0]];
     const { A_K4, B_N4, B_K4 } = vectorModes(task);
     const C_N4 = storesVectors(task);
-    return {
-      shader: 'contraction_resident',
+    return launchOf({
+      shader: kernel,
       constants: {
         LANES: lanes,
         DEPTH: depth,
@@ -53,12 +63,12 @@ export const resident: Variant<ResidentPlan> = {
         GRID: false,
         FUSED: false,
       },
-      fusion: { role: 'producer', words: uniforms.length, vectors: C_N4 },
+      fusion: { role: 'producer', vectors: C_N4 },
       outputs: [c],
       inputs: [a, b],
-      uniforms,
+      uniforms: { ...addressesOf(task), across, slices, groups, slice_rows: rows },
       flops: flopsOf(task),
       workgroups: groups,
-    };
+    });
   },
 };

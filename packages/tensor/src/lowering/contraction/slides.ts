@@ -1,4 +1,6 @@
-import { addresses, fours } from './layout.ts';
+import { shader } from '../launch.ts';
+import { launchOf } from './launch-of.ts';
+import { addressesOf, addressing, flagsOf, fours } from './layout.ts';
 import { partsOf } from './split.ts';
 import { type Contraction, flopsOf, type Task } from './task.ts';
 import { hasSums, lanesOf, type Plan, type Variant } from './variant.ts';
@@ -84,6 +86,17 @@ function slidesConstants(task: Contraction, { cols, turns, taps, span }: Slides)
   };
 }
 
+const kernel = shader('contraction_slides', {
+  ...addressing,
+  /** Groups of neighbouring columns in a row of C, and in all of it. */
+  row_groups: 'i32',
+  groups: 'i32',
+  /** Into which the sums are cut, of so many values of i0 each; elements of C in each. */
+  parts: 'i32',
+  part_length: 'i32',
+  part_elements: 'i32',
+});
+
 interface SlidesPlan extends Plan {
   readonly lanes: number;
   readonly slides: Slides;
@@ -115,31 +128,30 @@ export const slides = (name: string, { rows, subgroups }: Options): Variant<Slid
     };
   },
   launch({ task, lanes, slides, parts }, [a, b, c]) {
-    const each = Math.ceil(task.sums[0] / parts);
-    const uniforms = [
-      ...addresses(task),
-      ...[slides.groups, slides.all, 0, 0],
-      ...[parts, each, task.sizes[2], 0],
-    ];
-    return {
-      shader: 'contraction_slides',
+    return launchOf({
+      shader: kernel,
       constants: {
         ROWS: rows,
         LANES: lanes,
         SUBGROUPS: subgroups,
         VECTORS: subgroups ? Math.ceil(rows / lanes) : rows,
         ...slidesConstants(task, slides),
-        CHECKED: task.padded,
-        PHASES: task.phases !== undefined,
-        GRID: task.grid !== undefined,
+        ...flagsOf(task),
         FUSED: false,
       },
-      fusion: { role: 'producer', words: uniforms.length, vectors: false },
+      fusion: { role: 'producer', vectors: false },
       outputs: [c],
       inputs: [a, b],
-      uniforms,
+      uniforms: {
+        ...addressesOf(task),
+        row_groups: slides.groups,
+        groups: slides.all,
+        parts,
+        part_length: Math.ceil(task.sums[0] / parts),
+        part_elements: task.sizes[2],
+      },
       flops: flopsOf(task),
       workgroups: [Math.ceil(slides.all / lanes), Math.ceil(task.rows / rows), parts * task.batch],
-    };
+    });
   },
 });

@@ -1,5 +1,6 @@
 import type { TensorView } from '../../contracts.ts';
-import type { LaunchOfWords } from '../launch.ts';
+import { type Launch, shader } from '../launch.ts';
+import { launchOf } from './launch-of.ts';
 import { isWhole, product, type Task } from './task.ts';
 
 /** When splitting sums pays: up to how many workgroups, and how long the parts have to be at least. */
@@ -27,17 +28,31 @@ export function partsOf(
   return Math.max(1, Math.min(parts, Math.ceil(sums / 4)));
 }
 
+/** Tiles whose sums are cut into parts. */
+export const tiling = {
+  /** Tiles along the columns and along the rows, and workgroups in all. */
+  across: 'i32',
+  down: 'i32',
+  groups: 'i32',
+  /** Into which the sums are cut, of so many each; elements of C in each. */
+  parts: 'i32',
+  part_length: 'i32',
+  part_elements: 'i32',
+} as const;
+
+const kernel = shader('add_parts', { outputs: 'u32', parts: 'u32' });
+
 const WORKGROUP = 64;
 
 /** c = the sum of the parts, which lie one after the other. */
-export function addParts(parts: TensorView, c: TensorView): LaunchOfWords {
-  return {
-    shader: 'add_parts',
+export function addParts(parts: TensorView, c: TensorView): Launch {
+  return launchOf({
+    shader: kernel,
     constants: { WORKGROUP, FUSED: false },
-    fusion: { role: 'producer', words: 4, vectors: false },
+    fusion: { role: 'producer', vectors: false },
     outputs: [c],
     inputs: [parts],
-    uniforms: [c.size, parts.size / c.size, 0, 0],
+    uniforms: { outputs: c.size, parts: parts.size / c.size },
     workgroups: Math.ceil(c.size / WORKGROUP),
-  };
+  });
 }

@@ -1,4 +1,4 @@
-import { type LaunchContext, type LaunchOfWords, subgroupSize } from '../launch.ts';
+import { type Launch, type LaunchContext, subgroupSize } from '../launch.ts';
 import { type Operands, product, type Task } from './task.ts';
 
 /** What the choice depends on besides the task. */
@@ -22,7 +22,7 @@ export interface Variant<P extends Plan = Plan> {
    */
   plan(task: Task, adapter: Adapter, parts?: number): P | undefined;
   /** The launch. With several parts, C is memory for all of them, one after the other. */
-  launch(plan: P, operands: Operands): LaunchOfWords;
+  launch(plan: P, operands: Operands): Launch;
 }
 
 /** Whether there is anything to add up: the plain kernel alone is sure to do with nothing. */
