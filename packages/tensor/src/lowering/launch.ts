@@ -81,7 +81,7 @@ export interface Launch<F extends UniformFields = UniformFields> {
   readonly workgroups: number | readonly [number, number, number];
   /** Floating-point operations, where the op counts them: what a profile makes a rate of. */
   readonly flops?: number;
-  /** What lets a captured program merge this launch with its neighbours: see `fuse.ts`. */
+  /** What lets a captured program merge this launch with its neighbours: see `Fusion`. */
   readonly fusion?: Fusion;
 }
 
