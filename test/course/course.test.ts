@@ -12,6 +12,7 @@ import { checkPrograms, runPage, sameOutput, workplace, writePrograms } from '..
 const pages = pageNames().map(readPage);
 const place = workplace();
 process.on('exit', place.remove);
+for (const page of pages) writePrograms(page, place.path);
 
 test('a page has a drawing, programs, and three exercises with solutions that run', () => {
   for (const { name, text } of pages) {

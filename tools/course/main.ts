@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { type Block, pageNames, readPage, withContents, wordOf } from './page.ts';
 import { moved, quote } from './quote.ts';
-import { runPage, sameOutput, workplace } from './run.ts';
+import { runPage, sameOutput, workplace, writePrograms } from './run.ts';
 
 /*
  * `npm run course`: fills what the pages of docs/course quote from the source, following what has moved within its package.
@@ -28,6 +28,7 @@ for (const name of pageNames().filter((name) => name.startsWith(only))) {
   if (command === 'run') {
     const place = workplace();
     try {
+      for (const one of pageNames()) writePrograms(readPage(one), place.path);
       for (const printed of await runPage(page, place.path)) {
         const { shown, output } = printed;
         if (shown && !sameOutput(printed)) contents.set(shown, output);

@@ -31,14 +31,12 @@ function fileOf(page: Page, { content, start }: Block): string {
   return file;
 }
 
-/** Writes a page's programs where they run, and returns the folder. */
-export function writePrograms(page: Page, place: string): string {
-  const folder = join(place, page.name);
-  mkdirSync(folder, { recursive: true });
+/** Writes a page's programs into the one folder where all run, as a reader does. @throws if there is one of that name */
+export function writePrograms(page: Page, folder: string): void {
   for (const block of page.blocks) {
-    if (block.words[0] === 'run') writeFileSync(join(folder, fileOf(page, block)), `${block.content}\n`);
+    if (block.words[0] !== 'run') continue;
+    writeFileSync(join(folder, fileOf(page, block)), `${block.content}\n`, { flag: 'wx' });
   }
-  return folder;
 }
 
 /** Type-checks the programs in a workplace as strictly as the repository. Returns the compiler's messages. */
@@ -48,9 +46,8 @@ export function checkPrograms(place: string): string {
   return spawnSync(process.execPath, [tsc, '-p', place], { encoding: 'utf8', cwd: root }).stdout;
 }
 
-/** Runs everything on a page, in its order. */
-export async function runPage(page: Page, place: string): Promise<Printed[]> {
-  const folder = writePrograms(page, place);
+/** Runs everything on a page, in its order, in a folder with the programs of all pages. */
+export async function runPage(page: Page, folder: string): Promise<Printed[]> {
   const printed: Printed[] = [];
   let edited: string | undefined;
   for (const [i, block] of page.blocks.entries()) {
