@@ -4,7 +4,7 @@ import { UserError } from 'tapegrad/node';
 import { compare, describeComparison } from './compare.ts';
 import { HELP, parseOptions } from './options.ts';
 import { pageOf } from './page.ts';
-import { readResults, writeAtomically } from './results.ts';
+import { readResults, writeAtomically } from './results-file.ts';
 import { type Log, listRows, runSuite } from './suite.ts';
 
 /* `npm run bench`: see `--help` and docs/benchmarks.md. */

@@ -14,7 +14,7 @@ export const GROUPS: readonly { readonly short: string; readonly families: reado
   { short: 'Adam, batches', families: ['adam', 'training'] },
 ];
 
-export const groupOf = ({ id }: KernelRow): number => {
+export const groupOf = ({ id }: Pick<KernelRow, 'id'>): number => {
   const family = id.split('/')[0]!;
   return Math.max(
     0,

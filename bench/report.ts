@@ -47,7 +47,7 @@ export function describeKernels(rows: readonly KernelRow[]): string {
       digits(row.gbs),
       percent(row.roof),
       row.bound,
-      digits(row.cpuMs),
+      row.cpuMs === undefined ? '' : digits(row.cpuMs),
     ]),
   );
 }

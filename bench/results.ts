@@ -1,6 +1,3 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { renameOver } from '@tapegrad/node';
-import { UserError } from 'tapegrad/node';
 import type { KernelRow, Skipped } from './kernels/measure.ts';
 import type { PeerRow } from './peers/contest.ts';
 import type { Roofs } from './roofline.ts';
@@ -41,27 +38,15 @@ export function timingsOf({ kernels, steps, host }: Results): Map<string, Timing
   ]);
 }
 
-/** @throws UserError of one line if the file is no result of this suite */
-export function readResults(path: string): Results {
-  let content: unknown;
-  try {
-    content = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    const why =
-      error instanceof SyntaxError
-        ? 'is not JSON, or not whole'
-        : `cannot be read: ${(error as Error).message}`;
-    throw new UserError(`--compare ${path}: ${why}; name a file that --json wrote`);
-  }
+/**
+ * What a file of results holds.
+ * @throws an error whose message goes on after the file's name
+ */
+export function checkResults(content: unknown): Results {
   const { format, version } = (content ?? {}) as Partial<Results>;
-  if (format !== FORMAT) {
-    throw new UserError(`--compare ${path}: is no result of this suite; name a file that --json wrote`);
-  }
-  if (version !== VERSION) {
-    throw new UserError(
-      `--compare ${path}: has version ${version} of the format, this suite has ${VERSION}; measure it anew`,
-    );
-  }
+  if (format !== FORMAT) throw new Error('is no result of this suite; name a file that --json wrote');
+  if (version !== VERSION)
+    throw new Error(`has version ${version} of the format, this suite has ${VERSION}; measure it anew`);
   const results = content as Results;
   try {
     for (const [id, { median, low, high }] of timingsOf(results)) {
@@ -69,19 +54,7 @@ export function readResults(path: string): Results {
     }
     if (typeof results.adapter.name !== 'string') throw new Error('adapter');
   } catch (error) {
-    throw new UserError(`--compare ${path}: is damaged (${(error as Error).message}); measure it anew`);
+    throw new Error(`is damaged (${(error as Error).message}); measure it anew`);
   }
   return results;
-}
-
-/** Writes under another name and renames: a crash leaves the old file or the new one. */
-export function writeAtomically(path: string, content: string): void {
-  const temporary = `${path}.tmp-${process.pid}`;
-  try {
-    writeFileSync(temporary, content);
-    renameOver(temporary, path);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw new UserError(`${path}: cannot be written: ${(error as Error).message}`);
-  }
 }

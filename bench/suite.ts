@@ -5,7 +5,7 @@ import { type ModelSpec, models } from '@tapegrad/vae';
 import { UserError } from 'tapegrad/node';
 import type { KernelCase } from './kernels/case.ts';
 import { convolutions, products, yardstick } from './kernels/contractions.ts';
-import { layerCases } from './kernels/layers.ts';
+import { layerCalls, layerCase } from './kernels/layers.ts';
 import { KernelBench, type KernelRow, type Skipped } from './kernels/measure.ts';
 import { others } from './kernels/others.ts';
 import { type Options, wanted } from './options.ts';
@@ -38,7 +38,7 @@ async function plan(options: Options, openNothing: () => Promise<WebGPUDevice>):
   const isWhole = (filter: string) =>
     /^(steps|host|peers)\//.test(filter) || chosen.some(({ id }) => id.toLowerCase() === filter);
   const search = options.filters.length === 0 || !options.filters.every(isWhole);
-  const layers = search ? await layerCases(specs, openNothing) : [];
+  const layers = search ? (await layerCalls(specs, openNothing)).map(layerCase) : [];
   const all = [...products, ...layers, ...convolutions, ...others];
   // A layer of a model may be one of the shapes chosen by hand; and a filter may name a model.
   const kernels = [...new Map(all.map((one) => [one.id, one])).values()].filter(({ id, models: uses = [] }) =>

@@ -7,6 +7,13 @@ export interface Timing {
   readonly samples: readonly number[];
 }
 
+/** CPU time of the whole process so far, in milliseconds; NaN in a browser, which does not tell. */
+export function cpuTime(): number {
+  if (typeof process === 'undefined') return Number.NaN;
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
 /** The value below which a fraction of the samples lies, interpolated between neighbours. */
 export function quantile(samples: readonly number[], fraction: number): number {
   const sorted = [...samples].sort((a, b) => a - b);

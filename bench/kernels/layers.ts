@@ -4,14 +4,24 @@ import { trainingStep } from '../training.ts';
 import { type ContractionCall, contractionCase, type KernelCase } from './case.ts';
 import { describeConvolution } from './contractions.ts';
 
+/** A contraction of some models' training steps, as data. */
+export interface LayerCall {
+  readonly call: ContractionCall;
+  readonly label: string;
+  readonly models: readonly string[];
+}
+
+export const layerCase = ({ call, label, models }: LayerCall): KernelCase =>
+  contractionCase(call, label, models);
+
 /**
  * The contractions in a training step of every model, forward and backward, each once. A model runs on a device that
  * computes nothing: what it calls is seen.
  */
-export async function layerCases(
+export async function layerCalls(
   models: Iterable<ModelSpec>,
   openNothing: () => Promise<WebGPUDevice>,
-): Promise<KernelCase[]> {
+): Promise<LayerCall[]> {
   const found = new Map<string, { call: ContractionCall; label: string; models: Set<string> }>();
   const nothing = await openNothing();
   for (const spec of models) {
@@ -26,7 +36,7 @@ export async function layerCases(
     }
   }
   nothing.destroy();
-  return [...found.values()].map(({ call, label, models }) => contractionCase(call, label, [...models]));
+  return [...found.values()].map(({ call, label, models }) => ({ call, label, models: [...models] }));
 }
 
 /** Every contraction of a training step, as often as it occurs: an observer hears those of the backward pass, too. */

@@ -1,6 +1,6 @@
 import { capture, Generator, type WebGPUDevice } from '@tapegrad/tensor';
 import { boundOf, leastTime, type Roofs } from '../roofline.ts';
-import { type Effort, sampled, type Timing, timed, timingOf } from '../timing.ts';
+import { cpuTime, type Effort, sampled, type Timing, timed, timingOf } from '../timing.ts';
 import { FAMILIES, type KernelCase } from './case.ts';
 
 export interface KernelRow {
@@ -9,8 +9,11 @@ export interface KernelRow {
   readonly flops: number;
   readonly bytes: number;
   readonly ms: Timing;
-  /** CPU time of the whole process in milliseconds, the median: a software adapter's work, whoever else is running. */
-  readonly cpuMs: number;
+  /**
+   * CPU time of the whole process in milliseconds, the median: a software adapter's work, whoever else is running. Not
+   * known in a browser.
+   */
+  readonly cpuMs?: number;
   readonly gflops: number;
   readonly gbs: number;
   readonly bound: 'compute' | 'memory';
@@ -91,7 +94,7 @@ export class KernelBench {
       flops,
       bytes,
       ms,
-      cpuMs: timingOf(cpu).median,
+      ...(Number.isNaN(cpu[0]) ? {} : { cpuMs: timingOf(cpu).median }),
       gflops: flops / ms.median / 1e6,
       gbs: bytes / ms.median / 1e6,
       bound: boundOf(roofs, flops, bytes),
@@ -120,10 +123,9 @@ export class KernelBench {
       if (short) await repeat(device, step, 1);
       const cpu: number[] = [];
       const samples = await sampled(async (times) => {
-        const before = process.cpuUsage();
+        const before = cpuTime();
         await repeat(device, step, times);
-        const { user, system } = process.cpuUsage(before);
-        cpu.push((user + system) / 1000 / times / each);
+        cpu.push((cpuTime() - before) / times / each);
       }, this.#effort);
       return { ms: samples.map((ms) => ms / each), cpu: cpu.slice(1), first };
     } finally {

@@ -19,7 +19,7 @@ export function siteConfig(): InlineConfig {
     base: './',
     publicDir: here('public'),
     plugins: [inlineShaders(), asData(), digits()],
-    worker: { format: 'es', plugins: () => [inlineShaders()] },
+    worker: { format: 'es', plugins: () => [inlineShaders(), asData()] },
     oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
     build: {
       outDir: dist,

@@ -2,12 +2,20 @@
 import { test } from 'uvu';
 import { openSite } from '../helpers/site.ts';
 import { autogradSuite } from './pages/autograd.ts';
+import { benchmarkSuite } from './pages/benchmark.ts';
 import { exploreSuite } from './pages/explore.ts';
+import { homeSuite } from './pages/home.ts';
 import { trainSuite } from './pages/train.ts';
 
 /* Every page of the site in a real browser, as a visitor has it: built, below some folder of a host, with and without a GPU. */
 
-const suites = { train: trainSuite, explore: exploreSuite, autograd: autogradSuite };
+const suites = {
+  home: homeSuite,
+  train: trainSuite,
+  explore: exploreSuite,
+  autograd: autogradSuite,
+  benchmark: benchmarkSuite,
+};
 
 const site = await openSite();
 if (site) {

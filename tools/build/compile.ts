@@ -52,8 +52,13 @@ function publishedMap(text: string, from: string, folder: string): string {
 }
 
 /** Moves what the compiler made of a package to its `dist`. */
-async function arrange({ folder, sources }: Package, emitted: string, ambient: string): Promise<void> {
-  const dist = join(root, folder, 'dist');
+async function arrange(
+  { folder, sources }: Package,
+  emitted: string,
+  ambient: string,
+  into: string,
+): Promise<void> {
+  const dist = join(into, folder, 'dist');
   rmSync(dist, { recursive: true, force: true });
   const from = join(emitted, sources);
   const used = new Set<string>();
@@ -79,8 +84,8 @@ async function arrange({ folder, sources }: Package, emitted: string, ambient: s
   }
 }
 
-/** Compiles every package into its `dist`: JavaScript, declarations and source maps. */
-export async function compile(): Promise<Package[]> {
+/** Compiles every package into its `dist`, here or below another folder: JavaScript, declarations and source maps. */
+export async function compile(into = root): Promise<Package[]> {
   const emitted = mkdtempSync(join(tmpdir(), 'tapegrad-build-'));
   try {
     const tsc = join(root, 'node_modules/@typescript/native/bin/tsc');
@@ -88,21 +93,23 @@ export async function compile(): Promise<Package[]> {
     execFileSync(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'] });
     const all = packages();
     const ambient = readFileSync(join(root, 'node_modules/@webgpu/types/dist/index.d.ts'), 'utf8');
-    for (const one of all) await arrange(one, emitted, ambient);
+    for (const one of all) await arrange(one, emitted, ambient, into);
     return all;
   } finally {
     rmSync(emitted, { recursive: true, force: true });
   }
 }
 
-/** Copies what a published package holds into `target`. */
-export function stage({ folder, manifest }: Package, target: string): void {
+/** Copies what a published package holds into `target`; `built` is where it was compiled to. */
+export function stage({ folder, manifest }: Package, target: string, built = root): void {
   const copy = (from: string, to: string) => cpSync(join(root, from), join(target, to), { recursive: true });
   copy('LICENSE', 'LICENSE');
   copy(`${folder}/README.md`, 'README.md');
   // Sources too: they are what the maps point to.
-  for (const name of published(manifest))
-    if (existsSync(join(root, folder, name))) copy(`${folder}/${name}`, name);
+  for (const name of published(manifest)) {
+    const from = join(name === 'dist' ? built : root, folder, name);
+    if (existsSync(from)) cpSync(from, join(target, name), { recursive: true });
+  }
   // The checkout's way of starting the command.
   rmSync(join(target, 'bin/from-sources.js'), { force: true });
 }
