@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { flagOf, type ModelSpec, modelOptions, type Option, trainingOptions } from '@tapegrad/vae';
 import { Command, Option as CommandOption } from 'commander';
 import { UserError } from '../errors.ts';
@@ -187,14 +187,15 @@ function scriptOf(
   points: readonly Point[],
   options: SweepOptions,
 ): string {
+  const out = options.out.split(sep).join('/'); // jobs run on Linux, wherever their script is made
   const args = [
     ...axes.map(({ option, values }) => `--${flagOf(option)}=${values.join(',')}`),
     ...Object.entries(fixed).map(([name, value]) => `--${flagOf(name)}=${value}`),
     ...sharedFlags(options),
-    `--out=${options.out}`,
+    `--out=${out}`,
   ];
   const tasks = Math.min(points.length, options.of ?? MOST_TASKS);
-  const request = { model, args, out: options.out, tasks, points: points.length };
+  const request = { model, args, out, tasks, points: points.length };
   if (which === 'slurm') return slurmScript(request);
   const { image, claim, jobs } = options;
   return kubernetesJob({ ...request, image, claim, parallelism: jobs > 1 ? jobs : tasks });

@@ -81,6 +81,9 @@ export async function loadDataset(nameOrDir: string, options: ImageFolderOptions
   );
 }
 
+/** Whether a path leads to a folder, or to one of several datasets of IDX files in a folder. */
+export const isThere = (path: string): boolean => existsSync(path) || idxSetOf(path) !== undefined;
+
 /** IDX images are used as they are. */
 function ofShape(data: Dataset, { imageSize, channels }: ImageFolderOptions): Dataset {
   const found = data.shape.join('x');

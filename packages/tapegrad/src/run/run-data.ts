@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { binarized, randomStreams } from '@tapegrad/vae';
 import type { Dataset } from '../data/dataset.ts';
-import { datasetNames, loadDataset } from '../data/datasets.ts';
+import { datasetNames, isThere, loadDataset } from '../data/datasets.ts';
 import type { ImageFolderOptions } from '../data/image-folder.ts';
 import { UserError } from '../errors.ts';
 import type { FolderOptions, OpenRun, RunConfig } from './run.ts';
@@ -108,7 +107,7 @@ function candidates({ data, dataPaths }: RunConfig, run: string): string[] {
   const places = [absolute, fromRun && join(run, fromRun), data].filter((path) => path !== undefined);
   const distinct = new Map(places.map((path) => [resolve(path), path]));
   // If the name that was given leads there, messages show that.
-  return [...distinct.values()].filter((path) => existsSync(path));
+  return [...distinct.values()].filter(isThere);
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Raster } from '@tapegrad/plot';
 import { encodePng } from '@tapegrad/plot';
 import { exp, type NumericArray, scope } from '@tapegrad/tensor';
 import type { Metrics } from '@tapegrad/vae';
-import { type Autoencoder, evaluating, normalized } from '@tapegrad/vae';
+import { type Autoencoder, evaluating, inBatches, normalized } from '@tapegrad/vae';
 import { EventLog, rewindEvents } from './tensorboard.ts';
 
 /** How many test images' codes make an epoch's histograms. */
@@ -58,18 +58,21 @@ export class RunEvents {
   /** Histograms of the first test images' codes: means, and σ if there is one. */
   async codes(step: number, model: Autoencoder, images: Uint8Array): Promise<void> {
     const pixels = model.imageShape.reduce((product, extent) => product * extent, 1);
-    const bytes = images.subarray(0, ENCODED * pixels);
-    const code = scope(() =>
-      evaluating(model, () => {
-        const { mean, logSigma } = model.encode(normalized(model, bytes));
-        return { mean, ...(logSigma ? { sigma: exp(logSigma) } : {}) };
-      }),
-    );
-    const lists = new Map<string, NumericArray>();
-    for (const [name, values] of Object.entries(code)) {
-      lists.set(`latent/${name}`, await values.data());
-      values.dispose();
-    }
+    const lists = new Map<string, number[]>();
+    await inBatches(Math.min(ENCODED, images.length / pixels), ENCODED, async (start, rows) => {
+      const bytes = images.subarray(start * pixels, (start + rows) * pixels);
+      const code = scope(() =>
+        evaluating(model, () => {
+          const { mean, logSigma } = model.encode(normalized(model, bytes));
+          return { mean, ...(logSigma ? { sigma: exp(logSigma) } : {}) };
+        }),
+      );
+      for (const [name, values] of Object.entries(code)) {
+        const tag = `latent/${name}`;
+        lists.set(tag, [...(lists.get(tag) ?? []), ...(await values.data())]);
+        values.dispose();
+      }
+    });
     this.#log.histograms(step, lists);
   }
 }
