@@ -54,15 +54,16 @@ export function announce(call: OpCall): void {
   for (let i = stack.length - 1; i >= 0; i--) stack[i]!.ran?.(call);
 }
 
-/** Tells the interceptor that collects them of a tensor that was made. */
-export function announceTensor(tensor: TensorView): void {
+/** Tells the interceptor that collects them of a tensor that was made; false if none does. */
+export function announceTensor(tensor: TensorView): boolean {
   for (let i = stack.length - 1; i >= 0; i--) {
     const interceptor = stack[i]!;
     if (interceptor.made) {
       interceptor.made(tensor);
-      return;
+      return true;
     }
   }
+  return false;
 }
 
 /** Tells all who collect tensors that this one is not theirs. */

@@ -43,6 +43,7 @@ const kept = new WeakSet<Tensor>();
 /** Saves a tensor from scopes and from `backward`: it lives until `dispose`, or until nothing refers to it. */
 export function keep<T extends Tensor>(tensor: T): T {
   announceKept(tensor);
+  tensor.settle();
   kept.add(tensor);
   return tensor;
 }

@@ -1,6 +1,6 @@
 import { announceTensor } from './context.ts';
 import type { Device, Storage, TensorView } from './contracts.ts';
-import type { DType, NumericArray } from './dtype.ts';
+import { bytesPerElement, type DType, type NumericArray } from './dtype.ts';
 import { type Shape, show, sizeOf } from './shape.ts';
 
 /** What somebody noted about how a tensor came to be: it holds on to other tensors until it is told to let go. */
@@ -32,10 +32,10 @@ export class Tensor implements TensorView {
     this.dtype = storage.dtype;
     this.storage = storage;
     this.offset = offset;
-    this.#hold = { storage };
+    this.#hold = { storage, loose: 0 };
     storage.references++;
     collected.register(this, this.#hold, this);
-    announceTensor(this);
+    if (!announceTensor(this) && storage.references === 1) countLoose(this.#hold);
   }
 
   get device(): Device {
@@ -68,6 +68,11 @@ export class Tensor implements TensorView {
 
   release(): void {
     if (--this.#retained === 0 && !this.#owned) free(this);
+  }
+
+  /** Somebody has said that it is to stay. @internal */
+  settle(): void {
+    discountLoose(this.#hold);
   }
 
   /** Lets go of the memory. @internal */
@@ -133,13 +138,42 @@ export function assertAlive(op: string, input: Tensor): void {
 
 interface Hold {
   storage: Storage | undefined;
+  /** Its bytes, while it belongs to no scope and nobody has kept it. */
+  loose: number;
 }
 
 function letGo(hold: Hold): void {
   const storage = hold.storage;
   if (!storage) return;
+  discountLoose(hold);
   hold.storage = undefined;
   if (--storage.references === 0) storage.device.release(storage);
+}
+
+/** Tensors that belong to no scope: how many are alive, and their bytes. */
+const loose = { tensors: 0, bytes: 0, warned: false };
+/** A program that has so many is likely to have forgotten a scope; a few large ones are data. */
+const MANY_LOOSE = { tensors: 200, bytes: 2 ** 30 };
+
+function countLoose(hold: Hold): void {
+  const { dtype, size } = hold.storage!;
+  hold.loose = size * bytesPerElement[dtype];
+  loose.tensors++;
+  loose.bytes += hold.loose;
+  if (loose.warned || loose.tensors < MANY_LOOSE.tensors || loose.bytes < MANY_LOOSE.bytes) return;
+  loose.warned = true;
+  console.warn(
+    `tapegrad: ${loose.tensors} tensors made outside of any scope hold ${(loose.bytes / 1e9).toFixed(1)} GB. Their memory ` +
+      'is given back only when JavaScript collects them, which a loop that never awaits does not let it do: put the body of ' +
+      'the loop into scope(() => …), which disposes what it does not return, or dispose() them',
+  );
+}
+
+function discountLoose(hold: Hold): void {
+  if (hold.loose === 0) return;
+  loose.tensors--;
+  loose.bytes -= hold.loose;
+  hold.loose = 0;
 }
 
 /** The safety net under scopes and graphs: a tensor that nobody can reach any more gives its memory back. */
