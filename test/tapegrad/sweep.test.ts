@@ -1,7 +1,7 @@
 /* Runs on the fastest adapter. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -314,6 +314,9 @@ function installed(): string {
   return at('bin');
 }
 
+/** Where Node and the system's commands are. */
+const withoutTapegrad = [dirname(process.execPath), '/usr/bin', '/bin'].join(delimiter);
+
 function shell(
   command: string,
   args: string[],
@@ -354,10 +357,30 @@ test('the Slurm array runs its points: the script itself, under bash', async () 
       lines.findIndex((line) => line && !line.startsWith('#')),
   );
   writeFileSync(at('array.sh'), stdout);
-  const ran = await shell('bash', [at('array.sh')], { SLURM_ARRAY_TASK_ID: '1' });
+  // The checkout that wrote it is here: nothing on the PATH is asked for.
+  const ran = await shell('bash', [at('array.sh')], { SLURM_ARRAY_TASK_ID: '1', PATH: withoutTapegrad });
   assert.is(ran.code, 0, ran.stderr);
   assert.equal(finished().sort(), ['latent=2,seed=1', 'latent=3,seed=1']);
   assert.match(ran.stderr, /^\[1\/2\] latent=2,seed=1: done\n\[2\/2\] latent=3,seed=1: done\n$/m);
+});
+
+test('the Slurm array, on a node that has another installation, or none', async () => {
+  const script = readFileSync(at('array.sh'), 'utf8');
+  const elsewhere = script.replace(/^bin=.*$/m, 'bin=/no/such/place/tapegrad.js');
+  writeFileSync(at('elsewhere.sh'), elsewhere);
+  const env = { SLURM_ARRAY_TASK_ID: '1' };
+  const ran = await shell('bash', [at('elsewhere.sh')], env);
+  assert.match(ran.stderr, /latent=2,seed=1: done before/, 'the one on the PATH');
+  const none = await shell('bash', [at('elsewhere.sh')], { ...env, PATH: withoutTapegrad });
+  assert.is(none.code, 127);
+  assert.match(
+    none.stderr,
+    /^no tapegrad on .*: neither \/no\/such\/place\/tapegrad.js nor one on the PATH; say with/,
+  );
+  writeFileSync(at('mine'), '#!/bin/sh\necho "$@"\n');
+  chmodSync(at('mine'), 0o755);
+  const named = await shell('bash', [at('array.sh')], { ...env, TAPEGRAD: at('mine') });
+  assert.match(named.stdout, /^sweep vae-mlp --latent=2,3 .* --task 1 --of 2\n$/);
 });
 
 test('the Kubernetes Job is one, and its command runs its points', async () => {

@@ -6,7 +6,7 @@ import { UserError } from '../errors.ts';
 import { writeComparison } from '../run/compare.ts';
 import { specOf } from '../run/run.ts';
 import { type DataOptions, loadData } from '../run/run-data.ts';
-import { enterFolder, type Outcome, runSweep, type SweepConfig } from '../sweep/sweep.ts';
+import { bin, enterFolder, type Outcome, runSweep, type SweepConfig } from '../sweep/sweep.ts';
 import { type Axis, gridPoints, type Point, parseValues, pointsOfTask } from '../sweep/sweep-grid.ts';
 import { kubernetesJob, slurmScript } from '../sweep/sweep-script.ts';
 import { type SummaryRow, summarize, summaryTable, writeSummary } from '../sweep/sweep-summary.ts';
@@ -196,7 +196,7 @@ function scriptOf(
   ];
   const tasks = Math.min(points.length, options.of ?? MOST_TASKS);
   const request = { model, args, out, tasks, points: points.length };
-  if (which === 'slurm') return slurmScript(request);
+  if (which === 'slurm') return slurmScript({ ...request, node: process.execPath, bin });
   const { image, claim, jobs } = options;
   return kubernetesJob({ ...request, image, claim, parallelism: jobs > 1 ? jobs : tasks });
 }

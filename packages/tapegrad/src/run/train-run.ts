@@ -98,6 +98,7 @@ export async function trainRun(request: RunRequest): Promise<boolean> {
   const events = RunEvents.open(folder.path, { step: trainer.step, wanted: config.tensorboard ?? true });
   const run = { ...request, folder, config, trainer, events, tally: resume?.tally ?? emptyTally() };
   try {
+    if (resume && !folder.has(runFiles.weights)) await checkpointWeights(run);
     while (trainer.epoch < config.epochs) {
       if (!(await trainEpoch(run))) {
         await checkpoint(run);
@@ -208,16 +209,24 @@ async function unlessBroken({ note }: Listener, what: string, show: () => Promis
 }
 
 /**
- * Writes weights for others and the state for `--resume`. The state is enough to resume, so a crash in between is
- * harmless.
+ * Writes weights for others and the state for `--resume`. A crash between the two is harmless: where there was a state
+ * before, the old one makes the newer weights again; where there was none, the state makes the weights (see `trainRun`).
  */
-async function checkpoint({ folder, events, trainer, config, tally }: Run): Promise<void> {
+async function checkpoint(run: Run): Promise<void> {
+  const { folder, trainer, config, tally } = run;
   const { tensors, metadata } = await trainer.checkpoint();
   folder.assertHeld();
+  const state = { ...metadata, model: config.model, tally: JSON.stringify(tally) };
+  const writeState = () => folder.writeAtomically(runFiles.state, encodeSafetensors(tensors, state));
+  const isFirst = !folder.has(runFiles.state);
+  if (isFirst) writeState();
+  await checkpointWeights(run);
+  if (!isFirst) writeState();
+}
+
+async function checkpointWeights({ folder, events, trainer, config }: Run): Promise<void> {
   const weights = await writeWeights(folder, trainer.model, config.model);
   if (trainer.position === 0) events?.weights(trainer.step, weights);
-  const state = { ...metadata, model: config.model, tally: JSON.stringify(tally) };
-  folder.writeAtomically(runFiles.state, encodeSafetensors(tensors, state));
 }
 
 /** The content of `state.safetensors`. */

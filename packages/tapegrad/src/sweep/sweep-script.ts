@@ -15,14 +15,20 @@ export interface ScriptRequest {
 export const shellQuoted = (text: string): string =>
   /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
-const command = ({ model, args, tasks }: ScriptRequest, index: string): string =>
-  `tapegrad sweep ${[model, ...args].map(shellQuoted).join(' ')} --task "$${index}" --of ${tasks}`;
+const command = (program: string, { model, args, tasks }: ScriptRequest, index: string): string =>
+  `${program} sweep ${[model, ...args].map(shellQuoted).join(' ')} --task "$${index}" --of ${tasks}`;
 
 const counted = ({ points, tasks }: ScriptRequest): string =>
   tasks === points ? `${points} runs, a task each` : `${points} runs in ${tasks} tasks`;
 
+export interface SlurmRequest extends ScriptRequest {
+  /** What wrote the script, a checkout or an installation: Node, and the command's file. */
+  readonly node: string;
+  readonly bin: string;
+}
+
 /** A Slurm array. A minute before the time limit the run under way is told to stop, with a checkpoint. */
-export function slurmScript(request: ScriptRequest): string {
+export function slurmScript(request: SlurmRequest): string {
   return `#!/bin/bash
 # ${counted(request)}. Submit with sbatch; submitted again, it goes on where it stopped.
 #SBATCH --job-name=tapegrad-${request.model}
@@ -35,7 +41,18 @@ export function slurmScript(request: ScriptRequest): string {
 # For a GPU a task: #SBATCH --gres=gpu:1
 
 set -euo pipefail
-exec ${command(request, 'SLURM_ARRAY_TASK_ID')}
+# The installation that wrote this, where the node has it too, else the tapegrad on the PATH; or what TAPEGRAD names.
+node=${shellQuoted(request.node)}
+bin=${shellQuoted(request.bin)}
+if [ -n "\${TAPEGRAD:-}" ]; then tapegrad=("$TAPEGRAD")
+elif [ -f "$bin" ] && [ -x "$node" ]; then tapegrad=("$node" "$bin")
+elif [ -f "$bin" ] && command -v node >/dev/null; then tapegrad=(node "$bin")
+elif command -v tapegrad >/dev/null; then tapegrad=(tapegrad)
+else
+  echo "no tapegrad on $(hostname): neither $bin nor one on the PATH; say with TAPEGRAD where it is" >&2
+  exit 127
+fi
+exec ${command(`"\${tapegrad[@]}"`, request, 'SLURM_ARRAY_TASK_ID')}
 `;
 }
 
@@ -71,7 +88,7 @@ spec:
           workingDir: /work
           command: ["/bin/sh", "-c"]
           args:
-            - ${JSON.stringify(`exec ${command(request, 'JOB_COMPLETION_INDEX')}`)}
+            - ${JSON.stringify(`exec ${command('tapegrad', request, 'JOB_COMPLETION_INDEX')}`)}
           volumeMounts:
             - name: runs
               mountPath: ${JSON.stringify(folder)}

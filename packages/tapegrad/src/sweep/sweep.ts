@@ -114,7 +114,8 @@ function differenceOf(known: SweepConfig, asked: SweepConfig): string | undefine
 
 // ---------------------------------------------------------------------------------------------------------- running
 
-const bin = fileURLToPath(new URL('../../bin/tapegrad.js', import.meta.url));
+/** The file that is the command. */
+export const bin = fileURLToPath(new URL('../../bin/tapegrad.js', import.meta.url));
 
 const startTapegrad: Start = (args, log) =>
   // A group of its own: Ctrl-C reaches it through `stop`, once. (A second one would end it without a checkpoint.)
