@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { build, preview } from 'vite';
+import { preview } from 'vite';
 import { dist, siteConfig } from './build/config.ts';
+import { buildSite } from './build/site.ts';
 
 const HELP = `npm run site                           builds the site into site/dist: static files for any web host
 npm run site -- serve [--port 4173]    serves site/dist on this machine, after building it if it is not there
@@ -25,7 +26,7 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stderr.write(`site: no command '${positionals.join(' ')}'\n${HELP}`);
     return 2;
   }
-  if (command === 'build' || !existsSync(join(dist, 'index.html'))) await build(siteConfig());
+  if (command === 'build' || !existsSync(join(dist, 'index.html'))) await buildSite(dist);
   if (command === 'build') return 0;
   const port = Number(values.port);
   const server = await preview({ ...siteConfig(), preview: { port, strictPort: false } });

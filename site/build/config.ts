@@ -7,7 +7,7 @@ import { inlineShaders } from './inline-shaders.ts';
 const here = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
 /** The pages, each a folder with an `index.html`. */
-export const pages = ['train', 'explore', 'autograd', 'benchmark'] as const;
+export const pages = ['train', 'explore', 'autograd', 'benchmark', 'course'] as const;
 
 export const dist = here('dist');
 

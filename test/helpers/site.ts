@@ -3,8 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser, Page } from 'puppeteer-core';
 import * as assert from 'uvu/assert';
-import { build } from 'vite';
-import { siteConfig } from '../../site/build/config.ts';
+import { buildSite } from '../../site/build/site.ts';
 import { launchChromium } from './chromium.ts';
 import { temporaryFolder } from './runs.ts';
 import { faultsOf, serveFolder } from './web.ts';
@@ -37,8 +36,7 @@ export async function openSite(): Promise<Site | undefined> {
   if (!first) return undefined;
   browsers.set(true, first);
   const [folder, arrivals] = [temporaryFolder(), temporaryFolder()];
-  const config = siteConfig();
-  await build({ ...config, logLevel: 'error', build: { ...config.build, outDir: folder } });
+  await buildSite(folder, { logLevel: 'error' });
   const { url, close } = await serveFolder(folder, '/any/folder/');
   return {
     folder,

@@ -3,6 +3,7 @@ import { test } from 'uvu';
 import { openSite } from '../helpers/site.ts';
 import { autogradSuite } from './pages/autograd.ts';
 import { benchmarkSuite } from './pages/benchmark.ts';
+import { courseSuite } from './pages/course.ts';
 import { exploreSuite } from './pages/explore.ts';
 import { homeSuite } from './pages/home.ts';
 import { trainSuite } from './pages/train.ts';
@@ -15,6 +16,7 @@ const suites = {
   explore: exploreSuite,
   autograd: autogradSuite,
   benchmark: benchmarkSuite,
+  course: courseSuite,
 };
 
 const site = await openSite();

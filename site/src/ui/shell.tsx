@@ -7,6 +7,7 @@ const links = [
   ['explore', 'Explore'],
   ['autograd', 'Autograd'],
   ['benchmark', 'Benchmark'],
+  ['course', 'Course'],
 ] as const;
 
 export type PageName = (typeof links)[number][0] | 'home';

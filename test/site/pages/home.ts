@@ -29,7 +29,7 @@ export function homeSuite(test: Test, site: Site): void {
   });
 
   test('every page: the first load is short, and asks nobody else', async () => {
-    for (const path of ['', 'train/', 'explore/', 'autograd/', 'benchmark/']) {
+    for (const path of ['', 'train/', 'explore/', 'autograd/', 'benchmark/', 'course/']) {
       const { page, faults } = await site.visit(path);
       const seen = await page.evaluate(() =>
         performance
