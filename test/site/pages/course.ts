@@ -18,6 +18,11 @@ export function courseSuite(test: Test, site: Site): void {
     );
     assert.is(inspected(Float32Array.of(1, 2.5)), 'Float32Array(2) [ 1, 2.5 ]');
     assert.is(inspected({ a: 'b', c: [] }), "{ a: 'b', c: [] }");
+    const rows = [0, 4, 8].map((first) => [100, 201, 302, 403].map((value) => value + first));
+    assert.is(
+      inspected(rows),
+      '[\n  [ 100, 201, 302, 403 ],\n  [ 104, 205, 306, 407 ],\n  [ 108, 209, 310, 411 ]\n]',
+    );
   });
 
   test('course: all pages, and every link leads somewhere', () => {
