@@ -164,7 +164,7 @@ for (const [op, shape, fn, tolerance] of cases) {
 test('every op that can be exported is tested', () => {
   const tested = new Set(cases.map(([op]) => op));
   assert.equal(
-    Object.keys(onnxOps).filter((op) => !tested.has(op as never)),
+    Object.entries(onnxOps).flatMap(([op, write]) => (write && !tested.has(op as never) ? [op] : [])),
     [],
   );
 });

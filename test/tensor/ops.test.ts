@@ -228,6 +228,12 @@ const binary: { op: string; run: (a: Tensor, b: Tensor) => Tensor; tolerance: To
     },
     { op: 'mul', run: tg.mul, tolerance: ROUNDED, reason: 'one product' },
     { op: 'div', run: tg.div, tolerance: DIVISION, reason: 'one division' },
+    {
+      op: 'maskPositive',
+      run: (a, b) => tg.apply(tg.ops.maskPositive, [a, b], []),
+      tolerance: EXACT,
+      reason: 'selects',
+    },
     { op: 'minimum', run: tg.minimum, tolerance: EXACT, reason: 'selects' },
     { op: 'maximum', run: tg.maximum, tolerance: EXACT, reason: 'selects' },
     {
@@ -285,6 +291,22 @@ for (const shapes of [
     );
   });
 }
+
+test('every elementwise op has a row', () => {
+  const seen = new Set(['where']);
+  const x = tg.tensor([1], { device: tg.referenceDevice });
+  tg.observe(
+    ({ op }) => seen.add(op.name),
+    () => {
+      for (const { run } of unary) run(x);
+      for (const { run } of [...binary, ...comparisons]) run(x, x);
+    },
+  );
+  assert.equal(
+    Object.keys(tg.elementwiseOps).filter((name) => !seen.has(name)),
+    [],
+  );
+});
 
 const BIG = 3.4e38;
 const SPECIAL = Float32Array.of(

@@ -72,6 +72,7 @@ install(new GradMode(true));
 export const noGrad = <T>(fn: () => T): T => within(new GradMode(false), fn);
 /** Runs `fn` with recording, even inside `noGrad`. */
 export const enableGrad = <T>(fn: () => T): T => within(new GradMode(true), fn);
+/** Whether what runs now is recorded. */
 export const isGradEnabled = (): boolean => innermost(GradMode)!.enabled;
 
 /** What a root was computed from. */

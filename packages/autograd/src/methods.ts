@@ -8,7 +8,9 @@ declare module '@tapegrad/tensor/tensor' {
     requiresGrad: boolean;
     /** The gradient that `backward` has accumulated, or null. */
     readonly grad: Tensor | null;
+    /** Adds the gradient of this tensor to `grad` of every leaf that it depends on; see the function `backward`. */
     backward(options?: BackwardOptions): void;
+    /** The same values with no history. */
     detach(): Tensor;
   }
 }

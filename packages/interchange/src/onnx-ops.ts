@@ -1,4 +1,4 @@
-import type { Attributes, OpName } from '@tapegrad/tensor';
+import type { Attributes, Each, Inputs, InputsOf, OpName } from '@tapegrad/tensor';
 import { type Attribute, elementType } from './onnx-file.ts';
 
 /** An extent: a number, or a multiple of the batch. */
@@ -17,15 +17,16 @@ export interface Writer {
 }
 
 /** One call of an op, as its writer sees it. */
-export interface Site<A> {
+export interface Site<A, I extends Inputs = Inputs> {
   readonly attributes: A;
-  readonly inputs: readonly string[];
+  readonly inputs: Each<string, I>;
   /** Shapes of the inputs and of the output. */
-  readonly shapes: readonly (readonly Extent[])[];
+  readonly shapes: Each<readonly Extent[], I>;
   readonly output: readonly Extent[];
 }
 
-type Write<A> = (writer: Writer, site: Site<A>) => string;
+type Write<A, I extends Inputs = Inputs> = (writer: Writer, site: Site<A, I>) => string;
+type WriteOf<K extends OpName> = Write<Attributes<K>, InputsOf<K>>;
 
 const same =
   (type: string): Write<unknown> =>
@@ -44,14 +45,14 @@ const toFloat = (writer: Writer, name: string) => writer.node('Cast', [name], { 
 const toInt32 = (writer: Writer, name: string) => writer.node('Cast', [name], { to: elementType('int32') });
 
 const arg =
-  (type: string): Write<Attributes<'argmax'>> =>
+  (type: string): WriteOf<'argmax'> =>
   (writer, { inputs, attributes: { axis, keepDims } }) =>
     toInt32(writer, writer.node(type, inputs, { axis, keepdims: keepDims ? 1 : 0 }));
 
 const extreme =
-  (type: string): Write<Attributes<'max'>> =>
+  (type: string): WriteOf<'max'> =>
   (writer, { inputs, attributes: { axes, keepDims } }) =>
-    axes.length === 0 ? inputs[0]! : writer.node(type, inputs, { axes, keepdims: keepDims ? 1 : 0 });
+    axes.length === 0 ? inputs[0] : writer.node(type, inputs, { axes, keepdims: keepDims ? 1 : 0 });
 
 const transposed = (writer: Writer, name: string, rank: number) => {
   const axes = Array.from({ length: rank }, (_, axis) => axis);
@@ -73,35 +74,35 @@ function fixed(extent: Extent | undefined, what: string): number {
  * What each of our ops is in ONNX. Ops that are missing have no such form: random numbers, and transposes of other ops
  * that only gradients need.
  */
-export const onnxOps: { readonly [K in OpName]?: Write<Attributes<K>> } = {
+export const onnxOps: { readonly [K in OpName]: WriteOf<K> | null } = {
   neg: same('Neg'),
   abs: same('Abs'),
   sign: same('Sign'),
   exp: same('Exp'),
   log: same('Log'),
-  log1p: (writer, { inputs }) => writer.node('Log', [writer.node('Add', [inputs[0]!, writer.floats([1])])]),
+  log1p: (writer, { inputs }) => writer.node('Log', [writer.node('Add', [inputs[0], writer.floats([1])])]),
   sqrt: same('Sqrt'),
-  square: (writer, { inputs }) => writer.node('Mul', [inputs[0]!, inputs[0]!]),
+  square: (writer, { inputs }) => writer.node('Mul', [inputs[0], inputs[0]]),
   reciprocal: same('Reciprocal'),
   sin: same('Sin'),
   cos: same('Cos'),
   floor: same('Floor'),
   relu: same('Relu'),
   leakyRelu: (writer, { inputs, attributes: [slope] }) =>
-    writer.node('LeakyRelu', inputs, { alpha: { float: slope! } }),
+    writer.node('LeakyRelu', inputs, { alpha: { float: slope } }),
   sigmoid: same('Sigmoid'),
   tanh: same('Tanh'),
   softplus: same('Softplus'),
   clamp: (writer, { inputs, attributes: [low, high] }) => {
     const bound = (value: number) => (Number.isFinite(value) ? writer.floats([value]) : '');
-    return writer.node('Clip', [inputs[0]!, bound(low!), bound(high!)]);
+    return writer.node('Clip', [inputs[0], bound(low), bound(high)]);
   },
   affine: (writer, { inputs, attributes: [scale, shift] }) => {
-    const scaled = scale === 1 ? inputs[0]! : writer.node('Mul', [inputs[0]!, writer.floats([scale!])]);
-    return shift === 0 ? scaled : writer.node('Add', [scaled, writer.floats([shift!])]);
+    const scaled = scale === 1 ? inputs[0] : writer.node('Mul', [inputs[0], writer.floats([scale])]);
+    return shift === 0 ? scaled : writer.node('Add', [scaled, writer.floats([shift])]);
   },
   powScalar: (writer, { inputs, attributes: [exponent] }) =>
-    writer.node('Pow', [inputs[0]!, writer.floats([exponent!])]),
+    writer.node('Pow', [inputs[0], writer.floats([exponent])]),
 
   add: same('Add'),
   sub: same('Sub'),
@@ -112,7 +113,7 @@ export const onnxOps: { readonly [K in OpName]?: Write<Attributes<K>> } = {
   maximum: same('Max'),
   maskPositive: (writer, { inputs: [a, b] }) => {
     const zero = writer.floats([0]);
-    return writer.node('Where', [writer.node('Greater', [b!, zero]), a!, zero]);
+    return writer.node('Where', [writer.node('Greater', [b, zero]), a, zero]);
   },
   equal: comparison('Equal'),
   notEqual: comparison('Equal', true),
@@ -121,12 +122,12 @@ export const onnxOps: { readonly [K in OpName]?: Write<Attributes<K>> } = {
   greater: comparison('Greater'),
   greaterEqual: comparison('GreaterOrEqual'),
   where: (writer, { inputs: [condition, yes, no] }) =>
-    writer.node('Where', [writer.node('Equal', [condition!, writer.floats([0])]), no!, yes!]),
+    writer.node('Where', [writer.node('Equal', [condition, writer.floats([0])]), no, yes]),
 
   sum: (writer, { inputs, attributes: { axes, keepDims } }) =>
     axes.length === 0
-      ? inputs[0]!
-      : writer.node('ReduceSum', [inputs[0]!, writer.integers(axes)], { keepdims: keepDims ? 1 : 0 }),
+      ? inputs[0]
+      : writer.node('ReduceSum', [inputs[0], writer.integers(axes)], { keepdims: keepDims ? 1 : 0 }),
   max: extreme('ReduceMax'),
   min: extreme('ReduceMin'),
   argmax: arg('ArgMax'),
@@ -135,11 +136,11 @@ export const onnxOps: { readonly [K in OpName]?: Write<Attributes<K>> } = {
   logSoftmax: (writer, { inputs, attributes: { axis } }) => writer.node('LogSoftmax', inputs, { axis }),
 
   matmul: (writer, { inputs: [a, b], shapes: [A, B], attributes: { transposeA, transposeB } }) => {
-    if (A!.length === 2 && B!.length === 2)
-      return writer.node('Gemm', [a!, b!], { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0 });
+    if (A.length === 2 && B.length === 2)
+      return writer.node('Gemm', [a, b], { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0 });
     return writer.node('MatMul', [
-      transposeA ? transposed(writer, a!, A!.length) : a!,
-      transposeB ? transposed(writer, b!, B!.length) : b!,
+      transposeA ? transposed(writer, a, A.length) : a,
+      transposeB ? transposed(writer, b, B.length) : b,
     ]);
   },
   conv2d: (writer, { inputs, attributes: { stride, padding, dilation } }) =>
@@ -162,22 +163,24 @@ export const onnxOps: { readonly [K in OpName]?: Write<Attributes<K>> } = {
     });
   },
 
+  /** A reshape runs no op: it shows in the shapes of operands. */
+  reshape: null,
   permute: (writer, { inputs, attributes: { axes } }) => writer.node('Transpose', inputs, { perm: axes }),
-  expand: (writer, { inputs, output }) => writer.node('Expand', [inputs[0]!, writer.shape(output)]),
+  expand: (writer, { inputs, output }) => writer.node('Expand', [inputs[0], writer.shape(output)]),
   slice: (writer, { inputs, shapes, output, attributes: { starts, steps } }) => {
     const cut = starts.flatMap((start, axis) => {
       const extent = shapes[0]![axis]!;
       const whole = start === 0 && steps[axis] === 1 && sameExtent(extent, output[axis]!);
       return whole ? [] : [axis];
     });
-    if (cut.length === 0) return inputs[0]!;
+    if (cut.length === 0) return inputs[0];
     const ends = cut.map((axis) => {
       const size = fixed(output[axis], `the extent of axis ${axis}`);
       return size === 0 ? starts[axis]! : starts[axis]! + (size - 1) * steps[axis]! + 1;
     });
     const at = (list: readonly number[]) => writer.integers(cut.map((axis) => list[axis]!));
     return writer.node('Slice', [
-      inputs[0]!,
+      inputs[0],
       at(starts),
       writer.integers(ends),
       writer.integers(cut),
@@ -186,18 +189,23 @@ export const onnxOps: { readonly [K in OpName]?: Write<Attributes<K>> } = {
   },
   pad: (writer, { inputs, attributes: { before, after, steps, value } }) => {
     if (steps.some((step) => step !== 1)) throw new Error('spreading the elements has no counterpart');
-    return writer.node('Pad', [inputs[0]!, writer.integers([...before, ...after]), writer.floats([value])]);
+    return writer.node('Pad', [inputs[0], writer.integers([...before, ...after]), writer.floats([value])]);
   },
   concat: (writer, { inputs, attributes: { axis } }) => writer.node('Concat', inputs, { axis }),
   gather: (writer, { inputs: [x, index], shapes: [, indexShape], output, attributes: { axis } }) => {
     // An index along one axis only: the look-up of an embedding.
-    if (indexShape!.every((extent, k) => k === axis || isOne(extent))) {
-      const list = writer.node('Reshape', [index!, writer.integers([-1])]);
-      return writer.node('Gather', [x!, list], { axis });
+    if (indexShape.every((extent, k) => k === axis || isOne(extent))) {
+      const list = writer.node('Reshape', [index, writer.integers([-1])]);
+      return writer.node('Gather', [x, list], { axis });
     }
-    const expanded = writer.node('Expand', [index!, writer.shape(output)]);
-    return writer.node('GatherElements', [x!, expanded], { axis });
+    const expanded = writer.node('Expand', [index, writer.shape(output)]);
+    return writer.node('GatherElements', [x, expanded], { axis });
   },
   cast: (writer, { inputs, attributes: { dtype } }) =>
     writer.node('Cast', inputs, { to: elementType(dtype) }),
+
+  conv2dWeightGradient: null,
+  scatterAdd: null,
+  random: null,
+  batch: null,
 };

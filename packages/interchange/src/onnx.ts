@@ -1,4 +1,4 @@
-import { type DType, sameShape, show, type Tensor } from '@tapegrad/tensor';
+import { type DType, type OpName, sameShape, show, type Tensor } from '@tapegrad/tensor';
 import { mergeBiases } from './onnx-bias.ts';
 import type { Attribute, ElementType, Graph, Initializer, Node, Port } from './onnx-file.ts';
 import { type Extent, onnxOps, type Site, type Writer } from './onnx-ops.ts';
@@ -71,9 +71,7 @@ class GraphWriter implements Writer {
     const [call, again] = [this.#two.calls[i]!, this.#three.calls[i]];
     const where = `${call.op} (op ${i + 1} of the ${this.#traceable.name})`;
     if (call.op !== again?.op) throw new Error(`${where}: what runs depends on the number of images`);
-    const write = onnxOps[call.op as keyof typeof onnxOps] as
-      | ((writer: Writer, site: Site<unknown>) => string)
-      | undefined;
+    const write = onnxOps[call.op as OpName] as ((writer: Writer, site: Site<unknown>) => string) | null;
     if (!write) throw new Error(`${where}: has no form in ONNX`);
     const [first, second] = [call, again].map(({ attributes }) => shown(attributes));
     if (first !== second)

@@ -1,8 +1,11 @@
 /** `#rrggbb`. */
 export type Color = `#${string}`;
 
+/** Of text and of what is drawn first. */
 export const ink: Color = '#282c34';
+/** Of what explains: labels, notes. */
 export const soft: Color = '#5a606b';
+/** Of lines that guide the eye. */
 export const faint: Color = '#e2e4e8';
 
 /**
@@ -56,8 +59,10 @@ export const shapePaths: Readonly<Record<(typeof classShapes)[number], string>> 
 /** Classes that can be told apart by colour and form together; beyond them, they repeat. */
 export const mostClasses: number = classColors.length * classShapes.length;
 
+/** The colour of class number `index`. */
 export const classColor = (index: number): Color => classColors[index % classColors.length]!;
 
+/** The form of the marks of class number `index`. */
 export const classShape = (index: number): (typeof classShapes)[number] =>
   classShapes[Math.floor(index / classColors.length) % classShapes.length]!;
 

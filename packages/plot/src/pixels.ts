@@ -25,7 +25,7 @@ export interface Grid {
   readonly columnLabels: readonly string[];
 }
 
-/** @param level of grey, 0 to 255 */
+/** A raster of one grey. @param level 0 (black) to 255 (white, the default) */
 export const createRaster = (width: number, height: number, level = 255): Raster => ({
   width,
   height,

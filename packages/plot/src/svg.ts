@@ -11,6 +11,7 @@ export interface Drawing {
 /** Width in pixels of a line of text. */
 export type Measure = (text: string, size: number, weight: number) => number;
 
+/** The family of all text; the package has its files. */
 export const FONT = 'Inter';
 
 /** What all charts have in common. */

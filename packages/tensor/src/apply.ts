@@ -5,7 +5,7 @@ import { assertAlive, Tensor } from './tensor.ts';
 
 /**
  * Runs one op: checks the inputs, infers the output's shape, computes on the inputs' device, tells the interceptors.
- * Everything in `functions.ts` ends here, and users' own ops enter here.
+ * Everything in `functions/` ends here, and users' own ops enter here.
  */
 export function apply<A, I extends Inputs>(
   op: Op<A, I>,

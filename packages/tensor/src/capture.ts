@@ -10,6 +10,7 @@ import { backendOf, WebGPUDevice } from './webgpu/device.ts';
 import { Program } from './webgpu/program.ts';
 import { replay } from './webgpu/program-recording.ts';
 
+/** Where a captured function runs, and how often it may be recorded. */
 export interface CaptureOptions {
   /** Where the function computes, if not on the device of its tensor arguments or on the default device. */
   device?: Device;

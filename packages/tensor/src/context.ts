@@ -83,6 +83,7 @@ export function defaultDevice(): Device {
   return device;
 }
 
+/** Names the default device, from here on. */
 export function setDefaultDevice(chosen: Device): void {
   device = chosen;
 }

@@ -54,7 +54,7 @@ function made(what: string, shape: Shape, options: TensorOptions): Tensor {
   return new Tensor(device.allocate(dtype, sizeOf(shape)), [...shape]);
 }
 
-/** @throws unless a shape is an array of whole, non-negative extents */
+/** Checks a shape. @throws unless it is an array of whole, non-negative extents */
 export function assertShape(what: string, shape: unknown): asserts shape is Shape {
   const isExtent = (extent: unknown) => Number.isInteger(extent) && (extent as number) >= 0;
   if (!Array.isArray(shape)) {

@@ -4,6 +4,7 @@
  */
 export type DType = 'float32' | 'float16' | 'int32' | 'uint32' | 'uint8';
 
+/** What holds values on the host: float64 on the reference, else as a device stores them, with float16 widened. */
 export type NumericArray = Float64Array | Float32Array | Int32Array | Uint32Array | Uint8Array;
 
 export const bytesPerElement: Record<DType, number> = {

@@ -31,7 +31,7 @@ export {
 export { type DType, isFloat, type NumericArray } from './dtype.ts';
 export { TensorTooLargeError } from './errors.ts';
 export { HALF_EPSILON, HALF_MAX, halfBits, halfValue, roundToHalf } from './float16.ts';
-export * from './functions.ts';
+export * from './functions/index.ts';
 export { Generator } from './generator.ts';
 export { elementwiseLowering } from './lowering/elementwise.ts';
 export { defineLowering } from './lowering/index.ts';
@@ -44,7 +44,7 @@ export {
   type Shader,
   shader,
 } from './lowering/launch.ts';
-export { elementwiseOps } from './ops/elementwise.ts';
+export { elementwiseOps } from './ops/elementwise-table.ts';
 export { type Attributes, type InputsOf, type OpName, ops, updates } from './ops/index.ts';
 export { blocksOf, threefry } from './ops/random.ts';
 export { checkOptions } from './options.ts';

@@ -1,62 +1,49 @@
-import * as f from './functions.ts';
+import type * as functions from './functions/index.ts';
+import {
+  argmax,
+  argmin,
+  cast,
+  expand,
+  flatten,
+  logSoftmax,
+  logSumExp,
+  matmul,
+  max,
+  mean,
+  min,
+  pad,
+  permute,
+  reshape,
+  slice,
+  softmax,
+  sum,
+  transpose,
+} from './functions/index.ts';
+import * as elementwise from './ops/elementwise.ts';
 import { Tensor } from './tensor.ts';
 
-/** The functions that also read well as methods: `x.mul(y).sum()` is `sum(mul(x, y))`. */
-const methods = {
-  neg: f.neg,
-  abs: f.abs,
-  exp: f.exp,
-  log: f.log,
-  sqrt: f.sqrt,
-  square: f.square,
-  reciprocal: f.reciprocal,
-  relu: f.relu,
-  leakyRelu: f.leakyRelu,
-  sigmoid: f.sigmoid,
-  tanh: f.tanh,
-  softplus: f.softplus,
-  clamp: f.clamp,
-  add: f.add,
-  sub: f.sub,
-  mul: f.mul,
-  div: f.div,
-  pow: f.pow,
-  minimum: f.minimum,
-  maximum: f.maximum,
-  sum: f.sum,
-  mean: f.mean,
-  max: f.max,
-  min: f.min,
-  argmax: f.argmax,
-  argmin: f.argmin,
-  logSumExp: f.logSumExp,
-  softmax: f.softmax,
-  logSoftmax: f.logSoftmax,
-  matmul: f.matmul,
-  reshape: f.reshape,
-  flatten: f.flatten,
-  permute: f.permute,
-  transpose: f.transpose,
-  expand: f.expand,
-  slice: f.slice,
-  pad: f.pad,
-  cast: f.cast,
+/** Functions that also read well as methods, `x.sum()` for `sum(x)`; so do the elementwise ones, all but `where`. */
+const chosen = {
+  ...{ sum, mean, max, min, argmax, argmin, logSumExp, softmax, logSoftmax },
+  ...{ matmul, reshape, flatten, permute, transpose, expand, slice, pad, cast },
 };
 
-type Methods = typeof methods;
+/** As the modules have them, whose comments editors show. */
+type Methods = Pick<typeof functions, keyof typeof chosen> & Omit<typeof elementwise, 'where'>;
 
 /** Drops the first parameter, which the method's receiver fills. */
-type Method<F> = F extends (x: never, ...rest: infer Rest) => infer Result
-  ? (...rest: Rest) => Result
-  : never;
+type Method<F> = F extends (x: any, ...rest: infer Rest) => infer Result ? (...rest: Rest) => Result : never;
+
+export type TensorMethods = { [K in keyof Methods]: Method<Methods[K]> };
 
 declare module './tensor.ts' {
   interface Tensor extends TensorMethods {}
 }
 
-export type TensorMethods = { [K in keyof Methods]: Method<Methods[K]> };
+const { where: _, ...others } = elementwise;
+const methods = Object.entries({ ...chosen, ...others }) as [string, (...args: unknown[]) => unknown][];
 
-for (const [name, fn] of Object.entries(methods) as [string, (...args: unknown[]) => unknown][]) {
+for (const [name, fn] of methods) {
   Object.defineProperty(Tensor.prototype, name, {
     value(this: Tensor, ...rest: unknown[]) {
       return fn(this, ...rest);

@@ -48,4 +48,5 @@ export function keep<T extends Tensor>(tensor: T): T {
   return tensor;
 }
 
+/** Whether a tensor was passed to `keep`. */
 export const isKept = (tensor: Tensor): boolean => kept.has(tensor);

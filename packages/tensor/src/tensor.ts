@@ -11,10 +11,12 @@ export interface History {
 
 /**
  * An immutable, row-major array on a device. Values are read back with `await t.data()`; everything else happens on
- * the device. The functions that compute with tensors are in `functions.ts`, and as methods here by `methods.ts`.
+ * the device. The functions that compute with tensors are in `functions/`, and as methods here by `methods.ts`.
  */
 export class Tensor implements TensorView {
+  /** Extents, outermost axis first; `[]` of a scalar. */
   readonly shape: Shape;
+  /** The type of the elements. */
   readonly dtype: DType;
   /** Where the values lie; changed only when a tensor moves into a flat buffer (`flattenInto`). */
   storage: Storage;
@@ -38,15 +40,19 @@ export class Tensor implements TensorView {
     if (!announceTensor(this) && storage.references === 1) countLoose(this.#hold);
   }
 
+  /** Where it lives, and where what is computed from it runs. */
   get device(): Device {
     return this.storage.device;
   }
+  /** How many elements it has: the product of its extents. */
   get size(): number {
     return sizeOf(this.shape);
   }
+  /** How many axes it has. */
   get rank(): number {
     return this.shape.length;
   }
+  /** Whether its memory was given back. */
   get disposed(): boolean {
     return this.#hold.storage === undefined;
   }
@@ -66,6 +72,7 @@ export class Tensor implements TensorView {
     this.#retained++;
   }
 
+  /** Takes one `retain` back; the last one frees a tensor that was disposed. */
   release(): void {
     if (--this.#retained === 0 && !this.#owned) free(this);
   }
@@ -124,6 +131,7 @@ export class Tensor implements TensorView {
   }
 }
 
+/** A number, or arrays of them, as deep as a tensor has axes. */
 export type Nested = number | Nested[];
 
 /** @throws if the tensor's memory was given back, with what may have done so */

@@ -1,5 +1,6 @@
 import type { TensorView } from '../contracts.ts';
-import { type ElementwiseOp, elementwiseOps } from '../ops/elementwise.ts';
+import type { ElementwiseOp } from '../ops/elementwise-op.ts';
+import { elementwiseOps } from '../ops/elementwise-table.ts';
 import { broadcastStrides, collapse, sizeOf, stridesOf } from '../shape.ts';
 import { type Launch, type Lower, type LoweringOf, shader } from './launch.ts';
 

@@ -1,119 +1,184 @@
-import type { Inputs, Op, TensorView } from '../contracts.ts';
-import { floatType } from '../dtype.ts';
-import { broadcastShapes, indexer } from '../shape.ts';
+import { apply } from '../apply.ts';
+import { type Operand, operands } from '../operands.ts';
+import type { Tensor } from '../tensor.ts';
+import * as internal from './elementwise-internal.ts';
+import { binary, callable, ternaryOp, unary, unaryOp } from './elementwise-op.ts';
 
-/** Numbers that an elementwise op takes besides its tensors, four at most: `p.x` … in WGSL, `p[0]` … in JavaScript. */
-export type Parameters = readonly number[];
-
-/** An op that makes each element of its output from those of its inputs at the same index; inputs broadcast. */
-export interface ElementwiseOp<P extends Parameters = Parameters, I extends Inputs = Inputs>
-  extends Op<P, I> {
-  /** The WGSL of one element: a function of `a`, `b`, `c` (the inputs') and `p`, the parameters, a vec4f. */
-  readonly expression: string;
-}
-
-type Unary = readonly [x: TensorView];
-type Binary = readonly [a: TensorView, b: TensorView];
-type Ternary = readonly [a: TensorView, b: TensorView, c: TensorView];
-
-function elementwise<P extends Parameters, I extends Inputs>(
-  name: string,
-  reference: (a: number, b: number, c: number, p: P) => number,
-  expression: string,
-): ElementwiseOp<P, I> {
-  return {
-    name,
-    expression,
-    infer(inputs) {
-      const dtype = floatType(name, inputs);
-      return { shape: broadcastShapes(name, ...inputs.map((input) => input.shape)), dtype };
-    },
-    reference(inputs, parameters, output) {
-      const elements = inputs.map(({ shape, data }) => {
-        const at = indexer(shape, output.shape);
-        return (i: number) => data[at(i)]!;
-      });
-      const [a, b = none, c = none] = elements as [Element, Element?, Element?];
-      for (let i = 0; i < output.data.length; i++) output.data[i] = reference(a(i), b(i), c(i), parameters);
-    },
-  };
-}
-
-type Element = (index: number) => number;
-const none: Element = () => 0;
-
-const unary = <P extends Parameters = readonly []>(
-  name: string,
-  reference: (a: number, p: P) => number,
-  wgsl: string,
-) => elementwise<P, Unary>(name, (a, _b, _c, p) => reference(a, p), wgsl);
-const binary = (name: string, reference: (a: number, b: number) => number, wgsl: string) =>
-  elementwise<readonly [], Binary>(name, (a, b) => reference(a, b), wgsl);
-const ternary = (name: string, reference: (a: number, b: number, c: number) => number, wgsl: string) =>
-  elementwise<readonly [], Ternary>(name, (a, b, c) => reference(a, b, c), wgsl);
-
-const bool = (value: boolean) => (value ? 1 : 0);
-const sign = (a: number) => (Number.isNaN(a) ? a : a > 0 ? 1 : a < 0 ? -1 : 0);
-/** log(1 + exp(a)) without overflow. */
-const softplus = (a: number) => Math.max(a, 0) + Math.log1p(Math.exp(-Math.abs(a)));
-const sigmoid = (a: number) => (a >= 0 ? 1 / (1 + Math.exp(-a)) : Math.exp(a) / (1 + Math.exp(a)));
-
-/**
- * The elementwise ops: each line is the definition in JavaScript and the expression in WGSL. Helper functions that
- * the expressions call (`safe_tanh`, `signed_pow`, …) are in `shaders/prelude.wgsl`. Some drivers take `!=` for
+/*
+ * The elementwise ops. Each line is an op, its definition in JavaScript and its expression in WGSL, and the function that
+ * people call; the table of ops, methods and kernels are made from what is exported here, under these names.
+ *
+ * All take and give float32, or float16; the result has the shape to which the operands broadcast (NumPy's rule). They throw
+ * where types or devices differ and where shapes do not broadcast.
+ *
+ * Functions that the WGSL calls (`safe_tanh`, `signed_pow`, …) are in `shaders/prelude.wgsl`. Some drivers take `!=` for
  * false where an operand is NaN, so the expressions only ask `==`.
  */
-export const elementwiseOps = {
-  neg: unary('neg', (a) => -a, '-a'),
-  abs: unary('abs', Math.abs, 'abs(a)'),
-  sign: unary('sign', sign, 'select(sign(a), a, is_nan(a))'),
-  exp: unary('exp', Math.exp, 'safe_exp(a)'),
-  log: unary('log', Math.log, 'safe_log(a)'),
-  log1p: unary('log1p', Math.log1p, 'log1p_accurate(a)'),
-  sqrt: unary('sqrt', Math.sqrt, 'sqrt(a)'),
-  square: unary('square', (a) => a * a, 'a * a'),
-  reciprocal: unary('reciprocal', (a) => 1 / a, '1.0 / a'),
-  sin: unary('sin', Math.sin, 'sin(a)'),
-  cos: unary('cos', Math.cos, 'cos(a)'),
-  floor: unary('floor', Math.floor, 'floor(a)'),
-  relu: unary('relu', (a) => Math.max(a, 0), 'select(a, 0.0, a <= 0.0)'),
-  leakyRelu: unary(
+
+const affine = (x: Tensor, scale: number, shift: number): Tensor =>
+  apply(internal.affine, [x], [scale, shift]);
+
+// ------------------------------------------------------------------------------------------------------- one operand
+
+/** −x, element by element. */
+export const neg = unary('neg', (a) => -a, '-a');
+
+/** |x|, element by element. The gradient at 0 is 0. */
+export const abs = unary('abs', Math.abs, 'abs(a)');
+
+/** −1, 0 or 1 by the sign of each element; NaN stays NaN. The gradient is 0. */
+export const sign = unary('sign', signOf, 'select(sign(a), a, is_nan(a))');
+
+/** eˣ, element by element. */
+export const exp = unary('exp', Math.exp, 'safe_exp(a)');
+
+/** The natural logarithm of each element: −∞ of 0, NaN below. */
+export const log = unary('log', Math.log, 'safe_log(a)');
+
+/** log(1 + x), accurate for small x too. */
+export const log1p = unary('log1p', Math.log1p, 'log1p_accurate(a)');
+
+/** √x, element by element; NaN below 0. */
+export const sqrt = unary('sqrt', Math.sqrt, 'sqrt(a)');
+
+/** x², element by element. */
+export const square = unary('square', (a) => a * a, 'a * a');
+
+/** 1 / x, element by element. */
+export const reciprocal = unary('reciprocal', (a) => 1 / a, '1.0 / a');
+
+/** The sine of each element, in radians. WGSL promises 2⁻¹¹ absolute within [−π, π]. */
+export const sin = unary('sin', Math.sin, 'sin(a)');
+
+/** The cosine of each element, in radians. WGSL promises 2⁻¹¹ absolute within [−π, π]. */
+export const cos = unary('cos', Math.cos, 'cos(a)');
+
+/** The largest whole number that is not above, element by element. The gradient is 0. */
+export const floor = unary('floor', Math.floor, 'floor(a)');
+
+/** max(x, 0), element by element; NaN stays NaN. The gradient at 0 is 0. */
+export const relu = unary('relu', (a) => Math.max(a, 0), 'select(a, 0.0, a <= 0.0)');
+
+/** x above 0, negativeSlope · x below, element by element (Maas, Hannun and Ng 2013). */
+export const leakyRelu = callable(
+  unaryOp(
     'leakyRelu',
     (a, [slope]: readonly [number]) => (a <= 0 ? slope * a : a),
     'select(a, p.x * a, a <= 0.0)',
   ),
-  sigmoid: unary('sigmoid', sigmoid, 'sigmoid(a)'),
-  tanh: unary('tanh', Math.tanh, 'safe_tanh(a)'),
-  softplus: unary('softplus', softplus, 'softplus(a)'),
-  clamp: unary(
+  (op) =>
+    (x: Tensor, negativeSlope = 0.01): Tensor =>
+      apply(op, [x], [negativeSlope]),
+);
+
+/** The logistic function 1 / (1 + e⁻ˣ), element by element. */
+export const sigmoid = unary('sigmoid', logistic, 'sigmoid(a)');
+
+/** The hyperbolic tangent of each element. */
+export const tanh = unary('tanh', Math.tanh, 'safe_tanh(a)');
+
+/** log(1 + eˣ), element by element, without overflow. */
+export const softplus = unary('softplus', logOnePlusExp, 'softplus(a)');
+
+/**
+ * Each element bounded below, above or both. The gradient is 0 outside and passes at the bounds, as in PyTorch; NaN stays
+ * NaN.
+ * @throws if `min` is above `max`
+ */
+export const clamp = callable(
+  unaryOp(
     'clamp',
     (a, [low, high]: readonly [number, number]) => Math.min(Math.max(a, low), high),
     'select(clamp(a, p.x, p.y), a, is_nan(a))',
   ),
-  /** a·p₀ + p₁: what scalars added to and multiplied with a tensor become. */
-  affine: unary(
-    'affine',
-    (a, [scale, shift]: readonly [number, number]) => a * scale + shift,
-    'a * p.x + p.y',
-  ),
-  powScalar: unary('powScalar', (a, [exponent]: readonly [number]) => a ** exponent, 'signed_pow(a, p.x)'),
+  (op) =>
+    (x: Tensor, bounds: { readonly min?: number; readonly max?: number }): Tensor => {
+      const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } = bounds;
+      if (!(min <= max)) throw new Error(`clamp: min ${min} is above max ${max}`);
+      return apply(op, [x], [min, max]);
+    },
+);
 
-  add: binary('add', (a, b) => a + b, 'a + b'),
-  sub: binary('sub', (a, b) => a - b, 'a - b'),
-  mul: binary('mul', (a, b) => a * b, 'a * b'),
-  div: binary('div', (a, b) => a / b, 'a / b'),
-  pow: binary('pow', (a, b) => a ** b, 'signed_pow(a, b)'),
-  minimum: binary('minimum', Math.min, 'lesser(a, b)'),
-  maximum: binary('maximum', Math.max, 'greater(a, b)'),
-  /** a where b is positive, else 0: the gradient of relu. */
-  maskPositive: binary('maskPositive', (a, b) => (b > 0 ? a : 0), 'select(0.0, a, b > 0.0)'),
-  equal: binary('equal', (a, b) => bool(a === b), 'f32(a == b)'),
-  notEqual: binary('notEqual', (a, b) => bool(a !== b), 'select(1.0, 0.0, a == b)'),
-  less: binary('less', (a, b) => bool(a < b), 'f32(a < b)'),
-  lessEqual: binary('lessEqual', (a, b) => bool(a <= b), 'f32(a <= b)'),
-  greater: binary('greater', (a, b) => bool(a > b), 'f32(a > b)'),
-  greaterEqual: binary('greaterEqual', (a, b) => bool(a >= b), 'f32(a >= b)'),
+// ------------------------------------------------------------------------------------------------------ two operands
 
-  /** b where a is not 0, else c. */
-  where: ternary('where', (a, b, c) => (a !== 0 ? b : c), 'select(b, c, a == 0.0)'),
-};
+/** a + b, element by element; one of them may be a number. */
+export const add = binary('add', (a, b) => a + b, 'a + b', {
+  left: (a, x) => affine(x, 1, a),
+  right: (x, b) => affine(x, 1, b),
+});
+
+/** a − b, element by element; one of them may be a number. */
+export const sub = binary('sub', (a, b) => a - b, 'a - b', {
+  left: (a, x) => affine(x, -1, a),
+  right: (x, b) => affine(x, 1, -b),
+});
+
+/** a · b, element by element (the matrix product is `matmul`); one of them may be a number. */
+export const mul = binary('mul', (a, b) => a * b, 'a * b', {
+  left: (a, x) => affine(x, a, 0),
+  right: (x, b) => affine(x, b, 0),
+});
+
+/** a / b, element by element; one of them may be a number. Division by 0 gives ±∞, or NaN of 0 / 0. */
+export const div = binary('div', (a, b) => a / b, 'a / b', {
+  // As long as the inverse neither overflows nor loses bits below the normal numbers.
+  right: (x, b): Tensor | undefined =>
+    Math.abs(b) > 1e-37 && Math.abs(b) < 1e37 ? affine(x, 1 / b, 0) : undefined,
+});
+
+/** aᵇ, element by element; one of them may be a number. Of negative a for whole b only, else NaN, as in JavaScript. */
+export const pow = binary('pow', (a, b) => a ** b, 'signed_pow(a, b)', {
+  right: (x, b) => apply(internal.powScalar, [x], [b]),
+});
+
+/** The smaller of two elements, or NaN if one of them is. Where they are equal, they share the gradient, as in PyTorch. */
+export const minimum = binary('minimum', Math.min, 'lesser(a, b)');
+
+/** The greater of two elements, or NaN if one of them is. Where they are equal, they share the gradient, as in PyTorch. */
+export const maximum = binary('maximum', Math.max, 'greater(a, b)');
+
+/** 1 where a = b, else 0, in the operands' type. No gradient. */
+export const equal = binary('equal', (a, b) => truth(a === b), 'f32(a == b)');
+
+/** 1 where a ≠ b, else 0, in the operands' type. No gradient. */
+export const notEqual = binary('notEqual', (a, b) => truth(a !== b), 'select(1.0, 0.0, a == b)');
+
+/** 1 where a < b, else 0, in the operands' type. No gradient. */
+export const less = binary('less', (a, b) => truth(a < b), 'f32(a < b)');
+
+/** 1 where a ≤ b, else 0, in the operands' type. No gradient. */
+export const lessEqual = binary('lessEqual', (a, b) => truth(a <= b), 'f32(a <= b)');
+
+/** 1 where a > b, else 0, in the operands' type. No gradient. */
+export const greater = binary('greater', (a, b) => truth(a > b), 'f32(a > b)');
+
+/** 1 where a ≥ b, else 0, in the operands' type. No gradient. */
+export const greaterEqual = binary('greaterEqual', (a, b) => truth(a >= b), 'f32(a >= b)');
+
+// ---------------------------------------------------------------------------------------------------- three operands
+
+/** `a` where the condition is not 0, else `b`; all three broadcast. The gradient reaches what was taken. */
+export const where = callable(
+  ternaryOp('where', (a, b, c) => (a !== 0 ? b : c), 'select(b, c, a == 0.0)'),
+  (op) =>
+    (condition: Tensor, a: Operand, b: Operand): Tensor =>
+      apply(op, operands('where', condition, a, b), []),
+);
+
+// ------------------------------------------------------------------------------------------------- longer definitions
+
+function truth(value: boolean): number {
+  return value ? 1 : 0;
+}
+
+function signOf(a: number): number {
+  return Number.isNaN(a) ? a : a > 0 ? 1 : a < 0 ? -1 : 0;
+}
+
+function logistic(a: number): number {
+  return a >= 0 ? 1 / (1 + Math.exp(-a)) : Math.exp(a) / (1 + Math.exp(a));
+}
+
+function logOnePlusExp(a: number): number {
+  return Math.max(a, 0) + Math.log1p(Math.exp(-Math.abs(a)));
+}

@@ -1,7 +1,7 @@
 import type { Inputs, Op } from '../contracts.ts';
 import { cast } from './cast.ts';
 import { convOps } from './conv.ts';
-import { elementwiseOps } from './elementwise.ts';
+import { elementwiseOps } from './elementwise-table.ts';
 import { gatherOps } from './gather.ts';
 import { matmul } from './matmul.ts';
 import { movementOps } from './movement.ts';
@@ -25,6 +25,7 @@ export const ops = {
   ...trainingOps,
 };
 
+/** The name of an op of the table. */
 export type OpName = keyof typeof ops;
 
 /** The attributes of an op. */
@@ -36,4 +37,5 @@ export type InputsOf<K extends OpName> = (typeof ops)[K] extends Op<infer _, inf
 /** Updates in place. */
 export const updates = { adam, sgd, advance, assign, accumulate, record };
 
+/** The name of an update of the table. */
 export type UpdateName = keyof typeof updates;

@@ -4,23 +4,28 @@ import { show } from '../shape.ts';
 type Four = readonly [number, number, number, number];
 type Eight = readonly [...Four, ...Four];
 
+type AdamTensors = readonly [
+  parameters: TensorView,
+  gradients: TensorView,
+  m: TensorView,
+  v: TensorView,
+  clock: TensorView,
+  settings: TensorView,
+];
+type SgdTensors = readonly [
+  parameters: TensorView,
+  gradients: TensorView,
+  velocity: TensorView,
+  settings: TensorView,
+];
+
 /**
  * One step of Adam or AdamW over flat buffers: (parameters, gradients, m, v, clock, settings), all float32.
  * `settings` is [lr, β₁, β₂, ε, weight decay, 1 − β₁, 1 − β₂, decoupled? 1 : 0]; `clock` is [steps, 1 − β₁ᵗ, 1 − β₂ᵗ],
  * which the update moves on first. The recursion qₜ = β·qₜ₋₁ + (1 − β) avoids the cancellation in 1 − βᵗ.
  * Kingma and Ba 2015, algorithm 1; Loshchilov and Hutter 2019 for the decoupled decay; PyTorch's order of operations.
  */
-export const adam: InPlaceUpdate<
-  null,
-  readonly [
-    parameters: TensorView,
-    gradients: TensorView,
-    m: TensorView,
-    v: TensorView,
-    clock: TensorView,
-    settings: TensorView,
-  ]
-> = {
+export const adam: InPlaceUpdate<null, AdamTensors> = {
   name: 'adam',
   writes: [0, 2, 3, 4],
   check(tensors) {
@@ -48,10 +53,7 @@ export const adam: InPlaceUpdate<
  * One step of gradient descent with momentum, as PyTorch has it: (parameters, gradients, velocity, settings), where
  * `settings` is [lr, momentum, weight decay, nesterov? 1 : 0].
  */
-export const sgd: InPlaceUpdate<
-  null,
-  readonly [parameters: TensorView, gradients: TensorView, velocity: TensorView, settings: TensorView]
-> = {
+export const sgd: InPlaceUpdate<null, SgdTensors> = {
   name: 'sgd',
   writes: [0, 2],
   check(tensors) {

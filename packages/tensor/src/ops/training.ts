@@ -10,42 +10,43 @@ export interface BatchAttributes {
   readonly shift: number;
 }
 
+type BatchInputs = readonly [order: TensorView, cursor: TensorView, ...images: TensorView[]];
+
 /**
  * Takes the next images of a dataset that stays on the device: (order uint32 [N], cursor uint32[2], images uint8
  * [n, …] …) → float32, image i being number order[cursor + i] of all the images, which may lie in several tensors, N in
  * all: an adapter binds only so many bytes at once. The cursor is on the device too, so that a captured step needs nothing
  * from the host; `advance` moves it.
  */
-const batch: Op<BatchAttributes, readonly [order: TensorView, cursor: TensorView, ...images: TensorView[]]> =
-  {
-    name: 'batch',
-    infer([order, cursor, ...images], { shape }) {
-      if (
-        images.some(({ dtype }) => dtype !== 'uint8') ||
-        order.dtype !== 'uint32' ||
-        cursor.dtype !== 'uint32'
-      ) {
-        throw new Error('batch: expects uint32 order, uint32 cursor and uint8 images');
-      }
-      const wrong = images.find((t) => sizeOf(shape.slice(1)) !== sizeOf(t.shape.slice(1)));
-      if (order.size === 0 || images.length === 0 || wrong) {
-        throw new Error(
-          `batch: images of ${show((wrong ?? order).shape)} do not make a batch of ${show(shape)}`,
-        );
-      }
-      return { shape, dtype: 'float32' };
-    },
-    reference([order, cursor, ...images], { shape, scale, shift }, output) {
-      const pixels = sizeOf(shape.slice(1));
-      const starts = startsOf(images);
-      for (let i = 0; i < output.data.length; i++) {
-        const at = (cursor.data[0]! + Math.floor(i / pixels)) % order.data.length;
-        const image = order.data[at]!;
-        const part = starts.findLastIndex((start) => image >= start);
-        output.data[i] = images[part]!.data[(image - starts[part]!) * pixels + (i % pixels)]! * scale + shift;
-      }
-    },
-  };
+const batch: Op<BatchAttributes, BatchInputs> = {
+  name: 'batch',
+  infer([order, cursor, ...images], { shape }) {
+    if (
+      images.some(({ dtype }) => dtype !== 'uint8') ||
+      order.dtype !== 'uint32' ||
+      cursor.dtype !== 'uint32'
+    ) {
+      throw new Error('batch: expects uint32 order, uint32 cursor and uint8 images');
+    }
+    const wrong = images.find((t) => sizeOf(shape.slice(1)) !== sizeOf(t.shape.slice(1)));
+    if (order.size === 0 || images.length === 0 || wrong) {
+      throw new Error(
+        `batch: images of ${show((wrong ?? order).shape)} do not make a batch of ${show(shape)}`,
+      );
+    }
+    return { shape, dtype: 'float32' };
+  },
+  reference([order, cursor, ...images], { shape, scale, shift }, output) {
+    const pixels = sizeOf(shape.slice(1));
+    const starts = startsOf(images);
+    for (let i = 0; i < output.data.length; i++) {
+      const at = (cursor.data[0]! + Math.floor(i / pixels)) % order.data.length;
+      const image = order.data[at]!;
+      const part = starts.findLastIndex((start) => image >= start);
+      output.data[i] = images[part]!.data[(image - starts[part]!) * pixels + (i % pixels)]! * scale + shift;
+    }
+  },
+};
 
 /** The number of the first image in each tensor. */
 export function startsOf(images: readonly { readonly shape: Shape }[]): number[] {
@@ -59,8 +60,10 @@ export function startsOf(images: readonly { readonly shape: Shape }[]): number[]
 
 export const trainingOps = { batch };
 
+type Copied = readonly [target: TensorView, source: TensorView];
+
 /** target ← source (the same number of elements, float32 or any 4-byte type). */
-export const assign: InPlaceUpdate<null, readonly [target: TensorView, source: TensorView]> = {
+export const assign: InPlaceUpdate<null, Copied> = {
   name: 'assign',
   writes: [0],
   check([target, source]) {
@@ -81,7 +84,7 @@ function checkPair(op: string, target: TensorView, source: TensorView): void {
 }
 
 /** target ← target + source. */
-export const accumulate: InPlaceUpdate<null, readonly [target: TensorView, source: TensorView]> = {
+export const accumulate: InPlaceUpdate<null, Copied> = {
   name: 'accumulate',
   writes: [0],
   check([target, source]) {
@@ -98,14 +101,18 @@ export interface RecordAttributes {
   readonly images: number;
 }
 
+type RecordTensors = readonly [
+  ring: TensorView,
+  steps: TensorView,
+  cursor: TensorView,
+  ...figures: TensorView[],
+];
+
 /**
  * A step's bookkeeping: (ring float32 [rows, n], steps uint32 [2], cursor uint32 [2], n figures of one float32 each). The
  * figures go to row `steps` modulo `rows`; then `steps` moves on by one and `cursor` by `images`, both 64-bit counts.
  */
-export const record: InPlaceUpdate<
-  RecordAttributes,
-  readonly [ring: TensorView, steps: TensorView, cursor: TensorView, ...figures: TensorView[]]
-> = {
+export const record: InPlaceUpdate<RecordAttributes, RecordTensors> = {
   name: 'record',
   writes: [0, 1, 2],
   check([ring, steps, cursor, ...figures]) {

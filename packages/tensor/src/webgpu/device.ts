@@ -6,6 +6,7 @@ import { Backend, type BackendOptions } from './backend.ts';
 import { DeviceLostError } from './failure.ts';
 import type { DeviceStats } from './stats.ts';
 
+/** What `WebGPUDevice.open` needs: an adapter, and what is known of it. */
 export interface WebGPUDeviceOptions extends BackendOptions {
   readonly adapter: GPUAdapter;
   /** Decides which kernels are the fast ones. */

@@ -12,6 +12,7 @@ export interface Range {
   readonly size: number;
 }
 
+/** Memory of a captured program, in bytes. */
 export interface ProgramMemory {
   /** Bytes of the buffers that temporaries share, and the most that is alive at once: no plan needs less. */
   readonly planned: number;

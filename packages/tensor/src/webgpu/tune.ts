@@ -19,6 +19,7 @@ import type { Tensor } from '../tensor.ts';
 import type { WebGPUDevice } from './device.ts';
 import { Program } from './program.ts';
 
+/** What to measure, and how long. */
 export interface TuneOptions {
   /** Names of `contractionVariants` to try; default: all that the adapter runs. */
   readonly variants?: readonly string[];

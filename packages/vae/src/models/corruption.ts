@@ -28,7 +28,7 @@ export function corrupted(
   return where(less(chance, level), instead, x);
 }
 
-/** @throws if the share of pixels to be hit is more than 1 */
+/** Checks the options of a corruption. @throws if the share of pixels to be hit is more than 1 */
 export function assertCorruption({ noise, noiseLevel }: Corruption): void {
   if (noise !== 'gaussian' && noiseLevel > 1) {
     throw new OptionError(

@@ -1,0 +1,38 @@
+import { apply } from '../apply.ts';
+import { ops } from '../ops/index.ts';
+import { normalizeAxis, show } from '../shape.ts';
+import type { Tensor } from '../tensor.ts';
+import { reshape, slice } from './movement.ts';
+
+/**
+ * PyTorch's gather: y[i, j] = x[index[i, j], j] for axis 0, and so on. `index` is int32 of x's rank, and the result has its
+ * shape. An index out of range throws on the reference and gives NaN on a GPU, which cannot throw.
+ */
+export function gather(x: Tensor, axis: number, index: Tensor): Tensor {
+  const at = normalizeAxis('gather', axis, x.rank);
+  const smaller = index.rank === x.rank && x.shape.some((extent, k) => k !== at && index.shape[k]! < extent);
+  const ranges = x.shape.map((extent, k): [number, number] => [0, k === at ? extent : index.shape[k]!]);
+  return apply(ops.gather, [smaller ? slice(x, ...ranges) : x, index], { axis: at });
+}
+
+/**
+ * Rows (or columns …) of x in the order that a one-dimensional int32 index names: an embedding's look-up. The result has x's
+ * shape, with as many entries along the axis as the index has. Out of range as in `gather`.
+ * @throws unless the index is int32 with one axis
+ */
+export function indexSelect(x: Tensor, axis: number, index: Tensor): Tensor {
+  const at = normalizeAxis('indexSelect', axis, x.rank);
+  if (index.rank !== 1 || index.dtype !== 'int32') {
+    throw new Error(`indexSelect: the index is int32 with one axis, got ${index.dtype} ${show(index.shape)}`);
+  }
+  const shape = x.shape.map((_, k) => (k === at ? index.size : 1));
+  return apply(ops.gather, [x, reshape(index, shape)], { axis: at });
+}
+
+/**
+ * The transpose of gather: y's values added up where the int32 index names, in a result of `extent` along the axis.
+ * The index has y's shape; axes other than the indexed one may be 1, for all of y's lines alike. Added in a fixed order.
+ */
+export function scatterAdd(y: Tensor, axis: number, index: Tensor, extent: number): Tensor {
+  return apply(ops.scatterAdd, [y, index], { axis: normalizeAxis('scatterAdd', axis, y.rank), extent });
+}

@@ -1,0 +1,19 @@
+import { binaryOp, unaryOp } from './elementwise-op.ts';
+
+/* Elementwise ops that have no function of their own: what others come to, and what rules need. */
+
+/** a·p₀ + p₁: what scalars added to and multiplied with a tensor become. */
+export const affine = unaryOp(
+  'affine',
+  (a, [scale, shift]: readonly [number, number]) => a * scale + shift,
+  'a * p.x + p.y',
+);
+
+export const powScalar = unaryOp(
+  'powScalar',
+  (a, [exponent]: readonly [number]) => a ** exponent,
+  'signed_pow(a, p.x)',
+);
+
+/** a where b is positive, else 0: the gradient of relu. */
+export const maskPositive = binaryOp('maskPositive', (a, b) => (b > 0 ? a : 0), 'select(0.0, a, b > 0.0)');
