@@ -36,7 +36,7 @@ export async function openSite(): Promise<Site | undefined> {
   if (!first) return undefined;
   browsers.set(true, first);
   const [folder, arrivals] = [temporaryFolder(), temporaryFolder()];
-  await buildSite(folder, { logLevel: 'error' });
+  await buildSite(folder, { logLevel: 'error', api: false });
   const { url, close } = await serveFolder(folder, '/any/folder/');
   return {
     folder,

@@ -8,6 +8,7 @@ const links = [
   ['autograd', 'Autograd'],
   ['benchmark', 'Benchmark'],
   ['course', 'Course'],
+  ['api', 'API'],
 ] as const;
 
 export type PageName = (typeof links)[number][0] | 'home';

@@ -1,0 +1,37 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Application, type TypeDocOptions } from 'typedoc';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const packages = ['tensor', 'autograd', 'nn', 'vae', 'interchange', 'plot', 'node', 'tapegrad'];
+
+/**
+ * The API reference of every package, by TypeDoc, as files with relative addresses.
+ * @returns what TypeDoc warns of
+ */
+export async function buildApi(folder: string): Promise<number> {
+  const app = await Application.bootstrap({
+    entryPoints: packages.map((name) => join(root, `packages/${name}/src/index.ts`)),
+    tsconfig: join(root, 'tsconfig.json'),
+    basePath: root,
+    name: 'Tapegrad',
+    readme: 'none',
+    // `npm run check` does that, with the compiler that the project uses.
+    skipErrorChecking: true,
+    excludePrivate: true,
+    excludeInternal: true,
+    disableSources: true,
+    githubPages: false,
+    navigationLinks: { Site: '../' },
+    logLevel: 'Warn',
+  } as Partial<TypeDocOptions>);
+  const project = await app.convert();
+  if (!project) throw new Error('site: TypeDoc made nothing of the packages');
+  // By the names that people import, not by folders.
+  for (const module of project.children ?? []) {
+    const name = module.name.replace(/^(packages\/)?(\w+)\/src$/, '$2');
+    module.name = name === 'tapegrad' ? name : `@tapegrad/${name}`;
+  }
+  await app.generateDocs(project, folder);
+  return app.logger.warningCount + app.logger.errorCount;
+}
