@@ -44,6 +44,18 @@ test('links lead somewhere', () => {
   }
 });
 
+test('what other programs import prints nothing, which they would print too', () => {
+  const imported = new Set(
+    pages.flatMap(({ text }) => [...text.matchAll(/from '\.\/(.+)'/g)].map(([, file]) => file)),
+  );
+  for (const { name, blocks } of pages) {
+    for (const [i, { content }] of blocks.entries()) {
+      const file = /^\/\/ (\S+\.ts)/.exec(content)?.[1];
+      if (file && imported.has(file)) assert.is.not(blocks[i + 1]?.language, 'text', `${name}: ${file}`);
+    }
+  }
+});
+
 for (const page of pages) {
   test(`${page.name}: programs print what the page says`, async () => {
     for (const printed of await runPage(page, place.path)) {

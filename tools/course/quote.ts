@@ -66,7 +66,7 @@ function cut(path: string, name: string): string | undefined {
 
 /** What `PATH#NAME` stands for. @throws if the file is not there, or nothing in it has the name, saying where there is one */
 export function quote(reference: string): string {
-  const [path, name] = reference.split('#') as [string, string];
+  const [path, name] = halvesOf(reference);
   try {
     const text = cut(path, name);
     if (text !== undefined) return text;
@@ -81,7 +81,7 @@ export function quote(reference: string): string {
 
 /** Where a quoted declaration may be now: in the same package, under the same name. */
 export function moved(reference: string): string[] {
-  const [path, name] = reference.split('#') as [string, string];
+  const [path, name] = halvesOf(reference);
   const folder = path
     .split('/')
     .slice(0, path.startsWith('packages/') ? 3 : 1)
@@ -91,4 +91,10 @@ export function moved(reference: string): string[] {
     .map((file) => `${folder}/${file.replaceAll('\\', '/')}`)
     .filter((file) => cut(file, name) !== undefined)
     .map((file) => `${file}#${name}`);
+}
+
+/** `PATH#NAME` in two; a name may be private, and so begin with the same sign. */
+function halvesOf(reference: string): [path: string, name: string] {
+  const at = reference.indexOf('#');
+  return [reference.slice(0, at), reference.slice(at + 1)];
 }

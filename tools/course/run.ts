@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { formatWithOptions } from 'node:util';
+import { setDefaultDevice } from '@tapegrad/tensor';
 import { type Block, type Page, root, wordOf } from './page.ts';
 
 /* Runs what the pages show, in a folder of the repository, so that packages are found as a reader's programs find them. */
@@ -72,8 +73,12 @@ export async function runPage(page: Page, folder: string): Promise<Printed[]> {
   return printed;
 }
 
+/** The file that opens a device for the programs that import it. */
+const OPENS = 'gpu.ts';
+
 /** Imports a program, and returns what it wrote with `console.log`. */
 async function captured(path: string): Promise<string> {
+  await startAfresh(path);
   const lines: string[] = [];
   const { log } = console;
   console.log = (...args: unknown[]) => void lines.push(formatWithOptions({ colors: false }, ...args));
@@ -83,6 +88,24 @@ async function captured(path: string): Promise<string> {
     console.log = log;
   }
   return lines.join('\n');
+}
+
+/** One process runs all programs: this one finds the default device as it would in a process of its own. */
+async function startAfresh(path: string): Promise<void> {
+  const opens = importsOf(path).has(join(dirname(path), OPENS));
+  const { device } = opens ? await import(pathToFileURL(join(dirname(path), OPENS)).href) : {};
+  setDefaultDevice(device);
+}
+
+/** The programs beside it that one imports, also through others. */
+function importsOf(path: string, found = new Set<string>()): Set<string> {
+  for (const [, file] of readFileSync(path, 'utf8').matchAll(/'\.\/([\w-]+\.ts)'/g)) {
+    const imported = join(dirname(path), file!);
+    if (found.has(imported)) continue;
+    found.add(imported);
+    importsOf(imported, found);
+  }
+  return found;
 }
 
 function runInCopy(copy: string, file: string, { content }: Block): string {
