@@ -21,7 +21,7 @@ export const nameOf = (code: string): string => /^\/\/ (\S+\.ts)/.exec(code)?.[1
 export async function bundled(code: string, programs: Programs): Promise<string> {
   const bundle = await rolldown({
     input: 'entry.ts',
-    external: /^(@tapegrad\/|node:)/,
+    external: /^(@tapegrad\/|tapegrad\/|node:)/,
     treeshake: false,
     plugins: [
       {
