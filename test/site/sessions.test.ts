@@ -1,0 +1,76 @@
+/* Runs on the fastest adapter. */
+import { models } from '@tapegrad/vae';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { FromTrainer, Look } from '../../site/src/train/protocol.ts';
+import { TrainSession } from '../../site/src/train/session.ts';
+import { device } from '../helpers/device.ts';
+import { fewDigits } from '../helpers/runs.ts';
+
+/* What the training page's worker does, for every model: pages and workers are tested in a browser with a few of them. */
+
+/** Options that keep a step short. */
+const small: Record<string, number> = {
+  batchSize: 16,
+  epochs: 1,
+  hidden: 16,
+  latent: 3,
+  codes: 8,
+  samples: 2,
+};
+
+async function run(model: string, options: Record<string, number>, during?: (session: TrainSession) => void) {
+  const data = fewDigits(32, 20);
+  const said: FromTrainer[] = [];
+  const session = new TrainSession({ device, data, post: (message) => said.push(message), versions: {} });
+  await session.open({ model, options, seed: 1, images: 32, data: 'mnist' }, undefined);
+  const ready = said.find((message) => message.kind === 'ready')!;
+  session.wish({ subject: 'activations', name: ready.info.layers.activations[0]! });
+  during?.(session);
+  session.go();
+  await session.idle;
+  for (const message of said) if (message.kind === 'failed') throw new Error(message.message);
+  return { said, info: ready.info, session };
+}
+
+for (const [name, { defaults }] of models) {
+  test(`${name}: trains, and shows what it does`, async () => {
+    const options = Object.fromEntries(Object.entries(small).filter(([key]) => key in defaults));
+    const { said, info } = await run(name, options);
+    const steps = said.flatMap((message) => (message.kind === 'steps' ? message.steps : []));
+    assert.equal(
+      steps.map(({ step }) => step),
+      [1, 2],
+    );
+    assert.ok(steps.every(({ metrics }) => Number.isFinite(metrics.loss)));
+    assert.ok(info.launches > 10 && info.layers.weights.length >= 4 && info.layers.activations.length >= 2);
+    const look = said.filter((message) => message.kind === 'look').at(-1)!.look as Look;
+    assert.is(look.step, 2);
+    assert.is(look.samples!.pixels.length, 30 * 784);
+    const { pixels, columns } = look.reconstructions!;
+    assert.ok(columns > 5 && pixels.length >= 2 * columns * 784);
+    assert.ok(look.scatter ? look.scatter.points.every(Number.isFinite) : look.noScatter);
+    assert.ok(
+      look.norms!.every(([, norm]) => Number.isFinite(norm)) && look.norms!.some(([, norm]) => norm > 0),
+    );
+    assert.ok(look.layer!.values.every(Number.isFinite) && look.layer!.most > look.layer!.least);
+    const state = said.filter((message) => message.kind === 'state').map((message) => message.state);
+    assert.equal(state, ['running', 'done']);
+  });
+}
+
+test('β changes on the way, and an option that a model does not have is named', async () => {
+  const { said } = await run('vae-mlp', { batchSize: 4, epochs: 2, hidden: 16 }, (session) => {
+    session.beta(4);
+  });
+  const change = said.find((message) => message.kind === 'beta')!;
+  assert.is(change.value, 4);
+  const files = said.filter((message) => message.kind === 'files').at(-1)!.files;
+  const config = JSON.parse(new TextDecoder().decode(files['config.json']!));
+  assert.is(config.beta, 4);
+  const wrong = await run('ae', { beta: 1 }).catch((error: Error) => error.message);
+  assert.is(wrong, "this model has no option 'beta'");
+});
+
+test.after(() => device.destroy());
+test.run();
