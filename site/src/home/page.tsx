@@ -27,6 +27,16 @@ const pages = [
     name: 'Benchmark',
     text: 'The roofs of your GPU, and how near every kernel comes to them: GFLOP/s, percent of the roof, training steps. To save, and to compare.',
   },
+  {
+    path: 'course',
+    name: 'Course',
+    text: 'From a derivative on paper to a VAE on a GPU in an afternoon, with programs that run where you read them.',
+  },
+  {
+    path: 'api',
+    name: 'API reference',
+    text: 'Every function, class and type of the packages, with shapes, units and errors.',
+  },
 ] as const;
 
 function Home() {
