@@ -1,6 +1,15 @@
 /* Runs on every adapter. */
 import { readFileSync } from 'node:fs';
-import { clearGradient, enableGrad, grad, noGrad, requiresGrad, valueAndGrad, vjp } from '@tapegrad/autograd';
+import {
+  clearGradient,
+  enableGrad,
+  grad,
+  noGrad,
+  requiresGrad,
+  setGradientSlot,
+  valueAndGrad,
+  vjp,
+} from '@tapegrad/autograd';
 import { Adam, Linear, manualSeed } from '@tapegrad/nn';
 import * as tg from '@tapegrad/tensor';
 import { type Device, keep, referenceDevice, scope, type Tensor, tensor } from '@tapegrad/tensor';
@@ -273,6 +282,61 @@ for (const [name, where] of [
     // A gradient function records for itself, whatever is in force outside.
     assert.equal(await noGrad(() => grad((t: Tensor) => t.square().sum())(w)).array(), [4]);
     assert.not(noGrad(() => grad((t: Tensor) => t.square().sum())(w)).requiresGrad);
+  });
+
+  test('gradients and values share no handle with each other, nor with what the caller has', async () => {
+    const [w, u] = [parameter([1]), parameter([2])];
+    w.add(u).backward({ createGraph: true });
+    clearGradient(w);
+    assert.equal(await u.grad!.array(), [1]);
+    const [x, seed] = [tensor([3], { device: where }), tensor([5], { device: where })];
+    const [first, second] = vjp((a: Tensor, b: Tensor) => a.add(b), [x, x], seed);
+    first!.dispose();
+    assert.equal([await second!.array(), await seed.array()], [[5], [5]]);
+    const closed = parameter(7);
+    valueAndGrad((_: Tensor) => closed)(x).value.dispose();
+    assert.is(await closed.item(), 7);
+  });
+
+  test('a plain backward after one with createGraph: both count, and the first gradient stays', async () => {
+    const w = parameter([1, 2]);
+    setGradientSlot(w, keep(tensor([100, 100], { device: where })));
+    noGrad(() => enableGrad(() => w.square().sum()).backward({ createGraph: true }));
+    const first = w.grad!;
+    assert.ok(first.requiresGrad); // also in noGrad, as PyTorch
+    w.square().sum().backward();
+    assert.equal(
+      [await first.array(), await w.grad!.array()],
+      [
+        [2, 4],
+        [4, 8],
+      ],
+    );
+  });
+
+  test('what cannot be differentiated, or asked for, is said', () => {
+    const x = tensor([1, 2], { device: where });
+    const wrong = (fn: unknown) => () => grad(fn as (t: Tensor) => Tensor)(x);
+    assert.throws(
+      wrong(async (t: Tensor) => t.sum()),
+      /must return a tensor, and not be async/,
+    );
+    assert.throws(
+      wrong(() => 3),
+      /must return a tensor/,
+    );
+    assert.throws(
+      wrong((t: Tensor) => t.argmax(0)),
+      /grad: expects float32, got int32/,
+    );
+    assert.throws(
+      () => vjp((t: Tensor) => t.square(), [x], tg.ones([2, 2], { device: where })),
+      /vjp: gradient of/,
+    );
+    assert.throws(() => grad((t: Tensor) => t.sum(), { argnum: 1 } as object), /did you mean 'argnums'/);
+    const y = parameter([1]).mul(2);
+    assert.throws(() => requiresGrad(y, false), /computed from one that requires grad/);
+    assert.throws(() => y.backward({ retain_graph: true } as object), /did you mean 'retainGraph'/);
   });
 
   test.run();

@@ -2,17 +2,19 @@ import {
   accumulate,
   add,
   assign,
+  checkOptions,
   constant,
   isFloat,
   isKept,
   keep,
   onesLike,
+  reshape,
   sameShape,
   scope,
   show,
   type Tensor,
 } from '@tapegrad/tensor';
-import { freeGraph, graphOf, isTracked, leaves, noGrad, walk } from './graph.ts';
+import { enableGrad, freeGraph, graphOf, isTracked, leaves, noGrad, walk } from './graph.ts';
 
 /* PyTorch's interface: leaves that require grad, and `loss.backward()`. */
 
@@ -26,6 +28,11 @@ export function requiresGrad<T extends Tensor>(tensor: T, on = true): T {
   if (!isFloat(tensor.dtype)) throw new Error(`requiresGrad: expects float32, got ${tensor.dtype}`);
   if (on) leaves.add(tensor);
   else leaves.delete(tensor);
+  if (!on && isTracked(tensor)) {
+    throw new Error(
+      'requiresGrad: this tensor was computed from one that requires grad: detach() gives its values alone',
+    );
+  }
   return tensor;
 }
 
@@ -39,8 +46,12 @@ export const setGradientSlot = (leaf: Tensor, slot: Tensor): void => void slots.
 export function clearGradient(leaf: Tensor): void {
   const gradient = gradients.get(leaf);
   gradients.delete(leaf);
-  // One that was made with `createGraph` may be part of a graph that somebody still wants to walk.
-  if (gradient && gradient !== slots.get(leaf) && !isTracked(gradient)) gradient.dispose();
+  if (gradient && gradient !== slots.get(leaf)) discard(gradient);
+}
+
+/** Disposes a gradient; not one made with `createGraph`, of whose graph somebody may still want to make use. */
+function discard(gradient: Tensor): void {
+  if (!isTracked(gradient)) gradient.dispose();
 }
 
 /** The same values with no history. */
@@ -62,6 +73,7 @@ export interface BackwardOptions {
  * @throws if `root` depends on no leaf, if its graph was freed, or if it has several elements and no weights are given
  */
 export function backward(root: Tensor, options: BackwardOptions = {}): void {
+  checkOptions('backward', options, ['gradient', 'retainGraph', 'createGraph']);
   const { createGraph = false, retainGraph = createGraph } = options;
   const graph = graphOf(root);
   if (graph.ends.length === 0) {
@@ -76,8 +88,7 @@ export function backward(root: Tensor, options: BackwardOptions = {}): void {
         if (gradient) accumulateInto(graph.ends[i]!, gradient, createGraph);
       });
     });
-  if (createGraph) differentiate();
-  else noGrad(differentiate);
+  (createGraph ? enableGrad : noGrad)(differentiate);
   if (retainGraph) return;
   freeGraph(graph);
   const spared = new Set([root, ...graph.ends]);
@@ -87,23 +98,27 @@ export function backward(root: Tensor, options: BackwardOptions = {}): void {
 function accumulateInto(leaf: Tensor, gradient: Tensor, createGraph: boolean): void {
   const [before, slot] = [gradients.get(leaf), slots.get(leaf)];
   if (slot && !createGraph) {
+    // What was there may lie elsewhere: from before there was a slot, or made with `createGraph`.
+    if (before && before !== slot) assign(slot, before);
     (before ? accumulate : assign)(slot, gradient);
     gradients.set(leaf, slot);
-    return;
+  } else {
+    // The rule of a plain addition hands the seed itself on: a gradient never shares its handle.
+    gradients.set(leaf, keep(before ? add(before, gradient) : reshape(gradient, gradient.shape)));
   }
-  const total = before ? add(before, gradient) : gradient;
-  // The rule of a plain addition hands the seed itself on: a gradient never shares its handle.
-  gradients.set(leaf, keep(createGraph ? total : constant(total)));
-  if (before !== slot && !createGraph) before?.dispose();
+  if (before && before !== slot) discard(before);
 }
 
-/** @throws unless `root` can be differentiated with these weights */
-export function checkSeed(op: string, root: Tensor, seed?: Tensor): void {
+/** @throws unless `root` can be differentiated with these weights; `shape` is theirs, broadcast where that is allowed */
+export function checkSeed(op: string, root: Tensor, seed?: Tensor, shape = seed?.shape): void {
   const what = `tensor of shape ${show(root.shape)}`;
+  for (const { dtype } of [root, seed ?? root]) {
+    if (!isFloat(dtype)) throw new Error(`${op}: expects float32, got ${dtype}, which has no derivative`);
+  }
   if (!seed && root.size !== 1) {
     throw new Error(`${op}: a ${what} is no scalar: pass the weights of its elements as { gradient }`);
   }
-  if (seed && !sameShape(seed.shape, root.shape)) {
+  if (seed && !sameShape(shape!, root.shape)) {
     throw new Error(`${op}: gradient of shape ${show(seed.shape)} for a ${what}`);
   }
 }

@@ -1,4 +1,14 @@
-import { constant, isFloat, onesLike, reshape, scope, type Tensor, zerosLike } from '@tapegrad/tensor';
+import {
+  broadcastShapes,
+  checkOptions,
+  constant,
+  isFloat,
+  onesLike,
+  reshape,
+  scope,
+  Tensor,
+  zerosLike,
+} from '@tapegrad/tensor';
 import { checkSeed } from './backward.ts';
 import { enableGrad, graphOf, isGradEnabled, isTracked, leaves, noGrad, walk } from './graph.ts';
 
@@ -17,6 +27,8 @@ function differentiate<A extends Tensors>(
   argnums: readonly number[],
   cotangents: (value: Tensor) => Tensors,
 ): { value: Tensor; rows: Tensor[][] } {
+  const other = args.findIndex((arg) => !(arg instanceof Tensor));
+  if (other !== -1) throw new Error(`grad: argument ${other} is no tensor: close over it instead`);
   for (const k of argnums) {
     if (args[k] && isFloat(args[k].dtype)) continue;
     const what = args[k] ? `which is ${args[k].dtype}` : `of ${args.length}`;
@@ -30,14 +42,24 @@ function differentiate<A extends Tensors>(
     for (const target of targets) leaves.add(target);
     const value = enableGrad(() => fn(...(inputs as unknown as A)));
     for (const target of targets) leaves.delete(target);
+    if (!(value instanceof Tensor)) {
+      Promise.resolve(value).catch(() => {}); // it will meet disposed tensors: the error that counts is this one
+      throw new Error('grad: the function must return a tensor, and not be async');
+    }
     const graph = graphOf(value, targets);
     const seeds = cotangents(value);
-    // Not 0 · argument where there is no gradient: that is NaN where the argument is infinite.
+    for (const seed of seeds) checkSeed('vjp', value, seed, broadcastShapes('vjp', seed.shape, value.shape));
+    // Results have handles of their own: a rule may hand on the seed itself. Where there is no gradient, it is not
+    // 0 · argument: that is NaN where the argument is infinite.
     const walks = () =>
-      seeds.map((seed) => walk(graph, targets, seed).map((g, i) => g ?? zerosLike(targets[i]!)));
+      seeds.map((seed) =>
+        walk(graph, targets, seed).map((g, i) => (g ? reshape(g, g.shape) : zerosLike(targets[i]!))),
+      );
     const isOutside = (end: Tensor) => !targets.includes(end);
     const needed = isGradEnabled() && (descend || seeds.some(isTracked) || graph.ends.some(isOutside));
-    return needed ? { value, rows: walks() } : { value: constant(value), rows: noGrad(walks) };
+    return needed
+      ? { value: reshape(value, value.shape), rows: walks() }
+      : { value: constant(value), rows: noGrad(walks) };
   });
 }
 
@@ -55,8 +77,10 @@ type Gradients<N> = N extends readonly number[] ? { -readonly [K in keyof N]: Te
  */
 export function grad<A extends Tensors, const N extends number | readonly number[] = 0>(
   fn: Differentiable<A>,
-  { argnums = 0 as N }: { argnums?: N } = {},
+  options: { argnums?: N } = {},
 ): (...args: A) => Gradients<N> {
+  checkOptions('grad', options, ['argnums']);
+  const { argnums = 0 as N } = options;
   return (...args) => {
     const [row] = scope(() => differentiate([fn, ...args], [argnums].flat(), scalarSeed).rows);
     return (Array.isArray(argnums) ? row : row![0]) as Gradients<N>;
