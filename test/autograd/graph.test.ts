@@ -272,6 +272,11 @@ for (const [name, where] of [
     assert.equal(await second.array(), [0, 12]);
   });
 
+  test('noGrad refuses what is async: behind an await, its mode would be over', () => {
+    assert.throws(() => noGrad(async () => 1), /the function must not be async/);
+    assert.throws(() => grad((async () => 1) as never)(tensor([1], { device: where })), /async/);
+  });
+
   test('noGrad and enableGrad nest: the innermost counts', async () => {
     const w = parameter([2]);
     const inner = noGrad(() => enableGrad(() => w.square().sum()));
@@ -319,7 +324,7 @@ for (const [name, where] of [
     const wrong = (fn: unknown) => () => grad(fn as (t: Tensor) => Tensor)(x);
     assert.throws(
       wrong(async (t: Tensor) => t.sum()),
-      /must return a tensor, and not be async/,
+      /the function must not be async/,
     );
     assert.throws(
       wrong(() => 3),

@@ -42,10 +42,7 @@ function differentiate<A extends Tensors>(
     for (const target of targets) leaves.add(target);
     const value = enableGrad(() => fn(...(inputs as unknown as A)));
     for (const target of targets) leaves.delete(target);
-    if (!(value instanceof Tensor)) {
-      Promise.resolve(value).catch(() => {}); // it will meet disposed tensors: the error that counts is this one
-      throw new Error('grad: the function must return a tensor, and not be async');
-    }
+    if (!(value instanceof Tensor)) throw new Error('grad: the function must return a tensor');
     const graph = graphOf(value, targets);
     const seeds = cotangents(value);
     for (const seed of seeds) checkSeed('vjp', value, seed, broadcastShapes('vjp', seed.shape, value.shape));

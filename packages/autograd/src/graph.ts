@@ -68,10 +68,20 @@ class GradMode implements Interceptor<Tensor> {
 
 install(new GradMode(true));
 
-/** Runs `fn` without recording: for evaluation, and for updates by hand. */
-export const noGrad = <T>(fn: () => T): T => within(new GradMode(false), fn);
-/** Runs `fn` with recording, even inside `noGrad`. */
-export const enableGrad = <T>(fn: () => T): T => within(new GradMode(true), fn);
+/** Runs `fn`, which must not be async, without recording: for evaluation, and for updates by hand. */
+export const noGrad = <T>(fn: () => T): T => inMode(false, fn);
+/** Runs `fn`, which must not be async, with recording, even inside `noGrad`. */
+export const enableGrad = <T>(fn: () => T): T => inMode(true, fn);
+
+function inMode<T>(enabled: boolean, fn: () => T): T {
+  const result = within(new GradMode(enabled), fn);
+  if (!(result instanceof Promise)) return result;
+  result.catch(() => {}); // the error that counts is this one
+  throw new Error(
+    'autograd: the function must not be async: what follows an await would run in another mode',
+  );
+}
+
 /** Whether what runs now is recorded. */
 export const isGradEnabled = (): boolean => innermost(GradMode)!.enabled;
 
