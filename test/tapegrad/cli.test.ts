@@ -652,7 +652,7 @@ test('train: a second signal exits at once', async () => {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) child.kill(signal);
     },
   });
-  assert.is(ended.code, 143);
+  assert.ok(ended.code === 130 || ended.code === 143, `the one that came second: ${ended.code}`);
   assert.not.match(ended.stdout, /"kind":"end"/);
 });
 
