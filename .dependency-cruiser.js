@@ -23,6 +23,7 @@ const below = {
     'packages/tensor',
     'packages/plot',
     'packages/node',
+    'shaders',
   ],
 };
 

@@ -4,13 +4,15 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { createRaster, encodePng } from '@tapegrad/plot';
-import { referenceDevice } from '@tapegrad/tensor';
-import { models, type PictureResult, settingsOf } from '@tapegrad/vae';
+import { Generator, referenceDevice } from '@tapegrad/tensor';
+import { models, type PictureResult, Subject, settingsOf } from '@tapegrad/vae';
 import { allPictures, type Cloud } from '@tapegrad/vae/gallery';
 import { decode } from 'fast-png';
 import { type EpochRecord, RunFolder, subjectOf, trainRun, writeCurves, writeReport } from 'tapegrad/node';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { packedHalves, unpackedHalves } from '../../packages/tapegrad/src/report/client/living/halves.ts';
+import type { LivingData } from '../../packages/tapegrad/src/report/client/living/types.ts';
 import { commandOf, optionsOf } from '../../packages/tapegrad/src/report/command.ts';
 import { escaped, html, jsonFor } from '../../packages/tapegrad/src/report/markup.ts';
 import { spriteOf } from '../../packages/tapegrad/src/report/png.ts';
@@ -71,8 +73,9 @@ test('sprite: many large images are made smaller, by means of squares', () => {
 
 const run = await finishedRun(join(root, 'run'), data, { data: `<script>alert("digits")</script>` });
 const spec = models.get('vae')!;
-const pictures = await allPictures(subjectOf(run.model, data));
-const reported = { ...run, spec, data };
+const subject = subjectOf(run.model, data);
+const pictures = await allPictures(subject);
+const reported = { ...run, spec, data, subject };
 const path = await writeReport(run.folder, reported, pictures);
 const page = new ParsedPage(readFileSync(path, 'utf8'));
 
@@ -89,7 +92,7 @@ test('report: the licence of what is inside comes with it', () => {
 
 test('report: names from outside are text', () => {
   assert.is(textOf(page.all('h1')[0]!), 'vae on <script>alert("digits")</script>');
-  assert.is(page.all('script').length, 2, 'the data and the script of the page');
+  assert.is(page.all('script').length, 4, 'the data and the script of the page, and those of what is alive');
 });
 
 test('report: the curves are those of metrics.jsonl', () => {
@@ -218,17 +221,24 @@ test('report: points are where the codes are, each with its image', () => {
   for (const [i, value] of shown.points.entries())
     assert.ok(Math.abs(value - points[i]!) <= 1e-3 * Math.abs(points[i]!));
   assert.equal(shown.labels, [...labels!]);
-  assert.equal(shown.images, [...Array(60).keys()]);
+  assert.is(shown.images, null, 'each has the image of its own number');
   assert.equal(Object.keys(clouds), ['cloud-scatter', 'cloud-principal']);
   const sprite = pngOf(thumbnails!.source);
-  const at = (image: number, x: number, y: number) =>
-    sprite.data[(Math.floor(image / 8) * 28 + y) * sprite.width + (image % 8) * 28 + x];
+  assert.is(sprite.depth, 4);
+  const at = (image: number, x: number, y: number) => {
+    const [row, column] = [Math.floor(image / 8) * 28 + y, (image % 8) * 28 + x];
+    const pair = sprite.data[row * Math.ceil(sprite.width / 2) + Math.floor(column / 2)]!;
+    return 17 * (column % 2 === 0 ? pair >> 4 : pair & 15);
+  };
   for (const image of [0, 7, 59])
     for (const [x, y] of [
       [14, 14],
       [10, 20],
     ] as const)
-      assert.is(at(image, x, y), data.train.images[image * 784 + y * 28 + x], `image ${image}`);
+      assert.ok(
+        Math.abs(at(image, x, y) - data.train.images[image * 784 + y * 28 + x]!) <= 8.5,
+        `image ${image}, in 16 levels`,
+      );
   const { size: length } = new Set(data.test.labels!);
   assert.is(shown.heldOut.labels!.length, length, 'one digit of each class');
   assert.is(heldOut!.columns, Math.ceil(Math.sqrt(length)));
@@ -312,6 +322,143 @@ test('report: pictures that fail do not end a training, and are named', async ()
 test('curves: a chart for each metric, as a picture', async () => {
   const png = decode(readFileSync((await writeCurves(run.folder, 'vae'))!));
   assert.ok(png.height > 3 * 300, 'loss, reconstruction and KL');
+});
+
+// ------------------------------------------------------------------------------------------------ what is alive
+
+test('living: weights keep nine significant bits', () => {
+  const values = Float32Array.of(0, 1, -1.5, 0.1, -3.3333, 1e-3, 700, 0.001953125, -(2 ** -14));
+  const back = unpackedHalves(packedHalves(values));
+  for (const [i, value] of values.entries())
+    assert.ok(Math.abs(back[i]! - value) <= Math.abs(value) * 2 ** -9, `${value} became ${back[i]}`);
+  assert.equal([...back.subarray(0, 3)], [0, 1, -1.5]);
+});
+
+const living: LivingData = JSON.parse(textOf(page.byId('living-data')));
+
+test('living: the model and its codes are in the page', async () => {
+  assert.equal([living.model, living.options.network, living.options.latent], ['vae', 'mlp', 3]);
+  assert.equal(living.order, await subject.dimensions());
+  assert.equal(
+    living.tensors.map(([name]) => name),
+    [...run.model.stateDict().keys()],
+  );
+  assert.equal(
+    living.panels!.panels.map(({ dimension }) => dimension),
+    living.order,
+  );
+  const hidden = page.elements.filter((element) => attribute(element, 'hidden') !== undefined);
+  assert.ok(hidden.some((element) => attribute(element, 'id') === 'section-living'));
+});
+
+test('living: what it adds to the page of the default vae stays below a megabyte', async () => {
+  const model = spec.build([1, 28, 28], settingsOf(spec), new Generator(0, { device: referenceDevice }));
+  const big = { ...reported, model, subject: new Subject(model, subject.data, { heldOut: subject.heldOut }) };
+  const file = await writeReport(
+    run.folder,
+    { ...big, config: { ...run.config, ...settingsOf(spec) } },
+    pictures,
+  );
+  const bigPage = new ParsedPage(readFileSync(file, 'utf8'));
+  const sizes = ['living-data', 'living-script'].map((id) => textOf(bigPage.byId(id)).length);
+  assert.ok(sizes[0]! + sizes[1]! < 1e6, `${sizes}`);
+  await writeReport(run.folder, reported, pictures);
+});
+
+test('living: in a browser with WebGPU the decoder answers', async () => {
+  await inChromium(async (tab) => {
+    const faults: string[] = [];
+    tab.on('pageerror', (error) => faults.push(String(error)));
+    tab.on('console', (message) => {
+      // How this test reads pixels is no concern of the page.
+      if (message.type() !== 'log' && !message.text().startsWith('Canvas2D')) faults.push(message.text());
+    });
+    tab.on('request', (request) => {
+      if (!/^(file|data):/.test(request.url())) faults.push(`asked for ${request.url()}`);
+    });
+    await tab.setViewport({ width: 1200, height: 900 });
+    await tab.goto(pathToFileURL(path).href);
+    await tab.waitForSelector('[data-alive="true"]', { timeout: 60_000 });
+    const pixels = (selector: string) =>
+      tab.$eval(selector, (element) => {
+        const canvas = element as HTMLCanvasElement;
+        const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
+        return Array.from(data).filter((_, i) => i % 4 === 0);
+      });
+    const until = async (what: string, isSo: () => Promise<boolean>) => {
+      for (let tries = 0; tries < 200; tries++) {
+        if (await isSo()) return;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      throw new Error(`not within ten seconds: ${what}`);
+    };
+    /** Waits until the image of a code is shown, as the reference decodes it, but for rounding. */
+    const shows = async (code: number[], what: string) => {
+      const levels = Array.from(
+        await subject.decode(Float32Array.from(code)),
+        (value) => Math.min(1, Math.max(0, value)) * 255,
+      );
+      await until(what, async () => {
+        const seen = await pixels('.decoded');
+        return seen.length === levels.length && levels.every((value, i) => Math.abs(value - seen[i]!) < 4);
+      });
+    };
+    await shows([0, 0, 0], 'the middle');
+    const [first] = living.order as [number];
+    await tab.focus(`[data-dimension="${first}"]`);
+    await tab.keyboard.press('End');
+    await shows(
+      [0, 1, 2].map((d) => (d === first ? 3 : 0)),
+      'a slider at its end',
+    );
+    await tab.click('[data-reset]');
+    await shows([0, 0, 0], 'the middle again');
+
+    // The middle of the upper right image of the plane, by mouse.
+    const field = (await (await tab.$('.field'))!.boundingBox())!;
+    await tab.mouse.move(field.x + field.width * (1 - 1 / 26), field.y + field.height / 26);
+    const plane = living.order.slice(0, 2);
+    await shows(
+      [0, 1, 2].map((d) => (plane.includes(d) ? 3 : 0)),
+      'a corner of the plane',
+    );
+
+    const samples = await pixels('.drawn');
+    await tab.click('[data-samples]');
+    await until('other samples', async () => String(await pixels('.drawn')) !== String(samples));
+
+    const pad = (await tab.$('.pad-ground'))!;
+    await pad.scrollIntoView();
+    const ground = (await pad.boundingBox())!;
+    await tab.mouse.move(ground.x + 60, ground.y + 30);
+    await tab.mouse.down();
+    await tab.mouse.move(ground.x + 80, ground.y + 120, { steps: 5 });
+    await tab.mouse.up();
+    await tab.waitForSelector('.own-curve');
+    assert.is((await tab.$$('.own-curve')).length, 3, 'a curve in each panel');
+    await tab.click('[data-clear]');
+    assert.is((await tab.$$('.own-curve')).length, 0);
+    assert.equal(faults, []);
+  });
+});
+
+test('living: without WebGPU the pictures are all there is, and nothing is missed', async () => {
+  await inChromium(async (tab) => {
+    const faults: string[] = [];
+    tab.on('pageerror', (error) => faults.push(String(error)));
+    await tab.evaluateOnNewDocument(() => {
+      Object.defineProperty(navigator, 'gpu', { value: undefined });
+    });
+    await tab.goto(pathToFileURL(path).href);
+    await tab.waitForSelector('[data-alive="false"]');
+    const shown = await tab.$$eval('[data-living]', (elements) =>
+      elements
+        .filter((element) => (element as HTMLElement).offsetParent !== null)
+        .map(({ tagName }) => tagName),
+    );
+    assert.equal(shown, []);
+    assert.equal(faults, []);
+  });
 });
 
 test('report: in a browser, with charts, a slider by keyboard, images at the pointer, and no errors', async () => {

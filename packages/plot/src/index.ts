@@ -1,5 +1,11 @@
 export { type Bar, type BarOptions, barChart } from './charts/bars.ts';
-export { type Density, type DensityOptions, type DensityRow, densityChart } from './charts/densities.ts';
+export {
+  DENSITY_TOP,
+  type Density,
+  type DensityOptions,
+  type DensityRow,
+  densityChart,
+} from './charts/densities.ts';
 export { type HistogramCell, type HistogramOptions, histogramChart } from './charts/histograms.ts';
 export { type LineOptions, lineChart, type Series } from './charts/lines.ts';
 export { type Points, type ScatterOptions, scatterChart } from './charts/scatter.ts';

@@ -1,21 +1,27 @@
 import { decode, encode } from 'fast-png';
 import type { Grid, Raster } from './pixels.ts';
 
+type PngLevel = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
+
 /** Keyword of the text chunk that says where the images of a picture lie. */
 const GRID = 'tapegrad-grid';
 
-/** The picture as a PNG file, in one channel when it is all grey. The same picture gives the same bytes. */
-export function encodePng({ width, height, data, grid }: Raster): Uint8Array {
+/**
+ * The picture as a PNG file, in one channel when it is all grey. The same picture gives the same bytes.
+ * @param level of compression, 0 to 9
+ */
+export function encodePng({ width, height, data, grid }: Raster, level: PngLevel = 6): Uint8Array {
+  const options = { zlib: { level } };
   // Text in a PNG is Latin-1.
   const text = grid && { [GRID]: JSON.stringify(grid).replaceAll(/[^\x20-\x7e]/g, escapeOf) };
   const levels = new Uint8Array(width * height);
   for (let i = 0; i < levels.length; i++) {
     const level = data[3 * i]!;
     const isGrey = level === data[3 * i + 1] && level === data[3 * i + 2];
-    if (!isGrey) return encode({ width, height, data, channels: 3, ...(text && { text }) });
+    if (!isGrey) return encode({ width, height, data, channels: 3, ...(text && { text }) }, options);
     levels[i] = level;
   }
-  return encode({ width, height, data: levels, channels: 1, ...(text && { text }) });
+  return encode({ width, height, data: levels, channels: 1, ...(text && { text }) }, options);
 }
 
 const escapeOf = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;

@@ -33,8 +33,8 @@ export interface DensityOptions {
   key?: boolean;
 }
 
-/** Where the curves begin, below what is said of them. */
-const TOP = 18;
+/** Where the curves of a panel begin, below what is said of them, in pixels. */
+export const DENSITY_TOP = 18;
 const GAP = 24;
 
 /** A panel for each row, with curves over a common x, each as high as its highest curve. */
@@ -47,11 +47,14 @@ export function densityChart(
   const panels = rows.map(({ name, detail = '', curves }): Panel => {
     const most = Math.max(peak(behind), ...curves.map(peak), Number.MIN_VALUE);
     const path = ({ x, y }: Density) => {
-      const points = Array.from(x, (value, i) => [toX(value), TOP + height * (1 - y[i]! / most)] as const);
+      const points = Array.from(
+        x,
+        (value, i) => [toX(value), DENSITY_TOP + height * (1 - y[i]! / most)] as const,
+      );
       const seen = points.filter(([at]) => at >= 0 && at <= width);
       return seen.map(([at, up]) => `${rounded(at)},${rounded(up)}`).join('L');
     };
-    const floor = TOP + height;
+    const floor = DENSITY_TOP + height;
     return {
       scales: [{ name: 'x', type: 'linear', domain: [...range], range: [0, width], zero: false }],
       axes: [
@@ -75,7 +78,14 @@ export function densityChart(
     hasKey ? [...names.map(({ name, color }) => ({ name, color })), { name: behind.name }] : [],
     columns * (width + GAP) - GAP,
   );
-  const layout = { across: columns, width, height: height + TOP, gapX: GAP, gapY: 28, top: key.height };
+  const layout = {
+    across: columns,
+    width,
+    height: height + DENSITY_TOP,
+    gapX: GAP,
+    gapY: 28,
+    top: key.height,
+  };
   return panelChart(panels, { title, ...layout }, key.marks);
 }
 

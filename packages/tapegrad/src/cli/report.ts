@@ -32,5 +32,5 @@ async function report(path: string, options: { data?: string; adapter: string })
   const pictures = await allPictures(subject, { seed: run.config.seed });
   if (!notes.train) await offerCodeSummary(run.folder, subject);
   await writePictures(run.folder, pictures, headingOf(run.config));
-  process.stdout.write(`${await writeReport(run.folder, { ...run, data }, pictures)}\n`);
+  process.stdout.write(`${await writeReport(run.folder, { ...run, data, subject }, pictures)}\n`);
 }

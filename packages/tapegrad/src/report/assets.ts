@@ -2,29 +2,42 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { shaderSources } from '@tapegrad/shaders';
 import { buildSync } from 'esbuild';
 
-/**
- * What a page contains: the client's TypeScript and uPlot in one script, their styles, and uPlot's licence. In the
- * checkout they are put together when a page is made; the build replaces this module by one that holds them as
- * strings.
+/*
+ * In the checkout the scripts are put together when a page is made; the build replaces this module by one that holds them
+ * as strings.
  */
+
+const here = dirname(fileURLToPath(import.meta.url));
+
+/** What a page contains: the client's TypeScript and uPlot in one script, their styles, and uPlot's licence. */
 export function pageAssets(): { readonly script: string; readonly styles: string; readonly licence: string } {
-  const here = dirname(fileURLToPath(import.meta.url));
   const require = createRequire(import.meta.url);
   const uPlot = (name: string) => readFileSync(join(dirname(require.resolve('uplot')), name), 'utf8');
+  return {
+    script: bundled('client/main.ts'),
+    styles: `${uPlot('uPlot.min.css')}\n${readFileSync(join(here, 'page.css'), 'utf8')}`,
+    licence: uPlot('../LICENSE').trim(),
+  };
+}
+
+/** The script of the part that computes: the models and the kernels. */
+export const livingScript = (): string => bundled('client/living/main.ts');
+
+function bundled(entry: string): string {
   const { outputFiles } = buildSync({
-    entryPoints: [join(here, 'client/main.ts')],
+    entryPoints: [join(here, entry)],
     bundle: true,
     write: false,
     format: 'iife',
     minify: true,
     target: 'es2022',
     logLevel: 'silent',
+    // The package reads files, which a page has not.
+    alias: { '@tapegrad/shaders': join(here, 'client/living/shaders.ts') },
+    define: { INLINED_SHADERS: JSON.stringify(shaderSources()) },
   });
-  return {
-    script: outputFiles[0]!.text,
-    styles: `${uPlot('uPlot.min.css')}\n${readFileSync(join(here, 'page.css'), 'utf8')}`,
-    licence: uPlot('../LICENSE').trim(),
-  };
+  return outputFiles[0]!.text;
 }

@@ -10,6 +10,8 @@ export interface Section {
   readonly id: string;
   readonly title: string;
   readonly body: Markup;
+  /** Hidden until the page finds that it can compute. */
+  readonly isLiving?: boolean;
 }
 
 export function table(rows: readonly (readonly [name: string, value: string])[], caption: string): Markup {

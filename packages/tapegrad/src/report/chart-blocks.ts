@@ -3,6 +3,7 @@ import { drawnExactly } from '@tapegrad/plot/node';
 import type { Bars, Cloud, Densities, Histograms, PictureResult } from '@tapegrad/vae';
 import { absentBlock, sheetBlock } from './blocks.ts';
 import type { Curves } from './client/types.ts';
+import { PANEL } from './living.ts';
 import { html, Markup } from './markup.ts';
 
 /** Charts of a page: the same SVG that the PNG files are made of, in the page's font and colours. */
@@ -31,7 +32,7 @@ async function densitiesBlock({ rows, names, ...rest }: Densities): Promise<Mark
   const shown = await panels(
     rows.map((row) =>
       svg(
-        densityChart([row], { ...rest, names, title: undefined, width: 150, key: false }),
+        densityChart([row], { ...rest, names, title: undefined, ...PANEL, key: false }),
         `posteriors in ${row.name}, ${row.detail}`,
       ),
     ),

@@ -48,7 +48,7 @@ export function cloudData(cloud: Cloud): CloudData {
   return {
     label: title,
     points: rounded(points),
-    images: [...images],
+    images: images.every((image, i) => image === i) ? null : [...images],
     labels: labels && [...labels],
     heldOut: { points: rounded(heldOut.points), labels: heldOut.labels },
     xLabel,

@@ -89,7 +89,7 @@ export async function comparisonPage(
     clouds: {},
     sliders: {},
   };
-  return renderPage({
+  return await renderPage({
     title: `${runs.length} runs compared`,
     summary: html`<p>${runs.map(({ label }) => label).join(' · ')}</p>${notesOf(runs, groups).map((note) => html`<p class="note">${note}</p>`)}`,
     sections: sections.map((section) => ({ ...section, id: `section-${section.id}` })),

@@ -8,6 +8,7 @@ import type { PageData } from './client/types.ts';
 import { cloudBlock, cloudData } from './cloud-block.ts';
 import { metricCurves, metricNames } from './curves.ts';
 import { epochFrames } from './epochs.ts';
+import { exploreBlock, livingData, padBlock } from './living.ts';
 import { html } from './markup.ts';
 import { renderPage } from './page.ts';
 import { spriteOf } from './png.ts';
@@ -59,8 +60,10 @@ async function reportPage(folder: RunFolder, run: ReportedRun, pictures: RunPict
     sliders: epochs.frames.length > 0 ? { epochs: epochs.frames } : {},
     ...(clouds.length > 0 && sprites(run)),
   };
+  const living = run.subject && (await livingData(run, run.subject, pictures));
   const sections: Section[] = [
     { id: 'result', title: 'Result', body: resultBlock(run, records, pictures, epochs) },
+    ...(living ? [{ id: 'living', title: 'Explore', body: exploreBlock(living), isLiving: true }] : []),
     { id: 'options', title: 'Options and metrics', body: detailsBlock(run, records) },
     { id: 'curves', title: 'Learning curves', body: await chartsBlock(charts) },
   ];
@@ -69,14 +72,16 @@ async function reportPage(folder: RunFolder, run: ReportedRun, pictures: RunPict
     const words =
       'caption' in shown ? html`<p>${shown.caption}${shown.kind === 'cloud' ? hints : ''}</p>` : '';
     const body = shown.kind === 'cloud' ? cloudBlock(`cloud-${name}`, shown) : await pictureBlock(shown);
-    sections.push({ id: name, title: capitalized(shown.title), body: html`${words}${body}` });
+    const pad = name === 'posteriors' && shown.kind === 'densities' && living ? padBlock(living) : '';
+    sections.push({ id: name, title: capitalized(shown.title), body: html`${words}${pad}${body}` });
   }
   const date = dateBlock(folder);
-  return renderPage({
+  return await renderPage({
     title: `${config.model} on ${config.data}`,
     summary: html`<p>${spec.summary}. ${run.model.latentShape.join('x')} latent dimensions, ${digitsOf(config.parameters)} parameters, ${run.data.train.count.toLocaleString('en')} training images.${date && html` Trained ${date}.`}</p>`,
     sections: sections.map((section) => ({ ...section, id: `section-${section.id}` })),
     data,
+    ...(living && { living }),
   });
 }
 
@@ -94,7 +99,7 @@ function sprites({ data }: ReportedRun): Pick<PageData, 'thumbnails' | 'heldOut'
     heldOut.set(data.test.images.subarray(index * size, (index + 1) * size), k * size);
   });
   return {
-    thumbnails: spriteOf({ pixels: data.train.images.subarray(0, count * size), shape }),
+    thumbnails: spriteOf({ pixels: data.train.images.subarray(0, count * size), shape }, true),
     heldOut: spriteOf({ pixels: heldOut, shape }),
   };
 }

@@ -5,8 +5,11 @@ import type { Sprite } from './client/types.ts';
 /** The most bytes that a page's thumbnails may have before compression. */
 const MOST_BYTES = 4.5e6;
 
-/** Many images, shrunk as far as necessary, as one PNG. Takes bytes, as in datasets. */
-export function spriteOf(batch: ImageBatch & { readonly pixels: Uint8Array }, names?: string[]): Sprite {
+/**
+ * Many images, shrunk as far as necessary, as one PNG. Takes bytes, as in datasets.
+ * @param coarse whether 16 levels of grey will do
+ */
+export function spriteOf(batch: ImageBatch & { readonly pixels: Uint8Array }, coarse = false): Sprite {
   const count = imageCount(batch);
   const [, fullHeight] = batch.shape;
   let factor = 1;
@@ -26,8 +29,22 @@ export function spriteOf(batch: ImageBatch & { readonly pixels: Uint8Array }, na
     const x = (image % columns) * width + column;
     data[(y * sheet.width + x) * channels + channel] = small.pixels[i]!;
   }
-  const source = pngUri(encode({ ...sheet, data, channels: channels as 1 | 3 }));
-  return { source, columns, width, height, ...(names && { names }) };
+  const png =
+    coarse && channels === 1
+      ? { ...sheet, data: nibbles(data, sheet.width), channels: 1 as const, depth: 4 as const }
+      : { ...sheet, data, channels: channels as 1 | 3 };
+  return { source: pngUri(encode(png, { zlib: { level: 9 } })), columns, width, height };
+}
+
+/** Bytes of grey as two pixels of 4 bits a byte, rows padded to whole bytes. */
+function nibbles(data: Uint8Array, width: number): Uint8Array {
+  const across = Math.ceil(width / 2);
+  const packed = new Uint8Array((data.length / width) * across);
+  for (let i = 0; i < data.length; i++) {
+    const [row, column] = [Math.floor(i / width), i % width];
+    packed[row * across + Math.floor(column / 2)]! |= Math.round(data[i]! / 17) << (column % 2 === 0 ? 4 : 0);
+  }
+  return packed;
 }
 
 /** Averages squares of `factor` pixels; what does not fill a square at the edges is left out. */
@@ -51,4 +68,4 @@ function shrunk(
 }
 
 /** A picture as a data URI. */
-export const rasterUri = (raster: Raster): string => pngUri(encodePng(raster));
+export const rasterUri = (raster: Raster): string => pngUri(encodePng(raster, 9));

@@ -1,4 +1,4 @@
-import type { Autoencoder, ModelSpec, PictureName, PictureResult } from '@tapegrad/vae';
+import type { Autoencoder, ModelSpec, PictureName, PictureResult, Subject } from '@tapegrad/vae';
 import type { Dataset } from '../data/dataset.ts';
 import type { RunConfig } from '../run/run.ts';
 
@@ -8,6 +8,8 @@ export interface ReportedRun {
   readonly spec: ModelSpec;
   readonly model: Autoencoder;
   readonly data: Dataset;
+  /** The model with the data; with it, the page has a decoder that is alive. */
+  readonly subject?: Subject;
 }
 
 /** All pictures of a run, or why there is none. */

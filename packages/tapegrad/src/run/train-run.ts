@@ -194,7 +194,7 @@ async function lastPictures({ folder, config, data, listener, trainer, spec }: R
     const all = await allPictures(subject, { seed: config.seed });
     await keepCodeSummary(folder, subject);
     await writePictures(folder, all, headingOf(config));
-    await writeReport(folder, { config, spec, data, model: trainer.model }, all);
+    await writeReport(folder, { config, spec, data, model: trainer.model, subject }, all);
   });
 }
 

@@ -239,7 +239,7 @@ export class CloudChart {
     const isHeldOut = place >= count;
     const [sprite, index] = isHeldOut
       ? [this.#heldOut, place - count]
-      : [this.#thumbnails, this.#data.images[place]!];
+      : [this.#thumbnails, this.#data.images?.[place] ?? place];
     const image = this.#tip.querySelector('canvas')!;
     image.hidden = !sprite;
     if (sprite) {

@@ -1,6 +1,7 @@
 import './locale.ts';
 
 import { CloudChart } from './cloud.ts';
+import { comeAlive } from './come-alive.ts';
 import { curveChart } from './curves.ts';
 import { contents, copyButtons } from './page.ts';
 import { slider } from './slider.ts';
@@ -19,3 +20,5 @@ for (const [id, frames] of Object.entries(data.sliders)) slider(element(id), fra
 contents();
 copyButtons();
 document.documentElement.dataset.ready = 'true';
+
+void comeAlive();

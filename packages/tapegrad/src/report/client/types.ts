@@ -34,7 +34,7 @@ export interface CloudData {
   /** x, y, x, y … */
   readonly points: readonly number[];
   /** For each point, the index of its thumbnail. */
-  readonly images: readonly number[];
+  readonly images: readonly number[] | null;
   readonly labels: readonly number[] | null;
   readonly heldOut: { readonly points: readonly number[]; readonly labels: readonly number[] | null };
   readonly xLabel: string;
@@ -48,8 +48,6 @@ export interface Sprite {
   readonly columns: number;
   readonly width: number;
   readonly height: number;
-  /** A name for each image, if they have names. */
-  readonly names?: readonly string[];
 }
 
 /** A position of a slider. */

@@ -1,0 +1,32 @@
+import { Explore } from './explore.ts';
+import { LivingModel } from './model.ts';
+import { Pad } from './pad.ts';
+import type { LivingData } from './types.ts';
+
+/*
+ * The part of a report that computes: its model on the browser's GPU. Where there is none, all of this stays hidden, and
+ * the pictures say what they can.
+ */
+
+const data: LivingData = JSON.parse(document.getElementById('living-data')!.textContent!);
+
+async function start(): Promise<void> {
+  const living = await LivingModel.open(data);
+  const section = document.getElementById('section-living')!;
+  for (const element of document.querySelectorAll<HTMLElement>('[data-living]')) element.hidden = false;
+  const explore = new Explore(section, living, data);
+  const pad = document.querySelector<HTMLElement>('.pad');
+  if (pad) new Pad(pad, living, data, explore);
+}
+
+start().then(
+  () => {
+    document.documentElement.dataset.alive = 'true';
+  },
+  (error: unknown) => {
+    document.documentElement.dataset.alive = 'false';
+    for (const element of document.querySelectorAll<HTMLElement>('[data-living]')) element.hidden = true;
+    // Nothing that a reader can do something about, but whoever looks for the reason finds it.
+    console.info(`The pictures stay pictures: ${error instanceof Error ? error.message : error}`);
+  },
+);
