@@ -18,7 +18,7 @@ export const shaderNames = [
   'optimize',
   'prelude',
   'random',
-  'record',
+  'log_step',
   'reduce',
   'softmax',
   'training',

@@ -130,7 +130,7 @@ function trainee() {
     for (const leaf of leaves) clearGradient(leaf);
     backward(loss);
     run(updates.adam, [parameters, gradients, m, v, clock, settings], null);
-    run(updates.record, [ring, steps, cursor, loss], { images: count });
+    run(updates.logStep, [ring, steps, cursor, loss], { images: count });
     return loss;
   }
   return { step, parameters, gradients, m, v, ring, clock, settings, noise, cursor };

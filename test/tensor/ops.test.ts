@@ -939,22 +939,22 @@ test(`assign, accumulate, also within one buffer ${adapter}`, async () => {
 });
 
 for (const columns of [1, 2, 7]) {
-  test(`record notes ${columns} figures around the ring and moves the counters on ${adapter}`, async () => {
+  test(`logStep notes ${columns} metrics around the ring and moves the counters on ${adapter}`, async () => {
     const [ring, steps, cursor] = await agree(
       (d) => {
         const ring = tg.zeros([3, columns], { device: d });
         const steps = on(d, [2], Uint32Array.of(2 ** 32 - 3, 4));
         const cursor = on(d, [2], Uint32Array.of(2 ** 32 - 10, 1));
         for (let step = 0; step < 5; step++) {
-          const figures = Array.from({ length: columns }, (_, k) =>
+          const metrics = Array.from({ length: columns }, (_, k) =>
             on(d, [], Float32Array.of(10 * step + k)),
           );
-          tg.run(tg.updates.record, [ring, steps, cursor, ...figures], { images: 3 });
+          tg.run(tg.updates.logStep, [ring, steps, cursor, ...metrics], { images: 3 });
         }
         return [ring, steps, cursor];
       },
       EXACT,
-      'record',
+      'logStep',
     );
     // 2³² − 3 is a multiple of 3, plus 1; the low word begins anew after three steps.
     assert.equal(
@@ -966,16 +966,16 @@ for (const columns of [1, 2, 7]) {
   });
 }
 
-test(`record refuses figures that do not fit the ring ${adapter}`, () => {
+test(`logStep refuses metrics that do not fit the ring ${adapter}`, () => {
   const [ring, counter] = [tg.zeros([3, 2], { device }), on(device, [2], new Uint32Array(2))];
   const one = tg.zeros([], { device });
-  const record = (...figures: tg.Tensor[]) => {
-    tg.run(tg.updates.record, [ring, counter, on(device, [2], new Uint32Array(2)), ...figures], {
+  const logStep = (...metrics: tg.Tensor[]) => {
+    tg.run(tg.updates.logStep, [ring, counter, on(device, [2], new Uint32Array(2)), ...metrics], {
       images: 1,
     });
   };
-  assert.throws(() => record(one), /a ring of \[3, 2\] does not take/);
-  assert.throws(() => record(one, tg.zeros([2], { device })), /figures of \[\], \[2\]/);
+  assert.throws(() => logStep(one), /a ring of \[3, 2\] does not take/);
+  assert.throws(() => logStep(one, tg.zeros([2], { device })), /metrics of \[\], \[2\]/);
 });
 
 test(`advance carries into the upper word ${adapter}`, async () => {

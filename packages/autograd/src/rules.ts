@@ -1,4 +1,5 @@
 import {
+  type AnyOp,
   type Attributes,
   add,
   apply,
@@ -247,25 +248,25 @@ const imageSize = (t: Tensor): [number, number] => [t.shape[2]!, t.shape[3]!];
 
 /** A rule as the walk uses it. */
 export interface Rule {
-  readonly vjp: Vjp<any>;
+  readonly vjp: Vjp<unknown>;
   /** Whether the gradient may be smaller than the output as long as it broadcasts to it. */
   readonly elementwise: boolean;
 }
 
-const table = new Map<Op<any>, Rule | null>(
+const table = new Map<AnyOp, Rule | null>(
   (Object.keys(ops) as OpName[]).map((name) => {
-    const vjp = rules[name] as Vjp<any> | null;
-    return [ops[name] as Op<any>, vjp && { vjp, elementwise: name in elementwiseOps }];
+    const vjp = rules[name] as Vjp<unknown> | null;
+    return [ops[name] as AnyOp, vjp && { vjp, elementwise: name in elementwiseOps }];
   }),
 );
 
 /** Gives an op of the user's own its derivative (null: none). */
 export function defineRule<A, I extends Inputs>(op: Op<A, I>, vjp: Vjp<A, I> | null): void {
-  table.set(op as Op<any>, vjp && { vjp: vjp as Vjp<any, any>, elementwise: false });
+  table.set(op as AnyOp, vjp && { vjp: vjp as Vjp<unknown>, elementwise: false });
 }
 
 /** The rule of an op; null where it has no derivative. */
-export function ruleFor(op: Op<any>): Rule | null {
+export function ruleFor(op: AnyOp): Rule | null {
   const rule = table.get(op);
   if (rule === undefined) {
     throw new Error(

@@ -7,6 +7,7 @@ import type { Device, OpCall, TensorView } from './contracts.ts';
  */
 
 /** What watches, or asks for something, while a function runs. Classes of interceptors are told apart by `innermost`. */
+// biome-ignore lint/suspicious/noExplicitAny: interceptors hear of tensors, which are defined above this file
 export interface Interceptor<T extends TensorView = any> {
   /** An op ran. Heard by every interceptor on the stack, the innermost first. */
   ran?(call: OpCall<T>): void;
@@ -15,6 +16,10 @@ export interface Interceptor<T extends TensorView = any> {
   /** A tensor is not to be given back with those that were made. Heard by all. */
   forget?(tensor: T): void;
 }
+
+/** A class, whatever its constructor takes. */
+// biome-ignore lint/suspicious/noExplicitAny: parameters of constructors differ
+type Class<I> = abstract new (...args: any[]) => I;
 
 const stack: Interceptor[] = [];
 
@@ -37,7 +42,7 @@ export function install(interceptor: Interceptor): void {
 }
 
 /** The innermost interceptor of a class, if there is one. */
-export function innermost<I extends object>(kind: abstract new (...args: any[]) => I): I | undefined {
+export function innermost<I extends object>(kind: Class<I>): I | undefined {
   for (let i = stack.length - 1; i >= 0; i--) {
     const interceptor = stack[i]!;
     if (interceptor instanceof kind) return interceptor as I;
@@ -46,7 +51,7 @@ export function innermost<I extends object>(kind: abstract new (...args: any[]) 
 }
 
 /** All interceptors of a class, the outermost first. */
-export const every = <I extends object>(kind: abstract new (...args: any[]) => I): I[] =>
+export const every = <I extends object>(kind: Class<I>): I[] =>
   stack.filter((interceptor): interceptor is Interceptor & I => interceptor instanceof kind);
 
 /** Tells the interceptors of an op that ran. */

@@ -66,10 +66,17 @@ export interface InPlaceUpdate<A, T extends Inputs = Inputs> {
   reference(tensors: Each<Values, T>, attributes: A): void;
 }
 
+/** An op of whatever attributes: tables and interceptors hold all kinds, and ask which one it is before they look inside. */
+// biome-ignore lint/suspicious/noExplicitAny: see above
+export type AnyOp = Op<any>;
+
+/** An update in place of whatever attributes. */
+// biome-ignore lint/suspicious/noExplicitAny: see above
+export type AnyUpdate = InPlaceUpdate<any>;
+
 /** One op that runs, or ran. */
 export interface OpCall<T extends TensorView = TensorView> {
-  /** Calls of all ops pass through the same hands: whoever looks at the attributes asks for the op first. */
-  readonly op: Op<any>;
+  readonly op: AnyOp;
   readonly inputs: readonly T[];
   readonly attributes: unknown;
   readonly output: T;

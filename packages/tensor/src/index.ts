@@ -4,6 +4,8 @@ export { apply, observe, run } from './apply.ts';
 export { type CapturedFunction, type CaptureOptions, capture } from './capture.ts';
 export { defaultDevice, type Interceptor, innermost, install, setDefaultDevice, within } from './context.ts';
 export type {
+  AnyOp,
+  AnyUpdate,
   Device,
   Each,
   InPlaceUpdate,

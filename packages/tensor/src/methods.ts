@@ -32,7 +32,9 @@ const chosen = {
 type Methods = Pick<typeof functions, keyof typeof chosen> & Omit<typeof elementwise, 'where'>;
 
 /** Drops the first parameter, which the method's receiver fills. */
-type Method<F> = F extends (x: any, ...rest: infer Rest) => infer Result ? (...rest: Rest) => Result : never;
+type Method<F> = F extends (x: never, ...rest: infer Rest) => infer Result
+  ? (...rest: Rest) => Result
+  : never;
 
 export type TensorMethods = { [K in keyof Methods]: Method<Methods[K]> };
 

@@ -83,15 +83,15 @@ export class Tensor implements TensorView {
   }
 
   /** Lets go of the memory. @internal */
-  letGo(): void {
+  releaseMemory(): void {
     collected.unregister(this);
-    letGo(this.#hold);
+    releaseHold(this.#hold);
   }
 
   /** Points this tensor at another place that already holds its values (a slot of a flat buffer). */
   moveTo(storage: Storage, offset: number): void {
     storage.references++;
-    letGo(this.#hold);
+    releaseHold(this.#hold);
     this.#hold.storage = storage;
     this.storage = storage;
     this.offset = offset;
@@ -150,7 +150,7 @@ interface Hold {
   loose: number;
 }
 
-function letGo(hold: Hold): void {
+function releaseHold(hold: Hold): void {
   const storage = hold.storage;
   if (!storage) return;
   discountLoose(hold);
@@ -185,7 +185,7 @@ function discountLoose(hold: Hold): void {
 }
 
 /** The safety net under scopes and graphs: a tensor that nobody can reach any more gives its memory back. */
-const collected = new FinalizationRegistry<Hold>(letGo);
+const collected = new FinalizationRegistry<Hold>(releaseHold);
 
 /** Tensors about to be freed. */
 const freeing: Tensor[] = [];
@@ -199,7 +199,7 @@ function free(tensor: Tensor): void {
   if (freeing.length > 1) return; // the loop below is running
   for (let i = 0; i < freeing.length; i++) {
     const { history } = freeing[i]!;
-    freeing[i]!.letGo();
+    freeing[i]!.releaseMemory();
     history?.release();
   }
   freeing.length = 0;

@@ -53,7 +53,7 @@ export class MetricsRing {
     for (const [name, counter] of Object.entries(counters))
       accumulate(this.counters.get(name)!, counter.detach());
     const metrics = [loss, ...reported].map((metric) => metric.detach());
-    run(updates.record, [this.values, this.steps, cursor, ...metrics], { images: count });
+    run(updates.logStep, [this.values, this.steps, cursor, ...metrics], { images: count });
   }
 
   /** The metrics of step number `step`, from `values` as they were read back. */

@@ -1,4 +1,4 @@
-import type { InPlaceUpdate, Inputs, Op } from '../contracts.ts';
+import type { AnyOp, AnyUpdate, InPlaceUpdate, Inputs, Op } from '../contracts.ts';
 import { type OpName, ops, type UpdateName, updates } from '../ops/index.ts';
 import { cast } from './cast.ts';
 import { conv2d, conv2dInputGradient, conv2dWeightGradient } from './conv.ts';
@@ -11,7 +11,7 @@ import { adam, sgd } from './optimize.ts';
 import { advance, random } from './random.ts';
 import { argmax, argmin, max, min, sum } from './reduce.ts';
 import { logSoftmax, softmax } from './softmax.ts';
-import { accumulate, assign, batch, record } from './training.ts';
+import { accumulate, assign, batch, logStep } from './training.ts';
 
 /** How every op runs on a GPU. A missing one does not compile; one that only renames memory has none: null. */
 export const lowerings: { readonly [K in OpName]: LoweringOf<(typeof ops)[K]> | null } = {
@@ -47,10 +47,10 @@ export const updateLowerings: { readonly [K in UpdateName]: LoweringOf<(typeof u
   advance,
   assign,
   accumulate,
-  record,
+  logStep,
 };
 
-const table = new Map<Op<any> | InPlaceUpdate<any>, unknown>([
+const table = new Map<AnyOp | AnyUpdate, unknown>([
   ...(Object.keys(ops) as OpName[]).map((name) => [ops[name], lowerings[name]] as const),
   ...(Object.keys(updates) as UpdateName[]).map((name) => [updates[name], updateLowerings[name]] as const),
 ]);
@@ -61,14 +61,14 @@ export function defineLowering<A, T extends Inputs>(
   update: InPlaceUpdate<A, T>,
   lower: LowerUpdate<A, T>,
 ): void;
-export function defineLowering(op: Op<any> | InPlaceUpdate<any>, lower: unknown): void {
+export function defineLowering(op: AnyOp | AnyUpdate, lower: unknown): void {
   table.set(op, lower);
 }
 
 /** The lowering of an op, or of an update. @throws if it has none */
-export function loweringOf(op: Op<any>): Lower<any>;
-export function loweringOf(update: InPlaceUpdate<any>): LowerUpdate<any>;
-export function loweringOf(op: Op<any> | InPlaceUpdate<any>): unknown {
+export function loweringOf(op: AnyOp): Lower<unknown>;
+export function loweringOf(update: AnyUpdate): LowerUpdate<unknown>;
+export function loweringOf(op: AnyOp | AnyUpdate): unknown {
   const lower = table.get(op);
   if (lower) return lower;
   throw new Error(

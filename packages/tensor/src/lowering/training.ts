@@ -2,7 +2,7 @@ import type { TensorView } from '../contracts.ts';
 import {
   type accumulate as accumulateUpdate,
   type assign as assignUpdate,
-  type record as recordUpdate,
+  type logStep as logStepUpdate,
   startsOf,
   type trainingOps,
 } from '../ops/training.ts';
@@ -29,10 +29,10 @@ const shaders = {
   batch: shader('training.batch', taking),
   batchFours: shader('training.batch_fours', taking),
   accumulate: shader('training.accumulate', { size: 'u32' }),
-  record: shader('record', {
+  logStep: shader('log_step', {
     rows: 'u32',
     columns: 'u32',
-    /** The column of the first figure. */
+    /** The column of the first metric. */
     first: 'u32',
     /** What the counters move on by. */
     steps: 'u32',
@@ -92,20 +92,20 @@ export const accumulate: LoweringOf<typeof accumulateUpdate> = (gpu, [target, so
   });
 
 /** Figures of one launch: with the ring and two counters as many buffers as WebGPU guarantees a kernel, 8. */
-const FIGURES = 5;
+const METRICS = 5;
 
-export const record: LoweringOf<typeof recordUpdate> = (
+export const logStep: LoweringOf<typeof logStepUpdate> = (
   gpu,
-  [ring, steps, cursor, ...figures],
+  [ring, steps, cursor, ...metrics],
   { images },
 ) => {
   const [rows, columns] = ring.shape as [number, number];
-  for (let first = 0; first < columns; first += FIGURES) {
-    const some = figures.slice(first, first + FIGURES);
-    const last = first + FIGURES >= columns;
+  for (let first = 0; first < columns; first += METRICS) {
+    const some = metrics.slice(first, first + METRICS);
+    const last = first + METRICS >= columns;
     gpu.launch({
-      shader: shaders.record,
-      constants: { FIGURES: some.length },
+      shader: shaders.logStep,
+      constants: { METRICS: some.length },
       outputs: [ring, steps, cursor],
       inputs: some,
       // The counters move on when all is noted.

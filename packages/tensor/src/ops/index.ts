@@ -9,7 +9,7 @@ import { adam, sgd } from './optimize.ts';
 import { advance, randomOps } from './random.ts';
 import { reduceOps } from './reduce.ts';
 import { softmaxOps } from './softmax.ts';
-import { accumulate, assign, record, trainingOps } from './training.ts';
+import { accumulate, assign, logStep, trainingOps } from './training.ts';
 
 /** The op table: every pure operation, by name. Its derivatives are in `packages/autograd/src/rules.ts`. */
 export const ops = {
@@ -35,7 +35,7 @@ export type Attributes<K extends OpName> = (typeof ops)[K] extends Op<infer A, i
 export type InputsOf<K extends OpName> = (typeof ops)[K] extends Op<infer _, infer I> ? I : Inputs;
 
 /** Updates in place. */
-export const updates = { adam, sgd, advance, assign, accumulate, record };
+export const updates = { adam, sgd, advance, assign, accumulate, logStep };
 
 /** The name of an update of the table. */
 export type UpdateName = keyof typeof updates;

@@ -96,41 +96,41 @@ export const accumulate: InPlaceUpdate<null, Copied> = {
   },
 };
 
-export interface RecordAttributes {
+export interface LogStepAttributes {
   /** What the cursor moves on by. */
   readonly images: number;
 }
 
-type RecordTensors = readonly [
+type LogStepTensors = readonly [
   ring: TensorView,
   steps: TensorView,
   cursor: TensorView,
-  ...figures: TensorView[],
+  ...metrics: TensorView[],
 ];
 
 /**
- * A step's bookkeeping: (ring float32 [rows, n], steps uint32 [2], cursor uint32 [2], n figures of one float32 each). The
- * figures go to row `steps` modulo `rows`; then `steps` moves on by one and `cursor` by `images`, both 64-bit counts.
+ * A step's bookkeeping: (ring float32 [rows, n], steps uint32 [2], cursor uint32 [2], n metrics of one float32 each). The
+ * metrics go to row `steps` modulo `rows`; then `steps` moves on by one and `cursor` by `images`, both 64-bit counts.
  */
-export const record: InPlaceUpdate<RecordAttributes, RecordTensors> = {
-  name: 'record',
+export const logStep: InPlaceUpdate<LogStepAttributes, LogStepTensors> = {
+  name: 'logStep',
   writes: [0, 1, 2],
-  check([ring, steps, cursor, ...figures]) {
-    if (ring.rank !== 2 || ring.shape[1] !== figures.length || figures.some(({ size }) => size !== 1)) {
-      const shapes = figures.map(({ shape }) => show(shape)).join(', ');
-      throw new Error(`record: a ring of ${show(ring.shape)} does not take figures of ${shapes}`);
+  check([ring, steps, cursor, ...metrics]) {
+    if (ring.rank !== 2 || ring.shape[1] !== metrics.length || metrics.some(({ size }) => size !== 1)) {
+      const shapes = metrics.map(({ shape }) => show(shape)).join(', ');
+      throw new Error(`logStep: a ring of ${show(ring.shape)} does not take metrics of ${shapes}`);
     }
     if (
-      [ring, ...figures].some(({ dtype }) => dtype !== 'float32') ||
+      [ring, ...metrics].some(({ dtype }) => dtype !== 'float32') ||
       [steps, cursor].some(({ dtype, size }) => dtype !== 'uint32' || size !== 2)
     ) {
-      throw new Error('record: expects a float32 ring and figures, and counters of two uint32');
+      throw new Error('logStep: expects a float32 ring and metrics, and counters of two uint32');
     }
   },
-  reference([ring, steps, cursor, ...figures], { images }) {
+  reference([ring, steps, cursor, ...metrics], { images }) {
     const [rows, columns] = ring.shape as [number, number];
     const start = (steps.data[0]! % rows) * columns;
-    for (const [i, figure] of figures.entries()) ring.data[start + i] = figure.data[0]!;
+    for (const [i, metric] of metrics.entries()) ring.data[start + i] = metric.data[0]!;
     advance.reference([steps], { index: 0, by: 1 });
     advance.reference([cursor], { index: 0, by: images });
   },
