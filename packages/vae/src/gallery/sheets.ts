@@ -202,7 +202,8 @@ export async function whyPlane(
   [first, second]: Plane,
   chosen?: readonly number[],
 ): Promise<string> {
-  if (chosen || second === undefined || subject.size <= 2) return '';
+  // Without codes nothing is known of them: the dimensions are in their own order.
+  if (chosen || second === undefined || subject.size <= 2 || !subject.hasCodes) return '';
   const statistics = await subject.statistics();
   if (!statistics) return ', the two whose codes vary the most,';
   const nats = [first, second].map((d) => statistics.kl[d]!.toFixed(2));
