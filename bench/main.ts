@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { openDevice } from '@tapegrad/node';
 import { UserError } from 'tapegrad/node';
 import { compare, describeComparison } from './compare.ts';
+import { isa } from './isa/isa.ts';
 import { HELP, parseOptions } from './options.ts';
 import { pageOf } from './page.ts';
 import { readResults, writeAtomically } from './results-file.ts';
@@ -14,6 +15,7 @@ const EXACT_TIMES = ['-timestamp_quantization'];
 
 async function main(argv: readonly string[]): Promise<number> {
   if (argv[0] === 'tune') return tune(argv.slice(1));
+  if (argv[0] === 'isa') return isa(argv.slice(1));
   const options = parseOptions(argv);
   if (options.help) {
     process.stdout.write(HELP);
