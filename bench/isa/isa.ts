@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { UserError } from 'tapegrad/node';
 import { table, usersOf } from '../report.ts';
-import { writeAtomically } from '../results.ts';
+import { writeAtomically } from '../results-file.ts';
 import {
   type Compiled,
   type CompiledFacts,

@@ -1,0 +1,54 @@
+/* Runs without an adapter. */
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { findDriver } from '../../bench/isa/compiler.ts';
+import {
+  compareIsa,
+  compiledKernels,
+  faultsOf,
+  type IsaResults,
+  type IsaRow,
+  shareOf,
+} from '../../bench/isa/isa.ts';
+
+/*
+ * What a real GPU's compiler makes of the kernels of a training step and of the large products, without a GPU: Mesa's RADV,
+ * which the package of lavapipe brings along.
+ */
+
+if (!findDriver()) {
+  console.log(
+    'SKIPPED: no RADV here (Debian: mesa-vulkan-drivers 25); the kernels were not compiled for a GPU',
+  );
+  test.skip('kernels compiled for a GPU', () => {});
+} else {
+  const { kernels, compiled } = await compiledKernels(['steps/vae-mlp', 'contraction_tiles']);
+  const rows = kernels.map(({ id, users }, i): IsaRow => ({ id, users, ...compiled[i] }) as IsaRow);
+
+  test('every kernel compiles, and none spills a register', () => {
+    assert.ok(rows.length > 30, `${rows.length} kernels`);
+    assert.equal(faultsOf(rows), []);
+  });
+
+  test('the hot loops of the products keep their shares of multiply-adds', () => {
+    // The least that each was seen to have, less what a scheduler may do: see docs/performance.md.
+    for (const [tile, least] of [
+      ['TILE=128', 0.65],
+      ['TILE=64', 0.3],
+      ['TILE=32', 0.15],
+    ] as const) {
+      const shares = rows.filter(({ id }) => id.includes(`${tile} `)).map(({ facts }) => shareOf(facts!));
+      assert.ok(shares.length > 0, tile);
+      assert.ok(Math.min(...shares) >= least, `${tile}: ${shares.map((share) => share.toFixed(2))}`);
+    }
+  });
+
+  test('a comparison with itself finds nothing, and one with better kernels what became worse', () => {
+    const results: IsaResults = { format: 'tapegrad-isa', version: 1, family: 'test', kernels: rows };
+    assert.is(compareIsa(results, results).worse, 0);
+    const better = rows.map((row) => ({ ...row, facts: { ...row.facts!, waves: row.facts!.waves + 1 } }));
+    assert.is(compareIsa({ ...results, kernels: better }, results).worse, rows.length);
+  });
+}
+
+test.run();
