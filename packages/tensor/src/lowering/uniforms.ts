@@ -37,6 +37,10 @@ interface Place {
 /** Words of the largest struct: the slot of a launch is 256 bytes, the alignment that every device accepts for its offset. */
 const MOST_WORDS = 64;
 
+/** Where a struct's words are put together: eager programs pack one for every launch. */
+const integers = new Uint32Array(MOST_WORDS);
+const floats = new Float32Array(integers.buffer);
+
 /** Equal structs have equal numbers: shorter than their text where it identifies a kernel. */
 const numbers = new Map<string, number>();
 
@@ -92,16 +96,16 @@ export class UniformStruct<F extends UniformFields = UniformFields> {
    * @throws if an array gets more values than it holds
    */
   pack(values: UniformValues<F>): Uint32Array<ArrayBuffer> {
-    const integers = new Uint32Array(this.words);
-    const floats = new Float32Array(integers.buffer);
+    integers.fill(0, 0, this.words);
     for (const { name, word, words, isFloat } of this.#places) {
       const value = values[name]!;
       const target = isFloat ? floats : integers;
       if (typeof value === 'number') target[word] = value;
-      else if (value.length <= words) target.set(value, word);
-      else throw new Error(`uniforms: ${name} holds ${words} numbers, got ${value.length}`);
+      else if (value.length > words)
+        throw new Error(`uniforms: ${name} holds ${words} numbers, got ${value.length}`);
+      else for (let i = 0; i < value.length; i++) target[word + i] = value[i]!;
     }
-    return integers;
+    return integers.slice(0, this.words);
   }
 
   /** This struct with more fields after its own: for what a pass merges into a kernel. */

@@ -1,3 +1,4 @@
+import type { TensorView } from '../contracts.ts';
 import { bytesPerElement } from '../dtype.ts';
 import type { Launch } from '../lowering/launch.ts';
 import type { Origin } from '../origin.ts';
@@ -46,23 +47,26 @@ export interface Recorder {
   refused(error: Error): void;
 }
 
+const bindingOf = ({ storage, offset, dtype, size, shape }: TensorView): Binding => ({
+  storage: storage as GpuStorage,
+  offset: offset * bytesPerElement[dtype],
+  bytes: byteLength(dtype, size),
+  shape,
+});
+
 /** A launch with the memory that it binds. */
 export function recordedLaunch(launch: Launch, op: string, origins: readonly Origin[]): RecordedLaunch {
-  const bindings = [...launch.outputs, ...launch.inputs].map((tensor) => ({
-    storage: tensor.storage as GpuStorage,
-    offset: tensor.offset * bytesPerElement[tensor.dtype],
-    bytes: byteLength(tensor.dtype, tensor.size),
-    shape: tensor.shape,
-  }));
+  const bindings = launch.outputs.map(bindingOf);
+  for (const input of launch.inputs) bindings.push(bindingOf(input));
   const workgroups = spread(launch.workgroups);
   return { bindings, outputs: launch.outputs.length, workgroups, op, origins, launch };
 }
 
 /** Finds the kernel, and packs the uniforms. */
 export function resolved(recorded: RecordedLaunch, pipelines: PipelineCache): Dispatch {
-  const { launch } = recorded;
+  const { bindings, outputs, workgroups, op, origins, launch } = recorded;
   const uniforms = launch.shader.uniforms.pack(launch.uniforms);
-  return { ...recorded, kernel: pipelines.find(launch), uniforms };
+  return { bindings, outputs, workgroups, op, origins, launch, kernel: pipelines.find(launch), uniforms };
 }
 
 /** A count of workgroups as extents within the limit of one dimension. */

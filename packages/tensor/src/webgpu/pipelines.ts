@@ -51,13 +51,17 @@ export class PipelineCache {
 
   /** The kernel for a launch, described but perhaps not compiled yet. */
   find(launch: Launch): CompiledKernel {
-    const constants = Object.entries(launch.constants ?? {});
-    const types = [launch.outputs, launch.inputs].map((list) => list.map(({ dtype }) => wgslTypes[dtype]));
-    const { name, entry, uniforms } = launch.shader;
-    const key = `${name}.${entry}|${uniforms.id}|${types.join('|')}|${constants.join()}|${launch.code ?? ''}`;
+    const { shader, outputs, inputs, constants, code = '' } = launch;
+    // By hand, since eager programs look for a kernel at every launch.
+    let key = `${shader.name}.${shader.entry}|${shader.uniforms.id}|`;
+    for (const { dtype } of outputs) key += `${dtype},`;
+    key += '|';
+    for (const { dtype } of inputs) key += `${dtype},`;
+    for (const name in constants) key += `|${name} ${constants[name]}`;
+    key += `|${code}`;
     let kernel = this.#kernels.get(key);
     if (!kernel) {
-      kernel = this.#describe(launch, constants, types as [string[], string[]]);
+      kernel = this.#describe(launch);
       this.#kernels.set(key, kernel);
     }
     return kernel;
@@ -94,12 +98,11 @@ export class PipelineCache {
     );
   }
 
-  #describe(
-    launch: Launch,
-    constants: [string, number | boolean][],
-    [outputs, inputs]: readonly [string[], string[]],
-  ): CompiledKernel {
+  #describe(launch: Launch): CompiledKernel {
     const { name, entry, uniforms } = launch.shader;
+    const [outputs, inputs] = [launch.outputs, launch.inputs].map((list) =>
+      list.map(({ dtype }) => wgslTypes[dtype]),
+    ) as [string[], string[]];
     const label = `${name}.${entry}`;
     const source = this.#source(launch);
     const body = source.includes('//%') ? expandTemplate(source, launch.constants ?? {}, entry) : source;
@@ -113,7 +116,7 @@ export class PipelineCache {
         { length: Math.max(4, inputs.length) },
         (_, i) => `alias In${i} = ${inputs[i] ?? 'f32'};`,
       ),
-      ...constants.map(
+      ...Object.entries(launch.constants ?? {}).map(
         ([name, value]) =>
           `const ${name} = ${typeof value === 'number' ? `${value}${value < 0 ? 'i' : 'u'}` : value};`,
       ),
