@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Diagnosis } from '@tapegrad/node';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { mirrorIn } from '../../packages/node/src/install.ts';
 
 const PREAMBLE = `if (process.env.TEST_TMPDIR) process.env.TMPDIR = process.env.TEST_TMPDIR;`;
 
@@ -222,5 +223,19 @@ if (process.platform === 'linux' && process.arch === 'x64') {
     assert.ok(report.advice.length > 0);
   });
 }
+
+test("the advice for Debian 12 names the machine's own mirror", () => {
+  assert.is(mirrorIn('deb http://mirror.example/debian bookworm main\n'), 'http://mirror.example/debian');
+  assert.is(
+    mirrorIn('# a comment\ndeb [arch=amd64 signed-by=/k] https://m.example/x/debian/ bookworm main'),
+    'https://m.example/x/debian/',
+  );
+  assert.is(
+    mirrorIn('Types: deb\nURIs: http://m.example/debian\nSuites: bookworm'),
+    'http://m.example/debian',
+  );
+  assert.is(mirrorIn('deb http://security.example/debian-security bookworm-security main'), undefined);
+  assert.is(mirrorIn(''), undefined);
+});
 
 test.run();

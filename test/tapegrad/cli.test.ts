@@ -88,6 +88,16 @@ function contents(folder: string): string[] {
     .sort();
 }
 
+test('--version prints the version of the package, and nothing else', async () => {
+  const { version } = JSON.parse(
+    readFileSync(new URL('../../packages/tapegrad/package.json', import.meta.url), 'utf8'),
+  );
+  for (const flag of ['--version', '-V']) {
+    const { code, stdout } = await tapegrad([flag]);
+    assert.equal([code, stdout], [0, `${version}\n`]);
+  }
+});
+
 test('train: a small run leaves all files, and says one line an epoch where there is no terminal', () => {
   assert.is(first.code, 0, first.stderr);
   assert.ok(first.announced);

@@ -10,7 +10,7 @@ import { pictureCommands } from './pictures.ts';
 import { reportCommand } from './report.ts';
 import { surviveHangUp } from './signals.ts';
 import { sweepCommand } from './sweep.ts';
-import { trainCommand } from './train.ts';
+import { trainCommand, versions } from './train.ts';
 
 /**
  * Runs the command line. Whatever goes wrong ends with one line on stderr and exit code 1; `--debug` adds the stack.
@@ -31,6 +31,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   surviveHangUp(fail);
   const program = new Command('tapegrad')
     .description('Train autoencoders on hand-written WebGPU kernels.')
+    .version(versions().tapegrad!, '-V, --version', 'print the version')
     .option('--debug', 'show the stack of an error')
     .showSuggestionAfterError()
     .configureOutput({ outputError: () => {} })
