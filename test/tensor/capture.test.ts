@@ -719,7 +719,7 @@ test(named('print lists launches and totals'), () => {
   assert.match(lines.at(-1)!, /^temporaries: .* in 2 buffers, largest live set 24 B/);
 });
 
-test(named('print names the entry of the tape that each launch came from, forward and backward'), () => {
+test(named('print names the entry of the graph that each launch came from, forward and backward'), () => {
   const w = requiresGrad(made([3, 4]));
   const x = made([2, 3]);
   const f = capture(
@@ -755,7 +755,7 @@ test(named('print names the entry of the tape that each launch came from, forwar
 });
 
 test(
-  named('print: a merged launch has the origins of all its parts; a grad of a grad those of both tapes'),
+  named('print: a merged launch has the origins of all its parts; a grad of a grad those of both graphs'),
   () => {
     const [x, w] = [made([64, 32]), requiresGrad(made([32, 64]))];
     const [before, least] = [device.fuseFrom, 0];

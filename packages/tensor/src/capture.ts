@@ -32,14 +32,14 @@ export interface CapturedFunction<A extends unknown[], R> {
 }
 
 /**
- * Records what `fn` does on the device, once, and replays it at every later call: one submit, with no tape, no
+ * Records what `fn` does on the device, once, and replays it at every later call: one submit, with no graph, no
  * allocation and no upload. `fn` runs in a scope and must be a function of the device's memory alone:
  *
  * - Arguments are tensors and plain JSON-like values, also nested. A new shape, type or plain value records anew, so
  *   numbers that change from call to call (a learning rate) have to be in tensors. Tensor arguments are copied in at
  *   every call; tensors that `fn` refers to from outside are used where they are, and may be updated in place.
  * - Numbers and tensors made inside from host values are constants. State (moments, generators) is made before.
- * - Nothing can be read back inside, and gradients are taken inside, since no tape sees what a replay does: a tape that
+ * - Nothing can be read back inside, and gradients are taken inside, since no graph sees what a replay does: one that
  *   watches an argument, or has noted how a result was made, gets an error. Call it in `noGrad` where none are wanted.
  * - The tensors returned are the same objects at every call and hold their values until the next one.
  *

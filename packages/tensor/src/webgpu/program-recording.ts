@@ -137,6 +137,6 @@ export const replay: Op<null> = {
   infer: refuse,
   reference: refuse,
   opaque:
-    'capture: a captured function cannot be differentiated from outside, since its replays run no ops that a tape could ' +
+    'capture: a captured function cannot be differentiated from outside, since its replays run no ops that a graph could ' +
     'see: take the gradients inside (capture the whole step), or call it in noGrad() if none are wanted',
 };
