@@ -1,12 +1,11 @@
 import { existsSync } from 'node:fs';
-import { openDevice } from '@tapegrad/node';
 import { UserError } from 'tapegrad/node';
 import { compare, describeComparison } from './compare.ts';
 import { isa } from './isa/isa.ts';
 import { HELP, parseOptions } from './options.ts';
 import { pageOf } from './page.ts';
 import { readResults, writeAtomically } from './results-file.ts';
-import { type Log, listRows, runSuite } from './suite.ts';
+import { type Log, listRows, openWanted, runSuite } from './suite.ts';
 
 /* `npm run bench`: see `--help` and docs/benchmarks.md. */
 
@@ -27,7 +26,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   // Before minutes of measuring, not after.
   const before = options.compare === undefined ? undefined : readResults(options.compare);
-  const device = await openDevice(options.adapter, { toggles: EXACT_TIMES }).catch((error: Error) => {
+  const device = await openWanted(options, EXACT_TIMES).catch((error: Error) => {
     throw new UserError(error.message);
   });
   process.stderr.write(`${device.found.announcement}\n`);

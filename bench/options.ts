@@ -1,6 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { ADAPTER_KINDS, type AdapterKind, isKind } from '@tapegrad/node';
 import { UserError } from 'tapegrad/node';
 import { type Effort, QUICK, THOROUGH } from './timing.ts';
 
@@ -14,6 +15,8 @@ conv2d, elementwise, movement, reduction, softmax, loss, adam, random, training,
 
 Options:
   --adapter <which>    auto, gpu, lavapipe, swiftshader, or part of a name (default: auto)
+  --as <kind>          gpu, lavapipe, swiftshader: kernels as they are chosen for that kind, whatever the adapter; rows of
+                       host/ alone need no adapter then
   --quick              small shapes, few samples: to see that everything runs, not to know how fast
   --rounds <n>         passes over all rows (default: 3): the spread holds how the machine drifts between them
   --longest <seconds>  skips kernels that would take longer for one launch (default: 1)
@@ -33,6 +36,7 @@ Exit codes: 1 if something became slower (--compare), 2 after an error.
 export interface Options {
   readonly filters: readonly string[];
   readonly adapter: string;
+  readonly as?: AdapterKind | undefined;
   readonly quick: boolean;
   readonly effort: Effort;
   readonly peers: boolean;
@@ -59,6 +63,7 @@ export function parseOptions(argv: readonly string[]): Options {
   }
   return {
     ...values,
+    as: kindOf(values.as),
     filters: positionals.map((filter) => filter.toLowerCase()),
     effort: { ...effort, rounds, longest },
   };
@@ -73,6 +78,7 @@ function parsed(argv: readonly string[]) {
       allowPositionals: true,
       options: {
         adapter: { ...text, default: 'auto' },
+        as: text,
         quick: flag,
         rounds: text,
         longest: text,
@@ -87,6 +93,11 @@ function parsed(argv: readonly string[]) {
   } catch (error) {
     throw new UserError(`${(error as Error).message.split('. ')[0]}; --help lists what there is`);
   }
+}
+
+function kindOf(as: string | undefined): AdapterKind | undefined {
+  if (as === undefined || isKind(as)) return as;
+  throw new UserError(`--as ${as}: has to be ${ADAPTER_KINDS.join(', ')}`);
 }
 
 function number(name: string, text: string | undefined, otherwise: number): number {

@@ -1,7 +1,9 @@
+import type { KernelRow } from './kernels/measure.ts';
 import { escapeHtml, groupOf } from './page-parts.ts';
 import type { PeerRow } from './peers/contest.ts';
 import { digits, milliseconds, percent, usersOf } from './report.ts';
 import type { Results } from './results.ts';
+import type { Roofs } from './roofline.ts';
 import { rooflineChart } from './roofline-chart.ts';
 import type { HostRow, StepRow } from './training.ts';
 
@@ -36,7 +38,7 @@ th { color: var(--faint); font-weight: 600; position: sticky; top: 0; background
 export function pageOf(results: Results): string {
   const { adapter, machine, date, roofs, kernels, steps, host, peers, skipped, quick } = results;
   const sections = [
-    kernels.length > 0 ? kernelSection(results) : '',
+    roofs && kernels.length > 0 ? kernelSection(kernels, roofs) : '',
     steps.length > 0 ? stepSection(steps) : '',
     host.length > 0 ? hostSection(host) : '',
     peers.length > 0 ? peerSection(peers) : '',
@@ -44,21 +46,25 @@ export function pageOf(results: Results): string {
       ? `<h2>Skipped</h2><ul>${skipped.map(({ id, reason }) => `<li>${escapeHtml(`${id}: ${reason}`)}</li>`).join('')}</ul>`
       : '',
   ];
-  const card = (value: string, text: string) =>
-    `<div><b>${value}</b><span class="faint">${escapeHtml(text)}</span></div>`;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Tapegrad benchmarks: ${escapeHtml(adapter.name)}</title><style>${STYLE}</style></head><body>
 <h1>Tapegrad on ${escapeHtml(adapter.name)}</h1>
 <p>${escapeHtml(`${adapter.driver}; ${machine.cpu}, ${machine.cores} cores; Node ${machine.node}; ${date.slice(0, 16).replace('T', ' ')} UTC`)}${quick ? '; <span class="bad">a quick run: the figures mean little</span>' : ''}</p>
-<div class="roofs">
-${card(`${digits(roofs.compute.rate)} GFLOP/s`, roofs.compute.probe)}
-${card(`${digits(roofs.bandwidth.rate)} GB/s`, roofs.bandwidth.probe)}
-${card(`${digits(roofs.kernelBandwidth.rate)} GB/s`, `the most by a kernel: ${roofs.kernelBandwidth.probe}`)}
-</div>
+${roofs ? cardsOf(roofs) : ''}
 ${sections.join('\n')}
 </body></html>
 `;
+}
+
+function cardsOf({ compute, bandwidth, kernelBandwidth }: Roofs): string {
+  const card = (value: string, text: string) =>
+    `<div><b>${value}</b><span class="faint">${escapeHtml(text)}</span></div>`;
+  return `<div class="roofs">
+${card(`${digits(compute.rate)} GFLOP/s`, compute.probe)}
+${card(`${digits(bandwidth.rate)} GB/s`, bandwidth.probe)}
+${card(`${digits(kernelBandwidth.rate)} GB/s`, `the most by a kernel: ${kernelBandwidth.probe}`)}
+</div>`;
 }
 
 function tableOf(head: readonly string[], rows: readonly string[]): string {
@@ -73,7 +79,7 @@ const cells = (...values: string[]) => values.map((value) => `<td>${value}</td>`
 const bar = (fraction: number, text: string, color: number) =>
   `<td class="bar"><span style="width:${(6 * Math.min(1, fraction)).toFixed(2)}rem;background:var(--c${color})"></span><i>${text}</i></td>`;
 
-function kernelSection({ kernels, roofs }: Results): string {
+function kernelSection(kernels: readonly KernelRow[], roofs: Roofs): string {
   const rows = kernels.map((row) => {
     const uses = row.models ? ` <span class="faint">${escapeHtml(usersOf(row.models))}</span>` : '';
     return `<tr><td>${escapeHtml(row.id)}${uses}</td>${bar(row.roof, percent(row.roof), groupOf(row))}${cells(
@@ -121,13 +127,13 @@ ${tableOf(['model', 'images/s', 'ms: median (quartiles)', 'launches', 'host ms',
 
 function hostSection(host: readonly HostRow[]): string {
   const most = Math.max(...host.map(({ eagerMs }) => eagerMs.median));
-  const rows = host.flatMap(({ id, ms, eagerMs, launches }) => [
-    `<tr><td>${escapeHtml(id)}, captured</td>${bar(ms.median / most, '', 0)}${cells(milliseconds(ms), `${launches}`)}</tr>`,
-    `<tr><td><span class="faint">eager</span></td>${bar(eagerMs.median / most, '', 4)}${cells(milliseconds(eagerMs), '')}</tr>`,
+  const rows = host.flatMap(({ id, ms, eagerMs, launches, chain }) => [
+    `<tr><td>${escapeHtml(id)}, captured</td>${bar(ms.median / most, '', 0)}${cells(milliseconds(ms), `${launches}`, `${chain}`)}</tr>`,
+    `<tr><td><span class="faint">eager</span></td>${bar(eagerMs.median / most, '', 4)}${cells(milliseconds(eagerMs), '', '')}</tr>`,
   ]);
   return `<h2>Host time of a step</h2>
 <p>On a backend that runs nothing: what the step costs JavaScript and Dawn alone.</p>
-${tableOf(['model', '', 'ms: median (quartiles)', 'launches'], rows)}`;
+${tableOf(['model', '', 'ms: median (quartiles)', 'launches', 'longest chain'], rows)}`;
 }
 
 function peerSection(peers: readonly PeerRow[]): string {

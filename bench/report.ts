@@ -91,8 +91,20 @@ export function describeSteps(rows: readonly StepRow[]): string {
 
 export function describeHost(rows: readonly HostRow[]): string {
   return table(
-    ['host time of a step (null backend)', 'captured ms (quartiles)', 'launches', 'eager ms (quartiles)'],
-    rows.map(({ id, ms, eagerMs, launches }) => [id, milliseconds(ms), `${launches}`, milliseconds(eagerMs)]),
+    [
+      'host time of a step (null backend)',
+      'captured ms (quartiles)',
+      'launches',
+      'longest chain',
+      'eager ms (quartiles)',
+    ],
+    rows.map(({ id, ms, eagerMs, launches, chain }) => [
+      id,
+      milliseconds(ms),
+      `${launches}`,
+      `${chain}`,
+      milliseconds(eagerMs),
+    ]),
   );
 }
 

@@ -16,7 +16,8 @@ export interface Results {
   readonly adapter: { readonly name: string; readonly driver: string; readonly kind: string };
   readonly machine: { readonly cpu: string; readonly cores: number; readonly node: string };
   readonly quick: boolean;
-  readonly roofs: Roofs;
+  /** Absent where nothing ran on the adapter. */
+  readonly roofs?: Roofs | undefined;
   readonly kernels: readonly KernelRow[];
   readonly steps: readonly StepRow[];
   readonly host: readonly HostRow[];

@@ -55,7 +55,7 @@ const isSmall = ({ flops, bytes }: KernelCase) => flops < 4e7 && bytes < 1e7;
 
 /** Names what would be measured. */
 export async function listRows(options: Options): Promise<string[]> {
-  const { kernels, steps, host } = await plan(options, () => openNothing(options.adapter));
+  const { kernels, steps, host } = await plan(options, () => openNothing(options.as ?? options.adapter));
   return [
     ...kernels.map(({ id, models: uses }) => (uses ? `${id} [${uses.join(', ')}]` : id)),
     ...steps.map(({ name }) => `steps/${name}`),
@@ -68,6 +68,16 @@ function openNothing(adapter: string): Promise<OpenDevice> {
   return openDevice(adapter, { nullBackend: true });
 }
 
+/** What the rows run on; where all of them only look at the host, and the kind is named, nothing is looked for. */
+export async function openWanted(options: Options, toggles: string[]): Promise<OpenDevice> {
+  const { adapter, as, peers } = options;
+  if (as && !peers && runsNothing(await plan(options, () => openNothing(as)))) return openNothing(as);
+  return openDevice(adapter, { toggles, as });
+}
+
+const runsNothing = ({ kernels, steps, host }: Plan) =>
+  kernels.length + steps.length === 0 && host.length > 0;
+
 export async function runSuite(options: Options, device: OpenDevice, log: Log): Promise<Results> {
   const { effort, quick } = options;
   setDefaultDevice(device);
@@ -76,15 +86,11 @@ export async function runSuite(options: Options, device: OpenDevice, log: Log): 
     throw new UserError(`no row's name contains ${options.filters.join(' or ')}; --list names them all`);
   }
   setDefaultDevice(device);
-  log.progress('measuring the roofs');
-  const roofs = await measureRoofs(device, effort, quick);
-  log.line(describeRoofs(roofs));
   const bench = new KernelBench(device, effort);
-  const steps = new StepBench(device, effort, quick);
-  const { kernels, missed } = await measureRounds(rows, bench, steps, roofs, options, log);
-  const stepRows: StepRow[] = rows.steps
-    .filter(({ name }) => !missed.has(`steps/${name}`))
-    .map((spec) => steps.row(spec));
+  const missed = new Map<string, string>();
+  const { roofs, kernels, stepRows } = runsNothing(rows)
+    ? { roofs: undefined, kernels: [], stepRows: [] }
+    : await measureOnAdapter(device, rows, bench, missed, options, log);
   log.progress('');
   if (kernels.length > 0) log.line(`\n${describeKernels(kernels)}`);
   if (stepRows.length > 0) log.line(`\n${describeSteps(stepRows)}`);
@@ -138,16 +144,19 @@ export async function runSuite(options: Options, device: OpenDevice, log: Log): 
   };
 }
 
-/** The rounds over kernels and steps. What fails is left out from then on, with the reason. */
-async function measureRounds(
+/** The roofs, then rounds over kernels and steps. What fails is left out from then on, with the reason. */
+async function measureOnAdapter(
+  device: OpenDevice,
   rows: Plan,
   bench: KernelBench,
-  steps: StepBench,
-  roofs: Roofs,
-  { effort }: Options,
+  missed: Map<string, string>,
+  { effort, quick }: Options,
   log: Log,
-): Promise<{ kernels: KernelRow[]; missed: Map<string, string> }> {
-  const missed = new Map<string, string>();
+): Promise<{ roofs: Roofs; kernels: KernelRow[]; stepRows: StepRow[] }> {
+  log.progress('measuring the roofs');
+  const roofs = await measureRoofs(device, effort, quick);
+  log.line(describeRoofs(roofs));
+  const steps = new StepBench(device, effort, quick);
   const feasible = await bench.feasible(rows.kernels, yardstick, roofs);
   const work = [
     ...feasible.map((one) => ({ id: one.id, round: () => bench.round(one) })),
@@ -161,7 +170,11 @@ async function measureRounds(
     }
   }
   const measured = feasible.filter(({ id }) => !missed.has(id));
-  return { kernels: measured.map((one) => bench.row(one, roofs)), missed };
+  return {
+    roofs,
+    kernels: measured.map((one) => bench.row(one, roofs)),
+    stepRows: rows.steps.filter(({ name }) => !missed.has(`steps/${name}`)).map((spec) => steps.row(spec)),
+  };
 }
 
 /** One row that fails, such as one that needs more memory than there is, does not take the others with it. */

@@ -33,6 +33,8 @@ export interface HostRow {
   readonly ms: Timing;
   readonly eagerMs: Timing;
   readonly launches: number;
+  /** Launches of the longest chain in which each has to wait for the one before. */
+  readonly chain: number;
 }
 
 /** Images of the stand-in for a dataset: what is in them does not matter to the speed. */
@@ -149,11 +151,13 @@ export async function measureHost(
   };
   const captured = await measured(step.captured);
   const eager = await measured(step.eager);
+  const { chain } = step.captured.programs[0]!;
   const row = {
     id: `host/${spec.name}`,
     ms: timingOf(captured.host),
     eagerMs: timingOf(eager.host),
     launches: captured.launches,
+    chain,
   };
   step.captured.dispose();
   return row;

@@ -204,6 +204,7 @@ test('options that cannot be are refused in one line', () => {
   const bad: [args: string[], message: RegExp][] = [
     [['--rouns', '3'], /^Unknown option '--rouns'; --help lists what there is$/],
     [['--rounds', '0.5'], /^--rounds 0\.5: has to be a whole number, 1 or more$/],
+    [['--as', 'cuda'], /^--as cuda: has to be gpu, lavapipe, swiftshader$/],
     [['--longest', 'x'], /^--longest x: has to be a number above 0$/],
     [
       ['--json', at('no/such/file.json')],
@@ -225,6 +226,29 @@ test('options that cannot be are refused in one line', () => {
 
 // ---------------------------------------------------------------------------------------------------- the suite runs
 
+test("what a step costs the host as a GPU's program takes no adapter", async () => {
+  const json = at('host.json');
+  const ran = await bench(
+    'host/vae-mlp',
+    '--as',
+    'gpu',
+    '--quick',
+    '--json',
+    json,
+    '--html',
+    at('host.html'),
+  );
+  assert.is(ran.code, 0, ran.stderr);
+  assert.match(ran.stderr, /^adapter: none \(null backend\)/);
+  assert.not.match(ran.stdout, /roofs:/);
+  const { host, adapter, roofs } = readResults(json);
+  assert.equal([adapter.name, adapter.kind, roofs], ['null', 'gpu', undefined]);
+  const [{ launches, chain }] = host as [(typeof host)[0]];
+  assert.match(ran.stdout, new RegExp(`host/vae-mlp .* ${launches} +${chain} `));
+  assert.ok(chain > 10 && chain < launches, `${chain} of ${launches}`);
+  assert.not.match(readFileSync(at('host.html'), 'utf8'), /NaN|undefined|Infinity/);
+});
+
 test('a quick run measures, writes both files whole, and is compared', async () => {
   const [json, html] = [at('results.json'), at('page.html')];
   const rows = ['matmul/3x1021x509', 'loss/crossEntropyLoss 512x10', 'steps/vae-mlp', 'host/vae-mlp'];
@@ -237,7 +261,7 @@ test('a quick run measures, writes both files whole, and is compared', async () 
   assert.is(product!.flops, 2 * 3 * 1021 * 509);
   assert.is(product!.bytes, 4 * (3 * 509 + 509 * 1021 + 3 * 1021));
   assert.ok(Math.abs(product!.gflops * product!.ms.median * 1e6 - product!.flops) < 1);
-  assert.is(product!.roof, leastTime(results.roofs, product!.flops, product!.bytes) / product!.ms.median);
+  assert.is(product!.roof, leastTime(results.roofs!, product!.flops, product!.bytes) / product!.ms.median);
   assert.is(loss!.id, 'loss/crossEntropyLoss 512x10');
   const [step] = results.steps;
   assert.is(step!.id, 'steps/vae-mlp');

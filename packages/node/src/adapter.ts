@@ -1,12 +1,5 @@
 import { adapterNames, type Dawn, loadDawn, type OpenedAdapter, openAdapter, slug } from './dawn.ts';
-import {
-  type AdapterKind,
-  type Candidate,
-  describeAdapter,
-  type FoundAdapter,
-  KINDS,
-  type Search,
-} from './kinds.ts';
+import { type Candidate, describeAdapter, type FoundAdapter, isKind, type Search } from './kinds.ts';
 import { announce, notAvailable, nothingFound } from './messages.ts';
 import {
   hasSystemLoader,
@@ -84,7 +77,7 @@ async function search(dawn: Dawn, flags: string[], choice: string): Promise<Sear
   const wanted = (one: Candidate) =>
     choice === 'auto'
       ? one.kind !== 'swiftshader'
-      : KINDS.includes(choice)
+      : isKind(choice)
         ? one.kind === choice
         : matches(one, choice);
   for await (const one of systemAdapters(dawn, flags)) {
@@ -119,7 +112,7 @@ export async function findAdapter(choice = 'auto', options: FindOptions = {}): P
   if (options.nullBackend) {
     const opened = await openAdapter(dawn, [...flags, 'backend=null']);
     if (!opened) throw new Error('the null backend is not in this build of webgpu');
-    const kind = KINDS.includes(wanted) ? (wanted as AdapterKind) : 'gpu';
+    const kind = isKind(wanted) ? wanted : 'gpu';
     const announcement = 'adapter: none (null backend): kernels are compiled, nothing is run';
     return { ...opened, kind, name: 'null', driver: 'null backend', packed: false, announcement };
   }

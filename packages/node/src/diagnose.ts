@@ -8,7 +8,7 @@ import { findAdapter } from './adapter.ts';
 import { cpuHasAvx512, libc } from './dawn.ts';
 import { hardwareHints, type VulkanDriver, vulkanDrivers } from './drivers.ts';
 import { operatingSystem } from './install.ts';
-import { type AdapterKind, describeAdapter, KINDS } from './kinds.ts';
+import { ADAPTER_KINDS, type AdapterKind, describeAdapter } from './kinds.ts';
 import { hasSystemLoader, packedLoaderPath, packedSwiftShader } from './swiftshader.ts';
 
 export interface DiagnosedCandidate {
@@ -127,7 +127,7 @@ function judge(
       const reason = choice === 'auto' ? 'the fastest kind there is' : `--adapter ${choice}`;
       return { ...one, status: 'chosen', reason };
     }
-    const slower = chosen && KINDS.indexOf(one.kind) > KINDS.indexOf(chosen.kind);
+    const slower = chosen && ADAPTER_KINDS.indexOf(one.kind) > ADAPTER_KINDS.indexOf(chosen.kind);
     const auto = slower ? `slower than ${chosen.kind}` : 'another one of its kind comes first';
     return { ...one, status: 'available', reason: choice === 'auto' ? auto : `not --adapter ${choice}` };
   });

@@ -1,5 +1,5 @@
 import { cpus } from 'node:os';
-import { WebGPUDevice } from '@tapegrad/tensor';
+import { type AdapterKind, WebGPUDevice } from '@tapegrad/tensor';
 import { type FindOptions, findAdapter } from './adapter.ts';
 import type { FoundAdapter } from './kinds.ts';
 import { readTuned } from './tune-cache.ts';
@@ -7,11 +7,19 @@ import { waitIdly } from './wait.ts';
 
 export { type FindOptions, findAdapter } from './adapter.ts';
 export { type ChosenAdapter, type DiagnosedCandidate, type Diagnosis, diagnose } from './diagnose.ts';
-export type { AdapterKind, FoundAdapter } from './kinds.ts';
+export { ADAPTER_KINDS, type AdapterKind, type FoundAdapter, isKind } from './kinds.ts';
 export { makeFolder } from './make-folder.ts';
 export { renameOver } from './rename.ts';
 export { readTuned, tuneCachePath, writeTuned } from './tune-cache.ts';
 export { waitIdly } from './wait.ts';
+
+export interface OpenOptions extends FindOptions {
+  /**
+   * Kernels, and the passes over captured programs, as they are chosen for another kind of adapter: to run on a software
+   * adapter what a GPU would. Choices that `tune` stored are left out then.
+   */
+  as?: AdapterKind | undefined;
+}
 
 /**
  * Finds an adapter (see `findAdapter`) and opens it: the first call of a program that runs in Node. `found` tells
@@ -20,21 +28,24 @@ export { waitIdly } from './wait.ts';
  */
 export async function openDevice(
   choice = 'auto',
-  options: FindOptions = {},
+  options: OpenOptions = {},
 ): Promise<WebGPUDevice & { readonly found: FoundAdapter }> {
+  const { as } = options;
   const found = await findAdapter(choice, options);
   const device = await WebGPUDevice.open({
     adapter: found.adapter,
-    kind: found.kind,
+    kind: as ?? found.kind,
     name: found.name,
     ...(found.kind === 'gpu' ? {} : { wait: waitIdly }),
     ...(found.kind === 'lavapipe'
       ? { warming: { another: () => found.gpu.requestAdapter(), workers: cpus().length } }
       : {}),
   });
-  const { table, note } = readTuned(found);
-  device.tuned = table;
-  if (note) process.emitWarning(note, 'TapegradTune');
+  if (as === undefined || as === found.kind) {
+    const { table, note } = readTuned(found);
+    device.tuned = table;
+    if (note) process.emitWarning(note, 'TapegradTune');
+  }
   // The instance has to outlive the device: Dawn's adapters do not keep it.
   return Object.assign(device, { found });
 }

@@ -19,7 +19,9 @@ export interface FoundAdapter {
 export type Candidate = Omit<FoundAdapter, 'announcement'>;
 
 /** Fastest first. */
-export const KINDS: readonly string[] = ['gpu', 'lavapipe', 'swiftshader'];
+export const ADAPTER_KINDS: readonly AdapterKind[] = ['gpu', 'lavapipe', 'swiftshader'];
+
+export const isKind = (name: string): name is AdapterKind => ADAPTER_KINDS.includes(name as AdapterKind);
 
 export interface Search {
   found?: Candidate | undefined;

@@ -10,6 +10,7 @@ import type { CompileProgress } from './backend.ts';
 import { backendOf, type WebGPUDevice } from './device.ts';
 import { type Binding, type Dispatch, resolved } from './dispatch.ts';
 import { type Block, byteLength, type GpuStorage } from './memory.ts';
+import { longestChain } from './passes/dependencies.ts';
 import { optimize } from './passes/optimize.ts';
 import { type MemoryPlan, planMemory } from './plan.ts';
 import { createAll, lifetimesOf, type ProgramMemory, type Range, UniformSlots } from './program-memory.ts';
@@ -39,6 +40,8 @@ export class Program<R = unknown> {
   readonly elided: number;
   /** Elementwise launches that were merged into the kernels before or after them. */
   readonly fused: number;
+  /** Launches of the longest chain in which each has to wait for the one before. */
+  readonly chain: number;
   readonly #recording: Recording;
   readonly #inputs: readonly Tensor[];
   readonly #steps: readonly Step[];
@@ -110,6 +113,7 @@ export class Program<R = unknown> {
     const optimized = optimize(recording.launches, isTemporary, device.fuseFrom);
     this.fused = optimized.fused;
     this.elided = optimized.elided;
+    this.chain = longestChain(optimized.launches);
     const dispatches = optimized.launches.map((launch) => resolved(launch, pipelines));
     const { limits } = device.gpu;
     const lifetimes = lifetimesOf(optimized.index);

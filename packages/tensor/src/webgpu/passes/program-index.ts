@@ -13,7 +13,7 @@ export interface Node extends RecordedLaunch {
 }
 
 /** Buffers are told apart by their memory, or while that is virtual by the storage. */
-const memoryOf = (storage: GpuStorage): object => storage.block ?? storage;
+export const memoryOf = (storage: GpuStorage): object => storage.block ?? storage;
 
 export const sameMemory = (a: GpuStorage, b: GpuStorage) => memoryOf(a) === memoryOf(b);
 
