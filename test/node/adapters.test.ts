@@ -1,6 +1,14 @@
 /* Runs without an adapter. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -139,6 +147,75 @@ test('diagnose says what was chosen, with features, limits and subgroup sizes', 
   assert.ok(chosen.limits.maxBufferSize! >= 2 ** 28);
   assert.ok(chosen.subgroupMinSize > 0 && chosen.subgroupMinSize <= chosen.subgroupMaxSize);
   for (const { reason } of report.candidates) assert.ok(reason.length > 0);
+});
+
+// Without the optional package that reaches the C library, warnings are shown.
+const isQuiet = existsSync(join(root, 'node_modules/ffi-rs')) && process.platform === 'linux';
+if (!isQuiet)
+  process.stdout.write("\nSKIPPED: Dawn's warnings are held back on Linux, with the package ffi-rs\n");
+const quiet = isQuiet ? test : test.skip;
+
+/** As BARE, with a file that is there. */
+function driverless(): Environment {
+  const manifest = join(scratch, 'driverless.json');
+  writeFileSync(manifest, JSON.stringify({ ICD: { library_path: '/nonexistent.so', api_version: '1.3.0' } }));
+  return { VK_ICD_FILENAMES: manifest, VK_DRIVER_FILES: manifest };
+}
+
+for (const [name, args, environment] of [
+  ['the first adapter', ['auto'], {}],
+  ['SwiftShader', ['swiftshader'], {}],
+  ['SwiftShader where no driver works', ['auto'], driverless()],
+  ['none at all', ['lavapipe'], driverless()],
+  ['the null backend', ['auto', { nullBackend: true }], {}],
+] as const) {
+  quiet(`nothing is written to the standard error on the way to ${name}`, () => {
+    const child = spawnSync(process.execPath, argv(FIND, [...args]), {
+      ...settings(environment),
+      encoding: 'utf8',
+    });
+    assert.is(child.stderr, '');
+    assert.is(child.status, 0);
+  });
+}
+
+/** Writes to the descriptor, as native code does. */
+const NATIVE = `
+import { writeSync } from 'node:fs';
+import { quietly } from './packages/node/src/quiet.ts';
+process.stderr.write('before\\n');
+const noise = 'Warning: maxDynamicUniformBuffersPerPipelineLayout artificially reduced from 1000000 to 16 to fit dynamic offset allocation limit.\\n';
+const value = quietly(() => {
+  writeSync(2, noise + 'Error: the device is on fire\\n' + noise);
+  console.log('meanwhile');
+  return 7;
+});
+try {
+  quietly(() => {
+    writeSync(2, 'Warning: vkCreateInstance failed with VK_ERROR_OUT_OF_HOST_MEMORY\\n    at f (g.cpp:1)\\n');
+    throw new Error('it threw ' + value);
+  });
+} catch (error) {
+  process.stderr.write(error.message + '\\n');
+}
+writeSync(2, noise);`;
+const PASSED_ON =
+  'before\nError: the device is on fire\n' +
+  'Warning: vkCreateInstance failed with VK_ERROR_OUT_OF_HOST_MEMORY\n    at f (g.cpp:1)\nit threw 7\n' +
+  'Warning: maxDynamicUniformBuffersPerPipelineLayout artificially reduced from 1000000 to 16 to fit dynamic offset allocation limit.\n';
+
+quiet('errors of native code are passed on, and warnings outside of Dawn too', () => {
+  const child = spawnSync(process.execPath, argv(NATIVE, []), { ...settings({}), encoding: 'utf8' });
+  assert.is(child.stderr, PASSED_ON);
+  assert.is(child.stdout, 'meanwhile\n');
+});
+
+quiet('a file that has both outputs keeps their order', () => {
+  const log = join(scratch, 'both.log');
+  const shell = (redirection: string) =>
+    spawnSync('sh', ['-c', `"$@" ${redirection}`, 'sh', process.execPath, ...argv(NATIVE, [])], settings({}));
+  assert.is(shell(`>${log} 2>&1`).status, 0);
+  assert.is(readFileSync(log, 'utf8'), PASSED_ON.replace('\n', '\nmeanwhile\n'));
 });
 
 // The packed SwiftShader, and the environment that steers Vulkan's loader.

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { quietly } from './quiet.ts';
 
 /** The `webgpu` package: Dawn as a Node add-on. */
 export interface Dawn {
@@ -79,9 +80,12 @@ const instances: GPU[] = [];
  * environment that steers the Vulkan loader may be put back as soon as this function has returned its promise.
  */
 export async function openAdapter(dawn: Dawn, flags: string[]): Promise<OpenedAdapter | undefined> {
-  const gpu = dawn.create(flags);
+  const { gpu, asked } = quietly(() => {
+    const gpu = dawn.create(flags);
+    return { gpu, asked: gpu.requestAdapter({ powerPreference: 'high-performance' }) };
+  });
   instances.push(gpu);
-  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  const adapter = await asked;
   return adapter ? { gpu, adapter } : undefined;
 }
 

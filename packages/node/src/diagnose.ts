@@ -9,6 +9,7 @@ import { cpuHasAvx512, libc } from './dawn.ts';
 import { hardwareHints, type VulkanDriver, vulkanDrivers } from './drivers.ts';
 import { operatingSystem } from './install.ts';
 import { ADAPTER_KINDS, type AdapterKind, describeAdapter } from './kinds.ts';
+import { withoutLimits } from './quiet.ts';
 import { hasSystemLoader, packedLoaderPath, packedSwiftShader } from './swiftshader.ts';
 
 export interface DiagnosedCandidate {
@@ -67,9 +68,6 @@ type Info = Pick<
   | 'subgroupMaxSize'
 >;
 
-/** Messages that Dawn writes at every start, and that mean nothing here. */
-const NOISE = /artificially reduced from|^\s+at /;
-
 function probeSystem(loader: string | undefined): { adapters: Info[]; messages: string[] } {
   const own = fileURLToPath(import.meta.url);
   const probe = join(dirname(own), `probe${extname(own)}`);
@@ -80,7 +78,8 @@ function probeSystem(loader: string | undefined): { adapters: Info[]; messages: 
       : [];
   const argv = [...runtime, probe, ...(loader ? [loader] : [])];
   const child = spawnSync(process.execPath, argv, { encoding: 'utf8', timeout: 60_000 });
-  const lines = child.stderr.split('\n').filter((line) => line.trim() && !NOISE.test(line));
+  const isShown = (line: string) => line.trim() !== '' && !/^\s+at /.test(line);
+  const lines = withoutLimits(child.stderr).split('\n').filter(isShown);
   const messages = [...new Set(lines.map((line) => line.trim()))];
   if (child.signal) messages.push(`the process that tried the system's drivers ended with ${child.signal}`);
   try {

@@ -2,9 +2,16 @@ import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 
 /*
- * Two things of the C library, which Node, Bun and Deno each offer in a way of their own: loading a library that is no
- * add-on, and setting a variable of the environment where native code sees it. Linux only.
+ * Three things of the C library, which Node, Bun and Deno each offer in a way of their own: loading a library that is no
+ * add-on, setting a variable of the environment where native code sees it, and having a file descriptor stand for
+ * another file. Linux only.
  */
+
+/** `dup` and `dup2` of POSIX; −1 where they fail. */
+export interface Descriptors {
+  dup(descriptor: number): number;
+  dup2(descriptor: number, target: number): number;
+}
 
 interface Native {
   /**
@@ -13,11 +20,29 @@ interface Native {
    */
   load(library: string, stay: boolean): void;
   setEnvironment(name: string, value: string | undefined): void;
+  /** @throws where the C library cannot be called */
+  descriptors(): Descriptors;
 }
+
+/** glibc: the `webgpu` package is built for nothing else. */
+const LIBC = 'libc.so.6';
 
 function setOwnEnvironment(name: string, value: string | undefined): void {
   if (value === undefined) delete process.env[name];
   else process.env[name] = value;
+}
+
+/** Of the package `ffi-rs`, which need not be there. */
+interface NodeFfi {
+  readonly DataType: { readonly I32: number };
+  open(library: { library: string; path: string }): void;
+  load(call: {
+    library: string;
+    funcName: string;
+    retType: number;
+    paramsType: number[];
+    paramsValue: number[];
+  }): number;
 }
 
 const inNode: Native = {
@@ -32,10 +57,23 @@ const inNode: Native = {
     }
   },
   setEnvironment: setOwnEnvironment,
+  descriptors() {
+    const { DataType, load, open } = createRequire(import.meta.url)('ffi-rs') as NodeFfi;
+    open({ library: LIBC, path: LIBC });
+    const { I32 } = DataType;
+    const call =
+      (funcName: string) =>
+      (...paramsValue: number[]): number =>
+        load({ library: LIBC, funcName, retType: I32, paramsType: paramsValue.map(() => I32), paramsValue });
+    return { dup: call('dup'), dup2: call('dup2') };
+  },
 };
 
 interface Deno {
-  dlopen(path: string, symbols: Record<string, never>): { close(): void };
+  dlopen(
+    path: string,
+    symbols: Record<string, { parameters: string[]; result: string }>,
+  ): { close(): void; symbols: Record<string, (...numbers: number[]) => number> };
 }
 
 function inDeno(deno: Deno): Native {
@@ -47,6 +85,13 @@ function inDeno(deno: Deno): Native {
       else handle.close();
     },
     setEnvironment: setOwnEnvironment,
+    descriptors() {
+      const { symbols } = deno.dlopen(LIBC, {
+        dup: { parameters: ['i32'], result: 'i32' },
+        dup2: { parameters: ['i32', 'i32'], result: 'i32' },
+      });
+      return symbols as unknown as Descriptors;
+    },
   };
 }
 
@@ -61,12 +106,14 @@ interface BunFfi {
 /** Bun's own dlopen closes what is no add-on, and its `process.env` is a copy: the C library itself is asked. */
 function inBun(): Native {
   const { dlopen, CString } = createRequire(import.meta.url)('bun:ffi') as BunFfi;
-  const { symbols: libc } = dlopen('libc.so.6', {
+  const { symbols: libc } = dlopen(LIBC, {
     dlopen: { args: ['ptr', 'int'], returns: 'ptr' },
     dlclose: { args: ['ptr'], returns: 'int' },
     dlerror: { args: [], returns: 'ptr' },
     setenv: { args: ['ptr', 'ptr', 'int'], returns: 'int' },
     unsetenv: { args: ['ptr'], returns: 'int' },
+    dup: { args: ['int'], returns: 'int' },
+    dup2: { args: ['int', 'int'], returns: 'int' },
   });
   const text = (value: string) => Buffer.from(`${value}\0`);
   return {
@@ -80,6 +127,7 @@ function inBun(): Native {
       if (value === undefined) libc.unsetenv!(text(name));
       else libc.setenv!(text(name), text(value), 1);
     },
+    descriptors: () => libc as unknown as Descriptors,
   };
 }
 

@@ -1,11 +1,13 @@
 import { adapterNames, loadDawn, openAdapter } from './dawn.ts';
 import { native } from './native.ts';
+import { bePlain } from './quiet.ts';
 
 /*
  * A process of its own that lists the system's adapters, as JSON: a broken driver may crash it, and only from outside can be
  * read what Dawn writes to the standard error. Argument: the packed loader's path, if it is needed.
  */
 
+bePlain();
 const [loader] = process.argv.slice(2);
 if (loader) native().load(loader, true);
 const dawn = await loadDawn();

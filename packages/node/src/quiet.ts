@@ -1,0 +1,92 @@
+import { closeSync, fstatSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Descriptors, native } from './native.ts';
+
+/*
+ * Dawn writes some warnings to the standard error with `fprintf`: no toggle, log level or callback of its Node binding stops
+ * them (Dawn, `src/utils/log.cc`).
+ */
+
+/** At every start with lavapipe, which has more dynamic buffers than Dawn counts. */
+const LIMITS =
+  /^Warning: maxDynamic(Uniform|Storage)BuffersPerPipelineLayout artificially reduced from \d+ to \d+ to fit .*\n/gm;
+
+/** Where there is a Vulkan loader and no driver: the search goes on with the packed one, or says what it looked at. */
+const NO_DRIVER =
+  /^Warning: vkCreateInstance(: Found no drivers!| failed with VK_ERROR_INCOMPATIBLE_DRIVER)\n( +at .*\n)*\n*/gm;
+
+/** What native code wrote, without the lines that Dawn writes at every start and that mean nothing here. */
+export const withoutLimits = (text: string): string => text.replaceAll(LIMITS, '');
+
+const withoutNoise = (text: string): string => withoutLimits(text).replaceAll(NO_DRIVER, '');
+
+const STANDARD_ERROR = 2;
+
+let descriptors: Descriptors | undefined | false;
+
+/** From now on nothing is held back: what a driver said before it crashed would be lost. */
+export function bePlain(): void {
+  descriptors = false;
+}
+
+/** Undefined where warnings cannot be held back. Only Dawn on Vulkan has any. */
+function usable(): Descriptors | undefined {
+  if (descriptors === undefined) {
+    try {
+      descriptors = process.platform === 'linux' && native().descriptors();
+    } catch {
+      descriptors = false;
+    }
+  }
+  return descriptors || undefined;
+}
+
+/** A file that has no name and is gone when it is closed. */
+function namelessFile(): number {
+  const folder = mkdtempSync(join(tmpdir(), 'tapegrad-'));
+  try {
+    return openSync(join(folder, 'standard-error'), 'wx+');
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Has the standard error stand for a file; undefined if that is not possible. */
+function diverted({ dup, dup2 }: Descriptors): { restore(): string } | undefined {
+  const own = dup(STANDARD_ERROR);
+  if (own < 0) return undefined; // closed: nobody reads it
+  try {
+    const file = namelessFile();
+    dup2(file, STANDARD_ERROR);
+    return {
+      restore() {
+        dup2(own, STANDARD_ERROR);
+        closeSync(own);
+        const text = Buffer.alloc(fstatSync(file).size);
+        readSync(file, text, 0, text.length, 0);
+        closeSync(file);
+        return text.toString();
+      },
+    };
+  } catch {
+    closeSync(own);
+    return undefined; // no temporary folder
+  }
+}
+
+/**
+ * Runs a function that calls Dawn, and passes on what native code writes to the standard error meanwhile, except for
+ * warnings that mean nothing. Only until `fn` returns: what a promise of it does later is not covered.
+ */
+export function quietly<T>(fn: () => T): T {
+  const available = usable();
+  const diversion = available && diverted(available);
+  if (!diversion) return fn();
+  try {
+    return fn();
+  } finally {
+    const rest = withoutNoise(diversion.restore());
+    if (rest !== '') process.stderr.write(rest);
+  }
+}
