@@ -7,8 +7,9 @@ import { constants } from 'node:os';
  * another file. Linux only.
  */
 
-/** `dup` and `dup2` of POSIX; −1 where they fail. */
+/** `dup`, `dup2` and `close` of POSIX; −1 where they fail. */
 export interface Descriptors {
+  close(descriptor: number): number;
   dup(descriptor: number): number;
   dup2(descriptor: number, target: number): number;
 }
@@ -65,7 +66,7 @@ const inNode: Native = {
       (funcName: string) =>
       (...paramsValue: number[]): number =>
         load({ library: LIBC, funcName, retType: I32, paramsType: paramsValue.map(() => I32), paramsValue });
-    return { dup: call('dup'), dup2: call('dup2') };
+    return { close: call('close'), dup: call('dup'), dup2: call('dup2') };
   },
 };
 
@@ -87,6 +88,7 @@ function inDeno(deno: Deno): Native {
     setEnvironment: setOwnEnvironment,
     descriptors() {
       const { symbols } = deno.dlopen(LIBC, {
+        close: { parameters: ['i32'], result: 'i32' },
         dup: { parameters: ['i32'], result: 'i32' },
         dup2: { parameters: ['i32', 'i32'], result: 'i32' },
       });
@@ -112,6 +114,7 @@ function inBun(): Native {
     dlerror: { args: [], returns: 'ptr' },
     setenv: { args: ['ptr', 'ptr', 'int'], returns: 'int' },
     unsetenv: { args: ['ptr'], returns: 'int' },
+    close: { args: ['int'], returns: 'int' },
     dup: { args: ['int'], returns: 'int' },
     dup2: { args: ['int', 'int'], returns: 'int' },
   });

@@ -1,4 +1,13 @@
-import { closeSync, fstatSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  mkdtempSync,
+  openSync,
+  readlinkSync,
+  readSync,
+  realpathSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Descriptors, native } from './native.ts';
@@ -42,18 +51,25 @@ function usable(): Descriptors | undefined {
   return descriptors || undefined;
 }
 
-/** A file that has no name and is gone when it is closed. */
+/**
+ * A file that has no name and is gone when it is closed.
+ * @throws where the runtime's number of a file is not the system's
+ */
 function namelessFile(): number {
   const folder = mkdtempSync(join(tmpdir(), 'tapegrad-'));
   try {
-    return openSync(join(folder, 'standard-error'), 'wx+');
+    const path = join(folder, 'standard-error');
+    const file = openSync(path, 'wx+');
+    if (readlinkSync(`/proc/self/fd/${file}`) === realpathSync(path)) return file;
+    closeSync(file);
+    throw new Error(`${file} is no descriptor`);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
 /** Has the standard error stand for a file; undefined if that is not possible. */
-function diverted({ dup, dup2 }: Descriptors): { restore(): string } | undefined {
+function diverted({ close, dup, dup2 }: Descriptors): { restore(): string } | undefined {
   const own = dup(STANDARD_ERROR);
   if (own < 0) return undefined; // closed: nobody reads it
   try {
@@ -62,7 +78,7 @@ function diverted({ dup, dup2 }: Descriptors): { restore(): string } | undefined
     return {
       restore() {
         dup2(own, STANDARD_ERROR);
-        closeSync(own);
+        close(own);
         const text = Buffer.alloc(fstatSync(file).size);
         readSync(file, text, 0, text.length, 0);
         closeSync(file);
@@ -70,7 +86,7 @@ function diverted({ dup, dup2 }: Descriptors): { restore(): string } | undefined
       },
     };
   } catch {
-    closeSync(own);
+    close(own);
     return undefined; // no temporary folder
   }
 }
