@@ -16,7 +16,7 @@ enable subgroups;
 //% include contraction_tiled
 
 @compute @workgroup_size(LANES)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) local: u32) {
   let lane = i32(local);
   let line = lane % i32(LINES);
   let image = i32(id.x * IMAGES) + lane / i32(LINES);

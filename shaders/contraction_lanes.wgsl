@@ -21,7 +21,15 @@ enable subgroups;
 //% include contraction_tiled
 
 @compute @workgroup_size(LANES)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  //% if SUBGROUPS
+  @builtin(subgroup_invocation_id) local: u32,
+  //% else
+  @builtin(local_invocation_index) local: u32,
+  //% end
+) {
   let group = i32(group_index(id, groups));
   if group >= params.groups { return; }
   let lane = i32(local);

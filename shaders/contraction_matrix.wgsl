@@ -20,7 +20,7 @@ alias Sums = subgroup_matrix_result<f32, N, M>;
 var<workgroup> patch_of_sums: array<f32, M * N>;
 
 @compute @workgroup_size(LANES)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
   let group = group_index(id, groups);
   if group >= params.groups { return; }
   let above = group / params.across;

@@ -22,7 +22,7 @@ fn put(at: i32, value: f32, last: bool) {
 //% end
 
 @compute @workgroup_size(LANES)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(subgroup_invocation_id) local: u32) {
   let group = i32(group_index(id, groups));
   if group >= params.groups { return; }
   let lane = i32(local);

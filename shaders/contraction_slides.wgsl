@@ -17,7 +17,14 @@ enable subgroups;
 //% include contraction_tiled
 
 @compute @workgroup_size(LANES)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  //% if SUBGROUPS
+  @builtin(subgroup_invocation_id) local: u32,
+  //% else
+  @builtin(local_invocation_index) local: u32,
+  //% end
+) {
   let group = i32(id.x * LANES + local);
   let m_first = i32(id.y * ROWS);
   let z = i32(id.z) / params.parts;

@@ -90,7 +90,15 @@ var<workgroup> exchange: array<f32, LANES>;
 //% end
 
 @compute @workgroup_size(LANES)
-fn lines(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn lines(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  //% if SUBGROUPS
+  @builtin(subgroup_invocation_id) lane: u32,
+  //% else
+  @builtin(local_invocation_index) lane: u32,
+  //% end
+) {
   let id = group_index(wid, groups);
   let chunks = params.chunks0 * params.chunks1;
   if id >= params.outputs * chunks { return; }
@@ -132,7 +140,8 @@ fn lines(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec
     workgroupBarrier();
     if lane < half { exchange[lane] = step_with(exchange[lane], exchange[lane + half]); }
   }
-  acc = exchange[0];
+  // Lane 0 alone reads what it wrote itself: the others would race with it.
+  if lane == 0u { acc = exchange[0]; }
   //% end
   if lane == 0u { out[id] = Out0(ended(acc, id)); }
 }
@@ -212,7 +221,15 @@ var<workgroup> exchange: array<Best, LANES>;
 //% end
 
 @compute @workgroup_size(LANES)
-fn arg_lines(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn arg_lines(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  //% if SUBGROUPS
+  @builtin(subgroup_invocation_id) lane: u32,
+  //% else
+  @builtin(local_invocation_index) lane: u32,
+  //% end
+) {
   let id = group_index(wid, groups);
   if id >= params.outputs { return; }
   // Lanes beyond the line's end start with its first value, which does not win against itself.
@@ -253,7 +270,7 @@ fn arg_lines(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups:
     workgroupBarrier();
     if lane < half { exchange[lane] = better(exchange[lane], exchange[lane + half]); }
   }
-  best = exchange[0];
+  if lane == 0u { best = exchange[0]; }
   //% end
   if lane == 0u { out[id] = i32(best.index); }
 }

@@ -57,7 +57,15 @@ fn combined(lane: u32, mine: f32, adds: bool) -> f32 {
 }
 
 @compute @workgroup_size(LANES)
-fn lines(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn lines(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  //% if SUBGROUPS
+  @builtin(subgroup_invocation_id) lane: u32,
+  //% else
+  @builtin(local_invocation_index) lane: u32,
+  //% end
+) {
   let line = group_index(wid, groups);
   if line >= params.lines { return; }
   let extent = params.extent / WIDTH;
