@@ -1,0 +1,182 @@
+import {
+  apply,
+  type Device,
+  type Op,
+  referenceDevice,
+  type Shape,
+  sizeOf,
+  type Tensor,
+  tensor,
+  type WebGPUDevice,
+  within,
+} from '@tapegrad/tensor';
+import * as assert from 'uvu/assert';
+import { contractionsOf } from '../../packages/tensor/src/lowering/contraction/contract.ts';
+import {
+  contractionVariants,
+  type ForcedVariant,
+} from '../../packages/tensor/src/lowering/contraction/table.ts';
+import { type ConvAttributes, convOps, convOutputSize } from '../../packages/tensor/src/ops/conv.ts';
+import { matmul } from '../../packages/tensor/src/ops/matmul.ts';
+
+/* Products and convolutions by which every variant of the contraction is held against the reference. */
+
+/** A product, or a convolution, or one of its gradients, with shapes. */
+export interface ContractionCase {
+  readonly name: string;
+  readonly op: Op<unknown>;
+  readonly shapes: readonly [Shape, Shape];
+  readonly attributes: unknown;
+}
+
+export function product(a: Shape, b: Shape, transposes = ''): ContractionCase {
+  const [transposeA, transposeB] = [transposes.includes('A'), transposes.includes('B')];
+  const name = `matmul [${a}]${transposeA ? 'ᵀ' : ''} x [${b}]${transposeB ? 'ᵀ' : ''}`;
+  return { name, op: matmul, shapes: [a, b], attributes: { transposeA, transposeB } };
+}
+
+/** All four transposes of an M x K by K x N product. */
+export function products(M: number, N: number, K: number): ContractionCase[] {
+  return ['', 'A', 'B', 'AB'].map((t) =>
+    product(t.includes('A') ? [K, M] : [M, K], t.includes('B') ? [N, K] : [K, N], t),
+  );
+}
+
+type Pair = readonly [number, number];
+
+/** A convolution and its two gradients. `extra` enlarges the image at its end, as output padding does. */
+export function convolutions(
+  [N, C, H, W]: readonly [number, number, number, number],
+  O: number,
+  kernel: Pair,
+  { stride = [1, 1], padding = [0, 0], dilation = [1, 1] }: Partial<ConvAttributes> = {},
+): ContractionCase[] {
+  const attributes = { stride, padding, dilation };
+  const x: Shape = [N, C, H, W];
+  const w: Shape = [O, C, ...kernel];
+  const y: Shape = [N, O, ...convOutputSize([H, W], kernel, attributes)];
+  const name = `[${x}] * [${w}], stride ${stride}, padding ${padding}, dilation ${dilation}`;
+  return [
+    { name: `conv2d ${name}`, op: convOps.conv2d, shapes: [x, w], attributes },
+    {
+      name: `input gradient ${name}`,
+      op: convOps.conv2dInputGradient,
+      shapes: [y, w],
+      attributes: { ...attributes, size: [H, W] },
+    },
+    {
+      name: `weight gradient ${name}`,
+      op: convOps.conv2dWeightGradient,
+      shapes: [x, y],
+      attributes: { ...attributes, size: kernel },
+    },
+  ];
+}
+
+export const cases: readonly ContractionCase[] = [
+  ...products(1, 1, 1),
+  ...products(5, 3, 12),
+  ...products(4, 4, 4),
+  ...products(13, 22, 7),
+  ...products(37, 41, 19),
+  ...products(36, 44, 20),
+  ...products(64, 5, 32),
+  ...products(3, 129, 67),
+  ...products(70, 36, 260),
+  product([300, 131], [131, 21]),
+  product([2, 66, 132], [2, 132, 34]),
+  product([0, 3], [3, 4]),
+  product([3, 0], [0, 4]),
+  product([4, 0], [0, 4]),
+  product([3, 5, 6], [3, 6, 7]),
+  product([3, 8, 8], [3, 8, 8]),
+  product([3, 5, 6], [6, 7]),
+  product([2, 1, 5, 6], [3, 6, 7]),
+  product([2, 4, 36], [2, 8, 36], 'B'),
+  ...convolutions([2, 3, 9, 11], 5, [3, 3], { stride: [2, 2], padding: [1, 1] }),
+  ...convolutions([1, 1, 8, 8], 1, [1, 1]),
+  ...convolutions([3, 4, 8, 8], 8, [4, 4], { stride: [2, 2], padding: [1, 1] }),
+  ...convolutions([2, 1, 12, 8], 16, [4, 4], { stride: [2, 2], padding: [1, 1] }),
+  ...convolutions([2, 5, 10, 7], 7, [2, 3], { stride: [3, 1], padding: [0, 2] }),
+  ...convolutions([2, 3, 13, 11], 4, [3, 2], { dilation: [2, 3], padding: [2, 1] }),
+  ...convolutions([2, 2, 11, 12], 3, [3, 3], { stride: [2, 3], dilation: [2, 2], padding: [1, 2] }),
+  ...convolutions([2, 2, 8, 6], 5, [3, 4], { stride: [2, 1], padding: [1, 2] }),
+  ...convolutions([3, 1, 9, 6], 3, [2, 5], { stride: [3, 2], padding: [0, 1] }),
+  // The stride leaves rows and columns at the end that no output sees: output padding, for the transposed one.
+  ...convolutions([2, 7, 10, 9], 3, [3, 3], { stride: [3, 2] }),
+  // A stride beyond the kernel leaves pixels that no tap reaches: their gradient is 0.
+  ...convolutions([1, 3, 9, 8], 33, [2, 1], { stride: [3, 3] }),
+];
+
+/** The rows of a kernel change its unrolling, not its formulas: kernels that compile long see fewer shapes. */
+export const fewer = (all: readonly ContractionCase[]) =>
+  all.filter(({ name }) => /\[3,4,8,8\]|\[2,5,10,7\]|36/.test(name));
+/** Images that fit a subgroup of 8: a row for each lane, two rows for each, several images, a stride that is no phase. */
+export const banded: readonly ContractionCase[] = [
+  ...convolutions([3, 5, 14, 14], 6, [4, 4], { stride: [2, 2], padding: [1, 1] }),
+  ...convolutions([2, 1, 28, 28], 3, [4, 4], { stride: [2, 2], padding: [1, 1] }),
+  ...convolutions([5, 2, 4, 6], 9, [2, 2], { stride: [2, 2] }),
+  ...convolutions([3, 4, 8, 9], 5, [3, 4], { padding: [1, 2] }),
+];
+/** The same values everywhere: multiples of 1/64 in [-1, 1), which float32 holds exactly. */
+export function values(count: number, seed: number): Float64Array {
+  let state = seed;
+  return Float64Array.from({ length: count }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return ((state >>> 25) - 64) / 64;
+  });
+}
+
+export function compute(
+  device: Device,
+  { op, shapes, attributes }: ContractionCase,
+  map = (v: number) => v,
+): Tensor {
+  const inputs = shapes.map((shape, i) =>
+    tensor(values(sizeOf(shape), i + 1).map(map), { shape, device, dtype: 'float32' }),
+  );
+  return apply(op, inputs, attributes);
+}
+
+/** The reference's result, and the sum of the summands' magnitudes, to which rounding errors are relative. */
+async function expectedOf(one: ContractionCase) {
+  const result = compute(referenceDevice, one);
+  return {
+    shape: result.shape,
+    values: await result.data(),
+    magnitudes: await compute(referenceDevice, one, Math.abs).data(),
+  };
+}
+
+/** Many variants are held against the same cases. */
+const known = new Map<string, ReturnType<typeof expectedOf>>();
+
+/** Holds what a device computes, by a variant if one is forced, against the reference. */
+export async function check(gpu: Device, one: ContractionCase, forced?: ForcedVariant): Promise<void> {
+  const expected = known.get(one.name) ?? expectedOf(one);
+  known.set(one.name, expected);
+  const { shape, values: y, magnitudes } = await expected;
+  const got = within(forced ?? {}, () => compute(gpu, one));
+  assert.equal(got.shape, shape);
+  // Rounding errors of a float32 sum of K terms grow as √K.
+  const terms = sizeOf(one.shapes[0]);
+  const x = await got.data();
+  got.dispose();
+  for (let i = 0; i < y.length; i++) {
+    const error = Math.abs(x[i]! - y[i]!);
+    const allowed = 1e-6 * Math.sqrt(Math.min(terms, 1e4)) * magnitudes[i]!;
+    if (!(error <= allowed)) {
+      assert.unreachable(
+        `${one.name}: element ${i} of ${y.length} is ${x[i]}, not ${y[i]} (${error} > ${allowed})`,
+      );
+    }
+  }
+}
+
+/** The contractions of a case, and whether a variant fits any of them on a device, as it is at the moment. */
+export const tasksOf = (device: Device, one: ContractionCase) => contractionsOf(() => compute(device, one));
+
+export function fits(gpu: WebGPUDevice, name: string, one: ContractionCase): boolean {
+  const adapter = { kind: gpu.adapterKind, subgroups: gpu.subgroups, matrices: gpu.matrices };
+  return tasksOf(gpu, one).some((task) => contractionVariants.get(name)!.plan(task, adapter) !== undefined);
+}
