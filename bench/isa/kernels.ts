@@ -1,5 +1,5 @@
 import { openDevice } from '@tapegrad/node';
-import { Generator, Program, setDefaultDevice, type WebGPUDevice } from '@tapegrad/tensor';
+import { type AdapterKind, Generator, Program, setDefaultDevice, type WebGPUDevice } from '@tapegrad/tensor';
 import { models } from '@tapegrad/vae';
 import { convolutions, products } from '../kernels/contractions.ts';
 import { others } from '../kernels/others.ts';
@@ -8,75 +8,94 @@ import type { KernelText } from './compiler.ts';
 
 /** A kernel as a GPU runs it, and who uses it. */
 export interface GpuKernel extends KernelText {
+  /** The WGSL file. */
+  readonly shader: string;
   readonly users: readonly string[];
+}
+
+/** What the choice of kernels goes by. */
+export interface PretendedAdapter {
+  readonly kind: AdapterKind;
+  readonly subgroups: { readonly min: number; readonly max: number } | undefined;
 }
 
 /**
  * Sizes of subgroups as adapters give them: a range, as in browsers on most of them, where no kernel may count on one; and
  * 32, as on NVIDIA's.
  */
-const SUBGROUPS = [
-  { min: 4, max: 128 },
-  { min: 32, max: 32 },
+const GPUS: readonly PretendedAdapter[] = [
+  { kind: 'gpu', subgroups: { min: 4, max: 128 } },
+  { kind: 'gpu', subgroups: { min: 32, max: 32 } },
 ];
 
-/**
- * Every kernel of every model's training step, and of the rows of the kernel benchmarks, as they are chosen on a GPU. They
- * come from Dawn's null backend, which runs nothing. `wanted` is asked for each user: `steps/ae`, `kernels/matmul/…`.
- */
-export async function gpuKernels(wanted: (user: string) => boolean): Promise<GpuKernel[]> {
-  const found = new Map<string, { kernel: Omit<GpuKernel, 'users'>; users: Set<string> }>();
-  const names = new Set<string>();
-  const note = (program: Program, user: string) => {
+/** Kernels that programs launch, each once, with who uses it. Nothing is run: devices are those of Dawn's null backend. */
+export class KernelCollection {
+  readonly #found = new Map<string, { kernel: Omit<GpuKernel, 'users'>; users: Set<string> }>();
+  readonly #names = new Set<string>();
+
+  /** What a function launches. */
+  note(device: WebGPUDevice, user: string, run: () => unknown): void {
+    const program = Program.record(device, [], () => {
+      run();
+      return null;
+    });
     for (const { kernel, launch, op } of program.dispatches) {
       const { code, bindings } = kernel;
-      const seen = found.get(code);
+      const seen = this.#found.get(code);
       if (seen) {
         seen.users.add(user);
         continue;
       }
-      const id = unique(`${kernel.label} ${describe(launch.constants ?? {})} [${op}]`, names);
-      const entry = launch.shader.entry;
-      found.set(code, { kernel: { id, code, entry, bindings }, users: new Set([user]) });
+      const id = unique(`${kernel.label} ${describe(launch.constants ?? {})} [${op}]`, this.#names);
+      const { name: shader, entry } = launch.shader;
+      this.#found.set(code, { kernel: { id, shader, code, entry, bindings }, users: new Set([user]) });
     }
-  };
-  for (const subgroups of SUBGROUPS) {
-    const device = await openDevice('gpu', { nullBackend: true });
-    Object.assign(device, { subgroups });
+    program.dispose();
+  }
+
+  /**
+   * Every model's training step, and the rows of the kernel benchmarks. `wanted` is asked for each user: `steps/ae`,
+   * `kernels/matmul/…`.
+   */
+  noteAll(device: WebGPUDevice, wanted: (user: string) => boolean = () => true): void {
     setDefaultDevice(device);
     for (const spec of models.values()) {
       const user = `steps/${spec.name}`;
       if (!wanted(user)) continue;
-      const step = trainingStep(spec, device, false);
-      noteProgram(device, step.eager, (program) => note(program, user));
+      this.note(device, user, trainingStep(spec, device, false).eager);
       device.trim();
     }
-    const rows = [...products, ...convolutions, ...others].filter(({ id }) => wanted(`kernels/${id}`));
-    for (const row of rows) {
+    for (const row of [...products, ...convolutions, ...others]) {
+      const user = `kernels/${row.id}`;
       // The null backend's memory is small.
-      if (row.largest > 2 ** 28) continue;
+      if (row.largest > 2 ** 28 || !wanted(user)) continue;
       const inputs = row.inputs(new Generator(1, { device }));
-      noteProgram(
-        device,
-        () => row.run(inputs),
-        (program) => note(program, `kernels/${row.id}`),
-      );
+      this.note(device, user, () => row.run(inputs));
       for (const tensor of inputs) tensor.dispose();
       device.trim();
     }
-    device.destroy();
   }
-  return [...found.values()].map(({ kernel, users }) => ({ ...kernel, users: [...users] }));
+
+  get kernels(): GpuKernel[] {
+    return [...this.#found.values()].map(({ kernel, users }) => ({ ...kernel, users: [...users] }));
+  }
 }
 
-/** Records what a function launches, and runs none of it. */
-function noteProgram(device: WebGPUDevice, run: () => unknown, note: (program: Program) => void): void {
-  const program = Program.record(device, [], () => {
-    run();
-    return null;
-  });
-  note(program);
-  program.dispose();
+/** A device that compiles and runs nothing, and is taken for an adapter of another kind. */
+export async function pretend(as: PretendedAdapter): Promise<WebGPUDevice> {
+  const device = await openDevice('gpu', { nullBackend: true });
+  return Object.assign(device, { adapterKind: as.kind, subgroups: as.subgroups });
+}
+
+/** Every kernel of every model's training step, and of the rows of the kernel benchmarks, as they are chosen on a GPU. */
+export async function gpuKernels(wanted: (user: string) => boolean): Promise<GpuKernel[]> {
+  const collection = new KernelCollection();
+  for (const gpu of GPUS) {
+    const device = await pretend(gpu);
+    collection.noteAll(device, wanted);
+    device.destroy();
+  }
+  return collection.kernels;
 }
 
 /** The host constants that are set, numbers with their values. */

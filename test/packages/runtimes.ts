@@ -1,8 +1,9 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { npm, type Ran, root, succeed } from '../helpers/packed.ts';
+import { type Ran, succeed } from '../helpers/packed.ts';
+import { installRuntimes, runtimesAreForThisSystem } from '../helpers/runtimes.ts';
 import { quickstart } from './programs.ts';
 
 /** A few captured steps of `vae-mlp`, and their losses as JSON; `own` asks for the runtime's own WebGPU. */
@@ -34,26 +35,13 @@ interface Trained {
   readonly losses: readonly Record<string, number>[];
 }
 
-/** Installs the runtimes once; they are too big for `npm ci` to bring. */
-async function runtimesFolder(): Promise<string> {
-  const folder = join(root, 'test/runtimes');
-  const marker = join(folder, 'node_modules/.installed');
-  const lock = readFileSync(join(folder, 'package-lock.json'), 'utf8');
-  if (!existsSync(marker) || readFileSync(marker, 'utf8') !== lock) {
-    await npm(['ci', '--silent', '--ignore-scripts'], folder);
-    writeFileSync(marker, lock);
-  }
-  return join(folder, 'node_modules');
-}
-
 export async function testRuntimes(app: string): Promise<void> {
-  if (process.platform !== 'linux' || process.arch !== 'x64') {
+  if (!runtimesAreForThisSystem) {
     test.skip('the runtimes of test/runtimes are for Linux x64', () => {});
     process.stdout.write('\nSKIPPED: the runtimes of test/runtimes are for Linux x64\n');
     return;
   }
-  const at = await runtimesFolder();
-  const deno = join(at, '@deno/linux-x64-glibc/deno');
+  const { nodeModules: at, deno } = await installRuntimes();
   const runtimes: Record<string, [command: string, ...args: string[]]> = {
     'Node 20': [join(at, 'node-20/bin/node')],
     'Node 22': [join(at, 'node-22/bin/node')],

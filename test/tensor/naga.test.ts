@@ -1,0 +1,85 @@
+/* Runs without an adapter. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { shaderSources } from '@tapegrad/shaders';
+import { type AdapterKind, within } from '@tapegrad/tensor';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { KernelCollection, pretend } from '../../bench/isa/kernels.ts';
+import { contractionVariants, ForcedVariant } from '../../packages/tensor/src/lowering/contraction/table.ts';
+import { banded, cases, compute, fits } from '../helpers/contractions.ts';
+import type { NagaReport } from '../helpers/naga-compile.ts';
+import { succeed } from '../helpers/packed.ts';
+import { installRuntimes, runtimesAreForThisSystem } from '../helpers/runtimes.ts';
+import { temporaryFolder } from '../helpers/temporary.ts';
+
+/*
+ * Naga, the WGSL compiler of Firefox and of wgpu, takes every kernel: those of the models' training steps and of the kernel
+ * benchmarks, on every kind of adapter, and every variant of the contraction. Through Deno, on a device with the least limits
+ * that there are. Naga knows neither subgroups nor matrix units, so adapters have none there, and float16 is a feature that
+ * a device has to be asked for.
+ */
+
+const KINDS: readonly AdapterKind[] = ['gpu', 'lavapipe', 'swiftshader'];
+/** Variants that exchange values between lanes. */
+const NEED_SUBGROUPS = [
+  ...['lanes4', 'lanes8', 'lanes16', 'plain4', 'slides4', 'slides8', 'slides16', 'bands', 'resident'],
+  'matrix',
+];
+const SHADERS_OF_SUBGROUPS = ['contraction_bands', 'contraction_matrix', 'contraction_resident'];
+/** What other shaders include. */
+const PARTS = ['prelude', 'contraction_tiled'];
+
+const collection = new KernelCollection();
+const unfit = new Set(contractionVariants.keys());
+for (const kind of KINDS) {
+  const device = await pretend({ kind, subgroups: undefined });
+  collection.noteAll(device);
+  for (const name of contractionVariants.keys()) {
+    for (const one of [...cases, ...banded]) {
+      if (!fits(device, name, one)) continue;
+      unfit.delete(name);
+      collection.note(device, name, () => within(new ForcedVariant(name), () => compute(device, one)));
+    }
+  }
+  device.destroy();
+}
+const { kernels } = collection;
+
+test('without subgroups no kernel uses them, and these variants are not chosen', () => {
+  assert.equal([...unfit].sort(), [...NEED_SUBGROUPS].sort());
+  assert.equal(
+    kernels.filter(({ code }) => /^enable /m.test(code)).map(({ id }) => id),
+    [],
+  );
+});
+
+test('every other WGSL file is among what is compiled', () => {
+  const seen = new Set([...kernels.map(({ shader }) => shader), ...SHADERS_OF_SUBGROUPS, ...PARTS]);
+  assert.equal(
+    Object.keys(shaderSources()).filter((name) => !seen.has(name)),
+    [],
+  );
+});
+
+if (!runtimesAreForThisSystem) {
+  console.log('SKIPPED: the runtimes of test/runtimes are for Linux x64; Naga compiled nothing');
+  test.skip('Naga', () => {});
+} else {
+  test(`Naga compiles all ${kernels.length} kernels on a device with the least limits`, async () => {
+    const { deno } = await installRuntimes();
+    const file = join(temporaryFolder(), 'kernels.json');
+    writeFileSync(file, JSON.stringify(kernels));
+    const program = fileURLToPath(new URL('../helpers/naga-compile.ts', import.meta.url));
+    const { stdout } = await succeed(deno, ['run', '--allow-all', '--unstable-webgpu', program, file]);
+    const report = JSON.parse(stdout) as NagaReport;
+    if (report.adapter === '') {
+      console.log("SKIPPED: Deno's WebGPU finds no Vulkan driver here; Naga compiled nothing");
+      return;
+    }
+    assert.not(report.features.includes('subgroups'), 'Naga knows subgroups now: test them here');
+    assert.equal(report.failures, []);
+  });
+}
+test.run();
