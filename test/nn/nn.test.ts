@@ -95,6 +95,10 @@ const layers: Record<string, () => nn.Layer> = {
   upsample: () => new nn.Upsample({ scaleFactor: [2, 3] }),
   leakyReLU: () => new nn.LeakyReLU(0.2),
   softplus: () => new nn.Softplus(),
+  elu: () => new nn.ELU(0.7),
+  gelu: () => new nn.GELU(),
+  geluTanh: () => new nn.GELU({ approximate: 'tanh' }),
+  silu: () => new nn.SiLU(),
   unflatten: () => new nn.Unflatten([2, 3]),
   sequential: () =>
     new nn.Sequential(

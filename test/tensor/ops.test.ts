@@ -36,6 +36,15 @@ const unary: Unary[] = [
   { op: 'abs', run: tg.abs, domain: [-9, 9], tolerance: EXACT, reason: 'clears a bit' },
   { op: 'sign', run: tg.sign, domain: [-9, 9], tolerance: EXACT, reason: 'compares' },
   { op: 'floor', run: tg.floor, domain: [-9, 9], tolerance: EXACT, reason: 'whole numbers' },
+  { op: 'ceil', run: tg.ceil, domain: [-9, 9], tolerance: EXACT, reason: 'whole numbers' },
+  { op: 'round', run: tg.round, domain: [-9, 9], tolerance: EXACT, reason: 'whole numbers' },
+  {
+    op: 'round halves',
+    run: (x) => tg.round(tg.add(tg.floor(x), 0.5)),
+    domain: [-9, 9],
+    tolerance: EXACT,
+    reason: 'whole numbers; to the even one of two',
+  },
   { op: 'relu', run: tg.relu, domain: [-9, 9], tolerance: EXACT, reason: 'selects' },
   {
     op: 'leakyRelu 0.2',
@@ -109,6 +118,49 @@ const unary: Unary[] = [
     domain: [-20, 20],
     tolerance: { relative: (3 + 2 * 20 + 4) * 2 ** -23 },
     reason: 'exp, an addition and a division',
+  },
+  {
+    op: 'silu',
+    run: tg.silu,
+    domain: [-20, 20],
+    tolerance: { absolute: 104 * 2 ** -126, relative: (3 + 2 * 20 + 5) * 2 ** -23 },
+    reason: 'sigmoid, and a product of it, flushed to 0 where it is subnormal, with up to −104',
+  },
+  {
+    op: 'elu 0.7',
+    run: (x) => tg.elu(x, 0.7),
+    domain: [-9, 9],
+    tolerance: { relative: 3e-6 },
+    reason:
+      'exp(−0.35) − 1 leaves a third of exp, which is good to 4 ulp; below, the series is exact to 4e-7',
+  },
+  {
+    op: 'gelu',
+    run: tg.gelu,
+    domain: [-9, 9],
+    tolerance: { relative: (3 + 2 * 40.5 + 41) * 2 ** -23 },
+    reason: 'exp(−x²/2) to 3 + x² ulp, its argument rounded to x²/2 ulp; the polynomial to 1.3e-7',
+  },
+  {
+    op: 'gelu near 0',
+    run: tg.gelu,
+    domain: [-1, 1],
+    tolerance: { relative: 8 * 2 ** -23 },
+    reason: 'exp to 4 ulp, the polynomial to 1 ulp, and the roundings of its steps',
+  },
+  {
+    op: 'gelu tanh',
+    run: (x) => tg.gelu(x, { approximate: 'tanh' }),
+    domain: [-5, 5],
+    tolerance: { relative: (3 + 2 * 17 + 2 * 17 + 5) * 2 ** -23 },
+    reason: 'sigmoid of up to 17, whose argument is rounded four times',
+  },
+  {
+    op: 'normalCdf',
+    run: (x) => tg.apply(tg.ops.normalCdf, [x], []),
+    domain: [-9, 9],
+    tolerance: { relative: (3 + 2 * 40.5 + 41) * 2 ** -23 },
+    reason: 'as gelu',
   },
   {
     op: 'tanh',
@@ -318,7 +370,7 @@ const SPECIAL = Float32Array.of(
 const specialUnary = unary.filter(({ op }) => !['sin', 'cos'].includes(op));
 for (const { op, run, tolerance } of specialUnary) {
   test(`${op} of special values ${adapter}`, async () => {
-    const relative = (tolerance.relative ?? 0) + (/exp|pow|sigmoid|softplus/.test(op) ? 2.5e-5 : 0);
+    const relative = (tolerance.relative ?? 0) + (/exp|pow|sigmoid|silu|softplus/.test(op) ? 2.5e-5 : 0);
     // Adding to 16,777,216 rounds by 1.
     const wide = {
       absolute: tolerance.absolute ?? 0,

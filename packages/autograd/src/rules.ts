@@ -4,6 +4,7 @@ import {
   add,
   apply,
   cast,
+  clamp,
   cos,
   div,
   type Each,
@@ -27,9 +28,11 @@ import {
   permute,
   pow,
   reshape,
+  sigmoid,
   sign,
   sin,
   slice,
+  square,
   sub,
   sum,
   type Tensor,
@@ -72,6 +75,9 @@ const binary =
 
 const positive = (g: Tensor, x: Tensor) => apply(ops.maskPositive, [g, x], []);
 const oneMinus = (x: Tensor) => sub(1, x);
+const normalDensity = (x: Tensor) => mul(exp(mul(square(x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
+/** gelu's approximation is x·σ(slope·(x + 0.044715 x³)). */
+const TANH_SLOPE = 2 * Math.sqrt(2 / Math.PI);
 
 /** Where reduced axes were dropped, puts them back with extent 1. */
 function keptDims(t: Tensor, x: Tensor, axes: readonly number[]): Tensor {
@@ -109,11 +115,27 @@ export const rules: { readonly [K in OpName]: Vjp<Attributes<K>, InputsOf<K>> | 
   sin: unary((g, x) => mul(g, cos(x))),
   cos: unary((g, x) => neg(mul(g, sin(x)))),
   floor: none,
+  ceil: none,
+  round: none,
   relu: unary((g, _x, y) => positive(g, y)),
   leakyRelu: unary((g, x, _y, [slope]) => add(mul(g, slope), mul(positive(g, x), 1 - slope))),
+  // 1 above 0 and alpha·eˣ up to there, of an exponent that is never positive.
+  elu: unary((g, x, _y, [alpha]) => mul(g, where(greater(x, 0), 1, mul(exp(clamp(x, { max: 0 })), alpha)))),
+  // Φ + x·φ, where φ is the normal density, Φ's derivative.
+  gelu: unary((g, x) => mul(g, add(apply(ops.normalCdf, [x], []), mul(x, normalDensity(x))))),
+  geluTanh: unary((g, x) => {
+    const s = sigmoid(mul(mul(x, add(mul(square(x), 0.044715), 1)), TANH_SLOPE));
+    const slope = mul(add(mul(square(x), 3 * 0.044715), 1), TANH_SLOPE);
+    return mul(g, mul(s, add(mul(mul(x, oneMinus(s)), slope), 1)));
+  }),
+  normalCdf: unary((g, x) => mul(g, normalDensity(x))),
+  silu: unary((g, x) => {
+    const s = sigmoid(x);
+    return mul(g, mul(s, add(mul(x, oneMinus(s)), 1)));
+  }),
   sigmoid: unary((g, _x, y) => mul(g, mul(y, oneMinus(y)))),
   tanh: unary((g, _x, y) => mul(g, oneMinus(mul(y, y)))),
-  softplus: unary((g, x) => mul(g, apply(ops.sigmoid, [x], []))),
+  softplus: unary((g, x) => mul(g, sigmoid(x))),
   clamp: unary((g, x, _y, [low, high]) => mul(g, mul(greaterEqual(x, low), lessEqual(x, high)))),
   affine: unary((g, _x, _y, [scale]) => mul(g, scale)),
   powScalar: unary((g, x, _y, [p]) => mul(g, mul(pow(x, p - 1), p))),

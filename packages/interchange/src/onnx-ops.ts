@@ -59,6 +59,13 @@ const transposed = (writer: Writer, name: string, rank: number) => {
   return writer.node('Transpose', [name], { perm: [...axes.slice(0, -2), rank - 1, rank - 2] });
 };
 
+/** ½ · (1 + erf(x/√2)). */
+function normalCdf(writer: Writer, x: string): string {
+  const erf = writer.node('Erf', [writer.node('Mul', [x, writer.floats([Math.SQRT1_2])])]);
+  const half = writer.floats([0.5]);
+  return writer.node('Add', [writer.node('Mul', [erf, half]), half]);
+}
+
 const isOne = (extent: Extent) => extent === 1;
 
 const sameExtent = (a: Extent, b: Extent) =>
@@ -87,9 +94,24 @@ export const onnxOps: { readonly [K in OpName]: WriteOf<K> | null } = {
   sin: same('Sin'),
   cos: same('Cos'),
   floor: same('Floor'),
+  ceil: same('Ceil'),
+  round: same('Round'),
   relu: same('Relu'),
   leakyRelu: (writer, { inputs, attributes: [slope] }) =>
     writer.node('LeakyRelu', inputs, { alpha: { float: slope } }),
+  elu: (writer, { inputs, attributes: [alpha] }) => writer.node('Elu', inputs, { alpha: { float: alpha } }),
+  // Gelu is an operator of its own from set 20 on.
+  gelu: (writer, { inputs: [x] }) => writer.node('Mul', [x, normalCdf(writer, x)]),
+  geluTanh: (writer, { inputs: [x] }) => {
+    const number = (value: number) => writer.floats([value]);
+    const square = writer.node('Mul', [x, x]);
+    const bent = writer.node('Add', [writer.node('Mul', [square, number(0.044715)]), number(1)]);
+    const slope = number(2 * Math.sqrt(2 / Math.PI));
+    const u = writer.node('Mul', [writer.node('Mul', [x, bent]), slope]);
+    return writer.node('Mul', [x, writer.node('Sigmoid', [u])]);
+  },
+  normalCdf: (writer, { inputs: [x] }) => normalCdf(writer, x),
+  silu: (writer, { inputs: [x] }) => writer.node('Mul', [x, writer.node('Sigmoid', [x])]),
   sigmoid: same('Sigmoid'),
   tanh: same('Tanh'),
   softplus: same('Softplus'),

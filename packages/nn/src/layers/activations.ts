@@ -1,4 +1,15 @@
-import { leakyRelu, relu, sigmoid, softplus, type Tensor, tanh } from '@tapegrad/tensor';
+import {
+  elu,
+  type GeluOptions,
+  gelu,
+  leakyRelu,
+  relu,
+  sigmoid,
+  silu,
+  softplus,
+  type Tensor,
+  tanh,
+} from '@tapegrad/tensor';
 import { Module } from '../module.ts';
 
 /** max(x, 0), elementwise: any shape → the same. */
@@ -19,6 +30,41 @@ export class LeakyReLU extends Module {
 
   forward(x: Tensor): Tensor {
     return leakyRelu(x, this.negativeSlope);
+  }
+}
+
+/** x where positive, otherwise α·(exp(x) − 1), elementwise: any shape → the same. */
+export class ELU extends Module {
+  readonly alpha: number;
+
+  constructor(alpha = 1) {
+    super();
+    this.alpha = alpha;
+  }
+
+  forward(x: Tensor): Tensor {
+    return elu(x, this.alpha);
+  }
+}
+
+/** x·Φ(x), exactly or with `approximate: 'tanh'` (see `gelu`), elementwise: any shape → the same. */
+export class GELU extends Module {
+  readonly options: GeluOptions;
+
+  constructor(options: GeluOptions = {}) {
+    super();
+    this.options = options;
+  }
+
+  forward(x: Tensor): Tensor {
+    return gelu(x, this.options);
+  }
+}
+
+/** x·σ(x), elementwise: any shape → the same. */
+export class SiLU extends Module {
+  forward(x: Tensor): Tensor {
+    return silu(x);
   }
 }
 

@@ -1,8 +1,10 @@
 import { apply } from '../apply.ts';
 import { type Operand, operands } from '../operands.ts';
+import { checkOptions } from '../options.ts';
 import type { Tensor } from '../tensor.ts';
 import * as internal from './elementwise-internal.ts';
 import { binary, callable, ternaryOp, unary, unaryOp } from './elementwise-op.ts';
+import { logistic, normalCdf, roundHalfToEven } from './special-functions.ts';
 
 /*
  * The elementwise ops. Each line is an op, its definition in JavaScript and its expression in WGSL, and the function that
@@ -56,6 +58,12 @@ export const cos = unary('cos', Math.cos, 'cos(a)');
 /** The largest whole number that is not above, element by element. The gradient is 0. */
 export const floor = unary('floor', Math.floor, 'floor(a)');
 
+/** The smallest whole number that is not below, element by element. The gradient is 0. */
+export const ceil = unary('ceil', Math.ceil, 'ceil(a)');
+
+/** The nearest whole number, of two the even one (as PyTorch and NumPy have it), element by element. The gradient is 0. */
+export const round = unary('round', roundHalfToEven, 'round(a)');
+
 /** max(x, 0), element by element; NaN stays NaN. The gradient at 0 is 0. */
 export const relu = unary('relu', (a) => Math.max(a, 0), 'select(a, 0.0, a <= 0.0)');
 
@@ -70,6 +78,46 @@ export const leakyRelu = callable(
     (x: Tensor, negativeSlope = 0.01): Tensor =>
       apply(op, [x], [negativeSlope]),
 );
+
+/**
+ * The exponential linear unit: x above 0, alpha · (eˣ − 1) below, element by element (Clevert, Unterthiner and Hochreiter
+ * 2016).
+ */
+export const elu = callable(
+  unaryOp(
+    'elu',
+    (a, [alpha]: readonly [number]) => (a <= 0 ? alpha * Math.expm1(a) : a),
+    'select(a, p.x * expm1_accurate(a), a <= 0.0)',
+  ),
+  (op) =>
+    (x: Tensor, alpha = 1): Tensor =>
+      apply(op, [x], [alpha]),
+);
+
+/** How `gelu` computes the normal distribution function: exactly, or by a hyperbolic tangent as older models had it. */
+export interface GeluOptions {
+  approximate?: 'none' | 'tanh';
+}
+
+/**
+ * The Gaussian error linear unit x · Φ(x), element by element, where Φ is the normal distribution function; with
+ * `approximate: 'tanh'` Φ(x) ≈ ½ · (1 + tanh(√(2/π) · (x + 0.044715 x³))) (Hendrycks and Gimpel 2016).
+ * @throws for another approximation
+ */
+export const gelu = callable(
+  unaryOp('gelu', (a) => a * normalCdf(a), 'a * normal_cdf(a)'),
+  (op) =>
+    (x: Tensor, options?: GeluOptions): Tensor => {
+      checkOptions('gelu', options, ['approximate']);
+      const { approximate = 'none' } = options ?? {};
+      if (approximate === 'none') return apply(op, [x], []);
+      if (approximate === 'tanh') return apply(internal.geluTanh, [x], []);
+      throw new Error(`gelu: approximate is 'none' or 'tanh', got ${JSON.stringify(approximate)}`);
+    },
+);
+
+/** x · σ(x), element by element, also known as swish, where σ is the logistic function. */
+export const silu = unary('silu', (a) => a * logistic(a), 'a * sigmoid(a)');
 
 /** The logistic function 1 / (1 + e⁻ˣ), element by element. */
 export const sigmoid = unary('sigmoid', logistic, 'sigmoid(a)');
@@ -173,10 +221,6 @@ function truth(value: boolean): number {
 
 function signOf(a: number): number {
   return Number.isNaN(a) ? a : a > 0 ? 1 : a < 0 ? -1 : 0;
-}
-
-function logistic(a: number): number {
-  return a >= 0 ? 1 / (1 + Math.exp(-a)) : Math.exp(a) / (1 + Math.exp(a));
 }
 
 function logOnePlusExp(a: number): number {

@@ -1,0 +1,77 @@
+/* Runs on every adapter. */
+import { readFileSync } from 'node:fs';
+import { grad } from '@tapegrad/autograd';
+import * as tg from '@tapegrad/tensor';
+import { referenceDevice, type Tensor, tensor } from '@tapegrad/tensor';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { adapter, close, device, type Tolerance } from '../helpers/device.ts';
+
+interface Values {
+  shape: number[];
+  data: (number | string)[];
+}
+
+interface Case {
+  function: string;
+  x: Values;
+  y: Values;
+  /** The weights of y's sum, whose gradient is the first, and the gradient of its sum of squares. */
+  w?: Values;
+  gradient?: Values;
+  second?: Values;
+}
+
+/** What PyTorch computes: see golden/make_functions.py. */
+const { cases } = JSON.parse(readFileSync(new URL('./golden/functions.json', import.meta.url), 'utf8')) as {
+  cases: Case[];
+};
+
+const functions: Record<string, (x: Tensor) => Tensor> = {
+  gelu: (x) => x.gelu(),
+  'gelu tanh': (x) => tg.gelu(x, { approximate: 'tanh' }),
+  silu: (x) => x.silu(),
+  elu: (x) => x.elu(),
+  'elu 0.3': (x) => tg.elu(x, 0.3),
+  ceil: (x) => x.ceil(),
+  round: (x) => x.round(),
+};
+
+/** The reference computes in float64, as PyTorch did. A GPU's exp is good to 3 + 2·|x| ulp, and its sums are in float32. */
+const devices = [
+  { name: 'reference', device: referenceDevice, tolerance: { absolute: 1e-12, relative: 1e-12 } },
+  { name: adapter, device, tolerance: { absolute: 2e-6, relative: 1e-5 } },
+] as const;
+
+const valuesOf = ({ data }: Values) =>
+  Float64Array.from(data, (value) => Number(`${value}`.replace('inf', 'Infinity')));
+const from = (values: Values) => tensor(valuesOf(values), { shape: values.shape });
+
+async function same(actual: Tensor, expected: Values, tolerance: Tolerance, what: string): Promise<void> {
+  assert.equal([...actual.shape], expected.shape, what);
+  close(await actual.data(), valuesOf(expected), tolerance, what);
+}
+
+for (const { name: where, device, tolerance } of devices) {
+  cases.forEach((one, i) => {
+    test(`${one.function} of [${one.x.shape}] is PyTorch's, with its gradients (case ${i}, ${where})`, async () => {
+      tg.setDefaultDevice(device);
+      const fn = functions[one.function]!;
+      const x = from(one.x);
+      await same(fn(x), one.y, tolerance, 'value');
+      if (!one.gradient) return;
+      const w = from(one.w!);
+      const first = grad((t: Tensor) => fn(t).mul(w).sum());
+      await same(first(x), one.gradient, tolerance, 'gradient');
+      if (!one.second) return;
+      const second = grad((t: Tensor) => first(t).square().sum());
+      await same(second(x), one.second, tolerance, 'second gradient');
+    });
+  });
+}
+
+test('every function has a case, and every case a function', () => {
+  assert.equal([...new Set(cases.map((one) => one.function))].sort(), Object.keys(functions).sort());
+});
+
+test.run();
