@@ -20,6 +20,7 @@ export const shaderNames = [
   'random',
   'log_step',
   'reduce',
+  'scan',
   'softmax',
   'training',
 ] as const;

@@ -80,10 +80,26 @@ const cases: { readonly [K in OpName]: readonly Case[] } = {
     [(x) => tg.sum(x, [0, 2]), numbers(1, 3, 2, 4)],
     [(x) => tg.square(tg.sum(x, 1, { keepDims: true })), numbers(1, 3, 2, 4)],
   ],
+  prod: [
+    [(x) => tg.prod(x, [0, 2]), numbers(1, 3, 2, 3)],
+    [
+      (x) => tg.prod(x, 1, { keepDims: true }),
+      tg.tensor([
+        [0, 2, 3],
+        [0, 4, 0],
+        [5, 6, 7],
+      ]),
+    ],
+    [(x) => tg.prod(x), numbers(1, 7)],
+  ],
   max: [[(x) => tg.max(x, 1), numbers(1, 3, 5)]],
   min: [[(x) => tg.min(x), numbers(1, 3, 5)]],
   argmax: none,
   argmin: none,
+  cumsum: [
+    [(x) => tg.cumsum(x, 0).square(), numbers(1, 3, 4)],
+    [(x) => tg.cumsum(x, -1, { reverse: true }).square(), numbers(1, 3, 4)],
+  ],
   softmax: [[(x) => tg.softmax(x, 1), numbers(1, 2, 3, 2)]],
   logSoftmax: [[(x) => tg.logSoftmax(x, 0), numbers(1, 3, 4)]],
   matmul: [...matmuls, [(a, b) => tg.matmul(a, b), numbers(1, 2, 1, 2, 3), numbers(2, 3, 3, 2)]],
@@ -144,6 +160,10 @@ const cases: { readonly [K in OpName]: readonly Case[] } = {
 const composed: Readonly<Record<string, Case>> = {
   mean: [(x) => tg.mean(x, -1), numbers(1, 3, 5)],
   logSumExp: [(x) => tg.logSumExp(x, 0), numbers(1, 3, 5)],
+  variance: [(x) => tg.variance(x, 0, { correction: 0 }), numbers(1, 3, 5)],
+  std: [(x) => tg.std(x, [0, 1], { keepDims: true }), numbers(1, 3, 5)],
+  squeeze: [(x) => tg.squeeze(x).square(), numbers(1, 3, 1, 2)],
+  unsqueeze: [(x) => tg.unsqueeze(x, 1).mul(numbers(2, 4, 3)), numbers(1, 2, 3)],
   stack: [(a, b) => tg.stack([a, b], 1).square(), numbers(1, 2, 3), numbers(2, 2, 3)],
 };
 

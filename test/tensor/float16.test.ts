@@ -113,6 +113,8 @@ const elementwise: [string, (d: Device) => Tensor][] = [
   ['sigmoid', (d) => tg.sigmoid(half(d, [65]))],
   ['tanh', (d) => tg.tanh(half(d, [64]))],
   ['relu', (d) => tg.relu(half(d, [64]))],
+  ['gelu', (d) => tg.gelu(half(d, [64]))],
+  ['elu', (d) => tg.elu(half(d, [65]), 0.5)],
 ];
 for (const [name, fn] of elementwise) {
   here(`${name} on halves: ${adapter}`, async () => {
@@ -166,6 +168,20 @@ here(`sums of halves gather in float32: ${adapter}`, async () => {
   assert.is(await tg.sum(ones).item(), 4096);
   assert.is(await tg.mean(tg.full([65536], 3, { device, dtype: 'float16' })).item(), 3);
   assert.is(await tg.sum(tg.full([65536], 3, { device, dtype: 'float16' })).item(), Infinity);
+});
+
+here(`running sums, products and variances of halves gather in float32: ${adapter}`, async () => {
+  for (const axis of [0, 1]) {
+    await agree((d) => tg.cumsum(half(d, [64, 96]), axis), { ...NEIGHBOUR, absolute: 1e-4 }, 'cumsum');
+    await agree((d) => tg.prod(half(d, [5, 96], 1, [1, 2]), axis), NEIGHBOUR, 'prod');
+    await agree((d) => tg.std(half(d, [64, 96], 1, [-900, 900]), axis), NEIGHBOUR, 'std');
+  }
+  const ones = tg.full([4096], 1, { device, dtype: 'float16' });
+  assert.is((await tg.cumsum(ones).data())[4095], 4096);
+  // Products of two are beyond the greatest half, that of all is not.
+  const gradient = grad((x: Tensor) => tg.prod(x))(tg.tensor([300, 300, 0.01], { device, dtype: 'float16' }));
+  assert.is(gradient.dtype, 'float16');
+  close(await gradient.data(), [3, 3, Infinity], { relative: 1e-3 }, 'gradient');
 });
 
 here(`softmax of halves, along lines and columns: ${adapter}`, async () => {

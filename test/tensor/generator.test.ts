@@ -1,5 +1,21 @@
 /* Runs on every adapter. */
-import { type Device, Generator, run, scope, type Tensor, tensor, threefry, updates } from '@tapegrad/tensor';
+import {
+  capture,
+  type Device,
+  defaultGenerator,
+  Generator,
+  manualSeed,
+  rand,
+  randn,
+  referenceDevice,
+  run,
+  scope,
+  setDefaultDevice,
+  type Tensor,
+  tensor,
+  threefry,
+  updates,
+} from '@tapegrad/tensor';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { adapter, agree, close, device, type Tolerance } from '../helpers/device.ts';
@@ -226,6 +242,73 @@ test(`a draw after advance skips its blocks ${adapter}`, async () => {
   a.bits([10]).dispose();
   run(updates.advance, [b.state], { index: 2, by: 5 });
   assert.equal(await a.bits([4]).data(), await b.bits([4]).data());
+});
+
+test(`rand and randn draw from the generator that is given, or from the device's own ${adapter}`, async () => {
+  setDefaultDevice(device);
+  const generator = new Generator(4);
+  assert.equal(await rand([2, 3], { generator }).array(), await new Generator(4).uniform([2, 3]).array());
+  manualSeed(9);
+  const [u, n] = [rand([5]), randn([2, 4])];
+  const same = new Generator(9);
+  assert.equal(
+    [await u.array(), await n.array()],
+    [await same.uniform([5]).array(), await same.normal([2, 4]).array()],
+  );
+  assert.equal([rand([]).shape, randn([0, 3]).shape], [[], [0, 3]]);
+  assert.is(rand([2], { device: referenceDevice }).device, referenceDevice);
+  if (device.gpu.features.has('shader-f16')) assert.is(randn([2], { dtype: 'float16' }).dtype, 'float16');
+});
+
+test(`rand and randn in a captured function: new numbers in every call, those of the seed ${adapter}`, async () => {
+  setDefaultDevice(device);
+  // The first that is drawn from this device's own generator may be drawn here.
+  const step = capture((x: Tensor) => [x.add(rand([4])), randn([3])] as const);
+  const x = tensor([10, 20, 30, 40]);
+  const three = async () => {
+    const results = [];
+    for (let call = 0; call < 3; call++) {
+      const [u, n] = step(x);
+      results.push([await u.array(), await n.array()]);
+    }
+    return results;
+  };
+  manualSeed(5);
+  const replayed = await three();
+  manualSeed(5);
+  const expected = [];
+  for (let call = 0; call < 3; call++) {
+    expected.push([await x.add(rand([4])).array(), await randn([3]).array()]);
+  }
+  assert.equal(replayed, expected);
+  manualSeed(5);
+  assert.equal(await three(), expected);
+  assert.is(new Set(expected.map((one) => JSON.stringify(one))).size, 3);
+  step.dispose();
+});
+
+test(`manualSeed begins a generator anew, its stream included ${adapter}`, async () => {
+  const generator = new Generator(3, { stream: 2, device });
+  const first = await generator.bits([4]).data();
+  generator.manualSeed(3);
+  assert.equal(await generator.bits([4]).data(), first);
+  assert.throws(() => generator.manualSeed(0.5), /a seed is a whole number, got 0.5/);
+  assert.is(defaultGenerator(device), defaultGenerator(device));
+});
+
+test(`what rand and randn refuse ${adapter}`, () => {
+  setDefaultDevice(device);
+  const other = new Generator(0, { device: referenceDevice });
+  assert.throws(() => rand([2], { generator: other, device }), /rand: the generator is on .*, not on/);
+  assert.throws(
+    () => (randn as (...extents: unknown[]) => Tensor)(2, 3),
+    /randn: a shape is an array such as \[2, 3\], got 2/,
+  );
+  assert.throws(() => rand([2], { dtype: 'int32' as never }), /rand: makes float32 or float16, not int32/);
+  assert.throws(
+    () => rand([2], { seed: 1 } as never),
+    /rand: no option is named 'seed'; it has generator, device, dtype/,
+  );
 });
 
 test.run();

@@ -504,6 +504,16 @@ for (const [shape, axes] of REDUCED) {
       'sum',
     );
   });
+  test(`prod ${show([shape])} axes [${axes}] ${adapter}`, async () => {
+    // Signs, and two dozen twos: exact, and a factor that is missing or counted twice shows.
+    const step = Math.max(1, Math.floor(sizeOf(shape) / 24));
+    const factors = x.map((value, i) => Math.sign(value + 0.5) * (i % step === 0 ? 2 : 1));
+    await agree(
+      (d) => [tg.prod(on(d, shape, factors), axes), tg.prod(on(d, shape, factors), axes, { keepDims: true })],
+      EXACT,
+      'prod',
+    );
+  });
   if (axes.some((axis) => shape[axis] === 0)) {
     test(`max, min ${show([shape])} axes [${axes}] refuse ${adapter}`, () => {
       assert.throws(() => tg.max(on(device, shape, x), axes), /max: an empty axis/);
@@ -541,6 +551,101 @@ test(`mean over axes; NaN over nothing ${adapter}`, async () => {
     (d) => [tg.mean(on(d, [5, 3, 7, 2], x), [0, 2]), tg.mean(on(d, [0, 3], new Float32Array()), 0)],
     tolerance,
     'mean',
+  );
+});
+
+test(`variance and std over axes; of one value, of nothing, of equal ones ${adapter}`, async () => {
+  const x = numbers(210, 99, 101);
+  await agree(
+    (d) => {
+      const t = on(d, [5, 3, 7, 2], x);
+      return [
+        tg.variance(t),
+        tg.variance(t, [0, -2], { keepDims: true }),
+        tg.std(t, 1, { correction: 0 }),
+        tg.std(t, [2, 3], { correction: 1.5 }),
+      ];
+    },
+    // Deviations of up to 1 are exact to half an ulp of 101; their squares are averaged.
+    { absolute: 2 * 2 ** -18 },
+    'variance',
+  );
+  await agree(
+    (d) => {
+      const [one, none, same] = [
+        on(d, [1], x.subarray(0, 1)),
+        on(d, [0], new Float32Array()),
+        tg.full([5], 0.1, { device: d }),
+      ];
+      return [one, none]
+        .flatMap((t) => [tg.variance(t), tg.std(t), tg.variance(t, 0, { correction: 0 })])
+        .concat(
+          // The mean of equal numbers may be an ulp off.
+          tg.std(same).less(1e-7),
+        );
+    },
+    EXACT,
+    'of one and of none',
+  );
+});
+
+test(`prod with zeros, NaN and infinities ${adapter}`, async () => {
+  const [nan, inf] = [Number.NaN, Infinity];
+  const rows = Float32Array.of(...[0, 2, 3], ...[0, inf, 2], ...[nan, 0, 1], ...[-inf, 2, -1], ...[-0, 2, 3]);
+  const [results] = await agree((d) => tg.prod(on(d, [5, 3], rows), 1), EXACT, 'prod');
+  assert.ok(Object.is(results!.data[4], -0), 'the sign of zero');
+});
+
+// --------------------------------------------------------------------------------------------------------- cumsum
+
+for (const shape of [
+  [1],
+  [13],
+  [7, 11],
+  [5, 3, 7],
+  [3, 0],
+  [0, 3],
+  [2, 3, 64],
+  [3, 5001],
+  [5001, 3],
+  [1_000_003],
+] as Shape[]) {
+  for (const axis of shape.keys()) {
+    test(`cumsum ${show([shape])} axis ${axis} ${adapter}`, async () => {
+      const x = integers(sizeOf(shape), -8, 9);
+      await agree(
+        (d) => [
+          tg.cumsum(on(d, shape, x), axis),
+          tg.cumsum(on(d, shape, x), axis - shape.length, { reverse: true }),
+        ],
+        EXACT,
+        'cumsum',
+      );
+    });
+  }
+}
+
+test(`cumsum of 400,000 real numbers ${adapter}`, async () => {
+  const x = numbers(400_000, 0, 1);
+  // Each value is a sum of sums of sums, as those of `sum`: √(3·200) roundings or so.
+  await agree(
+    (d) => [tg.cumsum(on(d, [400_000], x)), tg.cumsum(on(d, [100_000, 4], x), 0)],
+    { absolute: 1e-6, relative: 64 * 2 ** -24 },
+    'cumsum',
+  );
+});
+
+test(`cumsum with NaN and infinities: nothing before them changes ${adapter}`, async () => {
+  const [nan, inf] = [Number.NaN, Infinity];
+  const line = new Float32Array(300).fill(1);
+  const lines = [line.with(100, nan), line.with(100, inf), line.with(100, inf).with(200, -inf)];
+  await agree(
+    (d) => {
+      const x = on(d, [3, 300], Float32Array.from(lines.flatMap((one) => [...one])));
+      return [tg.cumsum(x), tg.cumsum(x, 1, { reverse: true }), tg.cumsum(tg.transpose(x), 0)];
+    },
+    EXACT,
+    'cumsum',
   );
 });
 
@@ -880,6 +985,22 @@ for (const [shape, axis, many] of SELECTIONS) {
     );
   });
 }
+
+test(`oneHot of integers of each type; what is no class gives zeros ${adapter}`, async () => {
+  const values = [
+    Int32Array.of(2, 0, -1, 3, 2, 2 ** 31 - 1),
+    Uint32Array.of(2, 0, 1, 3, 2, 2 ** 32 - 1),
+    Uint8Array.of(2, 0, 1, 3, 2, 255),
+  ];
+  for (const one of values) await agree((d) => tg.oneHot(on(d, [2, 3], one), 3), EXACT, 'oneHot');
+  const scalar = tg.oneHot(tg.tensor(1, { device, dtype: 'int32' }), 3);
+  assert.equal(await scalar.array(), [0, 1, 0]);
+  assert.throws(() => tg.oneHot(tg.ones([3], { device }), 3), /oneHot: expects integers, got float32/);
+  assert.throws(
+    () => tg.oneHot(on(device, [6], values[0]!), -1),
+    /oneHot: the number of classes is a whole number.* got -1/,
+  );
+});
 
 for (const [shape, axis, extent] of [
   [[6, 3], 0, 4],

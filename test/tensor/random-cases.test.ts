@@ -43,6 +43,8 @@ const UNARY: Record<string, [(x: Tensor) => Tensor, Tolerance]> = {
   'affine -3x + 2': [(x) => tg.sub(2, tg.mul(x, 3)), {}],
   clamp: [(x) => tg.clamp(x, { min: -3, max: 4 }), {}],
   exp: [tg.exp, { relative: 19 * 2 ** -23 }], // 3 + 2·|x| ulp, |x| up to 8
+  ceil: [(x) => tg.ceil(tg.mul(x, 0.5)), {}],
+  round: [(x) => tg.round(tg.mul(x, 0.5)), {}],
   tanh: [tg.tanh, { relative: 3e-6 }], // see ops.test.ts
   softplus: [tg.softplus, { absolute: 2 ** -21, relative: 2 ** -22 }], // log near 1
 };
@@ -133,12 +135,13 @@ const withAxis = nonScalars.chain((shape) =>
   fc.record({ shape: fc.constant(shape), axis: fc.integer({ min: 0, max: shape.length - 1 }), seed: seeds }),
 );
 
-property('argmax, argmin, softmax, logSumExp', 60, withAxis, ({ shape, axis, seed }) =>
+property('argmax, argmin, cumsum, softmax, logSumExp', 60, withAxis, ({ shape, axis, seed }) =>
   agree(
     (d) => {
       const x = whole(d, shape, seed);
       const real = on(d, shape, numbers(sizeOf(shape), -8, 8, seed));
-      const soft = [tg.softmax(real, axis), tg.logSoftmax(real, axis), tg.logSumExp(real, axis)];
+      const sums = [tg.cumsum(x, axis), tg.cumsum(x, axis, { reverse: true })];
+      const soft = [...sums, tg.softmax(real, axis), tg.logSoftmax(real, axis), tg.logSumExp(real, axis)];
       return shape[axis] === 0 ? soft : [tg.argmax(x, axis), tg.argmin(x, axis), ...soft];
     },
     { absolute: 3e-6, relative: 2 ** -21 }, // exp and log, see ops.test.ts; indices differ by 1 or not at all

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { adapter, agree, device, integers, numbers, on } from '../helpers/device.ts';
 
 /*
- * Reductions, argmax and softmax by each of their kernels: threads, lines made by a subgroup, lines made through shared
+ * Reductions, argmax, softmax and cumsum by each of their kernels: threads, lines made by a subgroup, lines made through shared
  * memory, columns; and with the splits that a GPU and a software adapter get.
  */
 
@@ -48,13 +48,16 @@ const cases: [Shape, number[], string][] = [
 ];
 
 for (const [name, as] of adapters) {
-  test(`sum, max and min by the kernel for their shape, ${name}`, async () => {
+  test(`sum, prod, max and min by the kernel for their shape, ${name}`, async () => {
     await pretend(as, async () => {
       for (const [shape, axes, kernel] of cases) {
         const label = `[${shape}] over ${axes}`;
         // Whole numbers: their sums are exact, so one that is missing or counted twice shows.
         const x = integers(sizeOf(shape), -8, 9);
         await agree((d) => tg.sum(on(d, shape, x), axes), {}, label);
+        // Signs, and a power of two.
+        const factors = x.map((value, i) => Math.sign(value + 0.5) * (i % 4001 === 7 ? 2 : 1));
+        await agree((d) => tg.prod(on(d, shape, factors), axes), {}, label);
         const real = numbers(sizeOf(shape), -9, 9);
         await agree((d) => [tg.max(on(d, shape, real), axes), tg.min(on(d, shape, real), axes)], {}, label);
         const captured = tg.capture((t: tg.Tensor) => tg.sum(t, axes));
@@ -90,6 +93,35 @@ for (const [name, as] of adapters) {
             label,
           );
         }
+      }
+    });
+  });
+
+  test(`cumsum along lines and columns, in one go and in chunks, ${name}`, async () => {
+    await pretend(as, async () => {
+      for (const [shape, axis, kernel] of [
+        [[300_000], 0, 'lines'],
+        [[300_003], 0, 'lines'],
+        [[3, 50_000], 1, 'lines'],
+        [[300, 260], 1, 'lines'],
+        [[300, 257], 1, 'lines'],
+        [[40_000, 3], 0, 'columns'],
+        [[40_000, 4], 0, 'columns'],
+        [[3, 1001, 8], 1, 'columns'],
+        [[300, 300], 0, 'columns'],
+        [[300, 9], 1, 'columns'],
+      ] as [Shape, number, string][]) {
+        const label = `[${shape}] along ${axis}`;
+        const x = integers(sizeOf(shape), -8, 9);
+        await agree(
+          (d) => [tg.cumsum(on(d, shape, x), axis), tg.cumsum(on(d, shape, x), axis, { reverse: true })],
+          {},
+          label,
+        );
+        const captured = tg.capture((t: tg.Tensor) => tg.cumsum(t, axis));
+        await captured.prepare(on(device, shape, x));
+        assert.is(captured.programs[0]!.dispatches[0]!.kernel.label, `scan.${kernel}`, label);
+        captured.dispose();
       }
     });
   });

@@ -5,7 +5,9 @@ import {
   apply,
   cast,
   clamp,
+  concat,
   cos,
+  cumsum,
   div,
   type Each,
   elementwiseOps,
@@ -25,6 +27,7 @@ import {
   type Op,
   type OpName,
   ops,
+  pad,
   permute,
   pow,
   reshape,
@@ -184,10 +187,14 @@ export const rules: { readonly [K in OpName]: Vjp<Attributes<K>, InputsOf<K>> | 
 
   // Reductions: the gradient with the reduced axes put back broadcasts to the input.
   sum: ({ gradient, inputs: [x], attributes: { axes } }) => [() => keptDims(gradient, x, axes)],
+  prod: ({ gradient: g, inputs: [x], attributes: { axes } }) => [() => factorGradients(x, g, axes)],
   max: extreme,
   min: extreme,
   argmax: none,
   argmin: none,
+  cumsum: ({ gradient, attributes: { axis, reverse } }) => [
+    () => cumsum(gradient, axis, { reverse: !reverse }),
+  ],
   softmax: ({ gradient: g, output: y, attributes: { axis } }) => [
     () => mul(y, sub(g, sum(mul(g, y), axis, { keepDims: true }))),
   ],
@@ -265,6 +272,40 @@ export const rules: { readonly [K in OpName]: Vjp<Attributes<K>, InputsOf<K>> | 
   random: none,
   batch: none,
 };
+
+/** What a product over `axes` gives back to x: to each factor the product of the others. */
+function factorGradients(x: Tensor, gradient: Tensor, axes: readonly number[]): Tensor {
+  if (x.size === 0) return keptDims(gradient, x, axes);
+  const half = x.dtype === 'float16';
+  // In float32, since a product of some halves may be beyond what a half holds where that of all is not.
+  const wide = (t: Tensor) => (half ? cast(t, 'float32') : t);
+  const order = [...axes, ...[...x.shape.keys()].filter((axis) => !axes.includes(axis))];
+  const factors = reshape(permute(x, order), [x.size / gradient.size, gradient.size]);
+  const parts = throughHalves(wide(factors), wide(reshape(gradient, [1, gradient.size])));
+  const moved = reshape(
+    half ? cast(parts, 'float16') : parts,
+    order.map((axis) => x.shape[axis]!),
+  );
+  return permute(
+    moved,
+    order.map((_, axis) => order.indexOf(axis)),
+  );
+}
+
+/**
+ * The same for the product of the rows of [n, m], as that of one half of them times that of the other, and so on down: no
+ * division, so that factors of 0 are no exception, in any derivative.
+ */
+function throughHalves(x: Tensor, gradient: Tensor): Tensor {
+  const n = x.shape[0]!;
+  if (n === 1) return gradient;
+  const half = Math.ceil(n / 2);
+  const [first, rest] = [slice(x, [0, half]), slice(x, [half, n])];
+  const none = [0, 0] as const;
+  const second = n === 2 * half ? rest : pad(rest, [[0, 1], none], 1);
+  const g = throughHalves(mul(first, second), gradient);
+  return concat([mul(g, second), slice(mul(g, first), [0, n - half])]);
+}
 
 const imageSize = (t: Tensor): [number, number] => [t.shape[2]!, t.shape[3]!];
 

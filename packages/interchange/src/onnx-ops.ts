@@ -150,10 +150,13 @@ export const onnxOps: { readonly [K in OpName]: WriteOf<K> | null } = {
     axes.length === 0
       ? inputs[0]
       : writer.node('ReduceSum', [inputs[0], writer.integers(axes)], { keepdims: keepDims ? 1 : 0 }),
+  prod: extreme('ReduceProd'),
   max: extreme('ReduceMax'),
   min: extreme('ReduceMin'),
   argmax: arg('ArgMax'),
   argmin: arg('ArgMin'),
+  cumsum: (writer, { inputs, attributes: { axis, reverse } }) =>
+    writer.node('CumSum', [inputs[0], writer.integers([axis])], { reverse: reverse ? 1 : 0 }),
   softmax: (writer, { inputs, attributes: { axis } }) => writer.node('Softmax', inputs, { axis }),
   logSoftmax: (writer, { inputs, attributes: { axis } }) => writer.node('LogSoftmax', inputs, { axis }),
 

@@ -1,35 +1,12 @@
-import {
-  type Device,
-  defaultDevice,
-  Generator,
-  type Shape,
-  scope,
-  sizeOf,
-  type Tensor,
-} from '@tapegrad/tensor';
+import { type Generator, type Shape, scope, sizeOf, type Tensor } from '@tapegrad/tensor';
 import { parameter } from './module.ts';
+
+export { defaultGenerator, manualSeed } from '@tapegrad/tensor';
 
 /** Where a layer's initial numbers come from. */
 export interface InitOptions {
   /** Layers made in the same order from generators of the same seed start equal. Default: `defaultGenerator()`. */
   generator?: Generator;
-}
-
-const defaults = new WeakMap<Device, Generator>();
-
-/** The generator of layers that are given none: one per device, with seed 0 until `manualSeed` sets another. */
-export function defaultGenerator(device: Device = defaultDevice()): Generator {
-  let generator = defaults.get(device);
-  if (!generator) {
-    generator = new Generator(0, { device });
-    defaults.set(device, generator);
-  }
-  return generator;
-}
-
-/** Restarts a device's default generator from a seed. */
-export function manualSeed(seed: number, device: Device = defaultDevice()): void {
-  defaults.set(device, new Generator(seed, { device }));
 }
 
 /** A parameter of the given shape, drawn uniformly from [−bound, bound). */

@@ -1,6 +1,7 @@
 import { deviceOf } from './apply.ts';
 import { announce, defaultDevice } from './context.ts';
 import type { Device } from './contracts.ts';
+import { defaultGenerator } from './generator.ts';
 import { scope } from './scope.ts';
 import { show } from './shape.ts';
 import { Tensor } from './tensor.ts';
@@ -70,6 +71,8 @@ export function capture<A extends unknown[], R>(
             'Pass numbers that change in tensors, or raise the limit',
         );
       }
+      // What `rand` draws from is state, which has to be made before.
+      defaultGenerator(device);
       program = Program.record(device, tensors, (placeholders) => {
         let next = 0;
         return fn(...mapTensors(args, () => placeholders[next++]!));

@@ -8,26 +8,32 @@ import { keep } from './scope.ts';
 import type { Shape } from './shape.ts';
 import type { Tensor } from './tensor.ts';
 
+function stateOf(seed: number, stream: number): Uint32Array {
+  if (!Number.isSafeInteger(seed)) throw new Error(`Generator: a seed is a whole number, got ${seed}`);
+  const upper = Math.floor(seed / 2 ** 32) ^ Math.imul(stream, 0x9e3779b9);
+  return Uint32Array.of(seed >>> 0, upper >>> 0, 0, 0);
+}
+
 /**
  * A stream of random numbers whose key and counter live on the device: uint32[4]. Equal seeds give equal streams, on
  * every device the same integers; saving and restoring `state` resumes the stream exactly.
  */
 export class Generator {
   readonly state: Tensor;
+  readonly #stream: number;
 
   /** `seed` is any safe integer; `stream` makes independent generators of one seed. */
   constructor(
     seed: number,
     { stream = 0, device = defaultDevice() }: { stream?: number; device?: Device } = {},
   ) {
-    if (!Number.isSafeInteger(seed)) throw new Error(`Generator: a seed is a whole number, got ${seed}`);
-    const words = Uint32Array.of(
-      seed >>> 0,
-      (Math.floor(seed / 2 ** 32) ^ Math.imul(stream, 0x9e3779b9)) >>> 0,
-      0,
-      0,
-    );
-    this.state = keep(tensor(words, { device }));
+    this.#stream = stream;
+    this.state = keep(tensor(stateOf(seed, stream), { device }));
+  }
+
+  /** Begins anew from a seed, where the state lies: captured functions that draw from it do so, too. */
+  manualSeed(seed: number): void {
+    this.state.device.write(this.state.storage, this.state.offset, stateOf(seed, this.#stream));
   }
 
   /** Uniform in [0, 1), with 24 bits. */
@@ -60,4 +66,21 @@ export class Generator {
     run(updates.advance, [this.state], { index: 2, by: blocksOf(shape) });
     return numbers;
   }
+}
+
+const defaults = new WeakMap<Device, Generator>();
+
+/** The generator of what is given none, layers among others: one for each device, with seed 0 until `manualSeed` sets another. */
+export function defaultGenerator(device: Device = defaultDevice()): Generator {
+  let generator = defaults.get(device);
+  if (!generator) {
+    generator = new Generator(0, { device });
+    defaults.set(device, generator);
+  }
+  return generator;
+}
+
+/** Restarts a device's default generator from a seed. */
+export function manualSeed(seed: number, device: Device = defaultDevice()): void {
+  defaultGenerator(device).manualSeed(seed);
 }

@@ -34,7 +34,7 @@ export { type DType, isFloat, type NumericArray } from './dtype.ts';
 export { TensorTooLargeError } from './errors.ts';
 export { HALF_EPSILON, HALF_MAX, halfBits, halfValue, roundToHalf } from './float16.ts';
 export * from './functions/index.ts';
-export { Generator } from './generator.ts';
+export { defaultGenerator, Generator, manualSeed } from './generator.ts';
 export { elementwiseLowering } from './lowering/elementwise.ts';
 export { defineLowering } from './lowering/index.ts';
 export {

@@ -3,6 +3,7 @@ import {
   argmax,
   argmin,
   cast,
+  cumsum,
   expand,
   flatten,
   logSoftmax,
@@ -11,21 +12,27 @@ import {
   max,
   mean,
   min,
+  oneHot,
   pad,
   permute,
+  prod,
   reshape,
   slice,
   softmax,
+  squeeze,
+  std,
   sum,
   transpose,
+  unsqueeze,
+  variance,
 } from './functions/index.ts';
 import * as elementwise from './ops/elementwise.ts';
 import { Tensor } from './tensor.ts';
 
 /** Functions that also read well as methods, `x.sum()` for `sum(x)`; so do the elementwise ones, all but `where`. */
 const chosen = {
-  ...{ sum, mean, max, min, argmax, argmin, logSumExp, softmax, logSoftmax },
-  ...{ matmul, reshape, flatten, permute, transpose, expand, slice, pad, cast },
+  ...{ sum, prod, mean, variance, std, max, min, argmax, argmin, logSumExp, cumsum, softmax, logSoftmax },
+  ...{ matmul, reshape, flatten, squeeze, unsqueeze, permute, transpose, expand, slice, pad, cast, oneHot },
 };
 
 /** As the modules have them, whose comments editors show. */

@@ -9,4 +9,5 @@ export * from './cast.ts';
 export * from './contractions.ts';
 export * from './indexing.ts';
 export * from './movement.ts';
+export * from './random.ts';
 export * from './reductions.ts';

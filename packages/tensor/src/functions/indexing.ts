@@ -1,8 +1,12 @@
-import { apply } from '../apply.ts';
+import { apply, deviceOf } from '../apply.ts';
+import { arange } from '../creation.ts';
+import { isFloat } from '../dtype.ts';
+import { equal } from '../ops/elementwise.ts';
 import { ops } from '../ops/index.ts';
 import { normalizeAxis, show } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
-import { reshape, slice } from './movement.ts';
+import { cast } from './cast.ts';
+import { reshape, slice, unsqueeze } from './movement.ts';
 
 /**
  * PyTorch's gather: y[i, j] = x[index[i, j], j] for axis 0, and so on. `index` is int32 of x's rank, and the result has its
@@ -27,6 +31,21 @@ export function indexSelect(x: Tensor, axis: number, index: Tensor): Tensor {
   }
   const shape = x.shape.map((_, k) => (k === at ? index.size : 1));
   return apply(ops.gather, [x, reshape(index, shape)], { axis: at });
+}
+
+/**
+ * [...] whole numbers → [..., classes]: 1 at each number's place along the new axis, else 0, as float32 (PyTorch's is int64). A
+ * number that is no class gives zeros, since a GPU cannot throw; PyTorch throws.
+ * @throws unless the numbers are integers, and `classes` a whole number from 1 to 2²⁴
+ */
+export function oneHot(x: Tensor, classes: number): Tensor {
+  deviceOf('oneHot', [x]);
+  if (isFloat(x.dtype)) throw new Error(`oneHot: expects integers, got ${x.dtype}; cast it first`);
+  if (!(Number.isInteger(classes) && classes >= 1 && classes <= 2 ** 24)) {
+    throw new Error(`oneHot: the number of classes is a whole number, such as oneHot(x, 10), got ${classes}`);
+  }
+  // Beyond 2²⁴ the numbers are rounded, but not to any class.
+  return equal(cast(unsqueeze(x, -1), 'float32'), arange(classes, { device: x.device }));
 }
 
 /**

@@ -1,6 +1,6 @@
 import { apply, deviceOf } from '../apply.ts';
 import { ops } from '../ops/index.ts';
-import { normalizeAxis, type Shape, sameShape, show, sizeOf } from '../shape.ts';
+import { normalizeAxes, normalizeAxis, type Shape, sameShape, show, sizeOf } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
 
 /**
@@ -24,6 +24,24 @@ export function flatten(x: Tensor, start = 0, end = -1): Tensor {
   if (from > to) throw new Error(`flatten: axis ${start} comes after axis ${end} in ${show(x.shape)}`);
   const middle = sizeOf(x.shape.slice(from, to + 1));
   return reshape(x, [...x.shape.slice(0, from), middle, ...x.shape.slice(to + 1)]);
+}
+
+/**
+ * Leaves out axes of extent 1: all of them, or those that are named, of which others stay as they are (as in PyTorch).
+ * @throws if an axis is out of range or named twice
+ */
+export function squeeze(x: Tensor, axes?: number | readonly number[]): Tensor {
+  const normal = normalizeAxes('squeeze', axes, x.rank);
+  return reshape(
+    x,
+    x.shape.filter((extent, axis) => extent !== 1 || !normal.includes(axis)),
+  );
+}
+
+/** Puts an axis of extent 1 before axis `axis`; a negative one counts from the end of the new shape. @throws if it is out of range */
+export function unsqueeze(x: Tensor, axis: number): Tensor {
+  const at = normalizeAxis('unsqueeze', axis, x.rank + 1);
+  return reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)]);
 }
 
 /** Axes in another order: output axis k is input axis `axes[k]`. @throws unless `axes` names each axis once */
@@ -90,7 +108,7 @@ export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
   }
   const at = normalizeAxis('stack', axis, tensors[0]!.rank + 1);
   return concat(
-    tensors.map((x) => reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)])),
+    tensors.map((x) => unsqueeze(x, at)),
     at,
   );
 }

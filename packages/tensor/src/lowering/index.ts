@@ -9,7 +9,8 @@ import { matmul } from './matmul.ts';
 import { concat, expand, pad, permute, slice } from './movement.ts';
 import { adam, sgd } from './optimize.ts';
 import { advance, random } from './random.ts';
-import { argmax, argmin, max, min, sum } from './reduce.ts';
+import { argmax, argmin, max, min, prod, sum } from './reduce.ts';
+import { cumsum } from './scan.ts';
 import { logSoftmax, softmax } from './softmax.ts';
 import { accumulate, assign, batch, logStep } from './training.ts';
 
@@ -17,10 +18,12 @@ import { accumulate, assign, batch, logStep } from './training.ts';
 export const lowerings: { readonly [K in OpName]: LoweringOf<(typeof ops)[K]> | null } = {
   ...elementwiseLowerings,
   sum,
+  prod,
   max,
   min,
   argmax,
   argmin,
+  cumsum,
   softmax,
   logSoftmax,
   matmul,

@@ -159,7 +159,7 @@ function packed(digits: readonly Run[]): Run[] {
   return digits.map((run, i) => ({ ...run, stride: strides[i]! }));
 }
 
-/** WGSL of what a sum (or an extreme) starts with, and of one step. */
+/** WGSL of what a sum (or a product, or an extreme) starts with, and of one step. */
 const reduction =
   (start: string, step: string): LoweringOf<typeof reduceOps.sum> =>
   (gpu, [x], { axes }, output) => {
@@ -170,6 +170,7 @@ const reduction =
   };
 
 export const sum = reduction('0.0', 'acc + v');
+export const prod = reduction('1.0', 'acc * v');
 export const max = reduction('-infinity()', 'select(acc, v, v > acc || is_nan(v))');
 export const min = reduction('infinity()', 'select(acc, v, v < acc || is_nan(v))');
 

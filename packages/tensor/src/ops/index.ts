@@ -8,6 +8,7 @@ import { movementOps } from './movement.ts';
 import { adam, sgd } from './optimize.ts';
 import { advance, randomOps } from './random.ts';
 import { reduceOps } from './reduce.ts';
+import { scanOps } from './scan.ts';
 import { softmaxOps } from './softmax.ts';
 import { accumulate, assign, logStep, trainingOps } from './training.ts';
 
@@ -15,6 +16,7 @@ import { accumulate, assign, logStep, trainingOps } from './training.ts';
 export const ops = {
   ...elementwiseOps,
   ...reduceOps,
+  ...scanOps,
   ...softmaxOps,
   matmul,
   ...convOps,

@@ -25,7 +25,7 @@ function walk(shape: Shape, axes: readonly number[], visit: (out: number, index:
 }
 
 function reduction(
-  name: 'sum' | 'max' | 'min',
+  name: 'sum' | 'prod' | 'max' | 'min',
   start: number,
   step: (accumulated: number, value: number) => number,
 ): Op<ReduceAttributes, readonly [x: TensorView]> {
@@ -33,7 +33,7 @@ function reduction(
     name,
     infer([x], { axes, keepDims }) {
       const dtype = floatType(name, [x]);
-      if (name !== 'sum' && axes.some((axis) => x.shape[axis] === 0)) {
+      if (!Number.isFinite(start) && axes.some((axis) => x.shape[axis] === 0)) {
         throw new Error(`${name}: an empty axis has no ${name}: shape ${show(x.shape)}, axes ${show(axes)}`);
       }
       return { shape: reducedShape(x.shape, axes, keepDims), dtype };
@@ -84,6 +84,7 @@ const nanOr = (test: (a: number, b: number) => boolean) => (value: number, best:
 /** Reductions over any axes. NaN wins in max, min, argmax and argmin, and the first of equals, as in PyTorch. */
 export const reduceOps = {
   sum: reduction('sum', 0, (acc, v) => acc + v),
+  prod: reduction('prod', 1, (acc, v) => acc * v),
   max: reduction('max', Number.NEGATIVE_INFINITY, Math.max),
   min: reduction('min', Number.POSITIVE_INFINITY, Math.min),
   argmax: argReduction(

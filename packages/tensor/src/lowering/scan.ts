@@ -1,0 +1,58 @@
+import type { TensorView } from '../contracts.ts';
+import type { scanOps } from '../ops/scan.ts';
+import { stridesOf } from '../shape.ts';
+import { type LaunchContext, type LoweringOf, lineLanes, shader } from './launch.ts';
+
+const WORKGROUP = 64;
+
+const fields = { lines: 'u32', extent: 'u32', stride: 'u32', chunks: 'u32', length: 'u32' } as const;
+const byLines = shader('scan.lines', fields);
+const byColumns = shader('scan.columns', fields);
+
+/** Lines along an axis: how many, of how many values, how far apart. */
+interface Lines {
+  readonly lines: number;
+  readonly extent: number;
+  readonly stride: number;
+}
+
+/** See `shaders/scan.wgsl`. The totals of chunks are scanned by the same function, until there are few enough. */
+function scan(gpu: LaunchContext, x: TensorView, along: Lines, REVERSE: boolean, output: TensorView): void {
+  const { lines, extent, stride } = along;
+  const lanes = lineLanes(gpu);
+  const LINES = stride === 1 && extent >= 4 * lanes.LANES;
+  const FOURS = (LINES ? extent : stride) % 4 === 0;
+  const together = LINES ? lanes : { LANES: WORKGROUP, SUBGROUPS: false };
+  // What a worker (a workgroup, or a thread) takes at a time, and how many workers fill the adapter.
+  const piece = LINES ? lanes.LANES * (FOURS ? 4 : 1) : 1;
+  const workers = lines / (FOURS && !LINES ? 4 : 1);
+  const threads = gpu.kind === 'gpu' ? 65_536 : 512;
+  const wanted = Math.ceil(threads / workers / (LINES ? lanes.LANES : 1));
+  // A chunk is read twice and costs launches, so it has to be long.
+  const most = Math.ceil(extent / (LINES ? 8 * piece : 256));
+  const length = Math.ceil(extent / Math.max(1, Math.min(wanted, most, 1024)) / piece) * piece;
+  const chunks = Math.ceil(extent / length);
+  const launch = (TOTALS: boolean, count: number, out: TensorView, offsets?: TensorView) =>
+    gpu.launch({
+      shader: LINES ? byLines : byColumns,
+      constants: { FOURS, REVERSE, TOTALS, OFFSETS: offsets !== undefined, ...together },
+      outputs: [out],
+      inputs: offsets ? [x, offsets] : [x],
+      uniforms: { ...along, chunks: count, length },
+      workgroups: LINES ? lines * count : Math.ceil((workers * count) / WORKGROUP),
+    });
+  if (chunks === 1) {
+    launch(false, 1, output);
+    return;
+  }
+  const before = chunks - 1;
+  const [totals, offsets] = [gpu.scratch('float32', before * lines), gpu.scratch('float32', before * lines)];
+  launch(true, before, totals);
+  scan(gpu, totals, { lines, extent: before, stride: lines }, false, offsets);
+  launch(false, chunks, output, offsets);
+}
+
+export const cumsum: LoweringOf<typeof scanOps.cumsum> = (gpu, [x], { axis, reverse }, output) => {
+  const extent = x.shape[axis]!;
+  scan(gpu, x, { lines: x.size / extent, extent, stride: stridesOf(x.shape)[axis]! }, reverse, output);
+};
