@@ -4,6 +4,10 @@ import { fileURLToPath } from 'node:url';
 import Eleventy, { type EleventyConfig } from '@11ty/eleventy';
 import { javascriptLanguage, tsxLanguage, typescriptLanguage } from '@codemirror/lang-javascript';
 import { classHighlighter, highlightCode } from '@lezer/highlight';
+import * as autograd from '@tapegrad/autograd';
+import * as nn from '@tapegrad/nn';
+import * as tensor from '@tapegrad/tensor';
+import * as vae from '@tapegrad/vae';
 import { bundled, nameOf, type Programs, programsIn } from './programs.ts';
 
 /* The course: Markdown of `docs/course` in the page that Vite built for it. */
@@ -68,16 +72,37 @@ export interface MarkdownIt {
   };
 }
 
+const packages: Record<string, object> = {
+  '@tapegrad/autograd': autograd,
+  '@tapegrad/nn': nn,
+  '@tapegrad/tensor': tensor,
+  '@tapegrad/vae': vae,
+};
+
+/** Why a program does not run in the page, as a sentence; nothing where it does. */
+function obstacleTo(script: string): string | undefined {
+  for (const [, names, from] of script.matchAll(/^import \{([^}]*)\} from ["']([^"']+)["'];?$/gm)) {
+    if (/^(node:|tapegrad\/)/.test(from!)) return 'This one works with files: it runs in Node.';
+    const known = packages[from!];
+    const missing = names!.split(',').some((name) => !(name.trim().split(' as ')[0]! in (known ?? {})));
+    if (known && missing) return 'This one needs the packages as you edited them above: it runs in Node.';
+  }
+  return undefined;
+}
+
 /** Programs with a button, links into the site, and names for headings. */
 function extend(markdown: MarkdownIt, scripts: ReadonlyMap<string, string>): void {
   markdown.renderer.rules.fence = (tokens, at) => {
     const { info, content } = tokens[at]!;
     const [language = '', what = ''] = info.split(' ');
     const code = highlighted(content.replace(/\n$/, ''), language);
-    if (language === 'text') return `<pre class="printed"><code>${code}</code></pre>\n`;
+    if (language === 'text')
+      return `<pre class="printed${what === 'varies' ? ' varies' : ''}"><code>${code}</code></pre>\n`;
     const pre = `<pre><code>${code}</code></pre>`;
     const script = what === 'run' && scripts.get(content);
     if (!script) return `${pre}\n`;
+    const obstacle = obstacleTo(script);
+    if (obstacle) return `${pre}\n<p class="hint">${obstacle}</p>\n`;
     const name = nameOf(content);
     return (
       `<div class="program" id="program-${name.replace(/\.ts$/, '')}">${pre}<template>${escaped(script)}</template>` +
