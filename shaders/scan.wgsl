@@ -135,7 +135,15 @@ fn over_lanes(lane: u32, mine: f32) -> vec2f {
 }
 
 @compute @workgroup_size(LANES)
-fn lines(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn lines(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  //% if SUBGROUPS
+  @builtin(subgroup_invocation_id) lane: u32,
+  //% else
+  @builtin(local_invocation_index) lane: u32,
+  //% end
+) {
   let id = group_index(wid, groups);
   if id >= params.lines * params.chunks { return; }
   let chunk = id / params.lines;

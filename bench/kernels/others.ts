@@ -63,6 +63,16 @@ const softmax = (name: 'softmax' | 'logSoftmax', shape: Shape, axis: number) =>
     run: ([x]) => (name === 'softmax' ? tg.softmax : tg.logSoftmax)(x!, axis),
   });
 
+/** An addition an element. */
+const cumsum = (shape: Shape, axis: number) =>
+  kernelCase({
+    id: `scan/cumsum ${extents(shape)} over axis ${axis}`,
+    shapes: [shape],
+    writes: sizeOf(shape),
+    flops: sizeOf(shape),
+    run: ([x]) => tg.cumsum(x!, axis),
+  });
+
 /** Labels 0, 1 … of as many classes, over and over. */
 const labels = (count: number, classes: number, device: tg.Device) =>
   tg.tensor(
@@ -160,6 +170,7 @@ export const others: readonly KernelCase[] = [
   elementwise('relu', [LARGE], tg.relu),
   elementwise('exp', [LARGE], tg.exp),
   elementwise('tanh', [LARGE], tg.tanh),
+  elementwise('gelu', [LARGE], (x) => tg.gelu(x)),
   elementwise('add', [ACTIVATIONS, ACTIVATIONS], tg.add),
   elementwise('relu', [ACTIVATIONS], tg.relu),
   elementwise('add', [ACTIVATIONS, [16, 1, 1]], tg.add),
@@ -182,6 +193,9 @@ export const others: readonly KernelCase[] = [
   reduction('mean', [512, 1, 28, 28], [0, 1, 2, 3], (x) => tg.mean(x)),
   reduction('max', LARGE, [1], (x) => tg.max(x, 1)),
   reduction('argmax', [512, 1021], [1], (x) => tg.argmax(x, 1)),
+  cumsum(LARGE, 1),
+  cumsum(LARGE, 0),
+  cumsum([sizeOf(LARGE)], 0),
   softmax('softmax', [4096, 1000], 1),
   softmax('logSoftmax', [512, 10], 1),
   softmax('softmax', [512, 10, 196], 1),
