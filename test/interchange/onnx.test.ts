@@ -67,6 +67,14 @@ const conv = { stride: 2, padding: 1 } as const;
 const index = (values: number[], shape: number[], like: Tensor) =>
   tensor(Int32Array.from(values), { shape, device: like.device });
 
+/** The same of whole numbers: `y` is a parameter. */
+function ofIntegers(fn: (x: Tensor, y: Tensor) => Tensor): Fn {
+  return (x, p) => {
+    const whole = (t: Tensor) => tg.cast(tg.mul(t, 10), 'int32');
+    return tg.cast(fn(whole(x), whole(p([x.shape[1]!]))), 'float32');
+  };
+}
+
 /** A row for every op that can be exported, some in the several forms that they take. */
 const cases: [op: keyof typeof onnxOps, shape: number[], fn: Fn, tolerance?: number][] = [
   ['neg', [3], (x) => tg.neg(x)],
@@ -166,6 +174,25 @@ const cases: [op: keyof typeof onnxOps, shape: number[], fn: Fn, tolerance?: num
   ['gather', [4, 2], (x) => tg.gather(x, 1, index([3, 0, 1], [1, 3, 1], x))],
   ['gather', [4], (x) => tg.gather(x, 1, tg.argmax(x, 1, { keepDims: true }))],
   ['cast', [3], (x) => tg.cast(tg.cast(tg.mul(x, 10), 'int32'), 'float32')],
+  // Of integers: what an op adds has to be one, too.
+  ['neg', [3], ofIntegers((x) => tg.neg(x))],
+  ['abs', [3], ofIntegers((x) => tg.abs(x))],
+  ['sign', [3], ofIntegers((x) => tg.sign(x))],
+  ['clamp', [3], ofIntegers((x) => tg.clamp(x, { min: -3, max: 4 }))],
+  ['affine', [3], ofIntegers((x) => tg.sub(7, tg.mul(x, 3)))],
+  ['add', [3], ofIntegers((x, y) => tg.add(x, y))],
+  ['sub', [3], ofIntegers((x, y) => tg.sub(x, y))],
+  ['mul', [3], ofIntegers((x, y) => tg.mul(x, y))],
+  ['minimum', [3], ofIntegers((x, y) => tg.minimum(x, y))],
+  ['maximum', [3], ofIntegers((x) => tg.maximum(x, 2))],
+  ['equal', [3], ofIntegers((x) => tg.equal(x, 3))],
+  ['notEqual', [3], ofIntegers((x) => tg.notEqual(x, 3))],
+  ['less', [3], ofIntegers((x, y) => tg.less(x, y))],
+  ['lessEqual', [3], ofIntegers((x) => tg.lessEqual(x, 3))],
+  ['greater', [3], ofIntegers((x) => tg.greater(x, 3))],
+  ['greaterEqual', [3], ofIntegers((x, y) => tg.greaterEqual(x, y))],
+  ['where', [3], ofIntegers((x, y) => tg.where(tg.greater(x, y), x, 5))],
+  ['where', [3], (x, p) => tg.where(tg.equal(tg.cast(tg.mul(x, 10), 'int32'), 3), x, p([3]))],
 ];
 
 for (const [op, shape, fn, tolerance] of cases) {

@@ -75,6 +75,7 @@ export interface BackwardOptions {
 export function backward(root: Tensor, options: BackwardOptions = {}): void {
   checkOptions('backward', options, ['gradient', 'retainGraph', 'createGraph']);
   const { createGraph = false, retainGraph = createGraph } = options;
+  checkFloat('backward', root);
   const graph = graphOf(root);
   if (graph.ends.length === 0) {
     const why = 'depends on no tensor that requires grad, or was computed in noGrad()';
@@ -112,13 +113,15 @@ function accumulateInto(leaf: Tensor, gradient: Tensor, createGraph: boolean): v
 /** @throws unless `root` can be differentiated with these weights; `shape` is theirs, broadcast where that is allowed */
 export function checkSeed(op: string, root: Tensor, seed?: Tensor, shape = seed?.shape): void {
   const what = `tensor of shape ${show(root.shape)}`;
-  for (const { dtype } of [root, seed ?? root]) {
-    if (!isFloat(dtype)) throw new Error(`${op}: expects float32, got ${dtype}, which has no derivative`);
-  }
+  for (const t of [root, seed ?? root]) checkFloat(op, t);
   if (!seed && root.size !== 1) {
     throw new Error(`${op}: a ${what} is no scalar: pass the weights of its elements as { gradient }`);
   }
   if (seed && !sameShape(shape!, root.shape)) {
     throw new Error(`${op}: gradient of shape ${show(seed.shape)} for a ${what}`);
   }
+}
+
+function checkFloat(op: string, { dtype }: Tensor): void {
+  if (!isFloat(dtype)) throw new Error(`${op}: expects float32, got ${dtype}, which has no derivative`);
 }

@@ -1,5 +1,15 @@
 import type { History, Interceptor, OpCall, Tensor } from '@tapegrad/tensor';
-import { add, expand, innermost, install, labelled, nameEntry, sumToSize, within } from '@tapegrad/tensor';
+import {
+  add,
+  expand,
+  innermost,
+  install,
+  isFloat,
+  labelled,
+  nameEntry,
+  sumToSize,
+  within,
+} from '@tapegrad/tensor';
 import { ruleFor } from './rules.ts';
 
 /*
@@ -62,7 +72,8 @@ class GradMode implements Interceptor<Tensor> {
   ran(call: OpCall<Tensor>): void {
     if (!this.enabled || innermost(GradMode) !== this || !call.inputs.some(isTracked)) return;
     if (call.op.opaque) throw new Error(call.op.opaque);
-    if (ruleFor(call.op) !== null) call.output.history = new Node(call);
+    // Integers are constants: nothing is differentiated through them.
+    if (ruleFor(call.op) !== null && isFloat(call.output.dtype)) call.output.history = new Node(call);
   }
 }
 

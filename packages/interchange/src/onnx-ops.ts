@@ -1,5 +1,5 @@
 import type { Attributes, Each, Inputs, InputsOf, OpName } from '@tapegrad/tensor';
-import { type Attribute, elementType } from './onnx-file.ts';
+import { type Attribute, type ElementType, elementType } from './onnx-file.ts';
 
 /** An extent: a number, or a multiple of the batch. */
 export type Extent = number | { readonly batches: number };
@@ -10,6 +10,8 @@ export interface Writer {
   node(type: string, inputs: readonly string[], attributes?: Readonly<Record<string, Attribute>>): string;
   /** A float32 constant, a scalar if no shape is given. */
   floats(values: readonly number[], shape?: readonly number[]): string;
+  /** A constant of one number. */
+  scalar(value: number, type: ElementType): string;
   /** An int64 list, such as a shape or axes. */
   integers(values: readonly number[]): string;
   /** The name of an int64 list with these extents, which may depend on the batch. */
@@ -23,6 +25,9 @@ export interface Site<A, I extends Inputs = Inputs> {
   /** Shapes of the inputs and of the output. */
   readonly shapes: Each<readonly Extent[], I>;
   readonly output: readonly Extent[];
+  /** Types of the inputs and of the output. */
+  readonly types: Each<ElementType, I>;
+  readonly type: ElementType;
 }
 
 type Write<A, I extends Inputs = Inputs> = (writer: Writer, site: Site<A, I>) => string;
@@ -36,12 +41,11 @@ const same =
 /** Comparisons give 0 and 1 here, but booleans in ONNX. */
 const comparison =
   (type: string, negated = false): Write<unknown> =>
-  (writer, { inputs }) => {
+  (writer, { inputs, type: to }) => {
     const truth = writer.node(type, inputs);
-    return toFloat(writer, negated ? writer.node('Not', [truth]) : truth);
+    return writer.node('Cast', [negated ? writer.node('Not', [truth]) : truth], { to: elementType(to) });
   };
 
-const toFloat = (writer: Writer, name: string) => writer.node('Cast', [name], { to: elementType('float32') });
 const toInt32 = (writer: Writer, name: string) => writer.node('Cast', [name], { to: elementType('int32') });
 
 const arg =
@@ -115,13 +119,13 @@ export const onnxOps: { readonly [K in OpName]: WriteOf<K> | null } = {
   sigmoid: same('Sigmoid'),
   tanh: same('Tanh'),
   softplus: same('Softplus'),
-  clamp: (writer, { inputs, attributes: [low, high] }) => {
-    const bound = (value: number) => (Number.isFinite(value) ? writer.floats([value]) : '');
+  clamp: (writer, { inputs, attributes: [low, high], type }) => {
+    const bound = (value: number) => (Number.isFinite(value) ? writer.scalar(value, type) : '');
     return writer.node('Clip', [inputs[0], bound(low), bound(high)]);
   },
-  affine: (writer, { inputs, attributes: [scale, shift] }) => {
-    const scaled = scale === 1 ? inputs[0] : writer.node('Mul', [inputs[0], writer.floats([scale])]);
-    return shift === 0 ? scaled : writer.node('Add', [scaled, writer.floats([shift])]);
+  affine: (writer, { inputs, attributes: [scale, shift], type }) => {
+    const scaled = scale === 1 ? inputs[0] : writer.node('Mul', [inputs[0], writer.scalar(scale, type)]);
+    return shift === 0 ? scaled : writer.node('Add', [scaled, writer.scalar(shift, type)]);
   },
   powScalar: (writer, { inputs, attributes: [exponent] }) =>
     writer.node('Pow', [inputs[0], writer.floats([exponent])]),
@@ -143,8 +147,8 @@ export const onnxOps: { readonly [K in OpName]: WriteOf<K> | null } = {
   lessEqual: comparison('LessOrEqual'),
   greater: comparison('Greater'),
   greaterEqual: comparison('GreaterOrEqual'),
-  where: (writer, { inputs: [condition, yes, no] }) =>
-    writer.node('Where', [writer.node('Equal', [condition, writer.floats([0])]), no, yes]),
+  where: (writer, { inputs: [condition, yes, no], types: [type] }) =>
+    writer.node('Where', [writer.node('Equal', [condition, writer.scalar(0, type)]), no, yes]),
 
   sum: (writer, { inputs, attributes: { axes, keepDims } }) =>
     axes.length === 0

@@ -1,6 +1,14 @@
 import { type DType, type OpName, sameShape, show, type Tensor } from '@tapegrad/tensor';
 import { mergeBiases } from './onnx-bias.ts';
-import type { Attribute, ElementType, Graph, Initializer, Node, Port } from './onnx-file.ts';
+import {
+  type Attribute,
+  type ElementType,
+  elementType,
+  type Graph,
+  type Initializer,
+  type Node,
+  type Port,
+} from './onnx-file.ts';
 import { type Extent, onnxOps, type Site, type Writer } from './onnx-ops.ts';
 import { type Call, type Operand, type TracingDevice, valuesOf } from './trace.ts';
 
@@ -82,7 +90,9 @@ class GraphWriter implements Writer {
       );
       const output = extents(call.output.shape, again.output.shape, 'the output');
       const inputs = call.inputs.map((input, k) => this.#operand(input, again.inputs[k]!));
-      const name = write(this, { attributes: call.attributes, inputs, shapes, output });
+      const types = call.inputs.map(({ storage }) => typeOf(storage.dtype, computed));
+      const type = typeOf(call.output.storage.dtype, computed);
+      const name = write(this, { attributes: call.attributes, inputs, shapes, output, types, type });
       this.#values.set(call.output.storage, { name, shape: output });
     } catch (error) {
       throw new Error(`${where}: ${(error as Error).message}`);
@@ -123,6 +133,11 @@ class GraphWriter implements Writer {
 
   floats(values: readonly number[], shape: readonly number[] = []): string {
     return this.#constant({ type: 'float32', shape, values });
+  }
+
+  scalar(value: number, type: ElementType): string {
+    if (type === 'float16') return this.node('Cast', [this.floats([value])], { to: elementType(type) });
+    return this.#constant({ type, shape: [], values: [value] });
   }
 
   integers(values: readonly number[]): string {
@@ -224,9 +239,11 @@ const shown = (value: unknown): string =>
     shapeAttributes.has(key) ? undefined : typeof inner === 'number' ? `${inner}` : inner,
   )?.replaceAll('"', '') ?? '';
 
-const types = ['float32', 'int32', 'uint32'] as const;
+/** Types of what the graph takes, holds and gives; and of what is computed on the way. */
+const stored = ['float32', 'int32', 'uint32'] as const;
+const computed = [...stored, 'float16'] as const;
 
-function typeOf(dtype: DType): ElementType {
+function typeOf(dtype: DType, types: readonly ElementType[] = stored): ElementType {
   const type = types.find((name) => name === dtype);
   if (!type) throw new Error(`${dtype} has no place in the graph`);
   return type;

@@ -1,6 +1,7 @@
 /**
  * Element types. Arithmetic is on `float32` (held as float64 by the reference device) and on `float16`, which is a way
- * to store: kernels compute in float32 and round what they write. `uint8` stores images.
+ * to store: kernels compute in float32 and round what they write. `int32` and `uint32` count, index and compare, modulo 2³²;
+ * nothing is differentiated through them. `uint8` stores images.
  */
 export type DType = 'float32' | 'float16' | 'int32' | 'uint32' | 'uint8';
 
@@ -33,6 +34,42 @@ export function hostArray(dtype: DType, size: number): Float32Array | Int32Array
 /** Whether gradients can flow through a type: float32, or float16. */
 export const isFloat = (dtype: DType): dtype is 'float32' | 'float16' =>
   dtype === 'float32' || dtype === 'float16';
+
+/** The least and the greatest value of the integers that ops compute with. */
+export const integerRange = { int32: [-(2 ** 31), 2 ** 31 - 1], uint32: [0, 2 ** 32 - 1] } as const;
+
+/** Whether ops compute modulo 2³²: int32, or uint32. */
+export const isInteger = (dtype: DType): dtype is 'int32' | 'uint32' =>
+  dtype === 'int32' || dtype === 'uint32';
+
+/** @throws unless a number is a value of a type; any is one of a float */
+export function checkNumber(op: string, value: number, dtype: DType): void {
+  if (!isInteger(dtype)) return;
+  const [least, greatest] = integerRange[dtype];
+  if (Number.isInteger(value) && value >= least && value <= greatest) return;
+  throw new Error(
+    `${op}: ${value} is no ${dtype}, which holds whole numbers from ${least} to ${greatest}: cast the tensor, or take another`,
+  );
+}
+
+/**
+ * The one type of an op's inputs, where it takes integers too. Types never mix by themselves.
+ * @throws unless all are float32, or all float16, or all int32, or all uint32
+ */
+export function numberType(
+  op: string,
+  inputs: readonly { readonly dtype: DType }[],
+): Exclude<DType, 'uint8'> {
+  const { dtype } = inputs[0]!;
+  if (dtype !== 'uint8' && inputs.every((input) => input.dtype === dtype)) return dtype;
+  const types = [...new Set(inputs.map((input) => input.dtype))];
+  const seen = types.join(' and ');
+  throw new Error(
+    types.includes('uint8')
+      ? `${op}: expects float32, int32 or uint32, got ${seen}: cast the uint8 first`
+      : `${op}: expects one type, got ${seen}: cast one of them`,
+  );
+}
 
 /**
  * The one type of an op's inputs.

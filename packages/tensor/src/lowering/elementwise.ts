@@ -1,4 +1,5 @@
 import type { TensorView } from '../contracts.ts';
+import { type DType, isFloat } from '../dtype.ts';
 import type { ElementwiseOp } from '../ops/elementwise-op.ts';
 import { elementwiseOps } from '../ops/elementwise-table.ts';
 import { broadcastStrides, collapse, sizeOf, stridesOf } from '../shape.ts';
@@ -18,17 +19,52 @@ const fields = {
   shape: 'array<vec4u, 2>',
   strides: 'array<vec4u, 6>',
 } as const;
-const shaders = [
-  shader('elementwise.unary', fields),
-  shader('elementwise.binary', fields),
-  shader('elementwise.ternary', fields),
-] as const;
+
+/** Types in which kernels compute: float16 is widened. */
+type Computed = 'f32' | 'i32' | 'u32';
+
+const computedIn = (dtype: DType): Computed => (isFloat(dtype) ? 'f32' : dtype === 'int32' ? 'i32' : 'u32');
+
+/** The kernels of one, two and three inputs, whose parameters are of the type of the result. */
+function kernelsOf(p: 'vec4f' | 'vec4i' | 'vec4u') {
+  const typed = { ...fields, p: p as 'vec4f' };
+  return [
+    shader('elementwise.unary', typed),
+    shader('elementwise.binary', typed),
+    shader('elementwise.ternary', typed),
+  ] as const;
+}
+
+const kernels = { f32: kernelsOf('vec4f'), i32: kernelsOf('vec4i'), u32: kernelsOf('vec4u') };
+
+const codeOf = (expression: string, result: Computed, [a, b = result, c = result]: readonly Computed[]) =>
+  `alias A = ${a}; alias B = ${b}; alias C = ${c}; alias T = ${result};\n` +
+  `fn f(a: A, b: B, c: C, p: vec4<T>) -> T { return ${expression}; }`;
+
+const holdsFloats = ({ dtype }: TensorView) => isFloat(dtype);
 
 /** The lowering that every elementwise op has, and those of users may have: its expression in the shared kernel. */
-export const elementwiseLowering =
-  ({ name, expression }: Pick<ElementwiseOp, 'name' | 'expression'>): Lower<readonly number[]> =>
-  (gpu, inputs, parameters, output) =>
-    gpu.launch(elementwiseLaunch(name, expression, inputs, parameters, output));
+export function elementwiseLowering(
+  op: Pick<ElementwiseOp, 'name' | 'expression' | 'integers'>,
+): Lower<readonly number[]> {
+  const { name, expression, integers = expression } = op;
+  const floatCode = codeOf(expression, 'f32', ['f32', 'f32', 'f32']);
+  return (gpu, inputs, parameters, output) => {
+    const isFloatOnly = holdsFloats(output) && inputs.every(holdsFloats);
+    const result = computedIn(output.dtype);
+    const code = isFloatOnly
+      ? floatCode
+      : codeOf(
+          result === 'f32' ? expression : integers,
+          result,
+          inputs.map(({ dtype }) => computedIn(dtype)),
+        );
+    const kernel = kernels[result][inputs.length - 1]!;
+    // Merged expressions are of floats: others stay launches of their own.
+    const fusion = isFloatOnly ? ({ role: 'elementwise', expression, parameters } as const) : undefined;
+    gpu.launch(elementwiseLaunch(name, { shader: kernel, code, fusion }, inputs, parameters, output));
+  };
+}
 
 type Lowerings = { readonly [K in keyof typeof elementwiseOps]: LoweringOf<(typeof elementwiseOps)[K]> };
 
@@ -38,7 +74,7 @@ export const elementwiseLowerings = Object.fromEntries(
 
 function elementwiseLaunch(
   name: string,
-  expression: string,
+  { shader, code, fusion }: Pick<Launch<typeof fields>, 'shader' | 'code' | 'fusion'>,
   inputs: readonly TensorView[],
   parameters: readonly number[],
   output: TensorView,
@@ -82,9 +118,9 @@ function elementwiseLaunch(
   const [p0 = 0, p1 = 0, p2 = 0, p3 = 0] = parameters;
   const pad = (list: readonly number[]) => [...new Array(MAX_DIGITS - list.length).fill(0), ...list];
   return {
-    shader: shaders[inputs.length - 1]!,
+    shader,
     constants: { WORKGROUP, ITEMS, LINEAR: linear, ...modes },
-    code: `fn f(a: f32, b: f32, c: f32, p: vec4f) -> f32 { return ${expression}; }`,
+    code,
     outputs: [output],
     inputs,
     uniforms: {
@@ -95,6 +131,6 @@ function elementwiseLaunch(
       strides: strides.flatMap(pad),
     },
     workgroups: Math.ceil(size / (WORKGROUP * ITEMS * (vectors ? 4 : 1))),
-    fusion: { role: 'elementwise', expression, parameters },
+    fusion,
   };
 }

@@ -1,5 +1,5 @@
 import type { Op, TensorView } from '../contracts.ts';
-import type { DType } from '../dtype.ts';
+import { type DType, integerRange } from '../dtype.ts';
 import { show } from '../shape.ts';
 
 /** What arithmetic results in: every type but uint8, which only stores. */
@@ -10,8 +10,6 @@ export interface CastAttributes {
 }
 
 const TYPES: readonly DType[] = ['float32', 'float16', 'int32', 'uint32'];
-
-const bounds = { int32: [-(2 ** 31), 2 ** 31 - 1], uint32: [0, 2 ** 32 - 1] } as const;
 
 /**
  * Converts the element type. Floats are truncated towards zero and stop at the bounds of the integers (on the GPU at the
@@ -28,7 +26,8 @@ export const cast: Op<CastAttributes, readonly [x: TensorView]> = {
   reference([x], { dtype }, output) {
     const limit = (value: number) => {
       if (dtype === 'float32' || dtype === 'float16' || !(x.data instanceof Float64Array)) return value;
-      return Math.max(bounds[dtype][0], Math.min(bounds[dtype][1], Math.trunc(value)));
+      const [least, greatest] = integerRange[dtype];
+      return Math.max(least, Math.min(greatest, Math.trunc(value)));
     };
     for (let i = 0; i < output.data.length; i++) output.data[i] = limit(x.data[i]!);
   },

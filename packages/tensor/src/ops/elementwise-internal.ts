@@ -8,6 +8,7 @@ export const affine = unaryOp(
   'affine',
   (a, [scale, shift]: readonly [number, number]) => a * scale + shift,
   'a * p.x + p.y',
+  { expression: 'a * p.x + p.y', reference: (a, _b, _c, [scale, shift]) => Math.imul(a, scale) + shift },
 );
 
 export const powScalar = unaryOp(

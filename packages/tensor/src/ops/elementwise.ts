@@ -1,6 +1,9 @@
 import { apply } from '../apply.ts';
-import { type Operand, operands } from '../operands.ts';
+import type { TensorView } from '../contracts.ts';
+import { checkNumber, integerRange, isFloat, isInteger, numberType } from '../dtype.ts';
+import { type Operand, operands, scalarLike } from '../operands.ts';
 import { checkOptions } from '../options.ts';
+import { broadcastShapes } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import * as internal from './elementwise-internal.ts';
 import { binary, callable, ternaryOp, unary, unaryOp } from './elementwise-op.ts';
@@ -10,8 +13,9 @@ import { logistic, normalCdf, roundHalfToEven } from './special-functions.ts';
  * The elementwise ops. Each line is an op, its definition in JavaScript and its expression in WGSL, and the function that
  * people call; the table of ops, methods and kernels are made from what is exported here, under these names.
  *
- * All take and give float32, or float16; the result has the shape to which the operands broadcast (NumPy's rule). They throw
- * where types or devices differ and where shapes do not broadcast.
+ * All take and give float32, or float16, and those with a form for integers int32 or uint32, computed modulo 2³² as in C; the
+ * result has the shape to which the operands broadcast (NumPy's rule). They throw where types or devices differ and where
+ * shapes do not broadcast.
  *
  * Functions that the WGSL calls (`safe_tanh`, `signed_pow`, …) are in `shaders/prelude.wgsl`. Some drivers take `!=` for
  * false where an operand is NaN, so the expressions only ask `==`.
@@ -22,14 +26,14 @@ const affine = (x: Tensor, scale: number, shift: number): Tensor =>
 
 // ------------------------------------------------------------------------------------------------------- one operand
 
-/** −x, element by element. */
-export const neg = unary('neg', (a) => -a, '-a');
+/** −x, element by element; of integers modulo 2³². */
+export const neg = unary('neg', (a) => -a, '-a', '0 - a');
 
-/** |x|, element by element. The gradient at 0 is 0. */
-export const abs = unary('abs', Math.abs, 'abs(a)');
+/** |x|, element by element; the least int32 stays as it is. The gradient at 0 is 0. */
+export const abs = unary('abs', Math.abs, 'abs(a)', 'abs(a)');
 
 /** −1, 0 or 1 by the sign of each element; NaN stays NaN. The gradient is 0. */
-export const sign = unary('sign', signOf, 'select(sign(a), a, is_nan(a))');
+export const sign = unary('sign', signOf, 'select(sign(a), a, is_nan(a))', 'T(a > 0) - T(a < 0)');
 
 /** eˣ, element by element. */
 export const exp = unary('exp', Math.exp, 'safe_exp(a)');
@@ -131,38 +135,46 @@ export const softplus = unary('softplus', logOnePlusExp, 'softplus(a)');
 /**
  * Each element bounded below, above or both. The gradient is 0 outside and passes at the bounds, as in PyTorch; NaN stays
  * NaN.
- * @throws if `min` is above `max`
+ * @throws if `min` is above `max`, or if x holds integers and one of them is no value of its type
  */
 export const clamp = callable(
   unaryOp(
     'clamp',
     (a, [low, high]: readonly [number, number]) => Math.min(Math.max(a, low), high),
     'select(clamp(a, p.x, p.y), a, is_nan(a))',
+    'clamp(a, p.x, p.y)',
   ),
   (op) =>
     (x: Tensor, bounds: { readonly min?: number; readonly max?: number }): Tensor => {
-      const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } = bounds;
+      const [least, greatest] = isInteger(x.dtype)
+        ? integerRange[x.dtype]
+        : [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+      const { min = least, max = greatest } = bounds;
       if (!(min <= max)) throw new Error(`clamp: min ${min} is above max ${max}`);
+      for (const bound of [min, max]) checkNumber('clamp', bound, x.dtype);
       return apply(op, [x], [min, max]);
     },
 );
 
 // ------------------------------------------------------------------------------------------------------ two operands
 
-/** a + b, element by element; one of them may be a number. */
+/** a + b, element by element; one of them may be a number. Of integers modulo 2³². */
 export const add = binary('add', (a, b) => a + b, 'a + b', {
+  integers: 'a + b',
   left: (a, x) => affine(x, 1, a),
   right: (x, b) => affine(x, 1, b),
 });
 
-/** a − b, element by element; one of them may be a number. */
+/** a − b, element by element; one of them may be a number. Of integers modulo 2³². */
 export const sub = binary('sub', (a, b) => a - b, 'a - b', {
+  integers: 'a - b',
   left: (a, x) => affine(x, -1, a),
   right: (x, b) => affine(x, 1, -b),
 });
 
-/** a · b, element by element (the matrix product is `matmul`); one of them may be a number. */
+/** a · b, element by element (the matrix product is `matmul`); one of them may be a number. Of integers modulo 2³². */
 export const mul = binary('mul', (a, b) => a * b, 'a * b', {
+  integers: { expression: 'a * b', reference: Math.imul },
   left: (a, x) => affine(x, a, 0),
   right: (x, b) => affine(x, b, 0),
 });
@@ -180,37 +192,60 @@ export const pow = binary('pow', (a, b) => a ** b, 'signed_pow(a, b)', {
 });
 
 /** The smaller of two elements, or NaN if one of them is. Where they are equal, they share the gradient, as in PyTorch. */
-export const minimum = binary('minimum', Math.min, 'lesser(a, b)');
+export const minimum = binary('minimum', Math.min, 'lesser(a, b)', { integers: 'min(a, b)' });
 
 /** The greater of two elements, or NaN if one of them is. Where they are equal, they share the gradient, as in PyTorch. */
-export const maximum = binary('maximum', Math.max, 'greater(a, b)');
+export const maximum = binary('maximum', Math.max, 'greater(a, b)', { integers: 'max(a, b)' });
 
 /** 1 where a = b, else 0, in the operands' type. No gradient. */
-export const equal = binary('equal', (a, b) => truth(a === b), 'f32(a == b)');
+export const equal = binary('equal', (a, b) => truth(a === b), 'f32(a == b)', { integers: 'T(a == b)' });
 
 /** 1 where a ≠ b, else 0, in the operands' type. No gradient. */
-export const notEqual = binary('notEqual', (a, b) => truth(a !== b), 'select(1.0, 0.0, a == b)');
+export const notEqual = binary('notEqual', (a, b) => truth(a !== b), 'select(1.0, 0.0, a == b)', {
+  integers: 'T(a != b)',
+});
 
 /** 1 where a < b, else 0, in the operands' type. No gradient. */
-export const less = binary('less', (a, b) => truth(a < b), 'f32(a < b)');
+export const less = binary('less', (a, b) => truth(a < b), 'f32(a < b)', { integers: 'T(a < b)' });
 
 /** 1 where a ≤ b, else 0, in the operands' type. No gradient. */
-export const lessEqual = binary('lessEqual', (a, b) => truth(a <= b), 'f32(a <= b)');
+export const lessEqual = binary('lessEqual', (a, b) => truth(a <= b), 'f32(a <= b)', {
+  integers: 'T(a <= b)',
+});
 
 /** 1 where a > b, else 0, in the operands' type. No gradient. */
-export const greater = binary('greater', (a, b) => truth(a > b), 'f32(a > b)');
+export const greater = binary('greater', (a, b) => truth(a > b), 'f32(a > b)', { integers: 'T(a > b)' });
 
 /** 1 where a ≥ b, else 0, in the operands' type. No gradient. */
-export const greaterEqual = binary('greaterEqual', (a, b) => truth(a >= b), 'f32(a >= b)');
+export const greaterEqual = binary('greaterEqual', (a, b) => truth(a >= b), 'f32(a >= b)', {
+  integers: 'T(a >= b)',
+});
 
 // ---------------------------------------------------------------------------------------------------- three operands
 
-/** `a` where the condition is not 0, else `b`; all three broadcast. The gradient reaches what was taken. */
+/**
+ * `a` where the condition is not 0, else `b`; all three broadcast. The condition may have another type than `a` and `b`. The
+ * gradient reaches what was taken.
+ */
 export const where = callable(
-  ternaryOp('where', (a, b, c) => (a !== 0 ? b : c), 'select(b, c, a == 0.0)'),
+  {
+    ...ternaryOp('where', (a, b, c) => (a !== 0 ? b : c), 'select(b, c, a == 0)', 'select(b, c, a == 0)'),
+    infer([condition, a, b]: readonly [TensorView, TensorView, TensorView]) {
+      numberType('where', [condition]);
+      const shape = broadcastShapes('where', condition.shape, a.shape, b.shape);
+      return { shape, dtype: numberType('where', [a, b]) };
+    },
+  },
   (op) =>
-    (condition: Tensor, a: Operand, b: Operand): Tensor =>
-      apply(op, operands('where', condition, a, b), []),
+    (condition: Tensor, a: Operand, b: Operand): Tensor => {
+      // Two numbers are floats, whatever the condition is.
+      const dtype = isFloat(condition.dtype) ? condition.dtype : 'float32';
+      const [x, y] =
+        typeof a === 'number' && typeof b === 'number'
+          ? [a, b].map((value) => scalarLike('where', value, { dtype, device: condition.device }))
+          : operands('where', a, b);
+      return apply(op, [condition, x!, y!], []);
+    },
 );
 
 // ------------------------------------------------------------------------------------------------- longer definitions
