@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { UserError } from 'tapegrad/node';
 import { compare, describeComparison } from './compare.ts';
+import { gpuDay } from './gpu-day/main.ts';
 import { isa } from './isa/isa.ts';
 import { HELP, parseOptions } from './options.ts';
 import { pageOf } from './page.ts';
@@ -15,6 +16,7 @@ const EXACT_TIMES = ['-timestamp_quantization'];
 async function main(argv: readonly string[]): Promise<number> {
   if (argv[0] === 'tune') return tune(argv.slice(1));
   if (argv[0] === 'isa') return isa(argv.slice(1));
+  if (argv[0] === 'gpu-day') return gpuDay(argv.slice(1));
   const options = parseOptions(argv);
   if (options.help) {
     process.stdout.write(HELP);

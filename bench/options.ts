@@ -8,6 +8,7 @@ import { type Effort, QUICK, THOROUGH } from './timing.ts';
 export const HELP = `Usage: npm run bench -- [FILTER…] [options]
        npm run bench -- tune [options]
        npm run bench -- isa [FILTER…] [options]
+       npm run bench -- gpu-day [options]
 
 Measures this adapter's roofs (copy bandwidth, multiply-adds a second), and against them the kernels; training steps of
 every model; and what a step costs the host. A row is measured if its name contains one of the filters: kernels, matmul,
@@ -29,6 +30,7 @@ Options:
 
   tune                 finds the fastest variants of kernels for this adapter; see 'tune --help'
   isa                  what a GPU's compiler makes of the kernels, without a GPU; see 'isa --help'
+  gpu-day              everything that a few minutes on a GPU can tell; see 'gpu-day --help'
 
 Exit codes: 1 if something became slower (--compare), 2 after an error.
 `;

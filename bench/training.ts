@@ -41,11 +41,11 @@ export interface HostRow {
 const IMAGES = 2048;
 const SHAPE = [1, 28, 28] as const;
 
-/** A model's training step as the trainer makes it, on images that stand in for a dataset. */
-export function trainingStep(spec: ModelSpec, device: WebGPUDevice, quick: boolean) {
+/** A model's training step as the trainer makes it, on images that stand in for a dataset; of `size` images or its own batch. */
+export function trainingStep(spec: ModelSpec, device: WebGPUDevice, quick: boolean, size?: number) {
   setDefaultDevice(device);
   const settings = settingsOf(spec);
-  const batchSize = quick ? Math.min(16, settings.batchSize) : settings.batchSize;
+  const batchSize = size ?? (quick ? Math.min(16, settings.batchSize) : settings.batchSize);
   const noise = new Generator(0, { device });
   const model = spec.build(SHAPE, settings, noise);
   const optimizer = new Adam(model.parameters(), {

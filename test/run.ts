@@ -3,13 +3,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { stripVTControlCharacters } from 'node:util';
+import { parseArgs, stripVTControlCharacters } from 'node:util';
 import { diagnose } from '@tapegrad/node';
 
 /*
  * `npm test`: type check, lint, and every suite in a process of its own; suites that run kernels once for each adapter.
  * Ends with a line `N passed, N failed`. Options: `--adapter NAME` (repeatable; default: each software adapter and GPU that is here),
- * and a pattern that suites' names have to match.
+ * `--jobs N` (processes at once), `--suites-only`, and a pattern that suites' names have to match.
  */
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -104,7 +104,7 @@ async function inParallel(tasks: readonly Task[]): Promise<Result[]> {
   const worker = async () => {
     for (let task = waiting.shift(); task; task = waiting.shift()) results.push(await suite(task));
   };
-  await Promise.all(Array.from({ length: Math.min(4, availableParallelism()) }, worker));
+  await Promise.all(Array.from({ length: jobs }, worker));
   return results;
 }
 
@@ -114,11 +114,18 @@ async function adaptersHere(): Promise<string[]> {
   return ['gpu', 'lavapipe', 'swiftshader'].filter((kind) => kinds.has(kind as never));
 }
 
-const args = process.argv.slice(2);
-const chosen = args.flatMap((arg, i) => (args[i - 1] === '--adapter' ? [arg] : []));
-const filter = new RegExp(
-  args.filter((arg, i) => arg !== '--adapter' && args[i - 1] !== '--adapter')[0] ?? '.',
-);
+const { values, positionals } = parseArgs({
+  args: process.argv.slice(2),
+  allowPositionals: true,
+  options: {
+    adapter: { type: 'string', multiple: true, default: [] },
+    jobs: { type: 'string', default: String(Math.min(4, availableParallelism())) },
+    'suites-only': { type: 'boolean', default: false },
+  },
+});
+const chosen = values.adapter;
+const jobs = Number(values.jobs);
+const filter = new RegExp(positionals[0] ?? '.');
 const adapters = chosen.length > 0 ? chosen : await adaptersHere();
 const suites = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.test.ts'))
@@ -128,7 +135,7 @@ const suites = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf
   .map(readSuite);
 
 const results: Result[] = [];
-if (args.length === 0 || chosen.length > 0) {
+if (!values['suites-only'] && (positionals.length === 0 || chosen.length > 0)) {
   const bin = (path: string) => join(root, 'node_modules', path);
   results.push(await check('types (tsc)', [bin('@typescript/native/bin/tsc'), '--noEmit']));
   results.push(

@@ -75,6 +75,11 @@ export class KernelBench {
     });
   }
 
+  /** One round of one case, for nobody but the caller. */
+  samples(one: KernelCase): Promise<{ readonly ms: readonly number[] }> {
+    return this.#measure(one);
+  }
+
   /** One round of one case. */
   async round(one: KernelCase): Promise<void> {
     const { ms, cpu, first } = await this.#measure(one);

@@ -50,14 +50,15 @@ def vae_mlp_loss(p, x):
 LOSSES = {"ae": ae_loss, "vae-mlp": vae_mlp_loss}
 
 
-def trainer(kind, parameters, x, lr, betas):
+def trainer(kind, parameters, x, lr, betas, loss_of=None):
+    loss_of = loss_of or LOSSES[kind]
     for p in parameters.values():
         p.requires_grad_()
     optimizer = torch.optim.Adam(parameters.values(), lr=lr, betas=betas)
 
     def step():
         optimizer.zero_grad(set_to_none=True)
-        loss = LOSSES[kind](parameters, x)
+        loss = loss_of(parameters, x)
         loss.backward()
         optimizer.step()
         return loss.detach()
@@ -144,35 +145,57 @@ def random_task(kind):
     return {f"{name}.{key}": p.detach() for name, layer in layers.items() for key, p in layer.named_parameters()}
 
 
-def alone(device):
+def report(label, ms, flops, images, as_json):
+    if as_json:
+        row = {"what": label, "ms": float(f"{ms:.4g}")}
+        row |= {"GFLOP/s": round(flops / ms / 1e6)} if flops else {"images/s": round(1000 * images / ms)}
+        print(json.dumps(row), flush=True)
+    else:
+        rate = f"{flops / ms / 1e6:.0f} GFLOP/s" if flops else f"{1000 * images / ms:.0f} images/s"
+        print(f"{label:42} {ms:10.3f} ms {rate:>18}")
+
+
+def alone(device, as_json=False, compiled=False, small=False):
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
-    print(f"PyTorch {torch.__version__} on {name}; TF32 for matrix products: {torch.backends.cuda.matmul.allow_tf32}")
+    version = f"PyTorch {torch.__version__} on {name}; TF32 for matrix products: {torch.backends.cuda.matmul.allow_tf32}"
+    print(json.dumps({"what": version}) if as_json else version, flush=True)
     steps = []
-    for size in (512, 4096) if device.type == "cuda" else (512, 1024):
+    for size in (64,) if small else (512, 1024, 4096) if device.type == "cuda" else (512, 1024):
         a, b = (torch.randn(size, size, device=device) for _ in range(2))
         steps.append((f"matmul {size}x{size}x{size}", contraction("matmul", a, b), 2 * size**3, None))
     for kind, batch in (("ae", 512), ("vae-mlp", 128)):
         parameters = {name: p.to(device) for name, p in random_task(kind).items()}
+        batch = 16 if small else batch
         x = torch.rand(batch, 1, 28, 28, device=device)
-        steps.append((f"{kind} training step", trainer(kind, parameters, x, 1e-3, (0.9, 0.999)), None, batch))
+        label = f"{kind} training step, batch {batch}"
+        steps.append((label, trainer(kind, parameters, x, 1e-3, (0.9, 0.999)), None, batch))
+        if compiled and hasattr(torch, "compile"):
+            loss = torch.compile(LOSSES[kind])
+            steps.append((f"{label}, compiled", trainer(kind, parameters, x, 1e-3, (0.9, 0.999), loss), None, batch))
     for label, step, flops, images in steps:
-        for _ in range(3):
-            step()
-        finish(device)
-        times = max(1, round(200 / max(run(step, 1, device), 0.01)))
-        ms = sorted(run(step, times, device) / times for _ in range(7))[3]
-        rate = f"{flops / ms / 1e6:.0f} GFLOP/s" if flops else f"{1000 * images / ms:.0f} images/s"
-        print(f"{label:32} {ms:10.3f} ms {rate:>18}")
+        try:
+            for _ in range(3):
+                step()
+            finish(device)
+            times = max(1, round((2 if small else 200) / max(run(step, 1, device), 0.01)))
+            ms = sorted(run(step, times, device) / times for _ in range(7))[3]
+            report(label, ms, flops, images, as_json)
+        except Exception as error:  # such as a compiler that is not there: the others go on
+            said = f"{type(error).__name__}: {error}".splitlines()[0]
+            print(json.dumps({"what": f"{label}: {said}"}) if as_json else f"{label:42} {said}", flush=True)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--serve", action="store_true", help="answer requests on stdin")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--json", action="store_true", help="a JSON object a line")
+    parser.add_argument("--compile", action="store_true", help="training steps by torch.compile, too")
+    parser.add_argument("--small", action="store_true", help="small sizes: to see that it runs")
     arguments = parser.parse_args()
     chosen = torch.device(arguments.device)
     # PyTorch's own choice of threads stands: one for each core, which is faster than one for each of its two threads.
     # Full float32, as everybody else here computes: no TF32 in matrix products or convolutions.
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
-    serve(chosen) if arguments.serve else alone(chosen)
+    serve(chosen) if arguments.serve else alone(chosen, arguments.json, arguments.compile, arguments.small)

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type Array32, isTraining, type Peer, type Task } from './task.ts';
 
-const script = fileURLToPath(new URL('./pytorch.py', import.meta.url));
+export const script = fileURLToPath(new URL('./pytorch.py', import.meta.url));
 
 /** PyTorch in a process of its own, in whichever python3 has it. */
 export async function pytorch(device: 'cpu' | 'cuda'): Promise<Peer> {
@@ -33,7 +33,7 @@ const PROBES = {
 };
 
 /** The first python3 of the PATH, or of the system, whose PyTorch has the device. */
-async function findPython(device: 'cpu' | 'cuda'): Promise<{ python: string; version: string }> {
+export async function findPython(device: 'cpu' | 'cuda'): Promise<{ python: string; version: string }> {
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/local/bin', '/usr/bin'].filter(
     Boolean,
   );
