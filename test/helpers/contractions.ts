@@ -49,13 +49,13 @@ export function convolutions(
   [N, C, H, W]: readonly [number, number, number, number],
   O: number,
   kernel: Pair,
-  { stride = [1, 1], padding = [0, 0], dilation = [1, 1] }: Partial<ConvAttributes> = {},
+  { stride = [1, 1], padding = [0, 0], dilation = [1, 1], groups = 1 }: Partial<ConvAttributes> = {},
 ): ContractionCase[] {
-  const attributes = { stride, padding, dilation };
+  const attributes = { stride, padding, dilation, groups };
   const x: Shape = [N, C, H, W];
-  const w: Shape = [O, C, ...kernel];
+  const w: Shape = [O, C / groups, ...kernel];
   const y: Shape = [N, O, ...convOutputSize([H, W], kernel, attributes)];
-  const name = `[${x}] * [${w}], stride ${stride}, padding ${padding}, dilation ${dilation}`;
+  const name = `[${x}] * [${w}], stride ${stride}, padding ${padding}, dilation ${dilation}, groups ${groups}`;
   return [
     { name: `conv2d ${name}`, op: convOps.conv2d, shapes: [x, w], attributes },
     {
@@ -106,6 +106,16 @@ export const cases: readonly ContractionCase[] = [
   ...convolutions([2, 7, 10, 9], 3, [3, 3], { stride: [3, 2] }),
   // A stride beyond the kernel leaves pixels that no tap reaches: their gradient is 0.
   ...convolutions([1, 3, 9, 8], 33, [2, 1], { stride: [3, 3] }),
+  // Groups: of several channels each way, of one each way (depthwise), of one in and several out, with phases.
+  ...convolutions([2, 6, 9, 7], 4, [3, 3], { padding: [1, 1], groups: 2 }),
+  ...convolutions([3, 8, 8, 8], 8, [4, 4], { stride: [2, 2], padding: [1, 1], groups: 2 }),
+  ...convolutions([2, 36, 8, 12], 36, [3, 3], { padding: [1, 1], groups: 36 }),
+  ...convolutions([2, 3, 11, 10], 9, [3, 2], {
+    stride: [2, 3],
+    dilation: [2, 1],
+    padding: [2, 0],
+    groups: 3,
+  }),
 ];
 
 /** The rows of a kernel change its unrolling, not its formulas: kernels that compile long see fewer shapes. */

@@ -15,15 +15,23 @@ import {
 import { defaultGenerator, fanInBound, type InitOptions, uniformParameter } from '../init.ts';
 import { Module } from '../module.ts';
 
-/** Stride, padding and dilation as `conv2d` takes them; `bias` (default true) adds a number per output channel. */
+/** @throws unless the groups divide both numbers of channels */
+function checkGroups(layer: string, groups: number, inputs: number, outputs: number): void {
+  if (Number.isInteger(groups) && groups >= 1 && inputs % groups === 0 && outputs % groups === 0) return;
+  throw new Error(
+    `${layer}: groups is a whole number that divides the channels, ${inputs} in and ${outputs} out, got ${groups}`,
+  );
+}
+
+/** Stride, padding, dilation and groups as `conv2d` takes them; `bias` (default true) adds a number per output channel. */
 export interface Conv2dOptions extends InitOptions, ConvOptions {
   bias?: boolean;
 }
 
 /**
- * Images [N, in, H, W] → [N, out, oh, ow], with weight [out, in, kh, kw] and bias [out];
- * oh = ⌊(H + 2·padding − dilation·(kh − 1) − 1) / stride⌋ + 1.
- * @throws in `forward` if the images have another number of channels, or are smaller than the kernel
+ * Images [N, in, H, W] → [N, out, oh, ow], with weight [out, in / groups, kh, kw] and bias [out];
+ * oh = ⌊(H + 2·padding − dilation·(kh − 1) − 1) / stride⌋ + 1, or H with `padding: 'same'`.
+ * @throws unless `groups` divides both numbers of channels; in `forward` if the images have another number of channels, or are smaller than the kernel
  */
 export class Conv2d extends Module {
   readonly weight: Tensor;
@@ -32,9 +40,12 @@ export class Conv2d extends Module {
 
   constructor(inputs: number, outputs: number, kernelSize: PairOption, options: Conv2dOptions = {}) {
     super();
-    checkOptions('Conv2d', options, ['stride', 'padding', 'dilation', 'bias', 'generator']);
+    const known = ['stride', 'padding', 'dilation', 'groups', 'bias', 'generator'];
+    checkOptions('Conv2d', options, known);
     const { bias = true, generator = defaultGenerator(), ...convolution } = options;
-    const shape = [outputs, inputs, ...pair(kernelSize)];
+    const { groups = 1 } = convolution;
+    checkGroups('Conv2d', groups, inputs, outputs);
+    const shape = [outputs, inputs / groups, ...pair(kernelSize, 'Conv2d: kernelSize')];
     this.weight = uniformParameter(shape, fanInBound(shape), generator);
     this.bias = bias ? uniformParameter([outputs], fanInBound(shape), generator) : null;
     this.options = convolution;
@@ -51,9 +62,9 @@ export interface ConvTranspose2dOptions extends InitOptions, ConvTransposeOption
 }
 
 /**
- * Images [N, in, H, W] → [N, out, oh, ow], with weight [in, out, kh, kw] and bias [out];
+ * Images [N, in, H, W] → [N, out, oh, ow], with weight [in, out / groups, kh, kw] and bias [out];
  * oh = (H − 1)·stride − 2·padding + dilation·(kh − 1) + outputPadding + 1.
- * @throws in `forward` if the images have another number of channels
+ * @throws unless `groups` divides both numbers of channels; in `forward` if the images have another number of channels
  */
 export class ConvTranspose2d extends Module {
   readonly weight: Tensor;
@@ -62,10 +73,12 @@ export class ConvTranspose2d extends Module {
 
   constructor(inputs: number, outputs: number, kernelSize: PairOption, options: ConvTranspose2dOptions = {}) {
     super();
-    const known = ['stride', 'padding', 'outputPadding', 'dilation', 'bias', 'generator'];
+    const known = ['stride', 'padding', 'outputPadding', 'dilation', 'groups', 'bias', 'generator'];
     checkOptions('ConvTranspose2d', options, known);
     const { bias = true, generator = defaultGenerator(), ...convolution } = options;
-    const shape = [inputs, outputs, ...pair(kernelSize)];
+    const { groups = 1 } = convolution;
+    checkGroups('ConvTranspose2d', groups, inputs, outputs);
+    const shape = [inputs, outputs / groups, ...pair(kernelSize, 'ConvTranspose2d: kernelSize')];
     this.weight = uniformParameter(shape, fanInBound(shape), generator);
     this.bias = bias ? uniformParameter([outputs], fanInBound(shape), generator) : null;
     this.options = convolution;
@@ -88,7 +101,7 @@ export class Upsample extends Module {
 
   constructor({ scaleFactor }: { scaleFactor: PairOption }) {
     super();
-    this.scale = pair(scaleFactor);
+    this.scale = pair(scaleFactor, 'Upsample: scaleFactor');
     if (!this.scale.every((factor) => Number.isInteger(factor) && factor >= 1)) {
       throw new Error(`Upsample: scale factors are whole numbers from 1, got ${show(this.scale)}`);
     }

@@ -7,6 +7,11 @@ export interface ConvAttributes {
   readonly stride: readonly [number, number];
   readonly padding: readonly [number, number];
   readonly dilation: readonly [number, number];
+  /**
+   * Into how many groups the channels of images and outputs are cut, each convolved by itself. Default 1. The weights then
+   * have the input channels of one group: [O, C / groups, kh, kw].
+   */
+  readonly groups?: number;
 }
 
 /** What neither gradient can tell from its operands: the image's, or the kernel's, extents. */
@@ -40,6 +45,9 @@ function checkOperands(
   const dtype = floatType(op, [x, w]);
   if (x.rank !== 4 || w.rank !== 4) throw new Error(`${op}: expects NCHW images and OIHW weights: ${seen}`);
   const whole = (pair: Pair, least: number) => pair.every((v) => Number.isInteger(v) && v >= least);
+  const { groups = 1 } = attributes;
+  if (!Number.isInteger(groups) || groups < 1)
+    throw new Error(`${op}: groups is a whole number from 1, got ${groups}`);
   if (!whole(attributes.stride, 1) || !whole(attributes.dilation, 1) || !whole(attributes.padding, 0)) {
     throw new Error(
       `${op}: stride and dilation are whole numbers from 1, padding from 0: stride ${show(attributes.stride)}, ` +
@@ -49,15 +57,27 @@ function checkOperands(
   return dtype;
 }
 
-/** The extents of images x [N, C, H, W], weights w [O, C, KH, KW] and what a convolution makes of them, y [N, O, OH, OW]. */
-export function extentsOf(x: Shape, w: Shape, y: Shape) {
-  const [N, C, H, W] = x as [number, number, number, number];
-  const [O, , KH, KW] = w as [number, number, number, number];
-  const [, , OH, OW] = y as [number, number, number, number];
-  return { N, C, H, W, O, KH, KW, OH, OW };
+/** @throws unless the groups divide both numbers of channels */
+function checkGroups(op: string, groups: number, inputs: number, outputs: number, seen: string): void {
+  if (inputs % groups === 0 && outputs % groups === 0) return;
+  throw new Error(
+    `${op}: groups ${groups} has to divide the channels, ${inputs} of the images and ${outputs} of the output: ${seen}`,
+  );
 }
 
-/** One multiply-add of a convolution: positions in the image x [N, C, H, W], kernel w [O, C, kh, kw] and y [N, O, oh, ow]. */
+/**
+ * The extents of images x [N, C, H, W], weights w [O, C / groups, KH, KW] and what a convolution makes of them,
+ * y [N, O, OH, OW]; the channels of a group are CG and OG.
+ */
+export function extentsOf(x: Shape, w: Shape, y: Shape) {
+  const [N, C, H, W] = x as [number, number, number, number];
+  const [O, CG, KH, KW] = w as [number, number, number, number];
+  const [, , OH, OW] = y as [number, number, number, number];
+  const groups = CG === 0 ? 1 : C / CG;
+  return { N, C, H, W, O, KH, KW, OH, OW, groups, CG, OG: O / groups };
+}
+
+/** One multiply-add of a convolution: positions in the image x, kernel w and y, as `extentsOf` has them. */
 type Visit = (x: number, w: number, y: number) => void;
 
 /** Every (image, weight, output) triple that a convolution multiplies: the definition all three references share. */
@@ -68,34 +88,39 @@ function walk(
   { stride, padding, dilation }: ConvAttributes,
   visit: Visit,
 ): void {
-  const { N, C, H, W, O, KH, KW, OH, OW } = extentsOf(x, w, y);
+  const { N, C, H, W, O, KH, KW, OH, OW, CG, OG } = extentsOf(x, w, y);
   for (let n = 0; n < N; n++)
     for (let o = 0; o < O; o++)
       for (let oh = 0; oh < OH; oh++)
         for (let ow = 0; ow < OW; ow++)
-          for (let c = 0; c < C; c++)
+          for (let c = 0; c < CG; c++)
             for (let kh = 0; kh < KH; kh++)
               for (let kw = 0; kw < KW; kw++) {
                 const h = oh * stride[0] - padding[0] + kh * dilation[0];
                 const v = ow * stride[1] - padding[1] + kw * dilation[1];
                 if (h < 0 || h >= H || v < 0 || v >= W) continue;
+                const channel = Math.floor(o / OG) * CG + c;
                 visit(
-                  ((n * C + c) * H + h) * W + v,
-                  ((o * C + c) * KH + kh) * KW + kw,
+                  ((n * C + channel) * H + h) * W + v,
+                  ((o * CG + c) * KH + kh) * KW + kw,
                   ((n * O + o) * OH + oh) * OW + ow,
                 );
               }
 }
 
-/** conv2d(x [N, C, H, W], w [O, C, kh, kw]) → [N, O, oh, ow]; cross-correlation, as everywhere in deep learning. */
+/** conv2d(x [N, C, H, W], w [O, C / groups, kh, kw]) → [N, O, oh, ow]; cross-correlation, as everywhere in deep learning. */
 const conv2d: Op<ConvAttributes, readonly [x: TensorView, w: TensorView]> = {
   name: 'conv2d',
   infer([x, w], attributes) {
     const seen = `${show(x.shape)} with weights ${show(w.shape)}`;
     const dtype = checkOperands('conv2d', [x, w], attributes, seen);
-    if (x.shape[1] !== w.shape[1]) {
-      throw new Error(`conv2d: images have ${x.shape[1]} channels, weights expect ${w.shape[1]}: ${seen}`);
+    const { groups = 1 } = attributes;
+    const [channels, each] = [x.shape[1]!, w.shape[1]!];
+    if (channels !== each * groups) {
+      const expected = groups === 1 ? `${each}` : `${each} in each of ${groups} groups`;
+      throw new Error(`conv2d: images have ${channels} channels, weights expect ${expected}: ${seen}`);
     }
+    checkGroups('conv2d', groups, channels, w.shape[0]!, seen);
     const size = convOutputSize(pairOf(x.shape), pairOf(w.shape), attributes);
     if (size.some((extent) => extent < 1)) {
       throw new Error(
@@ -112,8 +137,8 @@ const conv2d: Op<ConvAttributes, readonly [x: TensorView, w: TensorView]> = {
 };
 
 /**
- * The gradient of conv2d for its image: (y [N, O, oh, ow], w [O, C, kh, kw]) → [N, C, ...size]. It is also transposed
- * convolution, whose weights PyTorch stores as [in = O, out = C, kh, kw].
+ * The gradient of conv2d for its image: (y [N, O, oh, ow], w [O, C / groups, kh, kw]) → [N, C, ...size]. It is also
+ * transposed convolution, whose weights PyTorch stores as [in = O, out / groups = C / groups, kh, kw].
  */
 const conv2dInputGradient: Op<ConvGradientAttributes, readonly [y: TensorView, w: TensorView]> = {
   name: 'conv2dInputGradient',
@@ -125,11 +150,14 @@ const conv2dInputGradient: Op<ConvGradientAttributes, readonly [y: TensorView, w
         `convTranspose2d: images have ${y.shape[1]} channels, weights expect ${w.shape[0]}: ${seen}`,
       );
     }
+    const { groups = 1 } = attributes;
+    const channels = w.shape[1]! * groups;
+    checkGroups('convTranspose2d', groups, y.shape[1]!, channels, seen);
     const back = convOutputSize(attributes.size, pairOf(w.shape), attributes);
     if (back[0] !== y.shape[2] || back[1] !== y.shape[3] || attributes.size.some((extent) => extent < 1)) {
       throw new Error(`convTranspose2d: the output size does not belong to these images: ${seen}`);
     }
-    return { shape: [y.shape[0]!, w.shape[1]!, ...attributes.size], dtype };
+    return { shape: [y.shape[0]!, channels, ...attributes.size], dtype };
   },
   reference([y, w], attributes, x) {
     walk(x.shape, w.shape, y.shape, attributes, (i, j, k) => {
@@ -138,7 +166,7 @@ const conv2dInputGradient: Op<ConvGradientAttributes, readonly [y: TensorView, w
   },
 };
 
-/** The gradient of conv2d for its weights: (x [N, C, H, W], y [N, O, oh, ow]) → [O, C, ...size]. */
+/** The gradient of conv2d for its weights: (x [N, C, H, W], y [N, O, oh, ow]) → [O, C / groups, ...size]. */
 const conv2dWeightGradient: Op<ConvGradientAttributes, readonly [x: TensorView, y: TensorView]> = {
   name: 'conv2dWeightGradient',
   infer([x, y], attributes) {
@@ -148,7 +176,9 @@ const conv2dWeightGradient: Op<ConvGradientAttributes, readonly [x: TensorView, 
     if (x.shape[0] !== y.shape[0] || size[0] !== y.shape[2] || size[1] !== y.shape[3]) {
       throw new Error(`conv2dWeightGradient: images and output gradients do not belong together: ${seen}`);
     }
-    return { shape: [y.shape[1]!, x.shape[1]!, ...attributes.size], dtype };
+    const { groups = 1 } = attributes;
+    checkGroups('conv2dWeightGradient', groups, x.shape[1]!, y.shape[1]!, seen);
+    return { shape: [y.shape[1]!, x.shape[1]! / groups, ...attributes.size], dtype };
   },
   reference([x, y], attributes, w) {
     walk(x.shape, w.shape, y.shape, attributes, (i, j, k) => {

@@ -63,7 +63,7 @@ export function contractInputGradient(
 function formsOf(gpu: LaunchContext, attributes: ConvAttributes, operands: GradientOperands): Forms {
   const { stride, padding, dilation } = attributes;
   const [w, y, x] = operands;
-  const { N, C, H, W, O, KH, KW, OH, OW } = extentsOf(x.shape, w.shape, y.shape);
+  const { N, C, H, W, O, KH, KW, OH, OW, groups, CG, OG } = extentsOf(x.shape, w.shape, y.shape);
   const phases = stride[0] * stride[1];
   const even = H % stride[0] === 0 && W % stride[1] === 0;
   const all = [
@@ -72,34 +72,41 @@ function formsOf(gpu: LaunchContext, attributes: ConvAttributes, operands: Gradi
   ] as const;
   const taskFor = (r0: number, r1: number, grid?: Contraction['grid']): Contraction => {
     const [h, v] = [all[0][r0]!, all[1][r1]!];
+    /** From group to group. */
+    const apart = (elements: number) => (grid ? 0 : elements);
     return {
-      batch: grid ? phases : 1,
-      rows: C,
+      batch: grid ? phases : groups,
+      rows: CG,
       columns: [N, h.pixels, v.pixels],
-      sums: [O, h.taps, v.taps],
+      sums: [OG, h.taps, v.taps],
       a: {
         offset: h.firstTap * KW + v.firstTap,
-        batch: 0,
+        batch: apart(OG * CG * KH * KW),
         row: KH * KW,
-        sums: [C * KH * KW, h.tapStep * KW, v.tapStep],
+        sums: [CG * KH * KW, h.tapStep * KW, v.tapStep],
       },
       b: {
         offset: 0,
-        batch: 0,
+        batch: apart(OG * OH * OW),
         d0: O * OH * OW,
         i0: OH * OW,
         h: { start: h.start, column: 1, sum: h.move, extent: OH, stride: OW },
         w: { start: v.start, column: 1, sum: v.move, extent: OW, stride: 1 },
       },
-      c: { offset: r0 * W + r1, batch: 0, row: H * W, columns: [C * H * W, stride[0] * W, stride[1]] },
+      c: {
+        offset: r0 * W + r1,
+        batch: apart(CG * H * W),
+        row: H * W,
+        columns: [C * H * W, stride[0] * W, stride[1]],
+      },
       padded: true,
       ...(grid && { grid }),
     };
   };
-  // Phases of the same extents that follow from each other by additions are one launch.
+  // Phases of the same extents that follow from each other by additions are one launch: a batch counts them, if not groups.
   const [steps0, steps1] = [stepsOf(all[0]), stepsOf(all[1])];
-  const alike = phases > 1 && even && steps0 && steps1;
-  const few = phases > 1 && C * phases <= 8 && even && dilation[0] * dilation[1] === 1;
+  const alike = phases > 1 && groups === 1 && even && steps0 && steps1;
+  const few = phases > 1 && groups === 1 && C * phases <= 8 && even && dilation[0] * dilation[1] === 1;
   return {
     ...(alike && {
       together: taskFor(0, 0, {
