@@ -16,6 +16,7 @@ export const shaderNames = [
   'gather',
   'merge_phases',
   'optimize',
+  'pool',
   'prelude',
   'random',
   'log_step',

@@ -32,6 +32,17 @@ const matmuls = [false, true].flatMap((transposeA) =>
 );
 const strided = { stride: [2, 2], padding: [1, 1], dilation: [1, 1] } as const;
 
+/** Windows of 2x2 side by side, and the pixel that each has chosen. */
+const pooled: tg.Attributes<'poolScatter'> = {
+  kernel: [2, 2],
+  stride: [2, 2],
+  padding: [0, 0],
+  dilation: [1, 1],
+  ceilMode: false,
+  size: [4, 4],
+};
+const chosen = tg.tensor(Int32Array.of(1, 7, 8, 15, 0, 2, 13, 10), { shape: [1, 2, 2, 2] });
+
 /** An op that is missing here does not compile; one whose cases do not use it fails. */
 const cases: { readonly [K in OpName]: readonly Case[] } = {
   neg: [[tg.neg, numbers(1, 5)]],
@@ -109,8 +120,19 @@ const cases: { readonly [K in OpName]: readonly Case[] } = {
       numbers(1, 2, 3, 5, 6),
       numbers(2, 4, 3, 3, 2),
     ],
+    [
+      (x, w) => tg.conv2d(x, w, { stride: [2, 1], padding: 1, groups: 2 }),
+      numbers(1, 2, 4, 5, 4),
+      numbers(2, 6, 2, 3, 2),
+    ],
+    [(x, w) => tg.conv2d(x, w, { padding: 'same' }), numbers(1, 1, 2, 4, 5), numbers(2, 2, 2, 2, 3)],
   ],
   conv2dInputGradient: [
+    [
+      (x, w) => tg.convTranspose2d(x, w, { stride: 2, padding: 1, groups: 3 }),
+      numbers(1, 2, 3, 3, 2),
+      numbers(2, 3, 2, 3, 4),
+    ],
     [
       (x, w) => tg.convTranspose2d(x, w, { stride: 2, padding: 1, outputPadding: [1, 0] }),
       numbers(1, 2, 3, 3, 2),
@@ -122,6 +144,32 @@ const cases: { readonly [K in OpName]: readonly Case[] } = {
       (x, y) => tg.apply(ops.conv2dWeightGradient, [x, y], { ...strided, size: [3, 3] }),
       numbers(1, 2, 2, 5, 7),
       numbers(2, 2, 3, 3, 4),
+    ],
+    [
+      (x, y) => tg.apply(ops.conv2dWeightGradient, [x, y], { ...strided, groups: 2, size: [3, 3] }),
+      numbers(1, 2, 4, 5, 3),
+      numbers(2, 2, 2, 3, 2),
+    ],
+  ],
+  maxPool2d: [
+    [(x) => tg.maxPool2d(x, 2).square(), numbers(1, 2, 2, 4, 5)],
+    [(x) => tg.maxPool2d(x, [3, 2], { stride: [2, 1], padding: 1 }).square(), numbers(1, 1, 2, 5, 4)],
+    [(x) => tg.maxPool2d(x, 2, { stride: 2, dilation: 2, ceilMode: true }).square(), numbers(1, 1, 1, 6, 7)],
+  ],
+  maxPool2dIndices: none,
+  poolGather: [[(x) => tg.apply(ops.poolGather, [x, chosen], pooled).square(), numbers(1, 1, 2, 4, 4)]],
+  poolScatter: [[(y) => tg.apply(ops.poolScatter, [y, chosen], pooled).square(), numbers(1, 1, 2, 2, 2)]],
+  avgPool2d: [
+    [(x) => tg.avgPool2d(x, 2).square(), numbers(1, 2, 2, 4, 5)],
+    [
+      (x) => tg.avgPool2d(x, [3, 2], { stride: [2, 1], padding: 1, countIncludePad: false }).square(),
+      numbers(1, 1, 2, 5, 4),
+    ],
+  ],
+  avgPool2dGradient: [
+    [
+      (y) => tg.apply(ops.avgPool2dGradient, [y], { ...pooled, countIncludePad: true }).square(),
+      numbers(1, 1, 2, 2, 2),
     ],
   ],
   reshape: [[(x) => x.reshape([3, -1]).mul(numbers(9, 3, 4)), numbers(1, 2, 6)]],

@@ -100,6 +100,28 @@ const layers: Record<string, () => nn.Layer> = {
   geluTanh: () => new nn.GELU({ approximate: 'tanh' }),
   silu: () => new nn.SiLU(),
   unflatten: () => new nn.Unflatten([2, 3]),
+  conv2dGroups: () => new nn.Conv2d(4, 6, [3, 2], { stride: [2, 1], padding: [1, 0], groups: 2 }),
+  conv2dDepthwise: () => new nn.Conv2d(3, 6, 3, { padding: 1, groups: 3, bias: false }),
+  conv2dSame: () => new nn.Conv2d(2, 3, [4, 3], { padding: 'same', dilation: [1, 2] }),
+  conv2dSameGroups: () => new nn.Conv2d(2, 2, 2, { padding: 'same', groups: 2 }),
+  conv2dValid: () => new nn.Conv2d(2, 2, 2, { stride: 2, padding: 'valid' }),
+  convTranspose2dGroups: () =>
+    new nn.ConvTranspose2d(4, 6, 3, { stride: 2, padding: 1, outputPadding: 1, groups: 2 }),
+  convTranspose2dDepthwise: () =>
+    new nn.ConvTranspose2d(3, 3, 4, { stride: 2, padding: 1, groups: 3, bias: false }),
+  groupNorm: () => new nn.GroupNorm(2, 6),
+  groupNormPlain: () => new nn.GroupNorm(3, 3, { eps: 1e-3, affine: false }),
+  maxPool2d: () => new nn.MaxPool2d(2),
+  maxPool2dOverlapping: () => new nn.MaxPool2d([3, 2], { stride: [2, 1], padding: 1 }),
+  maxPool2dCeil: () => new nn.MaxPool2d(3, { stride: 2, padding: [1, 0], ceilMode: true }),
+  maxPool2dDilated: () => new nn.MaxPool2d(2, { stride: 1, dilation: [2, 3], padding: 1 }),
+  maxPool2dTies: () => new nn.MaxPool2d(3, { stride: 1, padding: 1 }),
+  avgPool2d: () => new nn.AvgPool2d(2),
+  avgPool2dOverlapping: () => new nn.AvgPool2d([3, 2], { stride: [2, 1], padding: 1 }),
+  avgPool2dCeil: () => new nn.AvgPool2d(3, { stride: 2, padding: [1, 0], ceilMode: true }),
+  avgPool2dCeilExcluded: () =>
+    new nn.AvgPool2d(3, { stride: 2, padding: 1, ceilMode: true, countIncludePad: false }),
+  avgPool2dExcluded: () => new nn.AvgPool2d(3, { stride: 1, padding: 1, countIncludePad: false }),
   sequential: () =>
     new nn.Sequential(
       new nn.Conv2d(1, 2, 2, { bias: false }),
@@ -171,6 +193,35 @@ test('a layer names itself and the shape that does not fit', () => {
   );
   assert.throws(() => new nn.Unflatten([2, 3]).forward(zeros([2, 4])), /Unflatten: axis 1 of \[2, 4\]/);
   assert.throws(() => new nn.LayerNorm([3]).forward(zeros([2, 4])), /LayerNorm: expects \[\.\.\., 3\]/);
+  assert.throws(() => new nn.GroupNorm(3, 4), /GroupNorm: 3 groups do not divide 4 channels/);
+  assert.throws(
+    () => new nn.GroupNorm(2, 4).forward(zeros([2, 6, 3])),
+    /GroupNorm: expects \[N, 4, \.\.\.\], got \[2, 6, 3\]/,
+  );
+  assert.throws(
+    () => new nn.Conv2d(4, 6, 3, { groups: 3 }),
+    /Conv2d: groups is a whole number that divides the channels, 4 in and 6 out, got 3/,
+  );
+  assert.throws(
+    () => new nn.ConvTranspose2d(6, 4, 3, { groups: 3 }),
+    /ConvTranspose2d: groups is a whole number that divides the channels, 6 in and 4 out, got 3/,
+  );
+  assert.throws(
+    () => new nn.Conv2d(1, 1, 3, { padding: 'reflect' as 'same' }).forward(zeros([1, 1, 5, 5])),
+    /conv2d: padding is a number, \[height, width\], 'same' or 'valid' \(zeros\), got 'reflect'/,
+  );
+  assert.throws(
+    () => new nn.Conv2d(1, 1, 3, { padding: 'same', stride: 2 }).forward(zeros([1, 1, 5, 5])),
+    /conv2d: padding 'same' needs stride 1, got \[2, 2\]/,
+  );
+  assert.throws(
+    () => new nn.ConvTranspose2d(1, 1, 3, { padding: 'same' as never }).forward(zeros([1, 1, 5, 5])),
+    /convTranspose2d: padding is a number or \[height, width\], got "same"/,
+  );
+  assert.throws(
+    () => new nn.Adam([], { learningRate: 1 } as never),
+    /Adam: no option is named 'learningRate'; it has lr, betas, eps/,
+  );
   assert.throws(() => new nn.Upsample({ scaleFactor: 1.5 }), /Upsample: scale factors/);
   assert.throws(() => new nn.Dropout(Number.NaN), /Dropout: p is a probability/);
 });
@@ -183,6 +234,7 @@ test('gradcheck of normalizations and losses, to second order', async () => {
     gradcheck(fn, inputs, { order: 2 });
   await check(nn.callable(new nn.BatchNorm2d(2)), x());
   await check(nn.callable(new nn.LayerNorm([2, 2])), x());
+  await check(nn.callable(new nn.GroupNorm(2, 4)), generator.normal([2, 4, 3]));
   await check(nn.callable(new nn.Upsample({ scaleFactor: 2 })), x());
   await check((a, b) => nn.mseLoss(a!, b!), x(), x());
   await check((logits) => nn.bceWithLogitsLoss(logits, tensor([0, 1, 0.3])), tensor([-2, 0.5, 40]));

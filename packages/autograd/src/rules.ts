@@ -226,6 +226,27 @@ export const rules: { readonly [K in OpName]: Vjp<Attributes<K>, InputsOf<K>> | 
     () => apply(ops.conv2d, [x, g], attributes),
   ],
 
+  // Pooling: a maximum's gradient goes where the maximum was, which is a choice without a derivative.
+  maxPool2d: ({ gradient: g, inputs: [x], attributes }) => [
+    () => {
+      const indices = apply(ops.maxPool2dIndices, [x], attributes);
+      return apply(ops.poolScatter, [g, indices], { ...attributes, size: imageSize(x) });
+    },
+  ],
+  maxPool2dIndices: none,
+  poolGather: ({ gradient: g, inputs: [, indices], attributes }) => [
+    () => apply(ops.poolScatter, [g, indices], attributes),
+    null,
+  ],
+  poolScatter: ({ gradient: g, inputs: [, indices], attributes }) => [
+    () => apply(ops.poolGather, [g, indices], attributes),
+    null,
+  ],
+  avgPool2d: ({ gradient: g, inputs: [x], attributes }) => [
+    () => apply(ops.avgPool2dGradient, [g], { ...attributes, size: imageSize(x) }),
+  ],
+  avgPool2dGradient: ({ gradient: g, attributes }) => [() => apply(ops.avgPool2d, [g], attributes)],
+
   // Movement: the gradient moves back.
   reshape: ({ gradient, inputs: [x] }) => [() => reshape(gradient, x.shape)],
   permute: ({ gradient, attributes: { axes } }) => [

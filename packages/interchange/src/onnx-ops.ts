@@ -70,6 +70,30 @@ function normalCdf(writer: Writer, x: string): string {
   return writer.node('Add', [writer.node('Mul', [erf, half]), half]);
 }
 
+const windowOf = ({ stride, padding, dilation, groups = 1 }: Attributes<'conv2d'>) => ({
+  strides: stride,
+  pads: [...padding, ...padding],
+  dilations: dilation,
+  ...(groups !== 1 && { group: groups }),
+});
+
+/**
+ * A pooling window without ceil mode, whose last windows readers of ONNX have understood differently: the padding that makes
+ * as many outputs, and how far each output's window reaches beyond the padding that was asked for.
+ */
+function poolWindowOf(x: readonly Extent[], output: readonly Extent[], attributes: Attributes<'maxPool2d'>) {
+  const { kernel, stride, padding, dilation } = attributes;
+  const beyond = ([0, 1] as const).map((d) => {
+    const [size, count] = [x[2 + d], output[2 + d]].map((extent) => fixed(extent, 'the image size'));
+    const reach = dilation[d] * (kernel[d] - 1) + 1;
+    return Array.from({ length: count! }, (_, i) =>
+      Math.max(0, i * stride[d] + reach - size! - 2 * padding[d]),
+    );
+  });
+  const after = padding.map((margin, d) => margin + beyond[d]!.at(-1)!);
+  return { pads: [...padding, ...after], beyond };
+}
+
 const isOne = (extent: Extent) => extent === 1;
 
 const sameExtent = (a: Extent, b: Extent) =>
@@ -172,8 +196,7 @@ export const onnxOps: { readonly [K in OpName]: WriteOf<K> | null } = {
       transposeB ? transposed(writer, b, B.length) : b,
     ]);
   },
-  conv2d: (writer, { inputs, attributes: { stride, padding, dilation } }) =>
-    writer.node('Conv', inputs, { strides: stride, pads: [...padding, ...padding], dilations: dilation }),
+  conv2d: (writer, { inputs, attributes }) => writer.node('Conv', inputs, windowOf(attributes)),
   /** Transposed convolution. The output padding is what the shapes leave open about the output's size. */
   conv2dInputGradient: (writer, { inputs, shapes, attributes }) => {
     const { stride, padding, dilation, size } = attributes;
@@ -184,12 +207,35 @@ export const onnxOps: { readonly [K in OpName]: WriteOf<K> | null } = {
       );
       return size[d] - ((extent! - 1) * stride[d] - 2 * padding[d] + dilation[d] * (kernel! - 1) + 1);
     });
-    return writer.node('ConvTranspose', inputs, {
+    return writer.node('ConvTranspose', inputs, { ...windowOf(attributes), output_padding: extra });
+  },
+
+  maxPool2d: (writer, { inputs, shapes: [x], output, attributes }) => {
+    const { pads } = poolWindowOf(x, output, attributes);
+    const { kernel, stride, dilation } = attributes;
+    return writer.node('MaxPool', inputs, {
+      kernel_shape: kernel,
       strides: stride,
-      pads: [...padding, ...padding],
+      pads,
       dilations: dilation,
-      output_padding: extra,
     });
+  },
+  avgPool2d: (writer, { inputs, shapes: [x], output, attributes }) => {
+    const { pads, beyond } = poolWindowOf(x, output, attributes);
+    const { kernel, stride, countIncludePad } = attributes;
+    const mean = writer.node('AveragePool', inputs, {
+      kernel_shape: kernel,
+      strides: stride,
+      pads,
+      count_include_pad: countIncludePad ? 1 : 0,
+    });
+    if (!countIncludePad || beyond.every((list) => list.every((extra) => extra === 0))) return mean;
+    // What a window has beyond the padding counts there and not here.
+    const [rows, columns] = beyond.map((list, d) =>
+      list.map((extra) => kernel[d]! / (kernel[d]! - extra)),
+    ) as [number[], number[]];
+    const factors = rows.flatMap((row) => columns.map((column) => row * column));
+    return writer.node('Mul', [mean, writer.floats(factors, [rows.length, columns.length])]);
   },
 
   /** A reshape runs no op: it shows in the shapes of operands. */
@@ -234,6 +280,10 @@ export const onnxOps: { readonly [K in OpName]: WriteOf<K> | null } = {
     writer.node('Cast', inputs, { to: elementType(dtype) }),
 
   conv2dWeightGradient: null,
+  maxPool2dIndices: null,
+  poolGather: null,
+  poolScatter: null,
+  avgPool2dGradient: null,
   scatterAdd: null,
   random: null,
   batch: null,

@@ -13,6 +13,7 @@ export * from './layers/conv.ts';
 export * from './layers/dropout.ts';
 export * from './layers/linear.ts';
 export * from './layers/normalization.ts';
+export * from './layers/pooling.ts';
 export * from './layers/structure.ts';
 export * from './losses.ts';
 export { type AutocastOptions, autocast } from './mixed-precision.ts';

@@ -15,7 +15,7 @@ torch.manual_seed(0)
 
 
 def rand(*shape):
-    return (torch.randn(*shape) * 1000).round() / 1000
+    return (torch.randn(shape) * 1000).round() / 1000
 
 
 def dump(value):
@@ -92,6 +92,28 @@ def parted(make, pattern):
         sum((model[i](x) ** 2).mean() for i in used).backward()
         optimizer.step()
     return {"state": state, "x": x, "pattern": pattern, "stateAfter": model.state_dict()}
+
+
+def product(equation, *shapes):
+    """einsum, and the gradients of sum(output * weights)."""
+    operands = [rand(*shape).requires_grad_() for shape in shapes]
+    output = torch.einsum(equation, *operands)
+    weights = rand(*output.shape)
+    (output * weights).sum().backward()
+    gradients = [x.grad for x in operands]
+    return {"equation": equation, "operands": operands, "output": output, "weights": weights, "gradients": gradients}
+
+
+def rates(make, count=14):
+    """The learning rates of the first steps."""
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(()))], lr=0.1)
+    scheduler = make(optimizer)
+    seen = []
+    for _ in range(count):
+        seen.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return seen
 
 
 def autoencoder(hidden, d):
@@ -183,5 +205,65 @@ golden = {
         "convTranspose2d": bounds(nn.ConvTranspose2d(20, 3, 4)),
     },
 }
+# From here on added later: what is above draws the same numbers as before.
+torch.manual_seed(3)
+schedulers = torch.optim.lr_scheduler
+golden["layers"].update({
+    "conv2dGroups": layer(nn.Conv2d(4, 6, (3, 2), stride=(2, 1), padding=(1, 0), groups=2), rand(2, 4, 5, 4)),
+    "conv2dDepthwise": layer(nn.Conv2d(3, 6, 3, padding=1, groups=3, bias=False), rand(2, 3, 4, 4)),
+    "conv2dSame": layer(nn.Conv2d(2, 3, (4, 3), padding="same", dilation=(1, 2)), rand(1, 2, 5, 6)),
+    "conv2dSameGroups": layer(nn.Conv2d(2, 2, 2, padding="same", groups=2), rand(1, 2, 3, 4)),
+    "conv2dValid": layer(nn.Conv2d(2, 2, 2, stride=2, padding="valid"), rand(1, 2, 5, 4)),
+    "convTranspose2dGroups": layer(nn.ConvTranspose2d(4, 6, 3, stride=2, padding=1, output_padding=1, groups=2), rand(2, 4, 2, 3)),
+    "convTranspose2dDepthwise": layer(nn.ConvTranspose2d(3, 3, 4, stride=2, padding=1, groups=3, bias=False), rand(1, 3, 3, 2)),
+    "groupNorm": layer(nn.GroupNorm(2, 6), rand(2, 6, 2, 3)),
+    "groupNormPlain": layer(nn.GroupNorm(3, 3, eps=1e-3, affine=False), rand(2, 3, 4)),
+    "maxPool2d": layer(nn.MaxPool2d(2), rand(2, 3, 5, 4)),
+    "maxPool2dOverlapping": layer(nn.MaxPool2d((3, 2), stride=(2, 1), padding=1), rand(2, 2, 6, 5)),
+    "maxPool2dCeil": layer(nn.MaxPool2d(3, stride=2, padding=(1, 0), ceil_mode=True), rand(1, 2, 6, 6)),
+    "maxPool2dDilated": layer(nn.MaxPool2d(2, stride=1, dilation=(2, 3), padding=1), rand(1, 2, 6, 7)),
+    "maxPool2dTies": layer(nn.MaxPool2d(3, stride=1, padding=1), torch.randint(3, (1, 2, 5, 5)).double()),
+    "avgPool2d": layer(nn.AvgPool2d(2), rand(2, 3, 5, 4)),
+    "avgPool2dOverlapping": layer(nn.AvgPool2d((3, 2), stride=(2, 1), padding=1), rand(2, 2, 6, 5)),
+    "avgPool2dCeil": layer(nn.AvgPool2d(3, stride=2, padding=(1, 0), ceil_mode=True), rand(1, 2, 6, 6)),
+    "avgPool2dCeilExcluded": layer(nn.AvgPool2d(3, stride=2, padding=1, ceil_mode=True, count_include_pad=False), rand(1, 2, 6, 6)),
+    "avgPool2dExcluded": layer(nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False), rand(1, 2, 4, 3)),
+})
+golden["einsum"] = [
+    product("ij,jk->ik", [3, 4], [4, 2]),
+    product("ij,jk", [3, 4], [4, 2]),
+    product("bij,bkj->bik", [2, 3, 4], [2, 5, 4]),
+    product("bhid,bhjd->bhij", [2, 3, 4, 2], [2, 3, 5, 2]),
+    product("bij,kj->kib", [2, 3, 4], [5, 4]),
+    product("i,j->ij", [3], [4]),
+    product("i,i->", [5], [5]),
+    product("ij,ij->j", [3, 4], [3, 4]),
+    product("ijk,jl->il", [2, 3, 4], [3, 5]),
+    product("ij,kl->jl", [2, 3], [4, 5]),
+    product("ba,bc", [3, 4], [3, 2]),
+    product("abcd,cdb->a", [2, 3, 2, 4], [2, 4, 3]),
+    product("ii,ij->ij", [3, 3], [3, 2]),
+    product("iji,j->i", [3, 2, 3], [2]),
+    product("...ij,...jk->...ik", [2, 1, 3, 4], [5, 4, 2]),
+    product("...i,ij->...j", [2, 3, 4], [4, 5]),
+    product("i...,i->...", [3, 2, 4], [3]),
+    product("bchw,oc->bohw", [2, 3, 2, 2], [4, 3]),
+    product("ij->ji", [2, 3]),
+    product("ii->i", [4, 4]),
+    product("ijj", [2, 3, 3]),
+]
+golden["schedules"] = {
+    "stepLR": rates(lambda o: schedulers.StepLR(o, step_size=3, gamma=0.5)),
+    "multiStepLR": rates(lambda o: schedulers.MultiStepLR(o, milestones=[2, 5, 5, 9], gamma=0.3)),
+    "exponentialLR": rates(lambda o: schedulers.ExponentialLR(o, gamma=0.9)),
+    "cosineAnnealingLR": rates(lambda o: schedulers.CosineAnnealingLR(o, T_max=5, eta_min=0.01)),
+    "linearLR": rates(lambda o: schedulers.LinearLR(o, start_factor=0.25, end_factor=0.75, total_iters=6)),
+    "constantLR": rates(lambda o: schedulers.ConstantLR(o, factor=0.5, total_iters=4)),
+    "lambdaLR": rates(lambda o: schedulers.LambdaLR(o, lambda t: 1 / (1 + t))),
+    "sequentialLR": rates(lambda o: schedulers.SequentialLR(o, [
+        schedulers.LinearLR(o, start_factor=0.2, total_iters=4), schedulers.ExponentialLR(o, gamma=0.8),
+    ], milestones=[4])),
+}
+
 path = Path(__file__).with_name("nn.json")
 path.write_text("{\n" + ",\n".join(f'"{key}": {json.dumps(dump(value))}' for key, value in golden.items()) + "\n}\n")

@@ -3,6 +3,7 @@ import {
   add,
   assign,
   cast,
+  checkOptions,
   type Device,
   defaultDevice,
   div,
@@ -110,6 +111,55 @@ export class BatchNorm2d extends Module {
       follow(this.runningMean!, mu);
       follow(this.runningVar!, variance);
     });
+  }
+}
+
+/** Options of `GroupNorm`, with PyTorch's defaults. */
+export interface GroupNormOptions {
+  /** Added to the variance. Default 1e-5. */
+  eps?: number;
+  /** Whether each channel has a learned weight and bias. Default true. */
+  affine?: boolean;
+  device?: Device;
+}
+
+/**
+ * Group normalization (Wu and He 2018): [N, C, ...] → the same. Each image's channels are cut into groups, and
+ * y = (x − μ)/√(σ² + ε)·weight + bias, with μ and σ² (biased) of an image's group and weight and bias of a channel, in
+ * training as in evaluation. One group is layer normalization over all of an image, as many as channels instance normalization.
+ * @throws unless `groups` divides `channels`; in `forward` if the images have another number of channels
+ */
+export class GroupNorm extends Module {
+  readonly weight: Tensor | null;
+  readonly bias: Tensor | null;
+  readonly groups: number;
+  readonly channels: number;
+  readonly eps: number;
+
+  constructor(groups: number, channels: number, options: GroupNormOptions = {}) {
+    super();
+    checkOptions('GroupNorm', options, ['eps', 'affine', 'device']);
+    const { eps = 1e-5, affine = true, device = defaultDevice() } = options;
+    if (!(Number.isInteger(groups) && groups >= 1 && channels % groups === 0)) {
+      throw new Error(`GroupNorm: ${groups} groups do not divide ${channels} channels`);
+    }
+    this.groups = groups;
+    this.channels = channels;
+    this.weight = affine ? parameter(ones([channels], { device })) : null;
+    this.bias = affine ? parameter(zeros([channels], { device })) : null;
+    this.eps = eps;
+  }
+
+  forward(x: Tensor): Tensor {
+    const [batch, channels, ...rest] = x.shape;
+    if (x.rank < 2 || channels !== this.channels) {
+      throw new Error(`GroupNorm: expects [N, ${this.channels}, ...], got ${show(x.shape)}`);
+    }
+    const grouped = reshape(x, [batch!, this.groups, (channels / this.groups) * sizeOf(rest)]);
+    const y = reshape(standardize(grouped, ...moments(grouped, [2]), this.eps), x.shape);
+    if (!this.weight) return y;
+    const perChannel = (t: Tensor) => reshape(t, [channels, ...rest.map(() => 1)]);
+    return add(mul(y, perChannel(this.weight)), perChannel(this.bias!));
   }
 }
 

@@ -9,5 +9,6 @@ export * from './cast.ts';
 export * from './contractions.ts';
 export * from './indexing.ts';
 export * from './movement.ts';
+export * from './pooling.ts';
 export * from './random.ts';
 export * from './reductions.ts';

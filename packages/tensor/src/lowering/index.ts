@@ -8,6 +8,14 @@ import type { Lower, LoweringOf, LowerUpdate } from './launch.ts';
 import { matmul } from './matmul.ts';
 import { concat, expand, pad, permute, slice } from './movement.ts';
 import { adam, sgd } from './optimize.ts';
+import {
+  avgPool2d,
+  avgPool2dGradient,
+  maxPool2d,
+  maxPool2dIndices,
+  poolGather,
+  poolScatter,
+} from './pool.ts';
 import { advance, random } from './random.ts';
 import { argmax, argmin, max, min, prod, sum } from './reduce.ts';
 import { cumsum } from './scan.ts';
@@ -30,6 +38,12 @@ export const lowerings: { readonly [K in OpName]: LoweringOf<(typeof ops)[K]> | 
   conv2d,
   conv2dInputGradient,
   conv2dWeightGradient,
+  maxPool2d,
+  maxPool2dIndices,
+  poolGather,
+  poolScatter,
+  avgPool2d,
+  avgPool2dGradient,
   reshape: null,
   permute,
   expand,

@@ -6,6 +6,7 @@ import { gatherOps } from './gather.ts';
 import { matmul } from './matmul.ts';
 import { movementOps } from './movement.ts';
 import { adam, sgd } from './optimize.ts';
+import { poolOps } from './pool.ts';
 import { advance, randomOps } from './random.ts';
 import { reduceOps } from './reduce.ts';
 import { scanOps } from './scan.ts';
@@ -20,6 +21,7 @@ export const ops = {
   ...softmaxOps,
   matmul,
   ...convOps,
+  ...poolOps,
   ...movementOps,
   ...gatherOps,
   cast,

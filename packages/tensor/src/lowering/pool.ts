@@ -1,0 +1,74 @@
+import type { TensorView } from '../contracts.ts';
+import type { PoolAttributes, poolOps } from '../ops/pool.ts';
+import { type LaunchContext, type LoweringOf, type Shader, shader } from './launch.ts';
+
+const WORKGROUP = 64;
+
+const fields = {
+  /** Elements of the output. */
+  size: 'u32',
+  /** Rows and columns of the images, and of what they are pooled to. */
+  image: 'vec2i',
+  pooled: 'vec2i',
+  kernel: 'vec2i',
+  stride: 'vec2i',
+  padding: 'vec2i',
+  dilation: 'vec2i',
+} as const;
+const shaders = {
+  maximum: shader('pool.maximum', fields),
+  indices: shader('pool.indices', fields),
+  gather: shader('pool.gather', fields),
+  scatter: shader('pool.scatter', fields),
+  average: shader('pool.average', fields),
+  spread: shader('pool.spread', fields),
+};
+
+const extentsOf = ({ shape }: TensorView): [number, number] => [shape[2]!, shape[3]!];
+
+/** A launch with a thread for each element of the output. */
+function launch(
+  gpu: LaunchContext,
+  kernel: Shader<typeof fields>,
+  inputs: readonly TensorView[],
+  { kernel: window, stride, padding, dilation }: PoolAttributes,
+  [image, pooled]: readonly [TensorView, TensorView],
+  output: TensorView,
+  countPad = false,
+): void {
+  gpu.launch({
+    shader: kernel,
+    constants: { WORKGROUP, COUNT_PAD: countPad, FUSED: false },
+    ...(output.dtype !== 'int32' && { fusion: { role: 'producer', vectors: false } }),
+    outputs: [output],
+    inputs,
+    uniforms: {
+      size: output.size,
+      image: extentsOf(image),
+      pooled: extentsOf(pooled),
+      kernel: window,
+      stride,
+      padding,
+      dilation,
+    },
+    workgroups: Math.ceil(output.size / WORKGROUP),
+  });
+}
+
+export const maxPool2d: LoweringOf<typeof poolOps.maxPool2d> = (gpu, [x], attributes, y) =>
+  launch(gpu, shaders.maximum, [x], attributes, [x, y], y);
+
+export const maxPool2dIndices: LoweringOf<typeof poolOps.maxPool2dIndices> = (gpu, [x], attributes, y) =>
+  launch(gpu, shaders.indices, [x], attributes, [x, y], y);
+
+export const poolGather: LoweringOf<typeof poolOps.poolGather> = (gpu, [x, indices], attributes, y) =>
+  launch(gpu, shaders.gather, [x, indices], attributes, [x, y], y);
+
+export const poolScatter: LoweringOf<typeof poolOps.poolScatter> = (gpu, [y, indices], attributes, x) =>
+  launch(gpu, shaders.scatter, [y, indices], attributes, [x, y], x);
+
+export const avgPool2d: LoweringOf<typeof poolOps.avgPool2d> = (gpu, [x], attributes, y) =>
+  launch(gpu, shaders.average, [x], attributes, [x, y], y, attributes.countIncludePad);
+
+export const avgPool2dGradient: LoweringOf<typeof poolOps.avgPool2dGradient> = (gpu, [y], attributes, x) =>
+  launch(gpu, shaders.spread, [y], attributes, [x, y], x, attributes.countIncludePad);
