@@ -141,6 +141,8 @@ const cases: [op: keyof typeof onnxOps, shape: number[], fn: Fn, tolerance?: num
   ['matmul', [4], (x, p) => tg.matmul(p([4, 5]), x, { transposeA: true, transposeB: true })],
   ['matmul', [4, 6], (x, p) => tg.matmul(x, p([4, 3]), { transposeA: true })],
   ['matmul', [4, 6], (x) => tg.matmul(x, x, { transposeB: true })],
+  ['matmul', [2, 3, 4], (x, p) => tg.einsum('bhij,hkj->bhik', x, p([2, 5, 4]))],
+  ['matmul', [3, 2, 2], (x, p) => tg.einsum('bchw,oc->bohw', x, p([4, 3]))],
   ['conv2d', [3, 8, 7], (x, p) => tg.conv2d(x, p([5, 3, 4, 3]), conv)],
   ['conv2d', [2, 9, 9], (x, p) => tg.conv2d(x, p([2, 2, 3, 3]), { dilation: [2, 1], padding: [0, 2] })],
   ['conv2dInputGradient', [3, 4, 5], (x, p) => tg.convTranspose2d(x, p([3, 2, 4, 3]), conv)],

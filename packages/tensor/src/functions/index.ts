@@ -7,6 +7,7 @@ export type { Operand } from '../operands.ts';
 export * from '../ops/elementwise.ts';
 export * from './cast.ts';
 export * from './contractions.ts';
+export * from './einsum.ts';
 export * from './indexing.ts';
 export * from './movement.ts';
 export * from './pooling.ts';
