@@ -37,12 +37,15 @@ export interface Codes {
   readonly errors: Float32Array;
 }
 
+/** Called with how many images are done, and of how many. */
+export type ImagesDone = (done: number, total: number) => void;
+
 /** Encodes images and, with `reconstruct`, decodes the means too. */
 export async function encodeAll(
   model: Autoencoder,
   images: Images,
   device: Device,
-  { reconstruct = false }: { reconstruct?: boolean } = {},
+  { reconstruct = false, progress }: { reconstruct?: boolean; progress?: ImagesDone } = {},
 ): Promise<Codes> {
   const dataset = new DeviceDataset(model, images, { device });
   const { scale, shift } = model.normalization;
@@ -72,6 +75,7 @@ export async function encodeAll(
       logSigmas.set(await logSigma.data(), start * size);
     }
     if (error) errors.set(await error.data(), start);
+    progress?.(start + rows, count);
   });
   encode.dispose();
   return { count, size, means, errors, ...(logSigmas && { logSigmas }) };
@@ -122,6 +126,7 @@ export interface ImportanceOptions {
   readonly seed?: number;
   /** Draws decoded per step; fewer where a tensor would be larger than the device takes. Default 4096. */
   readonly rows?: number;
+  readonly progress?: ImagesDone;
 }
 
 /**
@@ -133,11 +138,11 @@ export async function importanceWeighted(
   model: VariationalAutoencoder,
   images: Images,
   device: Device,
-  { samples, seed = 0, rows = 4096 }: ImportanceOptions,
+  { samples, seed = 0, rows = 4096, progress }: ImportanceOptions,
 ): Promise<Float32Array> {
   for (let most = rows; ; ) {
     try {
-      return await weighted(model, images, device, { samples, seed, rows: most });
+      return await weighted(model, images, device, { samples, seed, rows: most, progress });
     } catch (error) {
       most = smallerBatch(error, most);
     }
@@ -148,7 +153,7 @@ async function weighted(
   model: VariationalAutoencoder,
   images: Images,
   device: Device,
-  { samples, seed, rows }: Required<ImportanceOptions>,
+  { samples, seed, rows, progress }: ImportanceOptions & { seed: number; rows: number },
 ): Promise<Float32Array> {
   const noise = new Generator(seed, { stream: randomStreams.importance, device });
   const dataset = new DeviceDataset(model, images, { device });
@@ -190,6 +195,7 @@ async function weighted(
       for (let done = 0; done < samples; done += most) weigh(Math.min(most, samples - done));
       const sums = await total.data();
       for (let i = 0; i < n; i++) result[start + i] = sums[i]! - Math.log(samples);
+      progress?.(start + n, images.count);
     }
     begin.dispose();
     weigh.dispose();

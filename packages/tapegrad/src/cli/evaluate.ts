@@ -1,10 +1,11 @@
 import { Command } from 'commander';
-import { type RunMetrics, runMetrics } from '../run/metrics.ts';
+import { type MetricsOptions, type RunMetrics, runMetrics } from '../run/metrics.ts';
 import { openRun, readRun } from '../run/run.ts';
 import { dataForRun } from '../run/run-data.ts';
 import { ADAPTER_HELP, openAdapter } from './device.ts';
 import { loadingReport } from './loading.ts';
 import { whole } from './options.ts';
+import { countReport } from './pace.ts';
 
 export function evaluateCommand(): Command {
   return new Command('evaluate')
@@ -37,10 +38,27 @@ async function evaluate(path: string, options: EvaluateOptions): Promise<void> {
   const device = await openAdapter(options.adapter);
   // A GPU needs large batches; a software adapter shares the machine's memory.
   const rows = device.adapterKind === 'gpu' ? 65_536 : 4096;
-  const figures = await runMetrics(openRun(stored, device), data, device, { ...options, rows });
+  const { samples, images } = options;
+  const progress = options.json ? undefined : phases();
+  const figures = await runMetrics(openRun(stored, device), data, device, {
+    samples,
+    images,
+    rows,
+    progress,
+  });
   const metrics = { ...figures, notes: [...(notes.test ? [notes.test] : []), ...figures.notes] };
   if (options.json) process.stdout.write(`${JSON.stringify({ run: path, ...metrics })}\n`);
   else process.stdout.write(`${table(metrics)}\n`);
+}
+
+/** A count of its own for each part of the work. */
+function phases(): MetricsOptions['progress'] {
+  const reports = new Map<string, ReturnType<typeof countReport>>();
+  return (what, done, total) => {
+    const report = reports.get(what) ?? countReport(what);
+    reports.set(what, report);
+    report(done, total);
+  };
 }
 
 type Row = readonly [name: string, value: string, unit?: string];

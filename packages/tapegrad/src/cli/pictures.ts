@@ -14,8 +14,8 @@ import { type OpenRun, openRun, readRun, readRunConfig } from '../run/run.ts';
 import { dataForRun } from '../run/run-data.ts';
 import { RunFolder } from '../run/run-folder.ts';
 import { headingOf, subjectOf, writeCurves, writePicture } from '../run/run-pictures.ts';
-import { ADAPTER_HELP, openAdapter } from './device.ts';
-import { DATA_HELP, loadingReport, tellNotes } from './loading.ts';
+import { ADAPTER_HELP, DATA_HELP, openAdapter } from './device.ts';
+import { loadingReport, tellNotes } from './loading.ts';
 import { real, whole } from './options.ts';
 
 /** The commands that draw a picture of a run into its folder. */

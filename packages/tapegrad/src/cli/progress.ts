@@ -1,20 +1,13 @@
 import type { Metrics } from '@tapegrad/vae';
-import cliProgress from 'cli-progress';
 import type { Listener } from '../run/train-run.ts';
+import { counted, duration, newBar, Pace, RateMeter, type Screen, standardError } from './pace.ts';
+
+const digits = (value: number) => value.toPrecision(4);
 
 const short = ({ loss, ...parts }: Metrics) => {
-  const digits = (value: number) => value.toPrecision(4);
   const list = Object.entries(parts).map(([name, value]) => `${name} ${digits(value)}`);
   return `${digits(loss!)}${list.length > 1 ? ` (${list.join(', ')})` : ''}`;
 };
-
-function duration(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds));
-  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  return h > 0
-    ? `${h}:${String(m).padStart(2, '0')}:${String(s).padStart(2, '0')}`
-    : `${m}:${String(s).padStart(2, '0')}`;
-}
 
 /** Shows a person, or tells a program, how a training run is going. */
 export interface Report extends Listener {
@@ -25,30 +18,40 @@ export interface Report extends Listener {
   close(): void;
 }
 
-/** On stderr: a bar on a terminal, otherwise a line per epoch. */
-export function progressReport({ epochs }: { readonly epochs: number }): Report {
-  const say = (line: string) => process.stderr.write(`${line}\n`);
-  const bar = process.stderr.isTTY ? new ProgressBar(epochs) : undefined;
+type Row = Parameters<Listener['step']>[0];
+type Progress = Parameters<Listener['step']>[1];
+
+/** How the steps of an epoch are shown. */
+interface StepReport {
+  show(row: Row, progress: Progress): void;
+  compiling(done: number, total: number): void;
+  /** Makes room for another line. */
+  clear(): void;
+}
+
+/** On stderr: a bar on a terminal, otherwise a line per epoch and, in between, one every half minute. */
+export function progressReport({ epochs }: { readonly epochs: number }, screen = standardError): Report {
+  const say = (line: string) => screen.stream.write(`${line}\n`);
+  const steps: StepReport = screen.stream.isTTY
+    ? new ProgressBar(epochs, screen)
+    : new ProgressLines(epochs, screen);
   const note = (message: string) => {
-    bar?.clear();
+    steps.clear();
     say(message);
   };
   return {
     preparing: ({ model, parameters }) =>
       say(`${model}: ${parameters.toLocaleString('en')} parameters; compiling its kernels`),
-    compiling: (done, total) => {
-      if (process.stderr.isTTY)
-        process.stderr.write(`\r\u001b[K${done < total ? `compiling ${done}/${total} kernels` : ''}`);
-    },
-    step: (row, progress) => bar?.show(row, progress),
+    compiling: (done, total) => steps.compiling(done, total),
+    step: (row, progress) => steps.show(row, progress),
     epoch: ({ epoch, seconds, train, test }) =>
       note(
-        `epoch ${epoch}/${epochs}, ${duration(seconds)}: loss ${train.loss!.toPrecision(4)}, test ${short(test)}`,
+        `epoch ${epoch}/${epochs}, ${duration(seconds)}: loss ${digits(train.loss!)}, test ${short(test)}`,
       ),
     note,
     end: (path, complete) =>
       note(complete ? `done: ${path}` : `stopped; go on with \`tapegrad train --resume ${path}\``),
-    close: () => bar?.clear(),
+    close: () => steps.clear(),
   };
 }
 
@@ -65,63 +68,84 @@ export function jsonReport(): Report {
   };
 }
 
-/** One line at the foot of the terminal. */
-class ProgressBar {
+/** Seconds until all epochs are trained. */
+const secondsLeft = ({ epoch, images, imagesPerEpoch }: Progress, epochs: number, rate: number): number =>
+  (imagesPerEpoch - images + (epochs - epoch) * imagesPerEpoch) / rate;
+
+/** Where there is no terminal. */
+class ProgressLines implements StepReport {
   readonly #epochs: number;
-  readonly #bar = new cliProgress.SingleBar({
-    format: 'epoch {epoch} {bar} {percentage}% | loss {loss} | {rate} images/s | {left} left',
-    barCompleteChar: '█',
-    barIncompleteChar: '░',
-    barsize: 24,
-    hideCursor: true,
-    clearOnComplete: true,
-    stream: process.stderr,
-  });
-  #rates = new RateMeter();
-  #epoch = 0;
+  readonly #screen: Screen;
+  readonly #pace: Pace;
+  #rates: RateMeter;
 
-  constructor(epochs: number) {
+  constructor(epochs: number, screen: Screen) {
     this.#epochs = epochs;
-    process.on('exit', () => this.clear());
+    this.#screen = screen;
+    this.#pace = new Pace(screen);
+    this.#rates = new RateMeter(screen);
   }
 
-  show(
-    { images: batch, metrics }: Parameters<Listener['step']>[0],
-    { epoch, images, imagesPerEpoch }: Parameters<Listener['step']>[1],
-  ): void {
-    const rate = this.#rates.add(batch);
-    const left = (imagesPerEpoch - images + (this.#epochs - epoch) * imagesPerEpoch) / (rate ?? 0);
-    const payload = {
-      epoch: `${epoch}/${this.#epochs}`,
-      loss: metrics.loss!.toPrecision(4),
-      rate: rate ? Math.round(rate).toLocaleString('en') : '–',
-      left: rate ? duration(left) : '–',
-    };
-    if (this.#epoch === epoch) this.#bar.update(images, payload);
-    else this.#bar.start(imagesPerEpoch, images, payload);
-    this.#epoch = epoch;
+  show({ step, images, metrics }: Row, progress: Progress): void {
+    const rate = this.#rates.add(images);
+    if (!this.#pace.isDue()) return;
+    const speed = rate
+      ? `, ${counted(rate)} images/s, ${duration(secondsLeft(progress, this.#epochs, rate))} left`
+      : '';
+    this.#screen.stream.write(
+      `epoch ${progress.epoch}/${this.#epochs}, step ${step}: loss ${digits(metrics.loss!)}${speed}\n`,
+    );
   }
 
-  /** Makes room for a line; the next step draws the bar again. */
+  compiling(done: number, total: number): void {
+    if (done < total && this.#pace.isDue())
+      this.#screen.stream.write(`compiling kernels: ${done} of ${total}\n`);
+  }
+
   clear(): void {
-    if (this.#epoch > 0) this.#bar.stop();
-    this.#epoch = 0;
-    this.#rates = new RateMeter();
+    this.#pace.restart();
+    this.#rates = new RateMeter(this.#screen); // what happens between two epochs is no part of the rate
   }
 }
 
-/** Images per second, over the last ten seconds. */
-class RateMeter {
-  #marks: { time: number; images: number }[] = [];
-  #total = 0;
+/** One line at the foot of the terminal. */
+class ProgressBar implements StepReport {
+  readonly #epochs: number;
+  readonly #screen: Screen;
+  readonly #bar;
+  #rates: RateMeter;
+  #epoch = 0;
 
-  /** Undefined until there is something to measure. */
-  add(images: number): number | undefined {
-    const time = performance.now();
-    this.#total += images;
-    this.#marks.push({ time, images: this.#total });
-    while (this.#marks.length > 2 && time - this.#marks[0]!.time > 10_000) this.#marks.shift();
-    const { time: since, images: before } = this.#marks[0]!;
-    return time - since > 100 ? ((this.#total - before) / (time - since)) * 1000 : undefined;
+  constructor(epochs: number, screen: Screen) {
+    this.#epochs = epochs;
+    this.#screen = screen;
+    const format = 'epoch {epoch} {bar} {percentage}% | loss {loss} | {rate} images/s | {left} left';
+    this.#bar = newBar(screen, format, { hideCursor: true });
+    this.#rates = new RateMeter(screen);
+    process.on('exit', () => this.clear());
+  }
+
+  show({ images, metrics }: Row, progress: Progress): void {
+    const rate = this.#rates.add(images);
+    const payload = {
+      epoch: `${progress.epoch}/${this.#epochs}`,
+      loss: digits(metrics.loss!),
+      rate: rate ? counted(rate) : '–',
+      left: rate ? duration(secondsLeft(progress, this.#epochs, rate)) : '–',
+    };
+    if (this.#epoch === progress.epoch) this.#bar.update(progress.images, payload);
+    else this.#bar.start(progress.imagesPerEpoch, progress.images, payload);
+    this.#epoch = progress.epoch;
+  }
+
+  compiling(done: number, total: number): void {
+    this.#screen.stream.write(`\r\u001b[K${done < total ? `compiling ${done}/${total} kernels` : ''}`);
+  }
+
+  /** The next step draws the bar again. */
+  clear(): void {
+    if (this.#epoch > 0) this.#bar.stop();
+    this.#epoch = 0;
+    this.#rates = new RateMeter(this.#screen);
   }
 }

@@ -5,8 +5,8 @@ import { offerCodeSummary } from '../run/code-summary.ts';
 import { openRun, readRun } from '../run/run.ts';
 import { dataForRun } from '../run/run-data.ts';
 import { headingOf, subjectOf, writePictures } from '../run/run-pictures.ts';
-import { ADAPTER_HELP, openAdapter } from './device.ts';
-import { DATA_HELP, loadingReport, tellNotes } from './loading.ts';
+import { ADAPTER_HELP, DATA_HELP, openAdapter } from './device.ts';
+import { loadingReport, tellNotes } from './loading.ts';
 
 export function reportCommand(): Command {
   return new Command('report')

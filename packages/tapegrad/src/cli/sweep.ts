@@ -14,6 +14,7 @@ import { ADAPTER_HELP, openAdapter } from './device.ts';
 import { loadingReport } from './loading.ts';
 import { whole } from './options.ts';
 import { exitCodeOf, onSignal } from './signals.ts';
+import { sweepProgress } from './sweep-progress.ts';
 import { addDataOptions } from './train.ts';
 
 /** The options that may have several values. */
@@ -210,19 +211,23 @@ async function run(
 ): Promise<ReadonlyMap<Point, Outcome>> {
   let count = 0;
   const say = (line: string) => process.stderr.write(`${line}\n`);
-  const { done, stop } = runSweep({
+  const { done, stop, underWay } = runSweep({
     folder,
     config,
     points,
     jobs: options.jobs,
     flags: sharedFlags(options),
-    listener: ({ name }, outcome) => say(`[${++count}/${points.length}] ${name}: ${messageOf(outcome)}`),
+    listener: ({ name }, outcome) => {
+      say(`[${++count}/${points.length}] ${name}: ${messageOf(outcome)}`);
+      progress.ended(outcome);
+    },
   });
+  const progress = sweepProgress(points.length, underWay);
   const interruption = onSignal((_, atOnce) => {
     if (!atOnce) say('stopping the runs under way, with a checkpoint; once more stops at once');
     stop('SIGTERM');
   });
-  const outcomes = await done;
+  const outcomes = await done.finally(progress.stop);
   const failed = [...outcomes].filter(([, { status }]) => status === 'failed');
   if (failed.length > 0) {
     process.exitCode = 1;

@@ -49,6 +49,8 @@ export interface MetricsOptions {
   readonly images: number;
   /** Draws decoded per step. */
   readonly rows?: number;
+  /** Called with what is being done, for how many images it is done, and of how many. */
+  readonly progress?: (what: string, done: number, total: number) => void;
 }
 
 /** Computes all metrics of a run on a test set. */
@@ -56,19 +58,28 @@ export async function runMetrics(
   { config, spec, model }: OpenRun,
   data: Dataset,
   device: Device,
-  { samples, images: most, rows }: MetricsOptions,
+  { samples, images: most, rows, progress }: MetricsOptions,
 ): Promise<RunMetrics> {
   // Late enough that all schedules have finished.
   const epoch = () => tensor(Math.max(config.epochs, config.warmupEpochs, config.capacityEpochs), { device });
   const test = await new Evaluation(model, data.test, config.seed, epoch, device).run();
   const nats = model.nats(test);
-  const codes = await encodeAll(model, data.test, device, { reconstruct: true });
+  const telling = (what: string) => (done: number, total: number) => progress?.(what, done, total);
+  const codes = await encodeAll(model, data.test, device, {
+    reconstruct: true,
+    progress: telling('encoding test images'),
+  });
   const latent = model.latentShape.length === 1 ? latentStatistics(codes) : undefined;
   const mse = meanOf(codes.errors);
   const weighable = model instanceof VariationalAutoencoder && samples > 0 && most > 0;
   const count = Math.min(most, data.test.count);
   const estimates = weighable
-    ? await importanceWeighted(model, { ...data.test, count }, device, { samples, seed: config.seed, rows })
+    ? await importanceWeighted(model, { ...data.test, count }, device, {
+        samples,
+        seed: config.seed,
+        rows,
+        progress: telling('log-likelihood of test images'),
+      })
     : undefined;
   const bits = nats && bitsPerDimension(nats, model.pixelCount, config);
   const { effectiveBeta } = model;

@@ -43,6 +43,8 @@ type Start = (args: readonly string[], log: number) => ChildProcess;
 export interface Sweep {
   /** How each point ended. */
   readonly done: Promise<ReadonlyMap<Point, Outcome>>;
+  /** The points that are being run, each with the last line of its log. */
+  underWay(): { readonly point: Point; readonly last?: string }[];
   /** Starts no more runs, and ends the current ones with a checkpoint. */
   stop(signal: NodeJS.Signals): void;
 }
@@ -133,7 +135,7 @@ function tell(child: ChildProcess, signal: NodeJS.Signals): void {
 
 /** Runs points, several at a time. A run that fails does not stop the others. */
 export function runSweep(request: SweepRequest): Sweep {
-  const children = new Set<ChildProcess>();
+  const children = new Map<Point, ChildProcess>();
   let stopped = false;
   const waiting = [...request.points];
   const outcomes = new Map<Point, Outcome>();
@@ -149,9 +151,11 @@ export function runSweep(request: SweepRequest): Sweep {
   const lanes = Array.from({ length: Math.min(request.jobs, waiting.length) }, lane);
   return {
     done: Promise.all(lanes).then(() => outcomes),
+    underWay: () =>
+      [...children.keys()].map((point) => ({ point, last: lastLine(logOf(request.folder, point)) })),
     stop(signal) {
       stopped = true;
-      for (const child of children) tell(child, signal);
+      for (const child of children.values()) tell(child, signal);
     },
   };
 }
@@ -164,7 +168,7 @@ const INTERRUPTED: Outcome = {
 async function runPoint(
   { folder, config, flags, start = startTapegrad }: SweepRequest,
   point: Point,
-  children: Set<ChildProcess>,
+  children: Map<Point, ChildProcess>,
   stopped: () => boolean,
 ): Promise<Outcome> {
   const run = runOf(folder, point);
@@ -179,13 +183,13 @@ async function runPoint(
     const log = openSync(logPath, 'a');
     try {
       const child = start([...trainArguments(config, point, run), ...flags], log);
-      children.add(child);
+      children.set(point, child);
       const ended = new Promise<{ code: number | null; signal: string | null }>((resolve, reject) => {
         child.on('error', reject);
         child.on('close', (code, signal) => resolve({ code, signal }));
       });
       if (child.pid !== undefined) lock.alsoHeldBy(child.pid);
-      const { code, signal } = await ended.finally(() => children.delete(child));
+      const { code, signal } = await ended.finally(() => children.delete(point));
       if (code === 0) {
         replaceFile(resultOf(folder, point), `${JSON.stringify(resultFrom(run, point), null, 2)}\n`);
         return { status: 'done', earlier: false };
@@ -193,7 +197,8 @@ async function runPoint(
       if (stopped()) return INTERRUPTED;
       return {
         status: 'failed',
-        reason: `${lastLine(logPath) ?? `ended by ${signal ?? `exit code ${code}`}`} (${logPath})`,
+        // One that was killed did not say so.
+        reason: `${(signal ? undefined : lastLine(logPath)) ?? `ended by ${signal ?? `exit code ${code}`}`} (${logPath})`,
       };
     } finally {
       closeSync(log);
