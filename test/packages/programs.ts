@@ -1,5 +1,6 @@
 import { copyFileSync, existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { transformSync } from 'esbuild';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -13,6 +14,29 @@ export const promised = (program: string): string[] =>
 export function quickstart(): { readonly code: string; readonly prints: readonly string[] } {
   const source = read(root, 'examples/quickstart.ts');
   return { code: transformSync(source, { loader: 'ts', format: 'esm' }).code, prints: promised(source) };
+}
+
+/** A module that, imported first, writes every file that is loaded afterwards into a log; returns its URL. */
+function recorder(folder: string, log: string): string {
+  const file = join(folder, 'record-loaded.mjs');
+  const hooks = `import { appendFileSync } from 'node:fs';
+export function load(url, context, next) {
+  appendFileSync(${JSON.stringify(log)}, url + '\\n');
+  return next(url, context);
+}`;
+  writeFileSync(
+    file,
+    `import { appendFileSync } from 'node:fs';
+import { createRequire, register } from 'node:module';
+register('data:text/javascript,' + encodeURIComponent(${JSON.stringify(hooks)}));
+process.on('exit', () => {
+  const { sharedObjects } = process.report.getReport();
+  const files = [...Object.keys(createRequire(import.meta.url).cache), ...sharedObjects];
+  appendFileSync(${JSON.stringify(log)}, files.join('\\n') + '\\n');
+});
+`,
+  );
+  return pathToFileURL(file).href;
 }
 
 /** Programs of users, under plain Node. */
@@ -57,6 +81,38 @@ tensor([1], { device: referenceDevice }).reshape([3, 2]);
     assert.match(stderr, /@tapegrad\/tensor\/src\/ops\/movement\.ts:\d+/);
     assert.match(stderr, 'Error: reshape: [1]');
   });
+
+  const own = [
+    '@tapegrad/autograd',
+    '@tapegrad/nn',
+    '@tapegrad/shaders',
+    '@tapegrad/tensor',
+    '@tapegrad/vae',
+  ];
+  for (const [what, args, packages] of [
+    ['--version', ['--version'], ['@tapegrad/vae', 'commander']],
+    ['--help', ['--help'], ['@tapegrad/vae', 'commander']],
+    ['the help of a command on runs', ['sample', '--help'], ['@tapegrad/vae', 'commander']],
+    ['the help of a training', ['train', '--help'], [...own, 'commander']],
+    ["the help of a model's training", ['train', 'vae', '--help'], [...own, 'commander']],
+    ['a typing error', ['trian'], ['@tapegrad/vae', 'commander']],
+  ] as const) {
+    test(`${what} loads no more than it needs: no driver, no image library`, async () => {
+      const log = join(app, 'loaded.txt');
+      writeFileSync(log, '');
+      const bin = join(app, 'node_modules/tapegrad/bin/tapegrad.js');
+      const { stdout, stderr } = await run(process.execPath, ['--import', recorder(app, log), bin, ...args], {
+        cwd: app,
+      });
+      assert.ok(stdout || stderr);
+      const loaded = read(log).trim().split('\n');
+      const names = loaded.flatMap((file) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1] ?? []);
+      assert.equal([...new Set(names)].sort(), [...packages, 'tapegrad'].sort());
+      assert.ok(!loaded.some((file) => file.endsWith('.node')), 'native code');
+      const models = loaded.filter((file) => file.includes('@tapegrad/vae/'));
+      if (!packages.includes('@tapegrad/nn' as never)) assert.is(models.length, 1, models.join(' '));
+    });
+  }
 
   test('the command trains, draws and reports', async () => {
     const command = (...args: string[]) =>

@@ -246,6 +246,22 @@ const BAD: [name: string, args: string[], message: RegExp][] = [
     /no such run folder; did you mean .*vae-mlp-done\?/,
   ],
   ['a folder without a run', ['sample', digits], /not a run folder: it holds no config.json/],
+  [
+    'a folder of runs',
+    [
+      'evaluate',
+      join(
+        damaged('several/one', () => {}),
+        '..',
+      ),
+    ],
+    /several: not a run folder: it holds no config.json; there are runs in it, such as .*several\/one$/m,
+  ],
+  [
+    'a run whose weights are gone',
+    ['evaluate', damaged('weightless', (path) => rmSync(join(path, 'weights.safetensors')))],
+    /weightless: its weights.safetensors is gone; `tapegrad train --resume .*weightless` writes it again from state.safetensors$/m,
+  ],
   ['a run that is a file', ['reconstruct', join(done, 'config.json')], /is a file; name the run's folder/],
   [
     'a broken config.json',
@@ -322,7 +338,12 @@ const BAD: [name: string, args: string[], message: RegExp][] = [
   ],
   [
     'evaluating a run without a checkpoint',
-    ['evaluate', damaged('younger', (path) => rmSync(join(path, 'weights.safetensors')))],
+    [
+      'evaluate',
+      damaged('younger', (path) => {
+        for (const file of ['weights', 'state']) rmSync(join(path, `${file}.safetensors`));
+      }),
+    ],
     /the run has no weights yet: it stopped before its first checkpoint/,
   ],
   [
@@ -340,6 +361,65 @@ const BAD: [name: string, args: string[], message: RegExp][] = [
     'resuming it',
     ['train', '--resume', at('renamed'), '--epochs', '2'],
     /state.safetensors: of 'vae-mlp', but config.json beside it says 'beta-vae': one of them is of another run/,
+  ],
+  ...(
+    [
+      ['of another model', ['ae'], { model: 'vae-mlp' }, /of 'vae-mlp', not of 'ae'$/],
+      ['of no model', [], { latent: 3 }, /it names no model; name one: tapegrad train MODEL --config .*$/],
+      ['of an unknown model', [], { model: 'vea' }, /no model is named 'vea'; did you mean 'vae'\?/],
+      [
+        'with an unknown option',
+        [],
+        { model: 'ae', lattent: 3 },
+        /'lattent' is no option of a run; did you mean 'latent'\?$/,
+      ],
+      [
+        "with a flag's name",
+        [],
+        { model: 'vae', 'free-bits': 1 },
+        /'free-bits' is no option of a run; did you mean 'freeBits'\?$/,
+      ],
+      [
+        "with another model's option",
+        [],
+        { model: 'ae', beta: 1 },
+        /ae has no beta; it takes network, latent, .*$/,
+      ],
+      ['with an option out of range', ['vae'], { latent: 0 }, /latent is 0, not a whole number, 1 or more$/],
+      ['with text for a number', ['vae'], { lr: '0.1' }, /lr is "0.1", not a finite number, above 0$/],
+      ['with a limit out of range', ['vae'], { limit: -1 }, /limit is -1, not a whole number, 1 or more$/],
+      ['with five channels', ['vae'], { channels: 5 }, /channels is 5, not 1 or 3$/],
+    ] as const
+  ).flatMap(([name, args, content, message], i): typeof BAD => {
+    const file = at(`config-${i}.json`);
+    writeFileSync(file, JSON.stringify(content));
+    return [
+      [
+        `a configuration ${name}`,
+        ['train', ...args, '--config', file],
+        new RegExp(`--config .*: ${message.source}`, 'm'),
+      ],
+    ];
+  }),
+  [
+    'a configuration that is not there',
+    ['train', '--config', at('none')],
+    /--config .*none: no such file or folder$/m,
+  ],
+  [
+    'a configuration in a folder without one',
+    ['train', '--config', digits],
+    /--config .*digits: no such file or folder$/m,
+  ],
+  [
+    'a configuration that is none',
+    ['train', 'vae', '--config', join(done, 'metrics.jsonl')],
+    /--config .*metrics.jsonl: it is not a JSON object, as a run's config.json is$/m,
+  ],
+  [
+    'a configuration for a run that has one',
+    ['train', '--resume', done, '--config', join(done, 'config.json')],
+    /--resume goes on with the options of its run: leave --config out$/m,
   ],
   // These need the device.
   [
@@ -527,6 +607,84 @@ test('train: the same command gives the same bytes, --force replaces a run', asy
   assert.is(bytes(again), bytes(done));
   assert.equal(records(again), records(done));
   assert.not(existsSync(join(again, 'images', 'old.png')));
+});
+
+test("train: --config with a run's config.json gives the same bytes; options on the command line come before it", async () => {
+  const again = at('configured');
+  succeeds(
+    await tapegrad(['train', '--config', join(done, 'config.json'), '--out', again, '--adapter', adapter]),
+  );
+  assert.is(bytes(again), bytes(done));
+  assert.is(bytes(again, 'state.safetensors'), bytes(done, 'state.safetensors'));
+  assert.equal(records(again), records(done));
+  const configIn = (folder: string) => JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
+  assert.equal({ ...configIn(again), dataPaths: 0 }, { ...configIn(done), dataPaths: 0 });
+  const other = at('configured-otherwise');
+  const args = ['--config', done, '--latent', '3', '--no-tensorboard', '--limit', '100'];
+  succeeds(await tapegrad(['train', 'vae-mlp', ...args, '--out', other, '--adapter', adapter]));
+  const { latent, tensorboard, limit, hidden } = configIn(other);
+  assert.equal(
+    { latent, tensorboard, limit, hidden },
+    { latent: 3, tensorboard: false, limit: 100, hidden: 8 },
+  );
+});
+
+test('train: --config finds the images where they are by now, and says if they are others', async () => {
+  const folder = at('moved');
+  cpSync(digits, join(folder, 'images'), { recursive: true });
+  const small = ['--hidden', '8', '--batch-size', '64', '--epochs', '1', '--adapter', adapter];
+  succeeds(
+    await tapegrad(['train', 'vae-mlp', ...small, '--data', 'images', '--out', 'run'], { cwd: folder }),
+  );
+  cpSync(folder, at('moved-away'), { recursive: true });
+  rmSync(folder, { recursive: true });
+  const from = (folder: string, out: string) =>
+    tapegrad(['train', '--config', join(folder, 'run'), '--out', at(out), '--adapter', adapter], {
+      cwd: workplace,
+    });
+  const found = await from(at('moved-away'), 'found');
+  succeeds(found);
+  assert.is(bytes(at('found')), bytes(at('moved-away', 'run')));
+  assert.not.match(found.stderr, /other images/);
+  const pixels = at('moved-away', 'images', 't10k-images-idx3-ubyte');
+  const content = readFileSync(pixels);
+  content[content.length - 1]! ^= 1;
+  writeFileSync(pixels, content);
+  const other = await from(at('moved-away'), 'other-images');
+  succeeds(other);
+  assert.match(
+    other.stderr,
+    /^--config .*run: its run had other images: the checksum of t10k-images-idx3-ubyte in .* is not the same$/m,
+  );
+});
+
+test('sweep: --config is what all runs share', async () => {
+  const args = [
+    '--config',
+    done,
+    '--seed',
+    '0,1',
+    '--latent',
+    '2',
+    '--script',
+    'slurm',
+    '--out',
+    at('swept'),
+  ];
+  const { code, stdout, stderr } = await tapegrad(['sweep', ...args]);
+  assert.is(code, 0, stderr);
+  const [command] = /^exec .*$/m.exec(stdout)!;
+  for (const word of [
+    'sweep vae-mlp',
+    '--seed=0,1',
+    '--latent=2',
+    '--hidden=8',
+    '--batch-size=64',
+    `--data=${digits}`,
+  ])
+    assert.ok(command.includes(word), `${word} in ${command}`);
+  const wrong = await tapegrad(['sweep', 'ae', ...args]);
+  assert.match(wrong.stderr, /^tapegrad: --config .*vae-mlp-done: of 'vae-mlp', not of 'ae'\n$/);
 });
 
 test('train: kernels that tuning chose are used, and noted in config.json', async () => {

@@ -10,7 +10,7 @@ import { strToU8, unzipSync, zipSync } from 'fflate';
 import { openRun } from 'tapegrad/node';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { importCommand } from '../../packages/tapegrad/src/cli/import.ts';
+import { commandNamed } from '../../packages/tapegrad/src/cli/commands.ts';
 import { runOnnx } from '../helpers/onnx.ts';
 import { fewDigits, tapegrad, temporaryFolder, writeIdx } from '../helpers/runs.ts';
 
@@ -315,9 +315,7 @@ const BAD: [what: string, args: string[], message: RegExp][] = [
 for (const [what, args, message] of BAD) {
   test(`bad input: ${what}`, async () => {
     const out = what === 'no --out' ? [] : ['--out', at('never')];
-    const command = importCommand()
-      .exitOverride()
-      .configureOutput({ outputError: () => {} });
+    const command = (await commandNamed('import')).exitOverride().configureOutput({ outputError: () => {} });
     const error: Error = await command.parseAsync([...args, '--data', digits, ...out], { from: 'user' }).then(
       () => assert.unreachable('it was imported'),
       (reason) => reason,

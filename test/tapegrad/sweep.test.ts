@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parse } from 'yaml';
-import { sweepCommand } from '../../packages/tapegrad/src/cli/sweep.ts';
+import { commandNamed } from '../../packages/tapegrad/src/cli/commands.ts';
 import {
   enterFolder,
   type Outcome,
@@ -94,9 +94,7 @@ const BAD: [args: string, message: RegExp][] = [
 ];
 for (const [args, message] of BAD) {
   test(`bad input: sweep ${args}`, async () => {
-    const command = sweepCommand()
-      .exitOverride()
-      .configureOutput({ outputError: () => {} });
+    const command = (await commandNamed('sweep')).exitOverride().configureOutput({ outputError: () => {} });
     const error: Error = await command
       .parseAsync([...args.split(' '), '--out', at('never')], { from: 'user' })
       .then(

@@ -1,9 +1,11 @@
 /** What needs files or a driver: devices, data on disk, run folders, training as the command does it. */
 export { diagnose, type FindOptions, findAdapter, openDevice } from '@tapegrad/node';
+export { datasetNames } from './choices.ts';
 export type { Dataset, Split } from './data/dataset.ts';
-export { datasetNames, heldOutDigits, loadDataset } from './data/datasets.ts';
+export { heldOutDigits, loadDataset } from './data/datasets.ts';
 export { type BadImages, type ImageFolderOptions, loadImageFolder } from './data/image-folder.ts';
 export { UserError } from './errors.ts';
+export { specOf } from './models.ts';
 export { type ReportedRun, writeReport } from './report/index.ts';
 export { type ComparisonOptions, readRuns, writeComparison } from './run/compare.ts';
 export { drawPicture } from './run/draw.ts';
@@ -25,7 +27,6 @@ export {
   readRun,
   readRunConfig,
   type StoredRun,
-  specOf,
   storedConfig,
   writeWeights,
 } from './run/run.ts';

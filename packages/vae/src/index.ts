@@ -75,6 +75,8 @@ export {
   modelOptions,
   type Option,
   OptionError,
+  type OptionGroup,
+  optionGroups,
   optionValues,
   type TrainingOptionName,
   type TrainingOptions,

@@ -1,17 +1,9 @@
 import { diagnose } from '@tapegrad/node';
-import { Command } from 'commander';
-import { datasetNames, loadDataset } from '../data/datasets.ts';
-import { ADAPTER_HELP } from './device.ts';
+import { datasetNames } from '../choices.ts';
+import { loadDataset } from '../data/datasets.ts';
 
-export function doctorCommand(): Command {
-  return new Command('doctor')
-    .description('say which adapter runs the kernels and why, what would be faster, and which data is here')
-    .option('--adapter <which>', ADAPTER_HELP, 'auto')
-    .option('--json', 'as one JSON object')
-    .action(doctor);
-}
-
-async function doctor({ adapter, json }: { adapter: string; json?: boolean }): Promise<void> {
+/** What `doctor` does. */
+export async function doctor({ adapter, json }: { adapter: string; json?: boolean }): Promise<void> {
   const diagnosis = await diagnose(adapter);
   const data: Data = [];
   for (const name of datasetNames) {

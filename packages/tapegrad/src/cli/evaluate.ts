@@ -1,28 +1,9 @@
-import { Command } from 'commander';
 import { type MetricsOptions, type RunMetrics, runMetrics } from '../run/metrics.ts';
 import { openRun, readRun } from '../run/run.ts';
 import { dataForRun } from '../run/run-data.ts';
-import { ADAPTER_HELP, openAdapter } from './device.ts';
+import { openAdapter } from './device.ts';
 import { loadingReport } from './loading.ts';
-import { whole } from './options.ts';
 import { countReport } from './pace.ts';
-
-export function evaluateCommand(): Command {
-  return new Command('evaluate')
-    .description("a run's metrics on the test set")
-    .argument('<run>', 'a run folder')
-    .option('--data <name>', "where the run's images are by now, or another dataset than its own")
-    .option(
-      '--samples <k>',
-      'draws of an image for its importance-weighted log-likelihood; 0: none',
-      whole(0),
-      100,
-    )
-    .option('--images <n>', 'and of how many test images', whole(0), 500)
-    .option('--adapter <which>', ADAPTER_HELP, 'auto')
-    .option('--json', 'as one JSON object')
-    .action(evaluate);
-}
 
 interface EvaluateOptions {
   data?: string;
@@ -32,7 +13,8 @@ interface EvaluateOptions {
   json?: boolean;
 }
 
-async function evaluate(path: string, options: EvaluateOptions): Promise<void> {
+/** What `evaluate` does. */
+export async function evaluate(path: string, options: EvaluateOptions): Promise<void> {
   const stored = readRun(path);
   const { data, notes } = await dataForRun(stored, options.data, loadingReport());
   const device = await openAdapter(options.adapter);

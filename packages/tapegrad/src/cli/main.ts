@@ -1,16 +1,10 @@
-import { OptionError } from '@tapegrad/vae';
+import { OptionError } from '@tapegrad/vae/options';
 import { Command, CommanderError } from 'commander';
 import { UserError } from '../errors.ts';
-import { compareCommand } from './compare.ts';
-import { doctorCommand } from './doctor.ts';
-import { evaluateCommand } from './evaluate.ts';
-import { exportCommand } from './export.ts';
-import { importCommand } from './import.ts';
-import { pictureCommands } from './pictures.ts';
-import { reportCommand } from './report.ts';
+import { versions } from '../versions.ts';
+import { addCommands } from './commands.ts';
+import { described } from './options/flag.ts';
 import { surviveHangUp } from './signals.ts';
-import { sweepCommand } from './sweep.ts';
-import { trainCommand, versions } from './train.ts';
 
 /**
  * Runs the command line. Whatever goes wrong ends with one line on stderr and exit code 1; `--debug` adds the stack.
@@ -31,28 +25,29 @@ export async function main(argv: readonly string[]): Promise<void> {
   surviveHangUp(fail);
   const program = new Command('tapegrad')
     .description('Train autoencoders on hand-written WebGPU kernels.')
-    .version(versions().tapegrad!, '-V, --version', 'print the version')
+    .version(versions().tapegrad, '-V, --version', 'print the version')
     .option('--debug', 'show the stack of an error')
     .showSuggestionAfterError()
     .configureOutput({ outputError: () => {} })
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ showGlobalOptions: true, optionDescription: (option) => described(option) })
+    .helpCommand(false)
+    .addHelpText('after', '\nWhat a command takes: tapegrad COMMAND --help')
     .exitOverride();
-  for (const command of [
-    doctorCommand(),
-    trainCommand(),
-    evaluateCommand(),
-    reportCommand(),
-    compareCommand(),
-    exportCommand(),
-    importCommand(),
-    sweepCommand(),
-    ...pictureCommands(),
-  ]) {
-    program.addCommand(command.copyInheritedSettings(program).exitOverride());
-  }
-  await program.parseAsync(argv, { from: 'user' }).catch(fail);
+  addCommands(program);
+  await program.parseAsync(asCommander(argv, program), { from: 'user' }).catch(fail);
   // Dawn keeps no handles open, but a driver's threads may linger.
   process.exit(process.exitCode ?? 0);
+}
+
+/**
+ * People also ask `tapegrad help train`; and with a command that is none, `--help` would be answered with the program's help
+ * instead of an error.
+ */
+function asCommander(argv: readonly string[], { commands }: Command): readonly string[] {
+  const words = argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv;
+  const [first = '-'] = words;
+  const isCommand = first.startsWith('-') || commands.some((command) => command.name() === first);
+  return isCommand ? words : [first];
 }
 
 /** What an error says to the user. */

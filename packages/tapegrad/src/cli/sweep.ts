@@ -1,28 +1,20 @@
 import { existsSync } from 'node:fs';
 import { join, sep } from 'node:path';
-import { flagOf, type ModelSpec, modelOptions, type Option, trainingOptions } from '@tapegrad/vae';
-import { Command, Option as CommandOption } from 'commander';
+import { flagOf, type ModelSpec, models } from '@tapegrad/vae';
 import { UserError } from '../errors.ts';
+import { specOf } from '../models.ts';
 import { writeComparison } from '../run/compare.ts';
-import { specOf } from '../run/run.ts';
 import { type DataOptions, loadData } from '../run/run-data.ts';
 import { bin, enterFolder, type Outcome, runSweep, type SweepConfig } from '../sweep/sweep.ts';
 import { type Axis, gridPoints, type Point, parseValues, pointsOfTask } from '../sweep/sweep-grid.ts';
 import { kubernetesJob, slurmScript } from '../sweep/sweep-script.ts';
 import { type SummaryRow, summarize, summaryTable, writeSummary } from '../sweep/sweep-summary.ts';
-import { ADAPTER_HELP, openAdapter } from './device.ts';
+import { type ConfigFile, readConfigFile } from './config-file.ts';
+import { openAdapter } from './device.ts';
 import { loadingReport } from './loading.ts';
-import { whole } from './options.ts';
+import { sweepable } from './options/tunable.ts';
 import { exitCodeOf, onSignal } from './signals.ts';
 import { sweepProgress } from './sweep-progress.ts';
-import { addDataOptions } from './train.ts';
-
-/** The options that may have several values. */
-const sweepable: Readonly<Record<string, Option>> = {
-  ...modelOptions,
-  ...trainingOptions,
-  seed: { kind: 'whole', least: 0, value: 0, help: 'fixes weights, noise and the order of the data' },
-};
 
 /** The options that are passed on to every run unchanged. */
 const PASSED = ['data', 'imageSize', 'channels', 'badImages', 'limit', 'logEvery'] as const;
@@ -47,67 +39,33 @@ type SweepOptions = Record<string, string | undefined> & {
 /** The most runs that a page puts side by side. */
 const MOST_COMPARED = 40;
 
-export function sweepCommand(): Command {
-  const command = new Command('sweep')
-    .description('train a grid of runs: options with several values, such as --beta 0.1,1,4 --seed 0..4')
-    .argument('<model>', 'what to train')
-    .requiredOption(
-      '--out <dir>',
-      "the sweep's folder: a run folder for each point of the grid, and a summary",
-    )
-    .option('--jobs <n>', 'runs at the same time', whole(1), 1)
-    .option('--task <i>', 'of a job array: run only every N-th point, from the i-th on (from 0)', whole(0))
-    .option('--of <n>', 'N, tasks of the job array', whole(1))
-    .addOption(
-      new CommandOption(
-        '--script <which>',
-        'print a script for a scheduler instead of running anything',
-      ).choices(['slurm', 'kubernetes']),
-    )
-    .option('--image <name>', 'for kubernetes: the container image, which has tapegrad', 'tapegrad')
-    .option('--claim <name>', 'for kubernetes: the claim of the volume for the runs', 'tapegrad-runs')
-    .option('--no-compare', 'make no comparison page')
-    .option('--json', 'print the summary as JSON');
-  addDataOptions(command)
-    .option('--limit <n>', 'use the first N training images (default: all)', whole(1))
-    .option('--log-every <n>', 'steps between two lines of metrics.jsonl (default: 10)', whole(1))
-    .option('--no-tensorboard', 'write no event files for TensorBoard')
-    .option('--adapter <which>', ADAPTER_HELP);
-  for (const [name, { help }] of Object.entries(sweepable))
-    command.option(`--${flagOf(name)} <values>`, help, onlyOnce(`--${flagOf(name)}`));
-  return command
-    .addHelpText(
-      'after',
-      `
-Options with <values> take one, a list (0.1,1,4) or, where they are whole numbers, a range (0..4, both ends included).
-Every combination is a run, in a folder such as beta=0.1,latent=2,seed=0. The same command goes on after an interruption:
-finished runs stay, others go on from their checkpoint. A run that fails stops none of the others.
-Writes summary.json, summary.csv and compare.html, and logs/ and results/, beside the runs. docs/sweeps.md has job arrays.`,
-    )
-    .action(sweep);
-}
-
-/** Refuses a flag that is given twice: only the last would count, which nobody would notice. */
-const onlyOnce = (flag: string) => (text: string, before?: string) => {
-  if (before === undefined) return text;
-  throw new UserError(`${flag} is given twice: name all values at once, ${flag} ${before},${text}`);
-};
-
-async function sweep(model: string, options: SweepOptions): Promise<void> {
-  const spec = specOf(model);
+/** What `sweep` does. */
+export async function sweep(model: string | undefined, given: SweepOptions): Promise<void> {
+  const file = given.config === undefined ? undefined : readConfigFile(given.config, model, given);
+  const name = file?.model ?? model;
+  if (!name) throw new UserError(`name a model (${[...models.keys()].join(', ')}), or a run's with --config`);
+  const spec = specOf(name);
+  const options = file ? withFile(given, file) : given;
   const grid = configOf(spec, options);
   const points = gridPoints(grid.axes);
   const { task, of } = options;
+  if (options.script && task !== undefined)
+    throw new UserError('--script writes a script for all tasks: leave --task out');
+  if (!options.script && (task === undefined) !== (of === undefined))
+    throw new UserError('--task and --of go together');
+  const own = task !== undefined && of !== undefined ? pointsOfTask(points, { task, of }) : points;
+  const images = dataOptions(options);
+  const listener = loadingReport();
+  const found = file && given.data === undefined ? await file.find(images, listener) : undefined;
+  if (found?.note) listener.note(found.note);
+  const fixed = { ...grid.fixed, ...(found && { data: found.name }) };
   if (options.script) {
-    if (task !== undefined) throw new UserError('--script writes a script for all tasks: leave --task out');
-    process.stdout.write(scriptOf(options.script, grid, points, options));
+    process.stdout.write(scriptOf(options.script, { ...grid, fixed }, points, options));
     return;
   }
-  if ((task === undefined) !== (of === undefined)) throw new UserError('--task and --of go together');
-  const own = task !== undefined && of !== undefined ? pointsOfTask(points, { task, of }) : points;
+  const { checksums } = found?.data ?? (await loadData(images, listener));
+  const config = { ...grid, fixed, checksums };
   const folder = options.out;
-  const { checksums } = await loadData(dataOptions(options), loadingReport());
-  const config = { ...grid, checksums };
   enterFolder(folder, config);
   const outcomes = await run(folder, config, own, options);
   const rows = summarize(folder, points, outcomes);
@@ -121,7 +79,7 @@ async function sweep(model: string, options: SweepOptions): Promise<void> {
   const isTime = task === undefined || rows.every(({ status }) => status === 'done');
   const isStopped = [...outcomes.values()].some(({ status }) => status === 'interrupted');
   if (options.compare && isTime && !isStopped && (isNew || !existsSync(page)))
-    await compare(rows, page, options);
+    await compare(rows, page, given);
 }
 
 /** The finished runs side by side; of a grid over seeds, those of the first. */
@@ -151,6 +109,19 @@ async function compare(
 function dataOptions(options: SweepOptions): DataOptions {
   const { data = 'mnist', limit = null, imageSize, channels, badImages } = options as Partial<DataOptions>;
   return { data, limit, imageSize, channels, badImages, binarize: 'none', seed: 0 };
+}
+
+/** The options given, and those of a file for the rest. */
+function withFile(given: SweepOptions, { options }: ConfigFile): SweepOptions {
+  const { tensorboard = true, ...rest } = options;
+  const missing = Object.entries(rest).filter(([name]) => given[name] === undefined);
+  // As the command line would have them: `PASSED` are parsed there, and values of axes are not.
+  const values = missing.map(([name, value]) => [name, name in sweepable ? `${value}` : value]);
+  return {
+    ...given,
+    ...Object.fromEntries(values),
+    tensorboard: given.tensorboard && tensorboard === true,
+  };
 }
 
 /** The grid and what all its runs share. */

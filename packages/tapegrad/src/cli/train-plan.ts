@@ -2,20 +2,20 @@ import {
   flagOf,
   type ModelOptions,
   type ModelSpec,
-  modelOptions,
   models,
-  type Option,
   settingsOf,
   type TrainingOptions,
-  trainingOptions,
 } from '@tapegrad/vae';
 import type { Dataset } from '../data/dataset.ts';
 import type { BadImages } from '../data/image-folder.ts';
 import { UserError } from '../errors.ts';
-import { assertOfModel, type RunConfig, readRunConfig, specOf } from '../run/run.ts';
+import { specOf } from '../models.ts';
+import { assertOfModel, type RunConfig, readRunConfig } from '../run/run.ts';
 import { dataToResume, type LoadingListener, loadData, placeOf } from '../run/run-data.ts';
 import { RunFolder, runFiles } from '../run/run-folder.ts';
 import { type RunState, readRunState } from '../run/train-run.ts';
+import { type ConfigFile, readConfigFile } from './config-file.ts';
+import { tunable } from './options/tunable.ts';
 
 export interface TrainOptions extends Partial<ModelOptions & TrainingOptions> {
   data?: string;
@@ -28,14 +28,12 @@ export interface TrainOptions extends Partial<ModelOptions & TrainingOptions> {
   tensorboard?: boolean;
   profile?: string | true;
   resume?: string;
+  config?: string;
   out?: string;
   force?: boolean;
   json?: boolean;
   adapter: string;
 }
-
-/** The options of models and trainer. */
-export const tunable = { ...modelOptions, ...trainingOptions } as Record<string, Option>;
 
 /** The options of model and trainer that were given. Refuses options that the model does not have. */
 export function chosenOptions(
@@ -59,17 +57,22 @@ export interface Plan {
   readonly state?: RunState;
   /** What the user would not expect. */
   readonly note?: string;
+  /** The file that the options are of, if any. */
+  readonly file?: ConfigFile;
   /** Loads the images, and the options that depend on them. */
   readonly load: (listener: LoadingListener) => Promise<{ data: Dataset; config: Partial<RunConfig> }>;
 }
 
 export function planNew(
-  name: string | undefined,
-  options: TrainOptions,
+  named: string | undefined,
+  given: TrainOptions,
   waiting: (message: string) => void,
 ): Plan {
+  const file = given.config === undefined ? undefined : readConfigFile(given.config, named, { ...given });
+  const name = file?.model ?? named;
   if (!name) throw new UserError(`name a model (${[...models.keys()].join(', ')}) or a run with --resume`);
   const spec = specOf(name);
+  const options: TrainOptions = { ...file?.options, ...given };
   const chosen = chosenOptions(spec, options);
   const { out, force = false } = options;
   // The first name of this second that is free when the folder is made.
@@ -96,9 +99,12 @@ export function planNew(
     ...(isBegunAgain && {
       note: `${path}: the run in it stopped before its first checkpoint: this one takes its place`,
     }),
+    file,
     async load(listener) {
-      const data = await loadData(config, listener);
-      const place = placeOf(config.data, path);
+      const found = file && given.data === undefined ? await file.find(config, listener) : undefined;
+      if (found?.note) listener.note?.(found.note);
+      const data = found?.data ?? (await loadData(config, listener));
+      const place = placeOf(found?.name ?? config.data, path);
       if (!data.normalization) return { data, config: place };
       const { mean: pixelMean, std: pixelStd } = data.normalization;
       return { data, config: { ...place, pixelMean, pixelStd, ...chosen } };
@@ -117,6 +123,8 @@ export async function planResumed(
 ): Promise<Plan> {
   if (options.out !== undefined || options.force)
     throw new UserError('--resume writes into the run itself: leave --out and --force out');
+  if (options.config !== undefined)
+    throw new UserError('--resume goes on with the options of its run: leave --config out');
   // Held from here on: another process may write a checkpoint at any moment.
   const folder = await RunFolder.take(options.resume!, { waiting });
   const { path } = folder;

@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { type DatasetName, datasetNames, isDatasetName } from '../choices.ts';
 import { UserError } from '../errors.ts';
 import { nearestName } from '../suggest.ts';
 import type { Dataset } from './dataset.ts';
@@ -16,7 +17,7 @@ interface Published {
 }
 
 /** Datasets known by name. Their MD5 sums were also compared with those in wide use for the uncompressed originals. */
-const published: Record<string, Published> = {
+const published: Readonly<Record<DatasetName, Published>> = {
   mnist: {
     folder: mnistFolder,
     checksums: {
@@ -37,9 +38,6 @@ const published: Record<string, Published> = {
   },
 };
 
-/** The names that `loadDataset` knows, besides folders. */
-export const datasetNames: readonly string[] = Object.keys(published);
-
 /**
  * A dataset by name (`mnist`, `fashion-mnist`; verified against the published checksums), or from a folder that holds
  * the four IDX files (see `findIdxSets`; the label files may be absent), or JPEG and PNG images (see
@@ -49,8 +47,8 @@ export const datasetNames: readonly string[] = Object.keys(published);
  * @throws UserError of one line if the dataset is unknown, missing, truncated, of the wrong kind or inconsistent
  */
 export async function loadDataset(nameOrDir: string, options: ImageFolderOptions = {}): Promise<Dataset> {
-  if (Object.hasOwn(published, nameOrDir)) {
-    const { folder, checksums } = published[nameOrDir]!;
+  if (isDatasetName(nameOrDir)) {
+    const { folder, checksums } = published[nameOrDir];
     const home = folder();
     const found = findIdxSets(home).find((set) => set.folder === home && set.prefix === '');
     const set = found ?? { folder: home, prefix: '', files: {} };

@@ -21,7 +21,7 @@ export interface ImageFolderOptions {
   readonly note?: (message: string) => void;
 }
 
-export const badImagesChoices = ['refuse', 'skip'] as const;
+import type { badImagesChoices } from '../choices.ts';
 export type BadImages = (typeof badImagesChoices)[number];
 
 export const DEFAULT_IMAGE_SIZE = 64;

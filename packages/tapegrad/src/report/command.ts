@@ -1,29 +1,9 @@
 import { flagOf, type ModelSpec } from '@tapegrad/vae';
 import { type RunConfig, storedConfig } from '../run/run.ts';
+import { runFacts, runOptions } from '../run/run-options.ts';
 
 /** What `train` takes where nothing is said, besides the options of models. */
-const usual: Readonly<Record<string, unknown>> = {
-  data: 'mnist',
-  seed: 0,
-  limit: null,
-  logEvery: 10,
-  tensorboard: true,
-  imageSize: 64,
-  channels: 3,
-  badImages: 'refuse',
-};
-
-/** Kept in `config.json`, and no options. */
-const facts = new Set([
-  'model',
-  'checksums',
-  'dataPaths',
-  'parameters',
-  'imageShape',
-  'adapter',
-  'versions',
-  'profile',
-]);
+const usual = Object.fromEntries(Object.entries(runOptions).map(([name, option]) => [name, option.usual]));
 
 /** An option of a run, as the command line has it. */
 export interface RunOption {
@@ -49,7 +29,7 @@ export function optionsOf(
     ...(normalization && { pixelMean: normalization.mean, pixelStd: normalization.std }),
   };
   return Object.entries(storedConfig(config, spec))
-    .filter(([name]) => !facts.has(name))
+    .filter(([name]) => !runFacts.has(name))
     .map(([name, value]) => ({
       flag: flagOf(name),
       value: value === null ? 'all' : String(value),

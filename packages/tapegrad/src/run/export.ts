@@ -1,10 +1,10 @@
 import { createRequire } from 'node:module';
 import { exportOnnx } from '@tapegrad/interchange';
 import { encodeSafetensors } from '@tapegrad/nn';
+import type { exportFormats } from '../choices.ts';
 import { attempt } from '../errors.ts';
 import type { StoredRun } from './run.ts';
 
-export const exportFormats = ['safetensors', 'onnx'] as const;
 export type ExportFormat = (typeof exportFormats)[number];
 
 /**

@@ -1,7 +1,8 @@
 import { join, relative, resolve } from 'node:path';
 import { binarized, randomStreams } from '@tapegrad/vae';
+import { isDatasetName } from '../choices.ts';
 import type { Dataset } from '../data/dataset.ts';
-import { datasetNames, isThere, loadDataset } from '../data/datasets.ts';
+import { isThere, loadDataset } from '../data/datasets.ts';
 import type { ImageFolderOptions } from '../data/image-folder.ts';
 import { UserError } from '../errors.ts';
 import type { FolderOptions, OpenRun, RunConfig } from './run.ts';
@@ -53,12 +54,18 @@ const isOfTestSet = (name: string): boolean => name === 'test' || name.startsWit
 
 /** The part of `config.json` that says where a dataset is, so that it can be found again. */
 export function placeOf(name: string, run: string): Pick<RunConfig, 'data' | 'dataPaths'> {
-  if (datasetNames.includes(name)) return { data: name, dataPaths: undefined };
+  if (isDatasetName(name)) return { data: name, dataPaths: undefined };
   const fromRun = relative(resolve(run), resolve(name)).replaceAll('\\', '/');
   return { data: name, dataPaths: [resolve(name), fromRun] };
 }
 
 type Run = Pick<OpenRun, 'config' | 'folder'>;
+
+/** What is known of a run's images. */
+export interface Known {
+  readonly config: DataOptions & Pick<RunConfig, 'dataPaths' | 'checksums'>;
+  readonly folder: { readonly path: string };
+}
 
 export interface FoundData {
   readonly data: Dataset;
@@ -75,7 +82,7 @@ export interface FoundData {
  * @param options how to read them, if that was given again
  */
 export async function findData(
-  { config, folder }: Run,
+  { config, folder }: Known,
   { name, listener = {}, ...options }: FolderOptions & { name?: string; listener?: LoadingListener } = {},
 ): Promise<FoundData> {
   const asked = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
@@ -101,8 +108,8 @@ export async function findData(
 }
 
 /** Places where a run's images may be, each once. */
-function candidates({ data, dataPaths }: RunConfig, run: string): string[] {
-  if (datasetNames.includes(data)) return [data];
+function candidates({ data, dataPaths }: Known['config'], run: string): string[] {
+  if (isDatasetName(data)) return [data];
   const [absolute, fromRun] = dataPaths ?? [];
   const places = [absolute, fromRun && join(run, fromRun), data].filter((path) => path !== undefined);
   const distinct = new Map(places.map((path) => [resolve(path), path]));

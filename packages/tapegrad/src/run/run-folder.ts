@@ -213,7 +213,9 @@ export class RunFolder {
   readConfig(): Record<string, unknown> {
     const path = this.file(runFiles.config);
     if (!existsSync(path)) {
-      throw new UserError(`${this.path}: not a run folder: it holds no ${runFiles.config}`);
+      const [run] = runsIn(this.path);
+      const hint = run === undefined ? '' : `; there are runs in it, such as ${run}`;
+      throw new UserError(`${this.path}: not a run folder: it holds no ${runFiles.config}${hint}`);
     }
     const text = attempt(`${path}: cannot read it`, () => readText(path));
     const config = parseObject(text);
@@ -336,6 +338,14 @@ function configIn(path: string): Record<string, unknown> | undefined {
   }
 }
 
+/** The runs that a folder holds. */
+function runsIn(path: string): string[] {
+  const isRun = (name: string) => existsSync(join(path, name, runFiles.config));
+  return readdirSync(path)
+    .filter(isRun)
+    .map((name) => join(path, name));
+}
+
 function siblings(path: string): string[] {
   try {
     return readdirSync(dirname(path));
@@ -344,7 +354,8 @@ function siblings(path: string): string[] {
   }
 }
 
-function parseObject(text: string): Record<string, unknown> | undefined {
+/** The object that a text is as JSON; undefined if it is none. */
+export function parseObject(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) {

@@ -15,8 +15,8 @@ import {
 } from '@tapegrad/vae';
 import type { ImageFolderOptions } from '../data/image-folder.ts';
 import { attempt, UserError } from '../errors.ts';
-import { nearestName } from '../suggest.ts';
 import { RunFolder, runFiles } from './run-folder.ts';
+import { faultIn, runOptions } from './run-options.ts';
 import { inSize } from './too-large.ts';
 
 /** Every option of a run, and what it depends on. `config.json` holds those that its model takes. */
@@ -53,15 +53,6 @@ export interface AdapterConfig {
 /** How a folder of images is read; absent for other data. */
 export type FolderOptions = Pick<ImageFolderOptions, 'imageSize' | 'channels' | 'badImages'>;
 
-export function specOf(name: string): ModelSpec {
-  const spec = models.get(name);
-  if (spec) return spec;
-  const near = nearestName(name, [...models.keys()]);
-  throw new UserError(
-    `no model is named '${name}'${near ? `; did you mean '${near}'?` : ''} (known: ${[...models.keys()].join(', ')})`,
-  );
-}
-
 /** A finished or interrupted run, ready for metrics and pictures. */
 export interface OpenRun {
   readonly folder: RunFolder;
@@ -95,18 +86,12 @@ export function readRunConfig(folder: RunFolder): { config: RunConfig; spec: Mod
   // Options that an older version did not have get the value that it used.
   const whole = { ...optionValues, ...spec.defaults, seed: 0, limit: null, logEvery: 10, ...config };
   for (const name of Object.keys(spec.defaults) as OptionName[]) {
-    const fault = faultOf(options[name], whole[name]);
-    if (fault) refuse(`${name} is ${brief(whole[name])}, not ${fault}`);
+    const fault = faultIn(name, whole[name], faultOf(options[name], whole[name]));
+    if (fault) refuse(fault);
   }
-  for (const [name, least] of [
-    ['seed', 0],
-    ['logEvery', 1],
-    ['limit', 1],
-  ] as const) {
-    const value = whole[name];
-    if (name === 'limit' && value === null) continue; // all images
-    const fault = faultOf({ kind: 'whole', least, value: least, help: '' }, value);
-    if (fault) refuse(`${name} is ${brief(value)}, not ${fault}`);
+  for (const name of ['seed', 'logEvery', 'limit'] as const) {
+    const fault = faultIn(name, whole[name], runOptions[name]!.fault(whole[name]));
+    if (fault) refuse(fault);
   }
   const { imageShape, data, checksums } = config;
   const isExtent = (extent: unknown) => Number.isSafeInteger(extent) && (extent as number) > 0;
@@ -132,7 +117,11 @@ export function readRun(path: string): StoredRun {
   const folder = RunFolder.open(path);
   const { config, spec } = readRunConfig(folder);
   if (!folder.has(runFiles.weights)) {
-    throw new UserError(`${path}: the run has no weights yet: it stopped before its first checkpoint`);
+    throw new UserError(
+      folder.has(runFiles.state)
+        ? `${path}: its ${runFiles.weights} is gone; \`tapegrad train --resume ${path}\` writes it again from ${runFiles.state}`
+        : `${path}: the run has no weights yet: it stopped before its first checkpoint`,
+    );
   }
   const file = folder.file(runFiles.weights);
   const { tensors: weights, metadata } = attempt(`${file}: broken`, () =>

@@ -124,6 +124,47 @@ export const optionValues = Object.fromEntries(
   Object.entries({ ...modelOptions, ...trainingOptions }).map(([name, { value }]) => [name, value]),
 ) as unknown as ModelOptions & TrainingOptions;
 
+/** What an option is about. */
+export type OptionGroup = 'data' | 'training' | 'model' | 'objective';
+
+/** The group of every option. */
+export const optionGroups: { readonly [K in ModelOptionName | TrainingOptionName]: OptionGroup } = {
+  network: 'model',
+  latent: 'model',
+  hidden: 'model',
+  levels: 'model',
+  codes: 'model',
+  codebook: 'model',
+  decay: 'model',
+  restart: 'model',
+  likelihood: 'objective',
+  reduction: 'objective',
+  beta: 'objective',
+  terms: 'objective',
+  warmup: 'objective',
+  warmupEpochs: 'objective',
+  freeBits: 'objective',
+  gamma: 'objective',
+  capacity: 'objective',
+  capacityEpochs: 'objective',
+  noise: 'objective',
+  noiseLevel: 'objective',
+  sparsity: 'objective',
+  sparsityWeight: 'objective',
+  rho: 'objective',
+  contraction: 'objective',
+  commitment: 'objective',
+  samples: 'objective',
+  pixelMean: 'data',
+  pixelStd: 'data',
+  binarize: 'data',
+  batchSize: 'training',
+  epochs: 'training',
+  lr: 'training',
+  beta1: 'training',
+  beta2: 'training',
+};
+
 /** Options that do not go together, or do not suit the images: one line that says what to do. */
 export class OptionError extends Error {
   override name = 'OptionError';

@@ -1,0 +1,22 @@
+/*
+ * What some options offer, apart from what takes them: listing it in a help loads nothing.
+ */
+
+/** The names that `loadDataset` knows, besides folders. */
+export const datasetNames = ['mnist', 'fashion-mnist'] as const;
+export type DatasetName = (typeof datasetNames)[number];
+export const isDatasetName = (name: string): name is DatasetName =>
+  datasetNames.some((known) => known === name);
+
+/** What to do about images that cannot be read. */
+export const badImagesChoices = ['refuse', 'skip'] as const;
+
+/** The files that `export` writes. */
+export const exportFormats = ['safetensors', 'onnx'] as const;
+
+/** The schedulers that `sweep` writes scripts for. */
+export const schedulers = ['slurm', 'kubernetes'] as const;
+
+/** The shells that `completion` writes scripts for. */
+export const shells = ['bash', 'zsh', 'fish'] as const;
+export type Shell = (typeof shells)[number];

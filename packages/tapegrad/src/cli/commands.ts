@@ -1,0 +1,93 @@
+import { Command } from 'commander';
+import { defineCurves, definePicture, pictureCommands } from './options/pictures.ts';
+import { defineCompare, defineDoctor, defineEvaluate, defineExport, defineReport } from './options/runs.ts';
+
+/*
+ * Every command: its place in the help, and what it takes. What a command does is only loaded when it does it, and models
+ * when its options are asked for, so that help, version and completion are quick.
+ */
+
+interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  /** Adds arguments, options and what to do. */
+  readonly define: (command: Command) => void | Promise<void>;
+}
+
+const groups: Readonly<Record<string, readonly CommandEntry[]>> = {
+  'Training:': [
+    {
+      name: 'train',
+      summary: 'train a model and write a run folder',
+      define: async (command) => (await import('./options/train.ts')).defineTrain(command),
+    },
+    {
+      name: 'sweep',
+      summary: 'train a grid of runs: options with several values, such as --beta 0.1,1,4 --seed 0..4',
+      define: async (command) => (await import('./options/sweep.ts')).defineSweep(command),
+    },
+  ],
+  'Runs:': [
+    { name: 'evaluate', summary: "a run's metrics on the test set", define: defineEvaluate },
+    {
+      name: 'report',
+      summary: 'everything there is to see of a run, as one page',
+      define: defineReport,
+    },
+    {
+      name: 'compare',
+      summary: 'runs side by side: what differs, metrics, curves, pictures',
+      define: defineCompare,
+    },
+  ],
+  'Pictures of a run:': [
+    ...pictureCommands.map((entry) => ({
+      ...entry,
+      define: (command: Command) => definePicture(command, entry),
+    })),
+    { name: 'curves', summary: 'the learning curves, of training and test', define: defineCurves },
+  ],
+  'Weights:': [
+    {
+      name: 'export',
+      summary: 'write the model for elsewhere: safetensors for PyTorch, ONNX for everything else',
+      define: defineExport,
+    },
+    {
+      name: 'import',
+      summary: 'make a run folder of PyTorch weights: safetensors, or a state_dict that torch.save wrote',
+      define: async (command) => (await import('./options/import.ts')).defineImport(command),
+    },
+  ],
+  'This installation:': [
+    {
+      name: 'doctor',
+      summary: 'say which adapter runs the kernels and why, what would be faster, and which data is here',
+      define: defineDoctor,
+    },
+  ],
+};
+
+const entries: readonly CommandEntry[] = Object.values(groups).flat();
+
+/** Adds every command to the program; each is defined when it is first parsed. */
+export function addCommands(program: Command): void {
+  for (const [heading, list] of Object.entries(groups))
+    for (const { name, summary } of list) program.command(name).description(summary).helpGroup(heading);
+  program.hook('preSubcommand', (_, command) => define(command));
+}
+
+const known = new WeakSet<Command>();
+
+async function define(command: Command): Promise<void> {
+  if (known.has(command)) return;
+  known.add(command);
+  await entries.find(({ name }) => name === command.name())?.define(command);
+}
+
+/** A command by itself. */
+export async function commandNamed(name: string): Promise<Command> {
+  const command = new Command(name);
+  await define(command);
+  return command;
+}

@@ -1,0 +1,39 @@
+import { Argument, type Command } from 'commander';
+import { addFlags, flag, whole } from './flag.ts';
+import { adapterFlag, configFlag, dataFlags, limitFlag, logEveryFlag } from './shared.ts';
+import { addTunable, helpByModel } from './tunable.ts';
+
+export function defineTrain(command: Command): void {
+  command
+    .usage('MODEL [options]\n       tapegrad train --resume RUN [--epochs N]')
+    .addArgument(new Argument('[model]', 'what to train; --resume and --config know it'));
+  addTunable(command, {
+    data: [...dataFlags(), limitFlag()],
+    training: [
+      flag('--seed <n>', 'fixes weights, noise and the order of the data (default: 0)')
+        .parsedBy(whole(0))
+        .common(),
+    ],
+  });
+  addFlags(command, 'Output:', [
+    flag('--out <dir>', 'the run folder (default: runs/MODEL-DATE)').takes({ paths: 'folders' }).common(),
+    flag('--force', 'replace a run that is in the folder'),
+    flag('--resume <run>', 'go on with a run; --epochs N trains until N epochs are done')
+      .takes({ paths: 'runs' })
+      .common(),
+    configFlag().common(),
+    logEveryFlag(),
+    flag('--tensorboard', 'write event files for TensorBoard into the run folder (default)'),
+    flag('--no-tensorboard', 'write none'),
+    flag('--json', 'a JSON object a line on stdout instead of the progress bar').common(),
+  ]);
+  addFlags(command, 'Adapter:', [
+    adapterFlag().default('auto').common(),
+    flag(
+      '--profile [file]',
+      'time every launch of a step at the end, for Perfetto (default: RUN/profile.json)',
+    ).takes({ paths: 'files' }),
+  ]);
+  helpByModel(command);
+  command.action(async (name, options) => (await import('../train.ts')).train(name, options));
+}
