@@ -95,6 +95,7 @@ tensor([1], { device: referenceDevice }).reshape([3, 2]);
     ['the help of a command on runs', ['sample', '--help'], ['@tapegrad/vae', 'commander']],
     ['the help of a training', ['train', '--help'], [...own, 'commander']],
     ["the help of a model's training", ['train', 'vae', '--help'], [...own, 'commander']],
+    ['completion', ['completion', 'bash'], [...own, 'commander']],
     ['a typing error', ['trian'], ['@tapegrad/vae', 'commander']],
   ] as const) {
     test(`${what} loads no more than it needs: no driver, no image library`, async () => {

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { defineCompletion } from './options/completion.ts';
 import { defineCurves, definePicture, pictureCommands } from './options/pictures.ts';
 import { defineCompare, defineDoctor, defineEvaluate, defineExport, defineReport } from './options/runs.ts';
 
@@ -61,6 +62,11 @@ const groups: Readonly<Record<string, readonly CommandEntry[]>> = {
   ],
   'This installation:': [
     {
+      name: 'completion',
+      summary: 'print a script that completes this command in bash, zsh or fish',
+      define: (command) => defineCompletion(command, () => defined(command.parent!)),
+    },
+    {
       name: 'doctor',
       summary: 'say which adapter runs the kernels and why, what would be faster, and which data is here',
       define: defineDoctor,
@@ -83,6 +89,12 @@ async function define(command: Command): Promise<void> {
   if (known.has(command)) return;
   known.add(command);
   await entries.find(({ name }) => name === command.name())?.define(command);
+}
+
+/** A program with all that its commands take. */
+async function defined(program: Command): Promise<Command> {
+  for (const command of program.commands) await define(command);
+  return program;
 }
 
 /** A command by itself. */
