@@ -25,10 +25,6 @@ export class Flag extends Option {
     this.isCommon = true;
     return this;
   }
-
-  parsedBy(parser: (text: string) => unknown): this {
-    return this.argParser(parser);
-  }
 }
 
 export const flag = (flags: string, help: string): Flag => new Flag(flags, help);

@@ -6,11 +6,11 @@ import { adapterFlag, shownDataFlag } from './shared.ts';
 /* The commands that draw a picture of a run into its folder. */
 
 const points = (least: number, count: number, help: string) =>
-  flag('--points <n>', help).parsedBy(whole(least)).default(count);
-const rows = () => flag('--rows <n>', 'dimensions at most').parsedBy(whole(1)).default(20);
-const chosenImages = () => flag('--images <i,j…>', 'these images of the test set instead').parsedBy(indices);
+  flag('--points <n>', help).argParser(whole(least)).default(count);
+const rows = () => flag('--rows <n>', 'dimensions at most').argParser(whole(1)).default(20);
+const chosenImages = () => flag('--images <i,j…>', 'these images of the test set instead').argParser(indices);
 const plane = () =>
-  flag('--dimensions <i,j>', 'which two, from 0 (default: those that tell the most)').parsedBy(indices);
+  flag('--dimensions <i,j>', 'which two, from 0 (default: those that tell the most)').argParser(indices);
 
 interface PictureCommand {
   readonly name: string;
@@ -25,8 +25,8 @@ export const pictureCommands: readonly PictureCommand[] = [
     summary: 'draw images from the prior',
     picture: 'samples',
     flags: () => [
-      flag('--count <n>', 'images').parsedBy(whole(1)).default(64),
-      flag('--seed <n>', 'of the draws').parsedBy(whole(0)).default(0),
+      flag('--count <n>', 'images').argParser(whole(1)).default(64),
+      flag('--seed <n>', 'of the draws').argParser(whole(0)).default(0),
     ],
   },
   {
@@ -41,7 +41,7 @@ export const pictureCommands: readonly PictureCommand[] = [
     picture: 'latent-grid',
     flags: () => [
       plane(),
-      flag('--range <x>', 'from −x to x (default: 3; of vae-blog: 1)').parsedBy(real({ above: 0 })),
+      flag('--range <x>', 'from −x to x (default: 3; of vae-blog: 1)').argParser(real({ above: 0 })),
       points(1, 11, 'steps along each dimension'),
     ],
   },
@@ -57,11 +57,11 @@ export const pictureCommands: readonly PictureCommand[] = [
     picture: 'traversals',
     flags: () => [
       flag('--range <x>', 'from −x to x')
-        .parsedBy(real({ above: 0 }))
+        .argParser(real({ above: 0 }))
         .default(3),
       points(1, 11, 'steps along each dimension'),
       rows(),
-      flag('--image <i>', 'the others at the code of this test image instead of 0').parsedBy(whole(0)),
+      flag('--image <i>', 'the others at the code of this test image instead of 0').argParser(whole(0)),
     ],
   },
   {
@@ -69,10 +69,10 @@ export const pictureCommands: readonly PictureCommand[] = [
     summary: 'between the codes of test images, along straight lines',
     picture: 'interpolation',
     flags: () => [
-      flag('--from <i,j…>', 'test images to start from (default: the held-out ones, two by two)').parsedBy(
+      flag('--from <i,j…>', 'test images to start from (default: the held-out ones, two by two)').argParser(
         indices,
       ),
-      flag('--to <i,j…>', 'and to end at, as many').parsedBy(indices),
+      flag('--to <i,j…>', 'and to end at, as many').argParser(indices),
       points(2, 9, 'steps between them, ends included'),
     ],
   },

@@ -21,9 +21,9 @@ export function defineEvaluate(command: Command): void {
     command,
     shownDataFlag("where the run's images are by now, or another dataset than its own"),
     flag('--samples <k>', 'draws of an image for its importance-weighted log-likelihood; 0: none')
-      .parsedBy(whole(0))
+      .argParser(whole(0))
       .default(100),
-    flag('--images <n>', 'and of how many test images').parsedBy(whole(0)).default(500),
+    flag('--images <n>', 'and of how many test images').argParser(whole(0)).default(500),
     adapterFlag().default('auto'),
     flag('--json', 'as one JSON object'),
   );
@@ -67,7 +67,7 @@ export function defineExport(command: Command): void {
     command,
     flag('--format <which>', 'only this one (default: both)')
       .choices(exportFormats)
-      .takes({ words: exportFormats }) as Flag,
+      .takes({ words: exportFormats }),
   );
   command
     .addHelpText(

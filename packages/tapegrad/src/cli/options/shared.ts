@@ -17,23 +17,25 @@ export const dataFlags = (): Flag[] => [
   flag('--data <name>', 'mnist, fashion-mnist, or a folder of images or IDX files (default: mnist)')
     .takes({ words: datasetNames, paths: 'folders' })
     .common(),
-  flag('--image-size <n>', 'of a folder of images: scale and crop to n x n (default: 64)').parsedBy(whole(1)),
+  flag('--image-size <n>', 'of a folder of images: scale and crop to n x n (default: 64)').argParser(
+    whole(1),
+  ),
   flag('--channels <1|3>', 'of a folder of images: 1 for grey, 3 for colour (default: 3)')
     .takes({ words: ['1', '3'] })
-    .parsedBy((text) => Number(oneOf(['1', '3'])(text))),
+    .argParser((text) => Number(oneOf(['1', '3'])(text))),
   flag(
     '--bad-images <which>',
     'of a folder of images: refuse those that are broken, or skip them (default: refuse)',
   )
     .takes({ words: badImagesChoices })
-    .parsedBy(oneOf(badImagesChoices)),
+    .argParser(oneOf(badImagesChoices)),
 ];
 
 export const limitFlag = (): Flag =>
-  flag('--limit <n>', 'use the first N training images (default: all)').parsedBy(whole(1)).common();
+  flag('--limit <n>', 'use the first N training images (default: all)').argParser(whole(1)).common();
 
 export const logEveryFlag = (): Flag =>
-  flag('--log-every <n>', 'steps between two lines of metrics.jsonl (default: 10)').parsedBy(whole(1));
+  flag('--log-every <n>', 'steps between two lines of metrics.jsonl (default: 10)').argParser(whole(1));
 
 export const configFlag = (): Flag =>
   flag('--config <file>', "take the options of a run's config.json; those given here come before them").takes(

@@ -16,18 +16,18 @@ export function defineSweep(command: Command): void {
       .makeOptionMandatory()
       .common(),
     configFlag(),
-    flag('--jobs <n>', 'runs at the same time').parsedBy(whole(1)).default(1).common(),
+    flag('--jobs <n>', 'runs at the same time').argParser(whole(1)).default(1).common(),
     flag('--no-compare', 'make no comparison page'),
     flag('--json', 'print the summary as JSON'),
   ]);
   addFlags(command, 'Job arrays:', [
-    flag('--task <i>', 'of a job array: run only every N-th point, from the i-th on (from 0)').parsedBy(
+    flag('--task <i>', 'of a job array: run only every N-th point, from the i-th on (from 0)').argParser(
       whole(0),
     ),
-    flag('--of <n>', 'N, tasks of the job array').parsedBy(whole(1)),
+    flag('--of <n>', 'N, tasks of the job array').argParser(whole(1)),
     flag('--script <which>', 'print a script for a scheduler instead of running anything')
       .choices(schedulers)
-      .takes({ words: schedulers }) as Flag,
+      .takes({ words: schedulers }),
     flag('--image <name>', 'for kubernetes: the container image, which has tapegrad').default('tapegrad'),
     flag('--claim <name>', 'for kubernetes: the claim of the volume for the runs').default('tapegrad-runs'),
   ]);

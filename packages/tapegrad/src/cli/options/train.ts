@@ -11,7 +11,7 @@ export function defineTrain(command: Command): void {
     data: [...dataFlags(), limitFlag()],
     training: [
       flag('--seed <n>', 'fixes weights, noise and the order of the data (default: 0)')
-        .parsedBy(whole(0))
+        .argParser(whole(0))
         .common(),
     ],
   });

@@ -40,7 +40,7 @@ const COMMON = ['latent', 'hidden', 'beta', 'epochs', 'batchSize', 'lr'];
 function tunableFlag(name: string): Flag {
   const range = tunable[name]!;
   const what = { whole: 'n', real: 'x', choice: 'which' }[range.kind];
-  return flag(`--${flagOf(name)} <${what}>`, range.help).parsedBy(optionParser(range));
+  return flag(`--${flagOf(name)} <${what}>`, range.help).argParser(optionParser(range));
 }
 
 /** How a command spells the options of models and trainer. */
