@@ -11,6 +11,8 @@ import { openRun } from 'tapegrad/node';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { commandNamed } from '../../packages/tapegrad/src/cli/commands.ts';
+import { readConfigFile } from '../../packages/tapegrad/src/cli/config-file.ts';
+import { optionsOf } from '../../packages/tapegrad/src/report/command.ts';
 import { runOnnx } from '../helpers/onnx.ts';
 import { fewDigits, tapegrad, temporaryFolder, writeIdx } from '../helpers/runs.ts';
 
@@ -249,6 +251,12 @@ test('what is exported computes the same in another runtime; imported again, it 
   assert.ok(worst(decoded.values, await model.pixels(model.decode(mean)).data()) < 1e-4);
   const resumed = await tapegrad(['train', '--resume', at('again'), ...ADAPTER]);
   assert.match(resumed.stderr, /nothing to resume: it has no state.safetensors/);
+  // Where they came from is no option: neither for a training with their options, nor in the report.
+  const file = readConfigFile(at('again'), undefined, {});
+  assert.equal([file.model, file.options.latent, file.options.imported], ['vae-mlp', 3, undefined]);
+  assert.is(file.adapter, undefined);
+  const { config, spec } = openRun(at('again'), referenceDevice);
+  assert.not(optionsOf(config, spec).some(({ flag }) => flag === 'imported'));
 });
 
 const good = () => decodeTorchFile(torchFile('vae-mlp.pt'));

@@ -18,7 +18,7 @@ export interface ConfigFile {
   readonly model: string;
   /** Options by the names that `config.json` and the command line have for them. */
   readonly options: Readonly<Record<string, unknown>>;
-  /** What the run of this file was trained on. */
+  /** What the run of this file was trained on, if it was. */
   readonly adapter?: AdapterConfig;
   /** Finds the images of its run, by their checksums where it has them. */
   find(
@@ -61,7 +61,7 @@ export function readConfigFile(
     path: file,
     model,
     options: Object.fromEntries(entries.filter(isTaken)),
-    ...(typeof adapter?.name === 'string' && { adapter }),
+    ...(typeof adapter?.name === 'string' && !('imported' in config) && { adapter }),
     async find(options, listener) {
       const run = {
         config: { ...options, dataPaths, checksums: checksums ?? {} },

@@ -48,6 +48,7 @@ export const runFacts: ReadonlySet<string> = new Set([
   'imageShape',
   'adapter',
   'versions',
+  'imported',
   'profile',
 ]);
 
