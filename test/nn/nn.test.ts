@@ -4,6 +4,7 @@ import { gradcheck, noGrad } from '@tapegrad/autograd';
 import * as nn from '@tapegrad/nn';
 import {
   capture,
+  div,
   Generator,
   keep,
   referenceDevice,
@@ -46,6 +47,7 @@ const golden = JSON.parse(readFileSync(new URL('./golden/nn.json', import.meta.u
     named: Record<string, number[]>;
   };
   bounds: Record<string, Record<string, number>>;
+  schedules: Record<string, number[]>;
 };
 
 /** The reference computes in float64, as PyTorch did; a GPU in float32, with sums of up to a hundred terms. */
@@ -698,6 +700,140 @@ onEachDevice('a changed learning rate takes effect', async () => {
   optimizer.lr = 0.5;
   optimizer.step();
   assert.equal(await p.array(), [-0.5]);
+});
+
+/** The schedulers of golden/make_nn.py. */
+const schedules: Record<string, nn.Schedule> = {
+  stepLR: nn.stepLR({ stepSize: 3, gamma: 0.5 }),
+  multiStepLR: nn.multiStepLR({ milestones: [2, 5, 5, 9], gamma: 0.3 }),
+  exponentialLR: nn.exponentialLR({ gamma: 0.9 }),
+  cosineAnnealingLR: nn.cosineAnnealingLR({ tMax: 5, etaMin: 0.01 }),
+  linearLR: nn.linearLR({ startFactor: 0.25, endFactor: 0.75, totalIters: 6 }),
+  constantLR: nn.constantLR({ factor: 0.5, totalIters: 4 }),
+  lambdaLR: (lr, t) => div(lr, t.add(1)),
+  sequentialLR: nn.sequentialLR(
+    [nn.linearLR({ startFactor: 0.2, totalIters: 4 }), nn.exponentialLR({ gamma: 0.8 })],
+    [4],
+  ),
+};
+
+/** A parameter whose gradient is 1, so that a step of SGD moves it by the rate. */
+function scheduled(schedule: nn.Schedule) {
+  const p = nn.parameter(tensor([0]));
+  const optimizer = new nn.SGD([p], { lr: 0.1, schedule });
+  const step = () => {
+    optimizer.zeroGrad();
+    p.sum().backward();
+    optimizer.step();
+    return optimizer.rate.mul(1);
+  };
+  return { p, optimizer, step };
+}
+
+for (const [name, expected] of Object.entries(golden.schedules)) {
+  onEachDevice(`the rates of ${name} are PyTorch's, and a step moves by them`, async (tolerance) => {
+    const { p, step } = scheduled(schedules[name]!);
+    const seen: number[] = [];
+    for (const _ of expected) seen.push(await scope(step).item());
+    // WGSL wants cos within 2⁻¹¹ only; here it is squared, and times 0.09.
+    const wide = name === 'cosineAnnealingLR' ? { ...tolerance, absolute: 0.09 * 2 ** -10 } : tolerance;
+    close(seen, expected, wide, name);
+    const { absolute = 0, relative = 0 } = wide;
+    const moved = expected.reduce((sum, rate) => sum + rate, 0);
+    close(await p.data(), [-moved], { absolute: expected.length * (absolute + 0.1 * relative) }, 'p');
+  });
+}
+
+onEachDevice('a schedule that counts in epochs; another base rate scales it', async (tolerance) => {
+  const { optimizer, step } = scheduled(nn.every(3, nn.stepLR({ stepSize: 2, gamma: 0.5 })));
+  const seen: number[] = [];
+  for (let i = 0; i < 14; i++) {
+    if (i === 8) optimizer.lr = 1;
+    seen.push(await scope(step).item());
+  }
+  const expected = [0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.05, 0.05, 0.5, 0.5, 0.5, 0.5, 0.25, 0.25];
+  close(seen, expected, tolerance, 'rates');
+  assert.is(optimizer.lr, 1);
+});
+
+test(`a captured step computes its rate, uploads nothing, and resumes to the same bits (${adapter})`, async () => {
+  setDefaultDevice(device);
+  const schedule = nn.sequentialLR([nn.linearLR(), nn.cosineAnnealingLR({ tMax: 20 })], [5]);
+  const made = () => {
+    const generator = new Generator(4);
+    const model = new nn.Linear(4, 3, { generator });
+    const optimizer = new nn.Adam(model.parameters(), { lr: 0.05, schedule });
+    const x = keep(generator.normal([6, 4]));
+    const step = capture(() => {
+      optimizer.zeroGrad();
+      model.forward(x).square().mean().backward();
+      optimizer.step();
+    });
+    const state = () =>
+      nn.readTensors(new Map([...model.stateDict(), ...optimizer.state(), ['rate', optimizer.rate]]));
+    return { model, optimizer, step, state };
+  };
+  const straight = made();
+  for (let i = 0; i < 12; i++) straight.step();
+  await device.synchronize();
+  const { uploads } = device.stats;
+  straight.step();
+  await device.synchronize();
+  assert.is(device.stats.uploads, uploads);
+  const first = made();
+  for (let i = 0; i < 7; i++) first.step();
+  const saved = await first.state();
+  assert.equal([...saved.get('schedule')!.data], [7]);
+  const second = made();
+  second.step();
+  saved.delete('rate');
+  second.model.loadStateDict(new Map(['weight', 'bias'].map((name) => [name, saved.get(name)!])));
+  second.optimizer.loadState(new Map([...saved].filter(([name]) => !/weight|bias/.test(name))));
+  for (let i = 0; i < 6; i++) second.step();
+  assert.equal(await second.state(), await straight.state());
+  for (const { step } of [straight, first, second]) step.dispose();
+});
+
+test(`a schedule costs a captured step three launches: the count as a number, the rate, and the count moves on (${adapter})`, () => {
+  setDefaultDevice(device);
+  const launches = (options: nn.AdamOptions) => {
+    const model = new nn.Linear(4, 3);
+    const optimizer = new nn.Adam(model.parameters(), options);
+    const x = keep(zeros([6, 4]));
+    const step = capture(() => {
+      optimizer.zeroGrad();
+      model.forward(x).square().mean().backward();
+      optimizer.step();
+    });
+    step();
+    return step.programs[0]!.launches;
+  };
+  const plain = launches({});
+  assert.is(launches({ schedule: nn.stepLR({ stepSize: 100 }) }), plain + 3);
+  assert.is(launches({ schedule: nn.cosineAnnealingLR({ tMax: 100 }) }), plain + 3);
+});
+
+test('schedules refuse what makes no sense', () => {
+  setDefaultDevice(referenceDevice);
+  assert.throws(() => nn.stepLR({ stepSize: 0 }), /stepLR: stepSize is a whole number from 1, got 0/);
+  assert.throws(() => nn.exponentialLR({ gamma: 0 }), /exponentialLR: gamma is a number above 0, got 0/);
+  assert.throws(
+    () => nn.stepLR({ step_size: 3 } as never),
+    /stepLR: no option is named 'step_size'; did you mean 'stepSize'\?/,
+  );
+  assert.throws(
+    () => nn.sequentialLR([nn.linearLR(), nn.linearLR()], []),
+    /sequentialLR: expects a milestone between any two schedules.* 2 schedules and milestones \[\]/,
+  );
+  const p = () => [nn.parameter(tensor([1]))];
+  assert.throws(
+    () => new nn.SGD(p(), { schedule: 'cosine' as never }),
+    /SGD: schedule is a function of the rate and the step, .* got "cosine"/,
+  );
+  assert.throws(
+    () => scheduled(() => tensor([1, 2])).step(),
+    /SGD: the schedule returns the rate as one number, a tensor \[\], got \[2\]/,
+  );
 });
 
 test('optimizers refuse settings and parameters that make no sense', () => {

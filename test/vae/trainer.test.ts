@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Linear } from '@tapegrad/nn';
+import { every, exponentialLR, Linear, linearLR, sequentialLR } from '@tapegrad/nn';
 import { openDevice } from '@tapegrad/node';
 import { add, div, type Generator, mean, mul, sqrt, square, sub, type Tensor } from '@tapegrad/tensor';
 import {
@@ -268,6 +268,33 @@ test('trainer: no checkpoint of spoilt parameters', async () => {
     (await rejection(trainer.checkpoint())).message,
     /parameters are not finite after step 1; .*: parameter linear.weight/,
   );
+});
+
+test('trainer: a schedule of the learning rate is part of the captured step, and of checkpoints', async () => {
+  const stepsPerEpoch = 5;
+  const schedule = sequentialLR([linearLR({ totalIters: 4 }), every(2, exponentialLR({ gamma: 0.5 }))], [4]);
+  const spec = models.get('vae-mlp')!;
+  const made = (more: object = { schedule }) =>
+    new Trainer(spec, data, { ...settings, hidden: 8, batchSize: 64, seed: 5, device, ...more });
+  const values = async (trainer: Trainer) => (await trainer.checkpoint()).tensors;
+  const straight = made();
+  for (let epoch = 0; epoch < 2; epoch++) await straight.trainEpoch(ignore);
+  const wanted = await values(straight);
+  assert.equal([...wanted.get('schedule')!.data], [2 * stepsPerEpoch]);
+  // Four steps of warm-up, then half the rate after every two.
+  assert.ok(Math.abs((await straight.optimizer.rate.item()) / (settings.lr * 0.25) - 1) < 1e-5);
+  const first = made();
+  let windows = 0;
+  assert.not(await first.trainEpoch(ignore, () => windows++ > 0), 'stopped within the epoch');
+  const { tensors, metadata } = await first.checkpoint();
+  const second = made();
+  second.restore(tensors, metadata);
+  while (second.epoch < 2) await second.trainEpoch(ignore);
+  assert.equal(await values(second), wanted);
+  const plain = made({});
+  for (let epoch = 0; epoch < 2; epoch++) await plain.trainEpoch(ignore);
+  assert.not((await values(plain)).has('schedule'));
+  assert.not.equal((await values(plain)).get('parameters')!.data, wanted.get('parameters')!.data);
 });
 
 // -------------------------------------------------------------------------------------------------- a lost device

@@ -20,5 +20,16 @@ export { type AutocastOptions, autocast } from './mixed-precision.ts';
 export { buffer, callable, Module, parameter } from './module.ts';
 export { Adam, type AdamOptions, AdamW, Optimizer, SGD, type SGDOptions } from './optim.ts';
 export * from './safetensors.ts';
+export {
+  constantLR,
+  cosineAnnealingLR,
+  every,
+  exponentialLR,
+  linearLR,
+  multiStepLR,
+  type Schedule,
+  sequentialLR,
+  stepLR,
+} from './schedules.ts';
 export { type LoadOptions, type LoadReport, loadTensors, misfits, type TensorSource } from './state.ts';
 export { loadStateDict, readTensors, saveStateDict, saveTensors } from './weights.ts';

@@ -11,6 +11,7 @@ import {
   updates,
   zeros,
 } from '@tapegrad/tensor';
+import { type Schedule, ScheduledSettings } from './schedules.ts';
 import { loadTensors, type TensorSource } from './state.ts';
 
 /** Neighbouring parameters that have taken part in the same steps so far. */
@@ -38,6 +39,7 @@ export abstract class Optimizer {
   readonly parameters: readonly Tensor[];
   readonly #name: string;
   readonly #settings: Tensor;
+  readonly #scheduled: ScheduledSettings | undefined;
   readonly #slots: { starts: number[]; total: number };
   readonly #gradients: readonly Tensor[];
   readonly #flat: ReadonlyMap<string, Tensor>;
@@ -50,14 +52,15 @@ export abstract class Optimizer {
 
   /**
    * @param settings the update's numbers, the learning rate first; `moments` names its buffers, `clock` is its
-   * clock's size
+   * clock's size; `schedule` makes the rate of each step out of the learning rate
    */
   protected constructor(
     name: string,
     parameters: Iterable<Tensor>,
     settings: readonly number[],
-    { moments, clock }: { moments: readonly string[]; clock: number },
+    how: { moments: readonly string[]; clock: number; schedule: Schedule | undefined },
   ) {
+    const { moments, clock, schedule } = how;
     this.parameters = [...new Set(parameters)];
     if (this.parameters.length === 0) throw new Error(`${name}: expects at least one parameter`);
     this.#name = name;
@@ -65,6 +68,8 @@ export abstract class Optimizer {
     assertNotNegative(name, 'lr', this.#lr);
     const { device } = this.parameters[0]!;
     this.#settings = keep(tensor(Float64Array.from(settings), { device }));
+
+    this.#scheduled = schedule && new ScheduledSettings(name, schedule, this.#settings);
 
     const values = keep(flattenInto(this.parameters));
     this.#slots = slotsOf(this.parameters);
@@ -92,6 +97,7 @@ export abstract class Optimizer {
     return this.#flat.get('parameters')!;
   }
 
+  /** The learning rate; with a schedule what that starts from. */
   get lr(): number {
     return this.#lr;
   }
@@ -102,6 +108,11 @@ export abstract class Optimizer {
     assertNotNegative(this.#name, 'lr', value);
     this.#settings.device.write(this.#settings.storage, 0, Float64Array.of(value));
     this.#lr = value;
+  }
+
+  /** The rate of the last step on the device, float32 []: `lr`, or what the schedule made of it. */
+  get rate(): Tensor {
+    return this.#scheduled?.rate ?? new Tensor(this.#settings.storage, [], 0);
   }
 
   /** Updates every parameter that has a gradient. */
@@ -119,8 +130,9 @@ export abstract class Optimizer {
     this.parameters.forEach((_, i) => {
       if (used[i] !== used[i - 1]) this.#cut(i);
     });
+    const settings = this.#scheduled?.next() ?? this.#settings;
     for (const { first, parts, clock } of this.#segments) {
-      if (used[first]) this.update(parts, clock, this.#settings);
+      if (used[first]) this.update(parts, clock, settings);
     }
     this.#started = true;
   }
@@ -132,14 +144,16 @@ export abstract class Optimizer {
 
   /**
    * Everything that `step` changes besides the parameters: the moments and the clock. Where some parameters have been
-   * stepped less often than others, `clock.I` is the clock of the I-th parameter and those after it.
+   * stepped less often than others, `clock.I` is the clock of the I-th parameter and those after it. With a schedule
+   * `schedule` counts the steps.
    */
   state(): Map<string, Tensor> {
     const moments = [...this.#flat].slice(2);
     const clocks = this.#segments.flatMap(({ first, clock }): [string, Tensor][] =>
       clock.size > 0 ? [[first === 0 ? 'clock' : `clock.${first}`, clock]] : [],
     );
-    return new Map([...moments, ...clocks]);
+    const counted: [string, Tensor][] = this.#scheduled ? [['schedule', this.#scheduled.steps]] : [];
+    return new Map([...moments, ...clocks, ...counted]);
   }
 
   /**
@@ -193,6 +207,8 @@ export interface SGDOptions {
   momentum?: number;
   weightDecay?: number;
   nesterov?: boolean;
+  /** What becomes of `lr` as training goes, such as `stepLR({ stepSize: 1000 })`. Default: nothing. */
+  schedule?: Schedule;
 }
 
 /**
@@ -202,13 +218,13 @@ export interface SGDOptions {
  */
 export class SGD extends Optimizer {
   constructor(parameters: Iterable<Tensor>, options: SGDOptions = {}) {
-    checkOptions('SGD', options, ['lr', 'momentum', 'weightDecay', 'nesterov']);
-    const { lr = 1e-3, momentum = 0, weightDecay = 0, nesterov = false } = options;
+    checkOptions('SGD', options, ['lr', 'momentum', 'weightDecay', 'nesterov', 'schedule']);
+    const { lr = 1e-3, momentum = 0, weightDecay = 0, nesterov = false, schedule } = options;
     assertNotNegative('SGD', 'momentum', momentum);
     assertNotNegative('SGD', 'weightDecay', weightDecay);
     if (nesterov && momentum === 0) throw new Error('SGD: nesterov needs a momentum');
     const settings = [lr, momentum, weightDecay, nesterov ? 1 : 0];
-    super('SGD', parameters, settings, { moments: ['velocity'], clock: 0 });
+    super('SGD', parameters, settings, { moments: ['velocity'], clock: 0, schedule });
   }
 
   protected override update(parts: readonly Tensor[], _clock: Tensor, settings: Tensor): void {
@@ -226,6 +242,8 @@ export interface AdamOptions {
   weightDecay?: number;
   /** Whether weights decay apart from the gradient, p ← p − lr·weightDecay·p, rather than through it. */
   decoupledWeightDecay?: boolean;
+  /** What becomes of `lr` as training goes, such as `cosineAnnealingLR({ tMax: 10_000 })`. Default: nothing. */
+  schedule?: Schedule;
 }
 
 /**
@@ -235,9 +253,9 @@ export interface AdamOptions {
 export class Adam extends Optimizer {
   constructor(parameters: Iterable<Tensor>, options: AdamOptions = {}) {
     const { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0 } = options;
-    const { decoupledWeightDecay: decoupled = false } = options;
+    const { decoupledWeightDecay: decoupled = false, schedule } = options;
     const name = decoupled ? 'AdamW' : 'Adam';
-    checkOptions(name, options, ['lr', 'betas', 'eps', 'weightDecay', 'decoupledWeightDecay']);
+    checkOptions(name, options, ['lr', 'betas', 'eps', 'weightDecay', 'decoupledWeightDecay', 'schedule']);
     assertNotNegative(name, 'eps', eps);
     assertNotNegative(name, 'weightDecay', weightDecay);
     const [beta1, beta2] = betas;
@@ -245,7 +263,7 @@ export class Adam extends Optimizer {
       throw new Error(`${name}: betas are from 0 to below 1, got ${betas.join(', ')}`);
     }
     const settings = [lr, beta1, beta2, eps, weightDecay, 1 - beta1, 1 - beta2, decoupled ? 1 : 0];
-    super(name, parameters, settings, { moments: ['m', 'v'], clock: 3 });
+    super(name, parameters, settings, { moments: ['m', 'v'], clock: 3, schedule });
   }
 
   protected override update(parts: readonly Tensor[], clock: Tensor, settings: Tensor): void {

@@ -1,4 +1,4 @@
-import { Adam, misfits, readTensors, type SafetensorsEntry } from '@tapegrad/nn';
+import { Adam, misfits, readTensors, type SafetensorsEntry, type Schedule } from '@tapegrad/nn';
 import {
   assign,
   type CapturedFunction,
@@ -37,6 +37,8 @@ export interface TrainingData {
 export interface TrainerOptions extends ModelOptions, Omit<TrainingOptions, 'epochs'> {
   readonly seed: number;
   readonly device?: Device;
+  /** What becomes of `lr` from step to step; `every(steps, …)` of nn counts in epochs of so many steps. Default: nothing. */
+  readonly schedule?: Schedule;
 }
 
 /** What a trainer reports of each step. */
@@ -164,6 +166,7 @@ export class Trainer {
     this.optimizer = new Adam(this.model.parameters(), {
       lr: options.lr,
       betas: [options.beta1, options.beta2],
+      ...(options.schedule && { schedule: options.schedule }),
     });
     const noise = new Generator(options.seed, { stream: randomStreams.training, device });
     const binarize = options.binarize === 'dynamic' ? noise : undefined;

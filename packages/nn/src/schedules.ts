@@ -1,0 +1,209 @@
+import { noGrad } from '@tapegrad/autograd';
+import {
+  add,
+  assign,
+  cast,
+  checkOptions,
+  clamp,
+  cos,
+  empty,
+  exp,
+  floor,
+  keep,
+  mul,
+  reshape,
+  run,
+  scope,
+  show,
+  square,
+  sub,
+  Tensor,
+  tensor,
+  updates,
+} from '@tapegrad/tensor';
+
+/**
+ * A learning rate that changes as training goes: from the optimizer's `lr` and the number `t` of steps taken so far, both
+ * float32 [] on the device, the rate of the next step, []. It is part of the step, so a captured one computes it anew each
+ * time, without the host, and it goes on where a saved state left off. A function of your own is PyTorch's `LambdaLR`:
+ * `(lr, t) => div(lr, add(t, 1))`.
+ */
+export type Schedule = (lr: Tensor, t: Tensor) => Tensor;
+
+/*
+ * All of them are elementwise ops on one number, with constants among the ops' parameters, so that a captured step computes
+ * the rate in a launch or two.
+ */
+
+/** How often a whole number of steps fits into t: float32 divides inexactly, and half a step away from any boundary does no harm. */
+const periods = (t: Tensor, steps: number): Tensor => floor(mul(add(t, 0.5), 1 / steps));
+
+/** 1 from the step number `at` on, 0 before: t is a whole number. */
+const reached = (t: Tensor, at: number): Tensor => clamp(sub(t, at - 1), { min: 0, max: 1 });
+
+/** gamma to the power of n. */
+const power = (gamma: number, n: Tensor): Tensor => exp(mul(n, Math.log(gamma)));
+
+function assertCount(schedule: string, name: string, value: number): void {
+  if (Number.isInteger(value) && value >= 1) return;
+  throw new Error(`${schedule}: ${name} is a whole number from 1, got ${value}`);
+}
+
+function assertFactor(schedule: string, name: string, value: number): void {
+  if (Number.isFinite(value) && value >= 0) return;
+  throw new Error(`${schedule}: ${name} is a number from 0, got ${value}`);
+}
+
+function assertGamma(schedule: string, gamma: number): void {
+  if (Number.isFinite(gamma) && gamma > 0) return;
+  throw new Error(`${schedule}: gamma is a number above 0, got ${gamma}`);
+}
+
+/** lr · gamma^⌊t / stepSize⌋, with gamma 0.1 by default: PyTorch's `StepLR`. */
+export function stepLR(options: { stepSize: number; gamma?: number }): Schedule {
+  checkOptions('stepLR', options, ['stepSize', 'gamma']);
+  const { stepSize, gamma = 0.1 } = options;
+  assertCount('stepLR', 'stepSize', stepSize);
+  assertGamma('stepLR', gamma);
+  return (lr, t) => mul(lr, power(gamma, periods(t, stepSize)));
+}
+
+/** lr · gamma for each milestone that t has reached, with gamma 0.1 by default: PyTorch's `MultiStepLR`. */
+export function multiStepLR(options: { milestones: readonly number[]; gamma?: number }): Schedule {
+  checkOptions('multiStepLR', options, ['milestones', 'gamma']);
+  const { milestones, gamma = 0.1 } = options;
+  for (const milestone of milestones) assertCount('multiStepLR', 'a milestone', milestone);
+  assertGamma('multiStepLR', gamma);
+  return (lr, t) => milestones.reduce((rate, at) => mul(rate, add(mul(reached(t, at), gamma - 1), 1)), lr);
+}
+
+/** lr · gammaᵗ: PyTorch's `ExponentialLR`. */
+export function exponentialLR(options: { gamma: number }): Schedule {
+  checkOptions('exponentialLR', options, ['gamma']);
+  const { gamma } = options;
+  assertGamma('exponentialLR', gamma);
+  return (lr, t) => mul(lr, power(gamma, t));
+}
+
+/**
+ * From lr down to etaMin (default 0) over tMax steps by half a cosine, and up again over the next tMax, and so on
+ * (Loshchilov and Hutter 2017, without the restarts): etaMin + (lr − etaMin)·(1 + cos(πt / tMax))/2, PyTorch's
+ * `CosineAnnealingLR`. On a GPU it is as exact as its cosine, which WGSL wants within 2⁻¹¹; never below etaMin.
+ */
+export function cosineAnnealingLR(options: { tMax: number; etaMin?: number }): Schedule {
+  checkOptions('cosineAnnealingLR', options, ['tMax', 'etaMin']);
+  const { tMax, etaMin = 0 } = options;
+  assertCount('cosineAnnealingLR', 'tMax', tMax);
+  assertFactor('cosineAnnealingLR', 'etaMin', etaMin);
+  return (lr, t) => {
+    const phase = sub(t, mul(periods(t, 2 * tMax), 2 * tMax));
+    // (1 + cos x)/2 = cos²(x/2)
+    const height = square(cos(mul(phase, Math.PI / (2 * tMax))));
+    return add(mul(sub(lr, etaMin), height), etaMin);
+  };
+}
+
+/**
+ * From lr · startFactor (default 1/3) to lr · endFactor (default 1) in equal steps, over the first totalIters (default 5), then
+ * constant: a warm-up, PyTorch's `LinearLR`.
+ */
+export function linearLR(
+  options: { startFactor?: number; endFactor?: number; totalIters?: number } = {},
+): Schedule {
+  checkOptions('linearLR', options, ['startFactor', 'endFactor', 'totalIters']);
+  const { startFactor = 1 / 3, endFactor = 1, totalIters = 5 } = options;
+  assertFactor('linearLR', 'startFactor', startFactor);
+  assertFactor('linearLR', 'endFactor', endFactor);
+  assertCount('linearLR', 'totalIters', totalIters);
+  const slope = (endFactor - startFactor) / totalIters;
+  return (lr, t) => mul(lr, add(mul(clamp(t, { max: totalIters }), slope), startFactor));
+}
+
+/** lr · factor (default 1/3) for the first totalIters (default 5) steps, then lr: PyTorch's `ConstantLR`. */
+export function constantLR(options: { factor?: number; totalIters?: number } = {}): Schedule {
+  checkOptions('constantLR', options, ['factor', 'totalIters']);
+  const { factor = 1 / 3, totalIters = 5 } = options;
+  assertFactor('constantLR', 'factor', factor);
+  assertCount('constantLR', 'totalIters', totalIters);
+  return (lr, t) => mul(lr, add(mul(reached(t, totalIters), 1 - factor), factor));
+}
+
+/**
+ * One schedule after the other: number i + 1 begins at `milestones[i]`, and counts its steps from there. PyTorch's
+ * `SequentialLR`: `sequentialLR([linearLR({ totalIters: 100 }), cosineAnnealingLR({ tMax: 900 })], [100])`.
+ * @throws unless there is a milestone between any two schedules, in rising order
+ */
+export function sequentialLR(schedules: readonly Schedule[], milestones: readonly number[]): Schedule {
+  const rising = milestones.every((at, i) => Number.isInteger(at) && at > (milestones[i - 1] ?? 0));
+  if (schedules.length !== milestones.length + 1 || !rising) {
+    throw new Error(
+      `sequentialLR: expects a milestone between any two schedules, in rising order; got ${schedules.length} schedules ` +
+        `and milestones ${show(milestones)}`,
+    );
+  }
+  return (lr, t) =>
+    schedules.reduce<Tensor | undefined>((before, schedule, i) => {
+      if (!before) return schedule(lr, t);
+      const from = milestones[i - 1]!;
+      const after = schedule(lr, clamp(sub(t, from), { min: 0 }));
+      const begun = reached(t, from);
+      return add(mul(after, begun), mul(before, sub(1, begun)));
+    }, undefined)!;
+}
+
+/** The schedule with t counted in epochs, or whatever else takes so many steps, rather than in steps. */
+export function every(steps: number, schedule: Schedule): Schedule {
+  assertCount('every', 'steps', steps);
+  return (lr, t) => schedule(lr, periods(t, steps));
+}
+
+/** An optimizer's settings whose first number, the learning rate, a schedule computes before each step. */
+export class ScheduledSettings {
+  /** Steps counted so far: int32 []. (As float32, t is exact up to 2²⁴ of them.) */
+  readonly steps: Tensor;
+  readonly #optimizer: string;
+  readonly #schedule: Schedule;
+  readonly #base: Tensor;
+  readonly #settings: Tensor;
+  readonly #rate: Tensor;
+
+  /** @param settings the optimizer's own, whose first is the `lr` that the schedule starts from */
+  constructor(optimizer: string, schedule: Schedule, settings: Tensor) {
+    if (typeof schedule !== 'function') {
+      throw new Error(
+        `${optimizer}: schedule is a function of the rate and the step, such as stepLR({ stepSize: 30 }), got ${JSON.stringify(schedule)}`,
+      );
+    }
+    const { device, shape } = settings;
+    this.#optimizer = optimizer;
+    this.#schedule = schedule;
+    this.#base = keep(new Tensor(settings.storage, [], settings.offset));
+    this.#settings = keep(empty(shape, { device }));
+    this.#rate = keep(new Tensor(this.#settings.storage, [], 0));
+    this.steps = keep(tensor(0, { dtype: 'int32', device }));
+    assign(this.#settings, settings);
+  }
+
+  /** The settings of the next step, which is counted. */
+  next(): Tensor {
+    noGrad(() =>
+      scope(() => {
+        const rate = this.#schedule(this.#base, cast(this.steps, 'float32'));
+        if (!(rate instanceof Tensor) || rate.size !== 1) {
+          const got = rate instanceof Tensor ? show(rate.shape) : typeof rate;
+          throw new Error(
+            `${this.#optimizer}: the schedule returns the rate as one number, a tensor [], got ${got}`,
+          );
+        }
+        assign(this.#rate, reshape(rate, []));
+        run(updates.advance, [this.steps], { index: 0, by: 1 });
+      }),
+    );
+    return this.#settings;
+  }
+
+  /** The rate of the last step, []. */
+  get rate(): Tensor {
+    return this.#rate;
+  }
+}
