@@ -3,7 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { shaderSources } from '@tapegrad/shaders';
-import { type AdapterKind, within } from '@tapegrad/tensor';
+import * as tg from '@tapegrad/tensor';
+import { type AdapterKind, type Device, within } from '@tapegrad/tensor';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { KernelCollection, pretend } from '../../bench/isa/kernels.ts';
@@ -31,11 +32,25 @@ const SHADERS_OF_SUBGROUPS = ['contraction_bands', 'contraction_matrix', 'contra
 /** What other shaders include. */
 const PARTS = ['prelude', 'contraction_tiled'];
 
+/** Every expression of integers, and conditions of another type. */
+function ofIntegers(device: Device, dtype: 'int32' | 'uint32'): void {
+  const [x, row] = [tg.zeros([3, 4], { device, dtype }), tg.zeros([4], { device, dtype })];
+  for (const fn of [tg.neg, tg.abs, tg.sign]) fn(x);
+  for (const fn of [tg.add, tg.sub, tg.mul, tg.minimum, tg.maximum, tg.equal, tg.notEqual]) fn(x, row);
+  for (const fn of [tg.less, tg.lessEqual, tg.greater, tg.greaterEqual]) fn(x, row);
+  tg.clamp(tg.sub(7, tg.mul(x, 3)), { max: 5 });
+  tg.where(x, row, 1);
+  tg.where(tg.cast(x, 'float32'), x, row);
+  tg.where(row, tg.cast(x, 'float32'), 0.5);
+}
+
 const collection = new KernelCollection();
 const unfit = new Set(contractionVariants.keys());
 for (const kind of KINDS) {
   const device = await pretend({ kind, subgroups: undefined });
   collection.noteAll(device);
+  for (const dtype of ['int32', 'uint32'] as const)
+    collection.note(device, dtype, () => ofIntegers(device, dtype));
   for (const name of contractionVariants.keys()) {
     for (const one of [...cases, ...banded]) {
       if (!fits(device, name, one)) continue;
