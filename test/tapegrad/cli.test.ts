@@ -247,6 +247,12 @@ const BAD: [name: string, args: string[], message: RegExp][] = [
   ],
   ['a folder without a run', ['sample', digits], /not a run folder: it holds no config.json/],
   [
+    'more images than a picture holds',
+    ['sample', done, '--count', '1e9'],
+    /--count.*'1e9'.*whole number, 1 to 10000/,
+  ],
+  ['one dimension of two', ['scatter', done, '--dimensions', '0'], /--dimensions 0: name two, such as 0,1$/m],
+  [
     'a folder of runs',
     [
       'evaluate',

@@ -31,8 +31,8 @@ export async function draw(path: string, name: PictureName, options: PictureOpti
   const { from, to, images, dimensions } = options;
   if (from?.length !== to?.length)
     throw new UserError('--from and --to take as many images: each line goes from one to one');
-  if (dimensions && dimensions.length > 2)
-    throw new UserError(`--dimensions ${dimensions}: two can be drawn`);
+  if (dimensions && dimensions.length !== 2)
+    throw new UserError(`--dimensions ${dimensions}: name two, such as 0,1`);
   const run = openRun(readRun(path), await openAdapter(options.adapter));
   const { folder, config } = run;
   const subject = await subjectFor(run, name, options);

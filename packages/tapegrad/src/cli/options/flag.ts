@@ -59,7 +59,8 @@ export function optionParser(range: ValueRange) {
 
 const parser = (range: ValueRange) => optionParser(range) as (text: string) => number;
 
-export const whole = (least: number) => parser({ kind: 'whole', least, value: least, help: '' });
+export const whole = (least: number, most?: number) =>
+  parser({ kind: 'whole', least, ...(most !== undefined && { most }), value: least, help: '' });
 
 export const real = (bounds: { least?: number; above?: number; below?: number }) =>
   parser({ kind: 'real', ...bounds, value: 0, help: '' });

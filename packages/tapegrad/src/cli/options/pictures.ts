@@ -5,8 +5,11 @@ import { adapterFlag, shownDataFlag } from './shared.ts';
 
 /* The commands that draw a picture of a run into its folder. */
 
+/** The most images in a row of a picture, which is as wide as that. */
+const MOST_IN_ROW = 100;
+
 const points = (least: number, count: number, help: string) =>
-  flag('--points <n>', help).argParser(whole(least)).default(count);
+  flag('--points <n>', help).argParser(whole(least, MOST_IN_ROW)).default(count);
 const rows = () => flag('--rows <n>', 'dimensions at most').argParser(whole(1)).default(20);
 const chosenImages = () => flag('--images <i,j…>', 'these images of the test set instead').argParser(indices);
 const plane = () =>
@@ -25,7 +28,9 @@ export const pictureCommands: readonly PictureCommand[] = [
     summary: 'draw images from the prior',
     picture: 'samples',
     flags: () => [
-      flag('--count <n>', 'images').argParser(whole(1)).default(64),
+      flag('--count <n>', 'images')
+        .argParser(whole(1, MOST_IN_ROW ** 2))
+        .default(64),
       flag('--seed <n>', 'of the draws').argParser(whole(0)).default(0),
     ],
   },
