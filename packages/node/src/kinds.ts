@@ -21,6 +21,7 @@ export type Candidate = Omit<FoundAdapter, 'announcement'>;
 /** Fastest first. */
 export const ADAPTER_KINDS: readonly AdapterKind[] = ['gpu', 'lavapipe', 'swiftshader'];
 
+/** Whether a name is that of a kind of adapter. */
 export const isKind = (name: string): name is AdapterKind => ADAPTER_KINDS.includes(name as AdapterKind);
 
 export interface Search {
