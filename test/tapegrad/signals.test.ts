@@ -107,6 +107,8 @@ const assertComplete = (folder: string) => assert.is(recordsOf(folder).at(-1)!.e
 for (const [name, signals, code] of [
   // A closing terminal's comes from the shell and from the kernel, and with SIGTERM at the end of a session.
   ['a hang-up, once more, and the end of the session', ['SIGHUP', 'SIGHUP', 'SIGTERM'], 129],
+  // To the program, and to the group that it is in.
+  ["what GNU's timeout sends", ['SIGTERM', 'SIGTERM'], 143],
   ["a scheduler's warning, and the limit on CPU time, every second", ['SIGUSR2', 'SIGXCPU', 'SIGXCPU'], 140],
 ] as const) {
   test(`signals: ${name} ends the training with a checkpoint`, async () => {

@@ -10,6 +10,9 @@ const FIRM: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGBREAK'];
  */
 const SOFT: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGXCPU', 'SIGUSR2'];
 
+/** `timeout` of GNU signals the program and then its group, so that the program gets two of one kind: those are one. */
+const ECHO = 50;
+
 /** By the shells' convention: 130 after Ctrl-C. */
 export const exitCodeOf = (signal: NodeJS.Signals): number => 128 + constants.signals[signal];
 
@@ -46,7 +49,12 @@ export interface Stop {
 export function onSignal(stop: (signal: NodeJS.Signals, atOnce: boolean) => void): Stop {
   const state: { signal?: NodeJS.Signals } = {};
   let firm = 0;
+  let last: { signal: NodeJS.Signals; time: number } | undefined;
   const handle = (signal: NodeJS.Signals) => {
+    const time = performance.now();
+    const isEcho = last?.signal === signal && time - last.time < ECHO;
+    last = { signal, time };
+    if (isEcho) return;
     if (FIRM.includes(signal)) firm++;
     const isFirst = state.signal === undefined;
     state.signal ??= signal;
