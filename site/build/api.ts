@@ -5,6 +5,9 @@ import { Application, type TypeDocOptions } from 'typedoc';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const packages = ['tensor', 'autograd', 'nn', 'vae', 'interchange', 'plot', 'node', 'tapegrad'];
 
+/** What has to have a description: all that is exported, and what classes and interfaces can do. */
+const described = ['Enum', 'Variable', 'Function', 'Class', 'Interface', 'TypeAlias', 'Method', 'Accessor'];
+
 /**
  * The API reference of every package, by TypeDoc, as files with relative addresses.
  * @returns what TypeDoc warns of
@@ -18,6 +21,11 @@ export async function buildApi(folder: string): Promise<number> {
     readme: 'none',
     // `npm run check` does that, with the compiler that the project uses.
     skipErrorChecking: true,
+    validation: { notDocumented: true, notExported: true, invalidLink: true, invalidPath: true },
+    requiredToBeDocumented: described,
+    packagesRequiringDocumentation: packages.map((name) =>
+      name === 'tapegrad' ? name : `@tapegrad/${name}`,
+    ),
     excludePrivate: true,
     excludeInternal: true,
     disableSources: true,

@@ -1,6 +1,6 @@
 import { gradcheck } from '@tapegrad/autograd';
 import { Adam, functionalCall } from '@tapegrad/nn';
-import { capture, Generator, referenceDevice, type Tensor, tensor } from '@tapegrad/tensor';
+import { capture, Generator, referenceDevice, type Tensor, tensor, writeTo } from '@tapegrad/tensor';
 import type { ModelOptions } from '@tapegrad/vae';
 import {
   type Autoencoder,
@@ -20,7 +20,7 @@ export function contextOn(where: Generator['state']['device'], { seed = 5, epoch
   const noise = new Generator(seed, { device: where });
   const context: TrainingContext = { noise, epoch: () => tensor(epoch, { device: where, dtype: 'float32' }) };
   const fresh = (): TrainingContext => {
-    where.write(noise.state.storage, noise.state.offset + 2, new Uint32Array(2));
+    writeTo(noise.state, new Uint32Array(2), 2);
     return context;
   };
   return { context, fresh };

@@ -5,6 +5,7 @@ import { test } from 'uvu';
 import { install, packAll } from '../helpers/packed.ts';
 import { temporaryFolder } from '../helpers/temporary.ts';
 import { testBundles } from './bundles.ts';
+import { testEditor } from './editor.ts';
 import { testManifests } from './manifests.ts';
 import { testPrograms } from './programs.ts';
 import { testRuntimes } from './runtimes.ts';
@@ -24,6 +25,7 @@ const app = await install(join(folder, 'app'), tarballs, ['--prefer-offline']);
 testManifests(tarballs, app);
 testPrograms(tarballs, app);
 testTypes(tarballs, app);
+testEditor(app);
 await testBundles(tarballs, app, folder);
 await testRuntimes(app);
 

@@ -36,6 +36,8 @@ import {
   Tensor,
   tensor,
   updates,
+  viewOf,
+  writeTo,
   zeros,
 } from '@tapegrad/tensor';
 import fc from 'fast-check';
@@ -85,12 +87,11 @@ function trainee() {
   const slots = slotsOf(shapes.map((shape) => ({ size: shape.reduce((a, b) => a * b, 1) })));
   const flat = () => keep(zeros([slots.total], { device }));
   const [parameters, gradients, m, v] = [flat(), flat(), flat(), flat()];
-  device.write(
-    parameters.storage,
-    0,
+  writeTo(
+    parameters,
     numbers(slots.total).map((x) => x * 0.2),
   );
-  const view = (of: Tensor, i: number) => keep(new Tensor(of.storage, shapes[i]!, slots.starts[i]!));
+  const view = (of: Tensor, i: number) => keep(viewOf(of, shapes[i]!, slots.starts[i]!));
   const leaves = shapes.map((_, i) => requiresGrad(view(parameters, i)));
   leaves.forEach((leaf, i) => {
     setGradientSlot(leaf, view(gradients, i));
@@ -217,7 +218,7 @@ test(named('arguments may be views, bytes, empty, nested, and a result of the ca
     list: [apply(ops.cast, [parts.bytes], { dtype: 'float32' }), sum(empty), empty.add(1)],
   }));
   const flat = made([256]);
-  const view = keep(new Tensor(flat.storage, [3], 64));
+  const view = keep(viewOf(flat, [3], 64));
   const bytes = keep(tensor(Uint8Array.of(1, 2, 250), { device }));
   const nothing = keep(zeros([0], { device }));
   for (let round = 0; round < 2; round++) {
@@ -312,12 +313,12 @@ test(named('eager launches and host writes between replays take effect in order'
   const captured = capture(() => step(replayed), { device });
   for (let round = 0; round < 4; round++) {
     const rate = Float32Array.of(0.25 * (round + 1));
-    device.write(eager.rate.storage, 0, rate);
+    writeTo(eager.rate, rate);
     scope(() => step(eager));
     scope(() => assign(eager.p, sub(eager.p, 0.125)));
     const before = scope(() => keep(add(eager.p, 0)));
 
-    device.write(replayed.rate.storage, 0, rate);
+    writeTo(replayed.rate, rate);
     captured();
     scope(() => assign(replayed.p, sub(replayed.p, 0.125)));
     const after = scope(() => keep(add(replayed.p, 0)));
@@ -460,7 +461,7 @@ test(named('what a recording cannot do is an error that says why'), async () => 
     () => capture((y: Tensor) => assign(y, x))(made([3])),
     /assign updates an argument of shape \[3\]/,
   );
-  await refuses(() => capture(() => device.write(x.storage, 0, [1] as never), on)(), /a tensor from outside/);
+  await refuses(() => capture(() => writeTo(x, [1] as never), on)(), /a tensor from outside/);
   await refuses(() => {
     const f = capture((n: number) => add(x, n), { device, limit: 3 });
     for (let n = 0; n < 4; n++) f(n);
@@ -506,7 +507,7 @@ interface Elision {
   step(target: Tensor, x: Tensor): unknown;
 }
 
-const row = (target: Tensor, i: number) => new Tensor(target.storage, [64], 64 * i);
+const row = (target: Tensor, i: number) => viewOf(target, [64], 64 * i);
 
 const elisions: Record<string, Elision> = {
   'a copy of what was just made': {
@@ -607,7 +608,7 @@ const elisions: Record<string, Elision> = {
     step(target, x) {
       for (const start of [0, 64]) {
         const made = add(x.reshape([1, 64]), tensor([[1], [2]], { device }));
-        assign(row(target, 1 + start / 64), new Tensor(made.storage, [64], start));
+        assign(row(target, 1 + start / 64), viewOf(made, [64], start));
       }
     },
   },

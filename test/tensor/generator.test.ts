@@ -15,6 +15,7 @@ import {
   tensor,
   threefry,
   updates,
+  writeTo,
 } from '@tapegrad/tensor';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -38,7 +39,7 @@ const KNOWN = [
 /** A generator at a chosen key and counter. */
 function startingAt(where: Device, key: number[], counter: number[]): Generator {
   const generator = new Generator(0, { device: where });
-  where.write(generator.state.storage, generator.state.offset, Uint32Array.of(...key, ...counter));
+  writeTo(generator.state, Uint32Array.of(...key, ...counter));
   return generator;
 }
 
@@ -233,7 +234,7 @@ test(`a saved state resumes the stream ${adapter}`, async () => {
   const saved = await generator.state.data();
   const expected = await generator.uniform([77]).data();
   const resumed = new Generator(0, { device });
-  device.write(resumed.state.storage, resumed.state.offset, saved);
+  writeTo(resumed.state, saved);
   assert.equal(await resumed.uniform([77]).data(), expected);
 });
 

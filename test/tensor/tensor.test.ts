@@ -5,7 +5,7 @@ import * as tg from '@tapegrad/tensor';
 import { type Device, referenceDevice, type Tensor } from '@tapegrad/tensor';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { BufferPool, type GpuStorage } from '../../packages/tensor/src/webgpu/memory.ts';
+import { BufferPool, storageOf } from '../../packages/tensor/src/webgpu/memory.ts';
 import { noStats } from '../../packages/tensor/src/webgpu/stats.ts';
 import { adapter, close, device, integers, on } from '../helpers/device.ts';
 
@@ -447,9 +447,9 @@ test(`more launches than one batch holds stay in order ${adapter}`, async () => 
 test(`a host write does not overtake launches that read the old values ${adapter}`, async () => {
   const x = row(1, 2, 3);
   const before = tg.mul(x, 10);
-  device.write(x.storage, 0, Float32Array.of(4, 5, 6));
+  tg.writeTo(x, Float32Array.of(4, 5, 6));
   const after = tg.mul(x, 10);
-  device.write(x.storage, 1, Float32Array.of(7));
+  tg.writeTo(x, Float32Array.of(7), 1);
   const last = tg.mul(x, 10);
   assert.equal(await Promise.all([before, after, last].map((t) => t.array())), [
     [10, 20, 30],
@@ -480,7 +480,7 @@ test(`values read at once are those of the time of the call ${adapter}`, async (
   const first = x.data();
   tg.run(tg.updates.accumulate, [x, row(10, 10)], null);
   const second = x.data();
-  device.write(x.storage, 0, Float32Array.of(0, 0));
+  tg.writeTo(x, Float32Array.of(0, 0));
   const third = x.data();
   x.dispose();
   assert.equal(
@@ -496,10 +496,10 @@ test(`values read at once are those of the time of the call ${adapter}`, async (
 test(`flattenInto moves tensors into one buffer at multiples of 64 ${adapter}`, async () => {
   for (const where of [device, referenceDevice] as Device[]) {
     const tensors = [[65], [], [2, 3], [0], [64]].map((shape, k) =>
-      on(where, shape, integers(tg.sizeOf(shape), -9, 9, k + 1)),
+      tg.internalsOf(on(where, shape, integers(tg.sizeOf(shape), -9, 9, k + 1))),
     );
     const before = await Promise.all(tensors.map((t) => t.data()));
-    const flat = tg.flattenInto(tensors);
+    const flat = tg.internalsOf(tg.flattenInto(tensors));
     assert.equal(
       tensors.map((t) => t.offset),
       [0, 128, 192, 256, 256],
@@ -537,10 +537,10 @@ test(`flattenInto without copying leaves zeros ${adapter}`, async () => {
 
 test(`freed buffers are found again, and trim lets them go ${adapter}`, async () => {
   const x = zeros(1000);
-  const { block } = x.storage as GpuStorage;
+  const { block } = storageOf(x);
   x.dispose();
   const y = zeros(1001);
-  assert.is((y.storage as GpuStorage).block, block);
+  assert.is(storageOf(y).block, block);
   y.dispose();
   const bytes = device.stats.bufferBytes;
   device.trim();

@@ -1,7 +1,15 @@
 /* Runs on the fastest adapter. */
 /** The hierarchical VAE, the importance-weighted one, and the metrics that rest on them. */
 import { noGrad } from '@tapegrad/autograd';
-import { exp, Generator, referenceDevice, setDefaultDevice, type Tensor, tensor } from '@tapegrad/tensor';
+import {
+  exp,
+  Generator,
+  referenceDevice,
+  setDefaultDevice,
+  type Tensor,
+  tensor,
+  writeTo,
+} from '@tapegrad/tensor';
 import {
   DeviceDataset,
   encodeAll,
@@ -164,7 +172,7 @@ test(`importance-weighted likelihood: the exact one of a linear Gaussian model (
   const model = new PlainVAE(shape, chosen, new Generator(1, { device }));
   for (const [name, p] of model.namedParameters()) {
     // The last layers of both networks give 0: μ = 0, log σ = 0, and an image of zeros.
-    if (/^encoder\.3|^decoder\.2/.test(name)) device.write(p.storage, p.offset, new Float32Array(p.size));
+    if (/^encoder\.3|^decoder\.2/.test(name)) writeTo(p, new Float32Array(p.size));
   }
   const images = someImages(7, shape);
   const result = await importanceWeighted(model, images, device, { samples: 9, rows: 16 });

@@ -13,6 +13,7 @@ import {
   sub,
   type Tensor,
   tensor,
+  writeTo,
 } from '@tapegrad/tensor';
 import {
   Codebook,
@@ -28,7 +29,6 @@ import {
 } from '@tapegrad/vae';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { writeTo } from '../../packages/vae/src/device-dataset.ts';
 import { adapter, device, numbers, on } from '../helpers/device.ts';
 import { trainCaptured } from '../helpers/models.ts';
 import { fewDigits } from '../helpers/runs.ts';

@@ -57,6 +57,7 @@ function discard(gradient: Tensor): void {
 /** The same values with no history. */
 export const detach = (x: Tensor): Tensor => constant(x);
 
+/** How `backward` begins, and what it leaves behind. */
 export interface BackwardOptions {
   /** Weights of the root's elements, of its shape; needed unless the root has one element. */
   gradient?: Tensor;

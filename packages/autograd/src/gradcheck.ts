@@ -1,6 +1,7 @@
 import { mul, type Shape, scope, sum, type Tensor, tensor } from '@tapegrad/tensor';
 import { valueAndGrad } from './functional.ts';
 
+/** How `gradcheck` compares. */
 export interface GradcheckOptions {
   /** 1: gradients. 2: gradients of gradients too. */
   order?: 1 | 2;

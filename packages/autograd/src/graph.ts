@@ -1,13 +1,17 @@
-import type { History, Interceptor, OpCall, Tensor } from '@tapegrad/tensor';
 import {
   add,
   expand,
+  type History,
+  type Interceptor,
   innermost,
   install,
+  internalsOf,
   isFloat,
   labelled,
   nameEntry,
+  type OpCall,
   sumToSize,
+  type Tensor,
   within,
 } from '@tapegrad/tensor';
 import { ruleFor } from './rules.ts';
@@ -31,7 +35,7 @@ class Node implements History {
   constructor(call: OpCall<Tensor>) {
     this.#call = call;
     this.name = nameEntry(call) ?? call.op.name;
-    for (const input of call.inputs) input.retain();
+    for (const input of call.inputs) internalsOf(input).retain();
   }
 
   get freed(): boolean {
@@ -49,11 +53,11 @@ class Node implements History {
   release(): void {
     const inputs = this.#call?.inputs ?? [];
     this.#call = undefined;
-    for (const input of inputs) input.release();
+    for (const input of inputs) internalsOf(input).release();
   }
 }
 
-const nodeOf = (tensor: Tensor) => tensor.history as Node | undefined;
+const nodeOf = (tensor: Tensor) => internalsOf(tensor).history as Node | undefined;
 
 /** The tensors that require grad, where walks end. */
 export const leaves = new WeakSet<Tensor>();
@@ -73,7 +77,8 @@ class GradMode implements Interceptor<Tensor> {
     if (!this.enabled || innermost(GradMode) !== this || !call.inputs.some(isTracked)) return;
     if (call.op.opaque) throw new Error(call.op.opaque);
     // Integers are constants: nothing is differentiated through them.
-    if (ruleFor(call.op) !== null && isFloat(call.output.dtype)) call.output.history = new Node(call);
+    if (ruleFor(call.op) !== null && isFloat(call.output.dtype))
+      internalsOf(call.output).history = new Node(call);
   }
 }
 

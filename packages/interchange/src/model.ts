@@ -23,6 +23,7 @@ export interface TrainedModel {
   readonly version: string;
 }
 
+/** The two files of a model, as bytes. */
 export interface OnnxFiles {
   /**
    * x [batch, c, h, w], normalized → mean; log_sigma if the model is stochastic; codes, the indices of the codebook's

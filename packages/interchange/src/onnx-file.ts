@@ -9,6 +9,7 @@ import { bytes, type Encoded, float, integer, integers, message, text } from './
 const OPSET = 17;
 const IR_VERSION = 8;
 
+/** Types of the values in a graph, as far as exported models have them. */
 export type ElementType = 'float32' | 'float16' | 'int32' | 'uint32' | 'int64';
 const elementTypes: Record<ElementType, number> = { float32: 1, int32: 6, int64: 7, float16: 10, uint32: 12 };
 export const elementType = (name: ElementType): number => elementTypes[name];
@@ -16,6 +17,7 @@ export const elementType = (name: ElementType): number => elementTypes[name];
 /** An attribute of a node: integers as they are, floats marked as such. */
 export type Attribute = number | readonly number[] | { readonly float: number };
 
+/** One call of an operator of ONNX. */
 export interface Node {
   readonly type: string;
   readonly inputs: readonly string[];
@@ -38,6 +40,7 @@ export interface Port {
   readonly shape: readonly (number | string)[];
 }
 
+/** What a file computes: nodes in an order in which each comes after those that it needs. */
 export interface Graph {
   readonly name: string;
   readonly nodes: readonly Node[];
@@ -46,6 +49,7 @@ export interface Graph {
   readonly outputs: readonly Port[];
 }
 
+/** What a file says of itself. */
 export interface FileInfo {
   readonly version: string;
   readonly description: string;

@@ -1,4 +1,4 @@
-import { type DType, type OpName, sameShape, show, type Tensor } from '@tapegrad/tensor';
+import { type DType, internalsOf, type OpName, sameShape, show, type Tensor } from '@tapegrad/tensor';
 import { mergeBiases } from './onnx-bias.ts';
 import {
   type Attribute,
@@ -36,7 +36,8 @@ export function traceGraph(device: TracingDevice, traceable: Traceable): Graph {
   const [two, three] = BATCHES.map((count) => {
     const x = traceable.batch(count);
     const { calls, result } = device.trace(() => traceable.run(x));
-    return { x: { storage: x.storage, shape: x.shape }, calls, result };
+    const operand: Operand = internalsOf(x);
+    return { x: operand, calls, result };
   }) as [Trace, Trace];
   const graph = new GraphWriter(traceable, two, three);
   two.calls.forEach((_, i) => {
@@ -103,7 +104,7 @@ class GraphWriter implements Writer {
     const { name, input } = this.#traceable;
     const outputs = Object.entries(this.#two.result).map(([output, t]): Port => {
       const again = this.#three.result[output]!;
-      const value = this.#operand(t, again);
+      const value = this.#operand(internalsOf(t), internalsOf(again));
       this.#nodes.push({ type: 'Identity', inputs: [value], outputs: [output], attributes: {} });
       return {
         name: output,
@@ -196,7 +197,7 @@ class GraphWriter implements Writer {
     const values = valuesOf(storage);
     const valuesAgain = valuesOf(again.storage);
     if (!values || !valuesAgain) throw new Error('uses a tensor that has no values yet');
-    const parameter = [...this.#traceable.named].find(([, t]) => t.storage === storage);
+    const parameter = [...this.#traceable.named].find(([, t]) => internalsOf(t).storage === storage);
     const shape = parameter?.[1].shape ?? operand.shape;
     const name = parameter?.[0] ?? `constant_${++this.#count}`;
     if (sameShape(operand.shape, again.shape)) {

@@ -58,6 +58,7 @@ export abstract class Module {
     return new Map([...names].map(([tensor, name]) => [name, tensor]));
   }
 
+  /** What is learned: its own parameters and those of the modules in it, each once. */
   parameters(): Tensor[] {
     return [...this.namedParameters().values()];
   }
@@ -82,6 +83,7 @@ export abstract class Module {
     return this;
   }
 
+  /** Puts it, and the modules in it, into evaluation: dropout and batch statistics are off. Returns the module. */
   eval(): this {
     return this.train(false);
   }

@@ -3,12 +3,15 @@ import {
   assign,
   checkOptions,
   flattenInto,
+  internalsOf,
   keep,
   run,
   slotsOf,
-  Tensor,
+  type Tensor,
   tensor,
   updates,
+  viewOf,
+  writeTo,
   zeros,
 } from '@tapegrad/tensor';
 import { type Schedule, ScheduledSettings } from './schedules.ts';
@@ -77,7 +80,7 @@ export abstract class Optimizer {
     const flat = [values, ...['gradients', ...moments].map(() => keep(zeros([total], { device })))];
     this.#flat = new Map(['parameters', 'gradients', ...moments].map((key, i) => [key, flat[i]!]));
     this.#gradients = this.parameters.map((parameter, i) => {
-      const slot = keep(new Tensor(flat[1]!.storage, parameter.shape, starts[i]!));
+      const slot = keep(viewOf(flat[1]!, parameter.shape, starts[i]!));
       clearGradient(parameter);
       setGradientSlot(parameter, slot);
       return slot;
@@ -85,7 +88,7 @@ export abstract class Optimizer {
     // All clocks lie on the device from the start: what a captured step allocates is fresh in every call.
     const clocks = slotsOf(this.parameters.map(() => ({ size: clock })));
     const ticking = keep(zeros([clocks.total], { device }));
-    this.#clocks = clocks.starts.map((start) => keep(new Tensor(ticking.storage, [clock], start)));
+    this.#clocks = clocks.starts.map((start) => keep(viewOf(ticking, [clock], start)));
     this.#segments = [this.#segment(0, this.parameters.length)];
   }
 
@@ -102,24 +105,23 @@ export abstract class Optimizer {
     return this.#lr;
   }
 
-  /** Takes effect at the next step, even of a captured one; written to the device only if it has changed. */
   set lr(value: number) {
     if (value === this.#lr) return;
     assertNotNegative(this.#name, 'lr', value);
-    this.#settings.device.write(this.#settings.storage, 0, Float64Array.of(value));
+    writeTo(this.#settings, Float64Array.of(value));
     this.#lr = value;
   }
 
   /** The rate of the last step on the device, float32 []: `lr`, or what the schedule made of it. */
   get rate(): Tensor {
-    return this.#scheduled?.rate ?? new Tensor(this.#settings.storage, [], 0);
+    return this.#scheduled?.rate ?? viewOf(this.#settings, [], 0);
   }
 
   /** Updates every parameter that has a gradient. */
   step(): void {
-    const { storage } = this.values;
+    const { storage } = internalsOf(this.values);
     const used = this.parameters.map((parameter, i) => {
-      if (parameter.storage !== storage) {
+      if (internalsOf(parameter).storage !== storage) {
         throw new Error(`${this.#name}: another optimizer took over the parameters; keep one for each`);
       }
       const { grad } = parameter;
@@ -190,7 +192,7 @@ export abstract class Optimizer {
   #segment(first: number, end: number): Segment {
     const { starts, total } = this.#slots;
     const [start, stop] = [starts[first]!, starts[end] ?? total];
-    const parts = [...this.#flat.values()].map((t) => keep(new Tensor(t.storage, [stop - start], start)));
+    const parts = [...this.#flat.values()].map((t) => keep(viewOf(t, [stop - start], start)));
     return { first, end, parts, clock: this.#clocks[first]! };
   }
 }

@@ -20,6 +20,7 @@ import {
   Tensor,
   tensor,
   updates,
+  viewOf,
 } from '@tapegrad/tensor';
 
 /**
@@ -177,9 +178,9 @@ export class ScheduledSettings {
     const { device, shape } = settings;
     this.#optimizer = optimizer;
     this.#schedule = schedule;
-    this.#base = keep(new Tensor(settings.storage, [], settings.offset));
+    this.#base = keep(viewOf(settings, []));
     this.#settings = keep(empty(shape, { device }));
-    this.#rate = keep(new Tensor(this.#settings.storage, [], 0));
+    this.#rate = keep(viewOf(this.#settings, [], 0));
     this.steps = keep(tensor(0, { dtype: 'int32', device }));
     assign(this.#settings, settings);
   }

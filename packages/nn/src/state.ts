@@ -1,4 +1,4 @@
-import { assign, type NumericArray, type Shape, sameShape, show, Tensor } from '@tapegrad/tensor';
+import { assign, type NumericArray, type Shape, sameShape, show, Tensor, writeTo } from '@tapegrad/tensor';
 import { brief } from './brief.ts';
 
 /** Values for a tensor: another tensor on the same device, or an array such as a safetensors file has. */
@@ -96,5 +96,5 @@ function check(what: string, name: string, target: Tensor, source: TensorSource)
 function write(target: Tensor, source: TensorSource): void {
   if (target.size === 0) return;
   if (source instanceof Tensor) assign(target, source);
-  else target.device.write(target.storage, target.offset, Float64Array.from(source.data, Number));
+  else writeTo(target, Float64Array.from(source.data, Number));
 }

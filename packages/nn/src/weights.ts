@@ -1,4 +1,4 @@
-import type { NumericArray, Tensor } from '@tapegrad/tensor';
+import { internalsOf, type NumericArray, type Storage, type Tensor } from '@tapegrad/tensor';
 import type { Module } from './module.ts';
 import {
   decodeSafetensors,
@@ -8,14 +8,12 @@ import {
 } from './safetensors.ts';
 import type { LoadOptions, LoadReport } from './state.ts';
 
-type Storage = Tensor['storage'];
-
 /** The values of tensors, as a safetensors file takes them. Tensors that share a buffer are read back together. */
 export async function readTensors(
   tensors: ReadonlyMap<string, Tensor>,
 ): Promise<Map<string, SafetensorsEntry>> {
   const spans = new Map<Storage, { start: number; end: number }>();
-  for (const { storage, offset, size } of tensors.values()) {
+  for (const { storage, offset, size } of [...tensors.values()].map(internalsOf)) {
     if (size === 0) continue;
     const { start, end } = spans.get(storage) ?? { start: offset, end: offset };
     spans.set(storage, { start: Math.min(start, offset), end: Math.max(end, offset + size) });
@@ -25,7 +23,8 @@ export async function readTensors(
     read.set(storage, await storage.device.read(storage, start, end - start));
   }
   return new Map(
-    [...tensors].map(([name, { dtype, shape, storage, offset, size }]) => {
+    [...tensors].map(([name, tensor]) => {
+      const { dtype, shape, storage, offset, size } = internalsOf(tensor);
       const from = offset - (spans.get(storage)?.start ?? offset);
       const data = read.get(storage)?.slice(from, from + size) ?? new Float32Array(0);
       // float16 comes back as float32, and is saved as that.

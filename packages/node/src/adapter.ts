@@ -8,6 +8,7 @@ import {
   packedSwiftShader,
 } from './swiftshader.ts';
 
+/** How an adapter is looked for. */
 export interface FindOptions {
   /** Validate and compile, run nothing: for measuring what the host alone costs. `choice` then only sets the kind. */
   nullBackend?: boolean;

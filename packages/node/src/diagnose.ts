@@ -12,6 +12,7 @@ import { ADAPTER_KINDS, type AdapterKind, describeAdapter } from './kinds.ts';
 import { withoutLimits } from './quiet.ts';
 import { hasSystemLoader, packedLoaderPath, packedSwiftShader } from './swiftshader.ts';
 
+/** An adapter that could have been chosen. */
 export interface DiagnosedCandidate {
   /** A driver of this system, or SwiftShader from npm. */
   source: 'system' | 'packed';
@@ -23,6 +24,7 @@ export interface DiagnosedCandidate {
   reason: string;
 }
 
+/** What is known of the adapter that was chosen. */
 export interface ChosenAdapter {
   kind: AdapterKind;
   name: string;

@@ -13,6 +13,7 @@ export { renameOver } from './rename.ts';
 export { readTuned, tuneCachePath, writeTuned } from './tune-cache.ts';
 export { waitIdly } from './wait.ts';
 
+/** How a device is opened. */
 export interface OpenOptions extends FindOptions {
   /**
    * Kernels, and the passes over captured programs, as they are chosen for another kind of adapter: to run on a software

@@ -3,6 +3,7 @@ import type { PackedSwiftShader } from './swiftshader.ts';
 
 export type { AdapterKind };
 
+/** An adapter with what belongs to it. */
 export interface FoundAdapter {
   /** Keep it while the adapter is used: Dawn lives as long as this object. */
   gpu: GPU;

@@ -1,7 +1,7 @@
 import { announce, defaultDevice, within } from './context.ts';
 import type { Device, Each, InPlaceUpdate, Inputs, Op, OpCall } from './contracts.ts';
 import { sizeOf } from './shape.ts';
-import { assertAlive, Tensor } from './tensor.ts';
+import { assertAlive, type Tensor, TensorInternals, viewOf } from './tensor.ts';
 
 /**
  * Runs one op: checks the inputs, infers the output's shape, computes on the inputs' device, tells the interceptors.
@@ -15,10 +15,11 @@ export function apply<A, I extends Inputs>(
   const device = deviceOf(op.name, inputs) ?? defaultDevice();
   const { shape, dtype } = op.infer(inputs as unknown as I, attributes);
   const output = op.alias
-    ? new Tensor(inputs[0]!.storage, shape, inputs[0]!.offset)
-    : new Tensor(device.allocate(dtype, sizeOf(shape)), shape);
+    ? viewOf(inputs[0]!, shape)
+    : new TensorInternals(device.allocate(dtype, sizeOf(shape)), shape);
   const call = { op, inputs, attributes, output };
-  if (!op.alias && output.size > 0) device.run(call);
+  // Devices look inside.
+  if (!op.alias && output.size > 0) device.run(call as unknown as OpCall);
   announce(call);
   return output;
 }
@@ -31,7 +32,7 @@ export function run<A, T extends Inputs>(
 ): void {
   const device = deviceOf(update.name, tensors)!;
   update.check?.(tensors as unknown as T, attributes);
-  if (tensors[0]!.size > 0) device.update(update, tensors, attributes);
+  if (tensors[0]!.size > 0) device.update(update, tensors as unknown as T, attributes);
 }
 
 /** Tells `observer` of every op that `fn` runs, once it ran. */

@@ -1,4 +1,4 @@
-import type { Device, OpCall, TensorView } from './contracts.ts';
+import type { Device, OpCall } from './contracts.ts';
 
 /*
  * What is in force at the moment: the default device, and a stack of interceptors. Recording a graph, scopes, tracing,
@@ -8,7 +8,7 @@ import type { Device, OpCall, TensorView } from './contracts.ts';
 
 /** What watches, or asks for something, while a function runs. Classes of interceptors are told apart by `innermost`. */
 // biome-ignore lint/suspicious/noExplicitAny: interceptors hear of tensors, which are defined above this file
-export interface Interceptor<T extends TensorView = any> {
+export interface Interceptor<T = any> {
   /** An op ran. Heard by every interceptor on the stack, the innermost first. */
   ran?(call: OpCall<T>): void;
   /** A tensor was made. Heard by the innermost interceptor that has this method alone. */
@@ -55,12 +55,12 @@ export const every = <I extends object>(kind: Class<I>): I[] =>
   stack.filter((interceptor): interceptor is Interceptor & I => interceptor instanceof kind);
 
 /** Tells the interceptors of an op that ran. */
-export function announce(call: OpCall): void {
+export function announce(call: OpCall<unknown>): void {
   for (let i = stack.length - 1; i >= 0; i--) stack[i]!.ran?.(call);
 }
 
 /** Tells the interceptor that collects them of a tensor that was made; false if none does. */
-export function announceTensor(tensor: TensorView): boolean {
+export function announceTensor(tensor: object): boolean {
   for (let i = stack.length - 1; i >= 0; i--) {
     const interceptor = stack[i]!;
     if (interceptor.made) {
@@ -72,7 +72,7 @@ export function announceTensor(tensor: TensorView): boolean {
 }
 
 /** Tells all who collect tensors that this one is not theirs. */
-export function announceKept(tensor: TensorView): void {
+export function announceKept(tensor: object): void {
   for (const interceptor of stack) interceptor.forget?.(tensor);
 }
 

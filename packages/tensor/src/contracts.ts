@@ -62,7 +62,9 @@ export interface InPlaceUpdate<A, T extends Inputs = Inputs> {
   readonly name: string;
   /** Which of the tensors it writes. */
   readonly writes: readonly number[];
+  /** Throws, naming the update and what was seen, if the tensors do not fit. */
   check?(tensors: T, attributes: A): void;
+  /** The definition: it overwrites the values of those that it writes. */
   reference(tensors: Each<Values, T>, attributes: A): void;
 }
 
@@ -75,7 +77,7 @@ export type AnyOp = Op<any>;
 export type AnyUpdate = InPlaceUpdate<any>;
 
 /** One op that runs, or ran. */
-export interface OpCall<T extends TensorView = TensorView> {
+export interface OpCall<T = TensorView> {
   readonly op: AnyOp;
   readonly inputs: readonly T[];
   readonly attributes: unknown;
@@ -90,9 +92,11 @@ export interface Device {
   readonly maxTensorBytes: number;
   /** Memory of unspecified content. */
   allocate(dtype: DType, size: number): Storage;
+  /** Takes memory back that nothing refers to any more. */
   release(storage: Storage): void;
   /** Copies host values in; the array is not kept. `offset` counts elements. */
   write(storage: Storage, offset: number, values: NumericArray): void;
+  /** Copies values out, once everything queued before has run. `offset` and `size` count elements. */
   read(storage: Storage, offset: number, size: number): Promise<NumericArray>;
   /** The values at once, on a device that has them in the host's memory. */
   peek?(storage: Storage, offset: number, size: number): NumericArray;

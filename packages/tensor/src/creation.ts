@@ -3,7 +3,7 @@ import type { Device } from './contracts.ts';
 import { bytesPerElement, type DType, hostArray, type NumericArray } from './dtype.ts';
 import { checkOptions } from './options.ts';
 import { type Shape, show, sizeOf } from './shape.ts';
-import { type Nested, Tensor } from './tensor.ts';
+import { internalsOf, type Nested, Tensor, TensorInternals } from './tensor.ts';
 
 /** Where and how a tensor is made. */
 export interface TensorOptions {
@@ -31,7 +31,7 @@ export function tensor(
   }
   const dtype = options.dtype ?? dtypeOf(values);
   const result = empty(shape, { dtype, device: options.device });
-  if (flat.length > 0) result.device.write(result.storage, 0, flat);
+  if (flat.length > 0) result.device.write(internalsOf(result).storage, 0, flat);
   return result;
 }
 
@@ -51,7 +51,7 @@ function made(what: string, shape: Shape, options: TensorOptions): Tensor {
       `${what}: no type is named '${dtype}': ${known} (the reference device computes float32 in double precision)`,
     );
   }
-  return new Tensor(device.allocate(dtype, sizeOf(shape)), [...shape]);
+  return new TensorInternals(device.allocate(dtype, sizeOf(shape)), [...shape]);
 }
 
 /** Checks a shape. @throws unless it is an array of whole, non-negative extents */
@@ -71,7 +71,7 @@ function filled(what: string, shape: Shape, value: number, options: TensorOption
   // The reference keeps float64, so a value that float32 would round is passed on whole.
   const whole = result.dtype === 'float32' && Math.fround(value) !== value;
   const values = whole ? new Float64Array(result.size) : hostArray(result.dtype, result.size);
-  result.device.write(result.storage, 0, values.fill(value));
+  result.device.write(internalsOf(result).storage, 0, values.fill(value));
   return result;
 }
 

@@ -7,6 +7,7 @@ import { blocksOf, type Distribution } from './ops/random.ts';
 import { keep } from './scope.ts';
 import type { Shape } from './shape.ts';
 import type { Tensor } from './tensor.ts';
+import { writeTo } from './updates.ts';
 
 function stateOf(seed: number, stream: number): Uint32Array {
   if (!Number.isSafeInteger(seed)) throw new Error(`Generator: a seed is a whole number, got ${seed}`);
@@ -33,7 +34,7 @@ export class Generator {
 
   /** Begins anew from a seed, where the state lies: captured functions that draw from it do so, too. */
   manualSeed(seed: number): void {
-    this.state.device.write(this.state.storage, this.state.offset, stateOf(seed, this.#stream));
+    writeTo(this.state, stateOf(seed, this.#stream));
   }
 
   /** Uniform in [0, 1), with 24 bits. */

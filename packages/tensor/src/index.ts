@@ -54,7 +54,14 @@ export { labelled, labelsInForce, nameEntry, type Origin, withOrigins } from './
 export { referenceDevice } from './reference/device.ts';
 export { isKept, keep, scope } from './scope.ts';
 export { broadcastShapes, type Shape, sameShape, show, sizeOf } from './shape.ts';
-export { type History, type Nested, Tensor } from './tensor.ts';
+export {
+  type History,
+  internalsOf,
+  type Nested,
+  Tensor,
+  type TensorInternals,
+  viewOf,
+} from './tensor.ts';
 export { foldTree, mapTensors, tensorsIn } from './tree.ts';
 export * from './updates.ts';
 export * from './webgpu/index.ts';

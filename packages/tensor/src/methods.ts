@@ -38,15 +38,20 @@ const chosen = {
 /** As the modules have them, whose comments editors show. */
 type Methods = Pick<typeof functions, keyof typeof chosen> & Omit<typeof elementwise, 'where'>;
 
-/** Drops the first parameter, which the method's receiver fills. */
+/**
+ * Drops the first parameter, which the method's receiver fills. The others keep their names; only one that stands for any
+ * number of arguments loses its own, and `slice` alone has such.
+ */
 type Method<F> = F extends (x: never, ...rest: infer Rest) => infer Result
-  ? (...rest: Rest) => Result
+  ? (...ranges: Rest) => Result
   : never;
 
 export type TensorMethods = { [K in keyof Methods]: Method<Methods[K]> };
 
 declare module './tensor.ts' {
   interface Tensor extends TensorMethods {}
+  /** What a tensor is to its users it is inside, too. @internal */
+  interface TensorInternals extends Tensor {}
 }
 
 const { where: _, ...others } = elementwise;

@@ -16,17 +16,17 @@ export interface Origin {
 /** Notes the origins of what runs while it is on the stack. */
 class Origins {
   readonly labels: string[] = [];
-  readonly #ofCalls = new WeakMap<OpCall, Origin>();
+  readonly #ofCalls = new WeakMap<OpCall<unknown>, Origin>();
   #entries = 0;
 
-  begin(call?: OpCall): Origin {
+  begin(call?: OpCall<unknown>): Origin {
     const origin = { labels: [...this.labels] };
     if (call) this.#ofCalls.set(call, origin);
     return origin;
   }
 
   /** Names a call as an entry of a graph; returns the name. */
-  name(call: OpCall): string {
+  name(call: OpCall<unknown>): string {
     const entry = `entry ${this.#entries++} (${call.op.name})`;
     const origin = this.#ofCalls.get(call);
     if (origin) origin.entry = entry;
@@ -53,7 +53,7 @@ export const withOrigins = <T>(fn: () => T): T => within(new Origins(), fn);
 export const labelsInForce = (): readonly string[] => innermost(Origins)?.labels ?? [];
 
 /** The origin of a call (or of an update) that is about to run, if origins are noted. */
-export const originOf = (call?: OpCall): Origin | undefined => innermost(Origins)?.begin(call);
+export const originOf = (call?: OpCall<unknown>): Origin | undefined => innermost(Origins)?.begin(call);
 
 /** Numbers a call that a graph has taken in, and returns its name; undefined if origins are not noted. */
-export const nameEntry = (call: OpCall): string | undefined => innermost(Origins)?.name(call);
+export const nameEntry = (call: OpCall<unknown>): string | undefined => innermost(Origins)?.name(call);

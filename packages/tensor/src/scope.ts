@@ -1,5 +1,5 @@
 import { announceKept, type Interceptor, innermost, within } from './context.ts';
-import type { Tensor } from './tensor.ts';
+import { internalsOf, type Tensor } from './tensor.ts';
 import { tensorsIn } from './tree.ts';
 
 /** Collects the tensors that are made while it is on the stack. */
@@ -43,7 +43,7 @@ const kept = new WeakSet<Tensor>();
 /** Saves a tensor from scopes and from `backward`: it lives until `dispose`, or until nothing refers to it. */
 export function keep<T extends Tensor>(tensor: T): T {
   announceKept(tensor);
-  tensor.settle();
+  internalsOf(tensor).settle();
   kept.add(tensor);
   return tensor;
 }

@@ -11,12 +11,43 @@ export interface History {
 
 /**
  * An immutable, row-major array on a device. Values are read back with `await t.data()`; everything else happens on
- * the device. The functions that compute with tensors are in `functions/`, and as methods here by `methods.ts`.
+ * the device. Functions that compute with tensors are methods, too: `x.sum()` is `sum(x)`.
  */
-export class Tensor implements TensorView {
+export interface Tensor {
   /** Extents, outermost axis first; `[]` of a scalar. */
   readonly shape: Shape;
   /** The type of the elements. */
+  readonly dtype: DType;
+  /** Where it lives, and where what is computed from it runs. */
+  readonly device: Device;
+  /** How many elements it has: the product of its extents. */
+  readonly size: number;
+  /** How many axes it has. */
+  readonly rank: number;
+  /** Whether its memory was given back. */
+  readonly disposed: boolean;
+  /**
+   * Gives the memory back, unless somebody still retains the tensor. Scopes and `backward` call this; a program seldom
+   * needs to. Calling it twice is harmless.
+   */
+  dispose(): void;
+  /** The values, row-major, once everything queued before has run. @throws if its memory was given back */
+  data(): Promise<NumericArray>;
+  /** The value of a tensor of one element. @throws if it has another number of them */
+  item(): Promise<number>;
+  /** The values as nested arrays. */
+  array(): Promise<Nested>;
+  /** Its shape, type and device, such as `Tensor([2, 3], float32, reference)`. */
+  toString(): string;
+}
+
+/**
+ * What every tensor is, and its users do not see: memory, which several may share and somebody may retain, and how it came to
+ * be. What needs to know asks `internalsOf`.
+ * @internal
+ */
+export class TensorInternals implements TensorView {
+  readonly shape: Shape;
   readonly dtype: DType;
   /** Where the values lie; changed only when a tensor moves into a flat buffer (`flattenInto`). */
   storage: Storage;
@@ -28,7 +59,7 @@ export class Tensor implements TensorView {
   #owned = true;
   #retained = 0;
 
-  /** Wraps a storage, taking a reference to it. Not for users: see `tensor`, `zeros` and the ops. */
+  /** Wraps a storage, taking a reference to it. */
   constructor(storage: Storage, shape: Shape, offset = 0) {
     this.shape = shape;
     this.dtype = storage.dtype;
@@ -40,27 +71,19 @@ export class Tensor implements TensorView {
     if (!announceTensor(this) && storage.references === 1) countLoose(this.#hold);
   }
 
-  /** Where it lives, and where what is computed from it runs. */
   get device(): Device {
     return this.storage.device;
   }
-  /** How many elements it has: the product of its extents. */
   get size(): number {
     return sizeOf(this.shape);
   }
-  /** How many axes it has. */
   get rank(): number {
     return this.shape.length;
   }
-  /** Whether its memory was given back. */
   get disposed(): boolean {
     return this.#hold.storage === undefined;
   }
 
-  /**
-   * Gives the memory back, unless somebody still retains the tensor. Scopes and `backward` call this; a program seldom
-   * needs to. Calling it twice is harmless.
-   */
   dispose(): void {
     if (!this.#owned) return;
     this.#owned = false;
@@ -77,12 +100,12 @@ export class Tensor implements TensorView {
     if (--this.#retained === 0 && !this.#owned) free(this);
   }
 
-  /** Somebody has said that it is to stay. @internal */
+  /** Somebody has said that it is to stay. */
   settle(): void {
     discountLoose(this.#hold);
   }
 
-  /** Lets go of the memory. @internal */
+  /** Lets go of the memory. */
   releaseMemory(): void {
     collected.unregister(this);
     releaseHold(this.#hold);
@@ -97,19 +120,16 @@ export class Tensor implements TensorView {
     this.offset = offset;
   }
 
-  /** The values, row-major, once everything queued before has run. */
   async data(): Promise<NumericArray> {
     assertAlive('data', this);
     return this.device.read(this.storage, this.offset, this.size);
   }
 
-  /** The value of a tensor of one element. */
   async item(): Promise<number> {
     if (this.size !== 1) throw new Error(`item: expects one element, got shape ${show(this.shape)}`);
     return (await this.data())[0]!;
   }
 
-  /** The values as nested arrays. */
   async array(): Promise<Nested> {
     return nest(await this.data(), this.shape);
   }
@@ -118,7 +138,7 @@ export class Tensor implements TensorView {
     return `Tensor(${show(this.shape)}, ${this.dtype}, ${this.device.name})`;
   }
 
-  /** What Node's `console.log` shows: shape, type, device, and the values where the host has them. @internal */
+  /** What Node's `console.log` shows: shape, type, device, and the values where the host has them. */
   [Symbol.for('nodejs.util.inspect.custom')](
     _depth: number,
     options: object,
@@ -130,6 +150,16 @@ export class Tensor implements TensorView {
     return `${this} ${inspect(nest(values, this.shape), options)}`;
   }
 }
+
+/** For `instanceof`. Tensors are made by `tensor`, `zeros` and their like, and by what computes with them. */
+export const Tensor = TensorInternals as abstract new (...args: never) => Tensor;
+
+/** A tensor as it is inside: every one is made by that class. @internal */
+export const internalsOf = (tensor: Tensor): TensorInternals => tensor as TensorInternals;
+
+/** A tensor over a part of another's memory, which starts at element `from` of all that memory. @internal */
+export const viewOf = (x: Tensor, shape: Shape, from = internalsOf(x).offset): Tensor =>
+  new TensorInternals(internalsOf(x).storage, shape, from);
 
 /** A number, or arrays of them, as deep as a tensor has axes. */
 export type Nested = number | Nested[];
@@ -188,13 +218,13 @@ function discountLoose(hold: Hold): void {
 const collected = new FinalizationRegistry<Hold>(releaseHold);
 
 /** Tensors about to be freed. */
-const freeing: Tensor[] = [];
+const freeing: TensorInternals[] = [];
 
 /**
  * Frees a tensor, and with its history those that were only retained by it, and so on: by a list rather than by recursion,
  * since histories are as long as programs.
  */
-function free(tensor: Tensor): void {
+function free(tensor: TensorInternals): void {
   freeing.push(tensor);
   if (freeing.length > 1) return; // the loop below is running
   for (let i = 0; i < freeing.length; i++) {

@@ -1,8 +1,9 @@
 import { deviceOf, run } from './apply.ts';
 import { full } from './creation.ts';
+import type { NumericArray } from './dtype.ts';
 import { updates } from './ops/index.ts';
 import { scope } from './scope.ts';
-import { Tensor } from './tensor.ts';
+import { internalsOf, type Tensor, viewOf } from './tensor.ts';
 
 /*
  * Updates in place, which leave no trace in a graph, and the flat buffers that they are made on.
@@ -14,6 +15,12 @@ export const assign = (target: Tensor, source: Tensor): void => run(updates.assi
 /** target ← target + source. */
 export const accumulate = (target: Tensor, source: Tensor): void =>
   run(updates.accumulate, [target, source], null);
+
+/** Overwrites a tensor's elements from number `from` on with values of the host. */
+export function writeTo(target: Tensor, values: NumericArray, from = 0): void {
+  const { device, storage, offset } = internalsOf(target);
+  device.write(storage, offset + from, values);
+}
 
 /**
  * Moves tensors side by side into one buffer, so that an optimizer updates all of them in one launch and a checkpoint
@@ -31,8 +38,8 @@ export function flattenInto(tensors: readonly Tensor[], { copy = true } = {}): T
   const buffer = full([slots.total], 0, { device });
   scope(() => {
     tensors.forEach((x, i) => {
-      if (copy && x.size > 0) assign(new Tensor(buffer.storage, x.shape, slots.starts[i]!), x);
-      x.moveTo(buffer.storage, slots.starts[i]!);
+      if (copy && x.size > 0) assign(viewOf(buffer, x.shape, slots.starts[i]!), x);
+      internalsOf(x).moveTo(internalsOf(buffer).storage, slots.starts[i]!);
     });
   });
   return buffer;

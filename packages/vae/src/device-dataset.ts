@@ -6,12 +6,12 @@ import {
   keep,
   less,
   mul,
-  type NumericArray,
   ops,
   run,
   type Tensor,
   tensor,
   updates,
+  writeTo,
 } from '@tapegrad/tensor';
 import type { Autoencoder } from './models/model.ts';
 
@@ -91,9 +91,4 @@ export class DeviceDataset {
   seek(position: number): void {
     writeTo(this.cursor, Uint32Array.of(position, 0));
   }
-}
-
-/** Copies host values into a tensor's memory, from element `offset` on. */
-export function writeTo(t: Tensor, values: NumericArray, offset = 0): void {
-  t.device.write(t.storage, t.offset + offset, values);
 }

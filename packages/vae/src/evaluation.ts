@@ -1,6 +1,6 @@
-import { capture, type Device, Generator, type Tensor } from '@tapegrad/tensor';
+import { capture, type Device, Generator, type Tensor, writeTo } from '@tapegrad/tensor';
 import { smallerBatch } from './batches.ts';
-import { DeviceDataset, type Images, writeTo } from './device-dataset.ts';
+import { DeviceDataset, type Images } from './device-dataset.ts';
 import { averageOf, type Metrics } from './metrics.ts';
 import { MetricsRing } from './metrics-ring.ts';
 import { type Autoencoder, evaluating } from './models/model.ts';

@@ -10,9 +10,10 @@ import {
   type Tensor,
   tensor,
   updates,
+  writeTo,
   zeros,
 } from '@tapegrad/tensor';
-import { type DeviceDataset, writeTo } from './device-dataset.ts';
+import type { DeviceDataset } from './device-dataset.ts';
 import type { Metrics } from './metrics.ts';
 import type { Autoencoder, Objective } from './models/model.ts';
 

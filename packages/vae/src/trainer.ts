@@ -8,6 +8,7 @@ import {
   defaultDevice,
   empty,
   Generator,
+  internalsOf,
   keep,
   mul,
   type NumericArray,
@@ -17,8 +18,9 @@ import {
   show,
   type Tensor,
   threefry,
+  writeTo,
 } from '@tapegrad/tensor';
-import { DeviceDataset, type Images, writeTo } from './device-dataset.ts';
+import { DeviceDataset, type Images } from './device-dataset.ts';
 import { Evaluation } from './evaluation.ts';
 import type { Metrics } from './metrics.ts';
 import { MetricsRing } from './metrics-ring.ts';
@@ -410,7 +412,7 @@ export class Trainer {
     scope(() =>
       observe(
         ({ op, output }) => {
-          output.retain();
+          internalsOf(output).retain();
           seen.push({ op: op.name, output });
         },
         () => this.#runTrainingStep(sizes[suspect]!),

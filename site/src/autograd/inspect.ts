@@ -1,6 +1,7 @@
 import {
   capture,
   type Device,
+  internalsOf,
   type Program,
   setDefaultDevice,
   show,
@@ -98,7 +99,7 @@ async function textOf(values: readonly unknown[]): Promise<string> {
   const parts = values.map(async (value) => {
     if (!(value instanceof Tensor)) return typeof value === 'string' ? value : String(JSON.stringify(value));
     const text = value.size > SHOWN ? `tensor ${show(value.shape)}` : rounded(await value.array());
-    value.release();
+    internalsOf(value).release();
     return text;
   });
   return (await Promise.all(parts)).join(' ');

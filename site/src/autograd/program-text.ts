@@ -1,7 +1,7 @@
 import * as autograd from '@tapegrad/autograd';
 import * as nn from '@tapegrad/nn';
 import * as tg from '@tapegrad/tensor';
-import { Tensor } from '@tapegrad/tensor';
+import { internalsOf, Tensor } from '@tapegrad/tensor';
 
 /* The reader's program as a function. */
 
@@ -67,6 +67,6 @@ export function compile(code: string): ProgramText {
 
 /** Printed values are read when the program has ended. */
 function retained(tensor: Tensor): Tensor {
-  tensor.retain();
+  internalsOf(tensor).retain();
   return tensor;
 }

@@ -1,5 +1,6 @@
 import { graphOf, noGrad, walk } from '@tapegrad/autograd';
 import {
+  internalsOf,
   labelsInForce,
   type OpCall,
   observe,
@@ -50,7 +51,7 @@ export function watch(program: ProgramText): Watched {
     const label = labelsInForce().findLast((text) => labelOfRule.test(text));
     // What the walk does besides the rules: it brings the gradients that it hands out to their full shapes.
     if (isWalking && !label) return;
-    for (const tensor of [call.output, ...call.inputs]) tensor.retain();
+    for (const tensor of [call.output, ...call.inputs]) internalsOf(tensor).retain();
     calls.push({ call, backwardOf: label && labelOfRule.exec(label)![1] });
   };
   const ran = withOrigins(() =>
@@ -58,7 +59,7 @@ export function watch(program: ProgramText): Watched {
       scope(() =>
         program((root, options) => {
           roots.push(root);
-          root.retain();
+          internalsOf(root).retain();
           const graph = graphOf(root);
           const targets = [...new Set([...graph.computed, ...graph.ends])];
           // The same walk, asked for the gradients on the way too; and then the one that the program asked for.
@@ -66,7 +67,7 @@ export function watch(program: ProgramText): Watched {
           noGrad(() =>
             walk(graph, targets, options?.gradient ?? onesLike(root)).forEach((gradient, i) => {
               if (!gradient) return;
-              gradient.retain();
+              internalsOf(gradient).retain();
               gradients.set(targets[i]!, gradient);
             }),
           );
@@ -83,7 +84,8 @@ export function watch(program: ProgramText): Watched {
     ),
   );
   // The graph gives a tensor its node after those who watch have heard of it.
-  const nameOf = ({ output }: OpCall<Tensor>) => (output.history as { name?: string } | undefined)?.name;
+  const nameOf = ({ output }: OpCall<Tensor>) =>
+    (internalsOf(output).history as { name?: string } | undefined)?.name;
   const named = calls.map((watched) => ({ ...watched, name: nameOf(watched.call) }));
   return { ...ran, calls: named, roots, gradients, leaves: [...leaves] };
 }

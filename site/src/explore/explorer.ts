@@ -6,6 +6,7 @@ import {
   keep,
   scope,
   type Tensor,
+  writeTo,
   zeros,
 } from '@tapegrad/tensor';
 import {
@@ -162,7 +163,7 @@ export class Explorer {
       this.#decoders.set(count, decoder);
       await run.prepare();
     }
-    this.#device.write(decoder.codes.storage, decoder.codes.offset, codes);
+    writeTo(decoder.codes, codes);
     const pixels = await decoder.run().data();
     return bytesOf(Float32Array.from(pixels));
   }

@@ -1,6 +1,6 @@
 import { noGrad } from '@tapegrad/autograd';
 import type { Module } from '@tapegrad/nn';
-import { reshape, scope, sqrt, square, stack, sum, Tensor } from '@tapegrad/tensor';
+import { internalsOf, reshape, scope, sqrt, square, stack, sum, Tensor } from '@tapegrad/tensor';
 import { type Autoencoder, evaluating } from '@tapegrad/vae';
 import type { LayerView, LayerWish } from './protocol.ts';
 
@@ -53,12 +53,12 @@ export async function viewOf(model: Autoencoder, x: Tensor, wish: LayerWish): Pr
     let copy: Tensor | undefined;
     watchLayers(model, x, (seen, output) => {
       if (seen !== name || copy) return;
-      output.retain();
+      internalsOf(output).retain();
       copy = output;
     });
     if (!copy) return undefined;
     const view = await read(wish, copy);
-    copy.release();
+    internalsOf(copy).release();
     return view;
   }
   const parameter = model.namedParameters().get(name);

@@ -1,6 +1,7 @@
 import type { Spec } from 'vega';
 import { classColor, faint, soft } from '../colors.ts';
 
+/** A bar: what it is of, and how long. */
 export interface Bar {
   readonly name: string;
   /** From 0 up; one that is not finite, or below 0, is drawn without a length. */
@@ -8,6 +9,7 @@ export interface Bar {
   readonly marked: boolean;
 }
 
+/** What is written around bars. */
 export interface BarOptions {
   title?: string;
   /** Written after each value. */

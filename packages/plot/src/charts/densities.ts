@@ -8,6 +8,7 @@ export interface Density {
   readonly y: ArrayLike<number>;
 }
 
+/** A line of the chart: densities over one axis. */
 export interface DensityRow {
   readonly name: string;
   /** Said at the other end of the panel's head. */
@@ -16,6 +17,7 @@ export interface DensityRow {
   readonly curves: readonly Density[];
 }
 
+/** What is written around densities, and where the axis ends. */
 export interface DensityOptions {
   title?: string;
   /** What the curves of every panel are called, and which of the class colours they have. */

@@ -2,6 +2,7 @@ import type { Spec } from 'vega';
 import { classColor, soft } from '../colors.ts';
 import { type Panel, panelChart, pathMark, textAt } from './panels.ts';
 
+/** One histogram of several side by side. */
 export interface HistogramCell {
   readonly name: string;
   readonly low: number;
@@ -12,6 +13,7 @@ export interface HistogramCell {
   readonly std: number;
 }
 
+/** What is written around histograms. */
 export interface HistogramOptions {
   title?: string;
   /** Width and height of a histogram in pixels. */

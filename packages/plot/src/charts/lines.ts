@@ -1,6 +1,7 @@
 import type { Spec } from 'vega';
 import { classColor } from '../colors.ts';
 
+/** A line: its points, by x. */
 export interface Series {
   readonly name: string;
   readonly x: ArrayLike<number>;
@@ -12,6 +13,7 @@ export interface Series {
   readonly faint?: boolean;
 }
 
+/** What is written around lines, and how their axes are scaled. */
 export interface LineOptions {
   title?: string;
   xLabel?: string;

@@ -7,6 +7,7 @@ import { keyMarks, type MarkedImages } from './key.ts';
 /** Points in the plane: [count, 2], row-major. Those that are not finite are left out. */
 export type Points = Float32Array | Float64Array;
 
+/** How points are told apart, and what is written around them. */
 export interface ScatterOptions {
   /** One class per point: its colour and form, and an entry in the key. */
   labels?: ArrayLike<number> | null;

@@ -1,7 +1,7 @@
 import { apply, deviceOf } from '../apply.ts';
 import { ops } from '../ops/index.ts';
 import { normalizeAxes, normalizeAxis, type Shape, sameShape, show, sizeOf } from '../shape.ts';
-import { Tensor } from '../tensor.ts';
+import { type Tensor, viewOf } from '../tensor.ts';
 
 /**
  * The same elements, in the same memory, under another shape; one extent may be −1, and follows from the others.
@@ -116,5 +116,5 @@ export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
 /** The values behind a tensor as a constant: the same memory, no history. */
 export function constant(x: Tensor): Tensor {
   deviceOf('constant', [x]);
-  return new Tensor(x.storage, x.shape, x.offset);
+  return viewOf(x, x.shape);
 }

@@ -127,6 +127,7 @@ export interface LaunchContext {
   readonly matrices?: readonly MatrixConfig[] | undefined;
   /** Choices that were measured on this adapter. */
   readonly tuned?: TunedTable | undefined;
+  /** Queues a launch. */
   launch<F extends UniformFields>(launch: Launch<F>): void;
   /** Scratch memory, valid until the lowering returns. */
   scratch(dtype: DType, size: number): TensorView;

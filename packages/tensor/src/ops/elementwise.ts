@@ -1,5 +1,4 @@
 import { apply } from '../apply.ts';
-import type { TensorView } from '../contracts.ts';
 import { checkNumber, integerRange, isFloat, isInteger, numberType } from '../dtype.ts';
 import { type Operand, operands, scalarLike } from '../operands.ts';
 import { checkOptions } from '../options.ts';
@@ -223,30 +222,29 @@ export const greaterEqual = binary('greaterEqual', (a, b) => truth(a >= b), 'f32
 
 // ---------------------------------------------------------------------------------------------------- three operands
 
+/** The condition has a type of its own. */
+const selection: ReturnType<typeof ternaryOp<'where'>> = {
+  ...ternaryOp('where', (a, b, c) => (a !== 0 ? b : c), 'select(b, c, a == 0)', 'select(b, c, a == 0)'),
+  infer([condition, a, b]) {
+    numberType('where', [condition]);
+    const shape = broadcastShapes('where', condition.shape, a.shape, b.shape);
+    return { shape, dtype: numberType('where', [a, b]) };
+  },
+};
+
 /**
  * `a` where the condition is not 0, else `b`; all three broadcast. The condition may have another type than `a` and `b`. The
  * gradient reaches what was taken.
  */
-export const where = callable(
-  {
-    ...ternaryOp('where', (a, b, c) => (a !== 0 ? b : c), 'select(b, c, a == 0)', 'select(b, c, a == 0)'),
-    infer([condition, a, b]: readonly [TensorView, TensorView, TensorView]) {
-      numberType('where', [condition]);
-      const shape = broadcastShapes('where', condition.shape, a.shape, b.shape);
-      return { shape, dtype: numberType('where', [a, b]) };
-    },
-  },
-  (op) =>
-    (condition: Tensor, a: Operand, b: Operand): Tensor => {
-      // Two numbers are floats, whatever the condition is.
-      const dtype = isFloat(condition.dtype) ? condition.dtype : 'float32';
-      const [x, y] =
-        typeof a === 'number' && typeof b === 'number'
-          ? [a, b].map((value) => scalarLike('where', value, { dtype, device: condition.device }))
-          : operands('where', a, b);
-      return apply(op, [condition, x!, y!], []);
-    },
-);
+export const where = callable(selection, (op) => (condition: Tensor, a: Operand, b: Operand): Tensor => {
+  // Two numbers are floats, whatever the condition is.
+  const dtype = isFloat(condition.dtype) ? condition.dtype : 'float32';
+  const [x, y] =
+    typeof a === 'number' && typeof b === 'number'
+      ? [a, b].map((value) => scalarLike('where', value, { dtype, device: condition.device }))
+      : operands('where', a, b);
+  return apply(op, [condition, x!, y!], []);
+});
 
 // ------------------------------------------------------------------------------------------------- longer definitions
 

@@ -4,7 +4,7 @@ import type { DType, NumericArray } from '../dtype.ts';
 import { loweringOf } from '../lowering/index.ts';
 import type { Launch, LaunchContext } from '../lowering/launch.ts';
 import { type Origin, originOf } from '../origin.ts';
-import { Tensor } from '../tensor.ts';
+import { TensorInternals } from '../tensor.ts';
 import { requestEverything } from './adapter.ts';
 import { CommandStream } from './command-stream.ts';
 import { type Recorder, recordedLaunch, resolved } from './dispatch.ts';
@@ -52,7 +52,7 @@ export class Backend {
   readonly #warm = new WeakSet<CompiledKernel>();
   #recorder: Recorder | undefined;
   /** Memory of the lowering that is running, and the op that it is for. */
-  #scratch: Tensor[] = [];
+  #scratch: TensorInternals[] = [];
   #op = '';
   #origins: readonly Origin[] = [];
 
@@ -157,8 +157,8 @@ export class Backend {
     else this.stream.encode(resolved(recorded, this.pipelines));
   }
 
-  #scratchOf(dtype: DType, size: number): Tensor {
-    const tensor = new Tensor(this.allocate(dtype, size), [size]);
+  #scratchOf(dtype: DType, size: number): TensorInternals {
+    const tensor = new TensorInternals(this.allocate(dtype, size), [size]);
     this.#scratch.push(tensor);
     return tensor;
   }

@@ -1,6 +1,7 @@
 import type { Storage } from '../contracts.ts';
 import { bytesPerElement, type DType } from '../dtype.ts';
 import { TensorTooLargeError } from '../errors.ts';
+import { internalsOf, type Tensor } from '../tensor.ts';
 import type { DeviceStats } from './stats.ts';
 
 /** A GPU buffer with what the backend needs to know of it. */
@@ -90,3 +91,6 @@ function sizeClass(bytes: number): number {
   const step = 2 ** Math.floor(Math.log2(bytes - 1)) / 4;
   return Math.ceil(bytes / step) * step;
 }
+
+/** The memory of a tensor on a WebGPU device. */
+export const storageOf = (tensor: Tensor): GpuStorage => internalsOf(tensor).storage as GpuStorage;

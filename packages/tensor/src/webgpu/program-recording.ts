@@ -4,7 +4,7 @@ import type { Tensor } from '../tensor.ts';
 import { tensorsIn } from '../tree.ts';
 import type { WebGPUDevice } from './device.ts';
 import type { RecordedLaunch, Recorder } from './dispatch.ts';
-import type { GpuStorage } from './memory.ts';
+import { type GpuStorage, storageOf } from './memory.ts';
 
 /** What is recorded while a captured function runs, and which memory it refers to. */
 export class Recording implements Recorder {
@@ -63,7 +63,7 @@ export class Recording implements Recorder {
 export function lastingStorages(recording: Recording, results: readonly Tensor[]): Set<GpuStorage> {
   const { made, constants, held } = recording;
   const lasting = new Set<GpuStorage>();
-  for (const { storage } of results) recording.hold(storage as GpuStorage);
+  for (const tensor of results) recording.hold(storageOf(tensor));
   for (const storage of made) {
     if (constants.has(storage) ? held.has(storage) : isReferenced(storage, held)) lasting.add(storage);
   }
@@ -81,8 +81,8 @@ export function refuseLostUpdates(
   resultTensors: readonly Tensor[],
   lasting: ReadonlySet<GpuStorage>,
 ): void {
-  const results = new Set<Storage>(resultTensors.map(({ storage }) => storage));
-  const inputs = new Set<Storage>(inputTensors.map(({ storage }) => storage));
+  const results = new Set<Storage>(resultTensors.map(storageOf));
+  const inputs = new Set<Storage>(inputTensors.map(storageOf));
   for (const { bindings, outputs, op } of launches) {
     for (const { storage, shape } of bindings.slice(0, outputs)) {
       if (inputs.has(storage)) {

@@ -4,12 +4,12 @@ import { bytesPerElement, type DType } from '../dtype.ts';
 import { withOrigins } from '../origin.ts';
 import { keep, scope } from '../scope.ts';
 import type { Shape } from '../shape.ts';
-import { Tensor } from '../tensor.ts';
+import { internalsOf, type Tensor, TensorInternals, viewOf } from '../tensor.ts';
 import { mapTensors, tensorsIn } from '../tree.ts';
 import type { CompileProgress } from './backend.ts';
 import { backendOf, type WebGPUDevice } from './device.ts';
 import { type Binding, type Dispatch, resolved } from './dispatch.ts';
-import { type Block, byteLength, type GpuStorage } from './memory.ts';
+import { type Block, byteLength, type GpuStorage, storageOf } from './memory.ts';
 import { longestChain } from './passes/dependencies.ts';
 import { optimize } from './passes/optimize.ts';
 import { type MemoryPlan, planMemory } from './plan.ts';
@@ -67,7 +67,7 @@ export class Program<R = unknown> {
         shape.reduce((size, extent) => size * extent, 1),
       ) as GpuStorage;
       recording.hold(storage);
-      return keep(new Tensor(storage, shape));
+      return keep(new TensorInternals(storage, shape) as Tensor);
     });
     let result: R | undefined;
     try {
@@ -81,7 +81,7 @@ export class Program<R = unknown> {
       if (recording.failure) throw recording.failure;
       refuseNothing(device, recording, placeholders, result);
       mapTensors(result, (tensor) => {
-        const storage = tensor.storage as GpuStorage;
+        const storage = storageOf(tensor);
         if (!recording.made.has(storage) && !placeholders.includes(tensor)) return tensor;
         announce({ op: replay, inputs: [tensor], attributes: null, output: tensor });
         return keep(tensor);
@@ -89,7 +89,7 @@ export class Program<R = unknown> {
       return new Program(device, recording, placeholders, result);
     } catch (error) {
       for (const tensor of tensorsIn(result)) {
-        if (recording.made.has(tensor.storage as GpuStorage)) tensor.dispose();
+        if (recording.made.has(storageOf(tensor))) tensor.dispose();
       }
       for (const placeholder of placeholders) placeholder.dispose();
       recording.releaseAll();
@@ -171,7 +171,7 @@ export class Program<R = unknown> {
   }
 
   #memory(plan: MemoryPlan, lasting: ReadonlySet<GpuStorage>): ProgramMemory {
-    const blocks = new Set([...lasting, ...this.#inputs.map(({ storage }) => storage as GpuStorage)]);
+    const blocks = new Set([...lasting, ...this.#inputs.map(storageOf)]);
     const own = [...blocks].map(({ block }) => block!.bytes);
     for (const { from } of this.#restores) own.push(from.bytes);
     own.push(this.#uniforms?.size ?? 0);
@@ -185,6 +185,7 @@ export class Program<R = unknown> {
 
   // ----------------------------------------------------------------------------------------------------- replaying
 
+  /** Kernels that one replay launches. */
   get launches(): number {
     return this.#steps.length;
   }
@@ -194,6 +195,7 @@ export class Program<R = unknown> {
     return this.#steps.map(({ dispatch }) => dispatch);
   }
 
+  /** Whether its memory was given back, so that it cannot run any more. */
   get disposed(): boolean {
     return this.#disposed;
   }
@@ -244,10 +246,10 @@ export class Program<R = unknown> {
   /** Copies the arguments in, and puts updated constants back to their first values. */
   #prepare(encoder: GPUCommandEncoder, inputs: readonly Tensor[]): void {
     inputs.forEach((input, i) => {
-      const from = input.storage as GpuStorage;
-      const to = (this.#inputs[i]!.storage as GpuStorage).block!;
+      const from = storageOf(input);
+      const to = storageOf(this.#inputs[i]!).block!;
       if (input.size === 0 || from.block === to) return;
-      const start = input.offset * bytesPerElement[input.dtype];
+      const start = internalsOf(input).offset * bytesPerElement[input.dtype];
       const bytes = byteLength(input.dtype, input.size);
       encoder.copyBufferToBuffer(from.block!.buffer, start, to.buffer, 0, bytes);
     });
@@ -259,7 +261,7 @@ export class Program<R = unknown> {
   /** Somebody disposed a result, as one does after an eager call: its memory is the program's and still there. */
   #renewResult(): void {
     this.#result = mapTensors(this.#result, (tensor) =>
-      tensor.disposed ? keep(new Tensor(tensor.storage, tensor.shape, tensor.offset)) : tensor,
+      tensor.disposed ? keep(viewOf(tensor, tensor.shape)) : tensor,
     );
     this.#results = tensorsIn(this.#result);
   }
@@ -271,8 +273,8 @@ export class Program<R = unknown> {
     const { device } = this;
     const { pool } = backendOf(device);
     device.flush();
-    const own = new Set<Storage>([...this.#recording.made, ...this.#inputs.map(({ storage }) => storage)]);
-    for (const tensor of this.#results) if (own.has(tensor.storage)) tensor.dispose();
+    const own = new Set<Storage>([...this.#recording.made, ...this.#inputs.map(storageOf)]);
+    for (const tensor of this.#results) if (own.has(storageOf(tensor))) tensor.dispose();
     for (const input of this.#inputs) input.dispose();
     this.#recording.releaseAll();
     for (const block of this.#blocks) pool.destroy(block);

@@ -15,7 +15,7 @@ import {
 import { type Contraction, isWhole, type Task } from '../lowering/contraction/task.ts';
 import { defineLowering } from '../lowering/index.ts';
 import type { TunedChoice } from '../lowering/launch.ts';
-import type { Tensor } from '../tensor.ts';
+import { internalsOf, type TensorInternals } from '../tensor.ts';
 import type { WebGPUDevice } from './device.ts';
 import { Program } from './program.ts';
 
@@ -148,7 +148,7 @@ const describe = ({ variant, parts }: TunedChoice) =>
 class TaskBench {
   readonly #device: WebGPUDevice;
   readonly #task: Task;
-  readonly #operands: readonly [Tensor, Tensor, Tensor];
+  readonly #operands: readonly [TensorInternals, TensorInternals, TensorInternals];
   readonly #values: readonly [NumericArray, NumericArray];
   readonly #op: Op<Contraction, readonly [TensorView, TensorView]>;
   #expected: NumericArray = new Float32Array();
@@ -159,11 +159,12 @@ class TaskBench {
     this.#device = device;
     this.#task = task;
     this.#values = [wholeNumbers(sizeA, 1), wholeNumbers(sizeB, 2)];
-    const [a, b] = this.#values.map((values) => tensor(values, { dtype, device })) as [Tensor, Tensor];
-    this.#operands = [a, b, empty([sizeC], { dtype, device })];
+    const made = this.#values.map((values) => tensor(values, { dtype, device }));
+    const [a, b, c] = [...made, empty([sizeC], { dtype, device })].map(internalsOf);
+    this.#operands = [a!, b!, c!];
     this.#op = {
       name: 'tune',
-      infer: () => ({ shape: [sizeC], dtype: floatType('tune', [a, b]) }),
+      infer: () => ({ shape: [sizeC], dtype: floatType('tune', [a!, b!]) }),
       reference() {},
     };
     defineLowering(this.#op, (gpu, [x, y], attributes, output) => contract(gpu, attributes, [x, y, output]));

@@ -42,6 +42,7 @@ export interface CodeSummary {
   readonly statistics?: LatentStatistics;
 }
 
+/** What the pictures of a run show. */
 export interface SubjectOptions {
   /** Images of the test set that every picture of a run shows, by index. */
   readonly heldOut?: readonly number[];

@@ -80,6 +80,7 @@ export abstract class Autoencoder extends Module {
     return this.decode(this.encode(x).mean);
   }
 
+  /** Images [B, c, h, w] → their codes. */
   abstract encode(x: Tensor): Code;
   /** [B, ...latentShape] → the parameters of the likelihood: normalized pixels, logits … as [B, c, h, w]. */
   abstract decode(z: Tensor): Tensor;

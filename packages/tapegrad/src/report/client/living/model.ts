@@ -7,6 +7,7 @@ import {
   openBrowserDevice,
   scope,
   type Tensor,
+  writeTo,
   zeros,
 } from '@tapegrad/tensor';
 import { type Autoencoder, evaluating, models, normalized, settingsOf } from '@tapegrad/vae';
@@ -67,7 +68,7 @@ export class LivingModel {
       decoder = { codes: input, run };
       this.#decoders.set(count, decoder);
     }
-    this.#device.write(decoder.codes.storage, decoder.codes.offset, codes);
+    writeTo(decoder.codes, codes);
     return Float32Array.from(await decoder.run().data());
   }
 
