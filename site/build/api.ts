@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Application, type TypeDocOptions } from 'typedoc';
+import { Application, DeclarationReflection, type ProjectReflection, type TypeDocOptions } from 'typedoc';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const packages = ['tensor', 'autograd', 'nn', 'vae', 'interchange', 'plot', 'node', 'tapegrad'];
@@ -40,6 +40,19 @@ export async function buildApi(folder: string): Promise<number> {
     const name = module.name.replace(/^(packages\/)?(\w+)\/src$/, '$2');
     module.name = name === 'tapegrad' ? name : `@tapegrad/${name}`;
   }
+  describeMethods(project);
+  app.validate(project);
   await app.generateDocs(project, folder);
   return app.logger.warningCount + app.logger.errorCount;
+}
+
+/** A tensor's methods are functions under the same names: TypeDoc finds the types of those, but not their descriptions. */
+function describeMethods(project: ProjectReflection): void {
+  const functions = project.getChildByName('@tapegrad/tensor') as DeclarationReflection;
+  const tensor = functions.getChildByName('Tensor') as DeclarationReflection;
+  for (const method of tensor.children ?? []) {
+    const source = functions.getChildByName(method.name);
+    if (method.hasComment() || !(source instanceof DeclarationReflection)) continue;
+    method.comment = (source.comment ?? source.signatures?.[0]?.comment)?.clone();
+  }
 }

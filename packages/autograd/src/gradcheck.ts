@@ -11,6 +11,7 @@ export interface GradcheckOptions {
   tolerance?: number;
   /** Random directions tried. */
   directions?: number;
+  /** Of the random directions. Default 0. */
   seed?: number;
 }
 

@@ -103,6 +103,7 @@ export const isGradEnabled = (): boolean => innermost(GradMode)!.enabled;
 
 /** What a root was computed from. */
 export interface Graph {
+  /** Where the walk begins. */
   readonly root: Tensor;
   /** The tensors that carry nodes, in the order of their computation. */
   readonly computed: readonly Tensor[];

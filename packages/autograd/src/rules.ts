@@ -45,9 +45,13 @@ import {
 
 /** What a rule may use: the call of an op, and the gradient of its output. */
 export interface VjpContext<A, I extends Inputs = Inputs> {
+  /** That of the output, of its shape; of an elementwise op's perhaps smaller, as long as it broadcasts to it. */
   readonly gradient: Tensor;
+  /** What the op was called with. */
   readonly inputs: Each<Tensor, I>;
+  /** What it made of them. */
   readonly output: Tensor;
+  /** Its other arguments: axes, strides, flags. */
   readonly attributes: A;
 }
 

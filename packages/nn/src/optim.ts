@@ -39,6 +39,7 @@ interface Segment {
  * clock.
  */
 export abstract class Optimizer {
+  /** What it updates, each once. */
   readonly parameters: readonly Tensor[];
   readonly #name: string;
   readonly #settings: Tensor;
@@ -105,6 +106,7 @@ export abstract class Optimizer {
     return this.#lr;
   }
 
+  /** Takes effect at the next step, even of a captured one; written to the device only if it has changed. */
   set lr(value: number) {
     if (value === this.#lr) return;
     assertNotNegative(this.#name, 'lr', value);
@@ -205,9 +207,13 @@ function assertNotNegative(optimizer: string, name: string, value: number): void
 
 /** Defaults: `lr` 1e-3, no momentum, no weight decay. */
 export interface SGDOptions {
+  /** The learning rate. Default 1e-3. */
   lr?: number;
+  /** How much of the last update goes on. Default 0. */
   momentum?: number;
+  /** The factor of the parameters that is added to their gradients. Default 0. */
   weightDecay?: number;
+  /** Nesterov's momentum, which looks ahead. Default false. */
   nesterov?: boolean;
   /** What becomes of `lr` as training goes, such as `stepLR({ stepSize: 1000 })`. Default: nothing. */
   schedule?: Schedule;
@@ -237,10 +243,13 @@ export class SGD extends Optimizer {
 
 /** Defaults: `lr` 1e-3, `betas` 0.9 and 0.999, `eps` 1e-8, no weight decay. */
 export interface AdamOptions {
+  /** The learning rate. Default 1e-3. */
   lr?: number;
   /** Decay rates of the running means of the gradient and of its square. */
   betas?: readonly [number, number];
+  /** Added to the root of the second moment. Default 1e-8. */
   eps?: number;
+  /** How much the parameters shrink: in Adam by way of their gradients, in AdamW by themselves. */
   weightDecay?: number;
   /** Whether weights decay apart from the gradient, p ← p − lr·weightDecay·p, rather than through it. */
   decoupledWeightDecay?: boolean;

@@ -38,7 +38,9 @@ export type SafetensorsDType = keyof typeof arrays;
 
 /** One tensor of a file. */
 export interface SafetensorsEntry {
+  /** The type of the values. */
   dtype: SafetensorsDType;
+  /** Extents, outermost axis first. */
   shape: readonly number[];
   /** Row-major, as many values as the shape says. */
   data: SafetensorsArray;
@@ -46,7 +48,9 @@ export interface SafetensorsEntry {
 
 /** What a file holds: tensors by name, and its metadata. */
 export interface SafetensorsFile {
+  /** By name, in the order of the file. */
   tensors: Map<string, SafetensorsEntry>;
+  /** What the file says besides. */
   metadata: Record<string, string>;
 }
 

@@ -14,7 +14,9 @@ export interface LoadOptions {
 
 /** Names that only one side has: what loading with `{ strict: false }` leaves to the caller. */
 export interface LoadReport {
+  /** Names of the module that the state did not have. */
   missing: string[];
+  /** Names of the state that the module did not have. */
   unexpected: string[];
 }
 

@@ -11,26 +11,37 @@ import type { Shape } from './shape.ts';
  * returns it. `size` counts elements.
  */
 export interface Storage {
+  /** Whose memory it is. */
   readonly device: Device;
+  /** The type of the elements. */
   readonly dtype: DType;
+  /** How many elements it holds. */
   readonly size: number;
+  /** How many tensors use it. */
   references: number;
 }
 
 /** A tensor as ops and kernels see it: a shape over a part of a storage. */
 export interface TensorView {
+  /** Extents, outermost axis first. */
   readonly shape: Shape;
+  /** The type of the elements. */
   readonly dtype: DType;
+  /** Where the elements lie. */
   readonly storage: Storage;
   /** First element within the storage. */
   readonly offset: number;
+  /** How many elements there are. */
   readonly size: number;
+  /** How many axes there are. */
   readonly rank: number;
 }
 
 /** What the reference sees of a tensor: float64 (or integer) values, row-major. */
 export interface Values {
+  /** Extents, outermost axis first. */
   readonly shape: Shape;
+  /** The elements. */
   readonly data: NumericArray;
 }
 
@@ -46,6 +57,7 @@ export type Each<V, I extends Inputs> = { readonly [K in keyof I]: V };
  * flags …), `I` the tuple of its inputs.
  */
 export interface Op<A, I extends Inputs = Inputs> {
+  /** By which errors, profiles and tables know it. */
   readonly name: string;
   /** The shape rule. Throws, naming the op and the shapes seen, if the inputs do not fit. */
   infer(inputs: I, attributes: A): { shape: Shape; dtype: DType };
@@ -59,6 +71,7 @@ export interface Op<A, I extends Inputs = Inputs> {
 
 /** An update in place (an optimizer step, a counter): it has no output and no derivative. */
 export interface InPlaceUpdate<A, T extends Inputs = Inputs> {
+  /** By which errors and profiles know it. */
   readonly name: string;
   /** Which of the tensors it writes. */
   readonly writes: readonly number[];
@@ -78,15 +91,21 @@ export type AnyUpdate = InPlaceUpdate<any>;
 
 /** One op that runs, or ran. */
 export interface OpCall<T = TensorView> {
+  /** What runs. */
   readonly op: AnyOp;
+  /** What it computes with. */
   readonly inputs: readonly T[];
+  /** Its other arguments, of the type that the op says. */
   readonly attributes: unknown;
+  /** What it makes. */
   readonly output: T;
 }
 
 /** Where tensors live and ops run: the float64 reference, or WebGPU. */
 export interface Device {
+  /** What errors and `toString` call it. */
   readonly name: string;
+  /** Which of the two it is. */
   readonly kind: 'reference' | 'webgpu';
   /** The most bytes that a tensor can have. */
   readonly maxTensorBytes: number;

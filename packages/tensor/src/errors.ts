@@ -1,6 +1,7 @@
 /** A tensor takes more bytes than the device binds at once: fewer rows at a time may do. */
 export class TensorTooLargeError extends Error {
   override name = 'TensorTooLargeError';
+  /** How many were asked for. */
   readonly bytes: number;
   /** The most that the device takes. */
   readonly limit: number;

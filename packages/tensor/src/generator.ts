@@ -20,6 +20,7 @@ function stateOf(seed: number, stream: number): Uint32Array {
  * every device the same integers; saving and restoring `state` resumes the stream exactly.
  */
 export class Generator {
+  /** Key and counter, uint32: all that the next numbers depend on. */
   readonly state: Tensor;
   readonly #stream: number;
 

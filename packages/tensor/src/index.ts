@@ -59,6 +59,7 @@ export {
   internalsOf,
   type Nested,
   Tensor,
+  type TensorClass,
   type TensorInternals,
   viewOf,
 } from './tensor.ts';

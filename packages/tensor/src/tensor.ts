@@ -151,8 +151,14 @@ export class TensorInternals implements TensorView {
   }
 }
 
+/** The class of all tensors. */
+export interface TensorClass {
+  /** Not for users, who have `tensor`, `zeros` and what computes with them. */
+  new (...args: never): Tensor;
+}
+
 /** For `instanceof`. Tensors are made by `tensor`, `zeros` and their like, and by what computes with them. */
-export const Tensor = TensorInternals as abstract new (...args: never) => Tensor;
+export const Tensor = TensorInternals as TensorClass;
 
 /** A tensor as it is inside: every one is made by that class. @internal */
 export const internalsOf = (tensor: Tensor): TensorInternals => tensor as TensorInternals;

@@ -21,6 +21,7 @@ export class ReLU extends Module {
 
 /** x where positive, otherwise slope·x, elementwise: any shape → the same. */
 export class LeakyReLU extends Module {
+  /** What x is multiplied with below 0. */
   readonly negativeSlope: number;
 
   constructor(negativeSlope = 0.01) {
@@ -35,6 +36,7 @@ export class LeakyReLU extends Module {
 
 /** x where positive, otherwise α·(exp(x) − 1), elementwise: any shape → the same. */
 export class ELU extends Module {
+  /** Minus the value that is approached below 0. */
   readonly alpha: number;
 
   constructor(alpha = 1) {
@@ -49,6 +51,7 @@ export class ELU extends Module {
 
 /** x·Φ(x), exactly or with `approximate: 'tanh'` (see `gelu`), elementwise: any shape → the same. */
 export class GELU extends Module {
+  /** Whether by tanh. */
   readonly options: GeluOptions;
 
   constructor(options: GeluOptions = {}) {

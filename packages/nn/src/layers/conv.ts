@@ -25,6 +25,7 @@ function checkGroups(layer: string, groups: number, inputs: number, outputs: num
 
 /** Stride, padding, dilation and groups as `conv2d` takes them; `bias` (default true) adds a number per output channel. */
 export interface Conv2dOptions extends InitOptions, ConvOptions {
+  /** Whether each output channel has a learned bias. Default true. */
   bias?: boolean;
 }
 
@@ -34,8 +35,11 @@ export interface Conv2dOptions extends InitOptions, ConvOptions {
  * @throws unless `groups` divides both numbers of channels; in `forward` if the images have another number of channels, or are smaller than the kernel
  */
 export class Conv2d extends Module {
+  /** [out, in / groups, kh, kw]. */
   readonly weight: Tensor;
+  /** [out]. */
   readonly bias: Tensor | null;
+  /** How the kernel moves. */
   readonly options: ConvOptions;
 
   constructor(inputs: number, outputs: number, kernelSize: PairOption, options: Conv2dOptions = {}) {
@@ -58,6 +62,7 @@ export class Conv2d extends Module {
 
 /** As `convTranspose2d` takes them; `bias` (default true) adds a number per output channel. */
 export interface ConvTranspose2dOptions extends InitOptions, ConvTransposeOptions {
+  /** Whether each output channel has a learned bias. Default true. */
   bias?: boolean;
 }
 
@@ -67,8 +72,11 @@ export interface ConvTranspose2dOptions extends InitOptions, ConvTransposeOption
  * @throws unless `groups` divides both numbers of channels; in `forward` if the images have another number of channels
  */
 export class ConvTranspose2d extends Module {
+  /** [in, out / groups, kh, kw]. */
   readonly weight: Tensor;
+  /** [out]. */
   readonly bias: Tensor | null;
+  /** How the kernel moves. */
   readonly options: ConvTransposeOptions;
 
   constructor(inputs: number, outputs: number, kernelSize: PairOption, options: ConvTranspose2dOptions = {}) {
@@ -97,6 +105,7 @@ const addToChannels = (images: Tensor, bias: Tensor | null): Tensor =>
  * @throws if a scale factor is not a whole number, 1 or more
  */
 export class Upsample extends Module {
+  /** How often rows and columns are repeated. */
   readonly scale: readonly [number, number];
 
   constructor({ scaleFactor }: { scaleFactor: PairOption }) {

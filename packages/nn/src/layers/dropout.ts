@@ -8,7 +8,9 @@ import { Module } from '../module.ts';
  * @throws if p is not a probability
  */
 export class Dropout extends Module {
+  /** The probability of an element to be dropped. */
   readonly p: number;
+  /** Who draws. */
   readonly generator: Generator;
   readonly #survival: Tensor;
 

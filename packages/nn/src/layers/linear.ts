@@ -10,6 +10,7 @@ import { Module } from '../module.ts';
 
 /** `bias` (default true) adds a number per output. */
 export interface LinearOptions extends InitOptions {
+  /** Whether each output has a learned bias. Default true. */
   bias?: boolean;
 }
 
@@ -18,7 +19,9 @@ export interface LinearOptions extends InitOptions {
  * @throws in `forward` if the last axis is not `in`
  */
 export class Linear extends Module {
+  /** [out, in]. */
   readonly weight: Tensor;
+  /** [out]. */
   readonly bias: Tensor | null;
 
   constructor(inputs: number, outputs: number, options: LinearOptions = {}) {
@@ -46,6 +49,7 @@ export class Linear extends Module {
  * A table of vectors: int32 indices of any shape [...] → [..., size], with weight [count, size], drawn from N(0, 1).
  */
 export class Embedding extends Module {
+  /** [count, width]. */
   readonly weight: Tensor;
 
   constructor(count: number, size: number, options: InitOptions = {}) {

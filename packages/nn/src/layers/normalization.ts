@@ -48,6 +48,7 @@ export interface BatchNorm2dOptions {
   affine?: boolean;
   /** Whether running statistics are kept (default true); without them evaluation uses those of its own batch. */
   trackRunningStats?: boolean;
+  /** Where its tensors are made. Default: the default device. */
   device?: Device;
 }
 
@@ -58,12 +59,19 @@ export interface BatchNorm2dOptions {
  * @throws in `forward` if the rank is not 4, or if a training batch has only one value per channel
  */
 export class BatchNorm2d extends Module {
+  /** What the standardized values are multiplied with, [channels]. */
   readonly weight: Tensor | null;
+  /** What is added then, [channels]. */
   readonly bias: Tensor | null;
+  /** The mean of the batches so far, [channels]. */
   readonly runningMean: Tensor | null;
+  /** Their unbiased variance, [channels]. */
   readonly runningVar: Tensor | null;
+  /** How many batches those are of: one int32. */
   readonly numBatchesTracked: Tensor | null;
+  /** What is added to the variance. */
   readonly eps: number;
+  /** A batch's share in the running statistics; null: their plain average. */
   readonly momentum: number | null;
 
   constructor(channels: number, options: BatchNorm2dOptions = {}) {
@@ -130,10 +138,14 @@ export interface GroupNormOptions {
  * @throws unless `groups` divides `channels`; in `forward` if the images have another number of channels
  */
 export class GroupNorm extends Module {
+  /** What the standardized values are multiplied with, [channels]. */
   readonly weight: Tensor | null;
+  /** What is added then, [channels]. */
   readonly bias: Tensor | null;
+  /** Into how many groups the channels are cut. */
   readonly groups: number;
   readonly channels: number;
+  /** What is added to the variance. */
   readonly eps: number;
 
   constructor(groups: number, channels: number, options: GroupNormOptions = {}) {
@@ -169,7 +181,9 @@ export interface LayerNormOptions {
   eps?: number;
   /** Whether there are a learned weight and, with `bias`, a bias of the normalized shape. Default true. */
   elementwiseAffine?: boolean;
+  /** Whether there is a learned bias beside the weight. Default true. */
   bias?: boolean;
+  /** Where its tensors are made. Default: the default device. */
   device?: Device;
 }
 
@@ -179,9 +193,13 @@ export interface LayerNormOptions {
  * @throws if the normalized shape is empty, or in `forward` if the last axes are others
  */
 export class LayerNorm extends Module {
+  /** Of the normalized shape: what the standardized values are multiplied with. */
   readonly weight: Tensor | null;
+  /** Of the normalized shape: what is added then. */
   readonly bias: Tensor | null;
+  /** The last axes, over which it normalizes. */
   readonly normalizedShape: Shape;
+  /** What is added to the variance. */
   readonly eps: number;
 
   constructor(normalizedShape: number | Shape, options: LayerNormOptions = {}) {

@@ -2,10 +2,14 @@ import { flatten, reshape, type Shape, scope, show, sizeOf, type Tensor } from '
 import { Module } from '../module.ts';
 
 /** A module that makes one tensor of one. */
-export type Layer = Module & { forward(x: Tensor): Tensor };
+export type Layer = Module & {
+  /** What the layer makes of its input. */
+  forward(x: Tensor): Tensor;
+};
 
 /** Layers one after the other; parameters are named by position: `0.weight`, `2.bias`. */
 export class Sequential extends Module {
+  /** In the order in which they run. */
   readonly layers: readonly Layer[];
 
   constructor(...layers: readonly Layer[]) {
@@ -25,7 +29,9 @@ export class Sequential extends Module {
 
 /** Merges the axes from `start` to `end` (inclusive) into one: by default [N, C, H, W] → [N, C·H·W]. */
 export class Flatten extends Module {
+  /** The first axis of those made one. */
   readonly start: number;
+  /** The last of them. */
   readonly end: number;
 
   constructor(start = 1, end = -1) {
@@ -44,7 +50,9 @@ export class Flatten extends Module {
  * @throws in `forward` if the axis is not the product of the sizes
  */
 export class Unflatten extends Module {
+  /** What the axis becomes. */
   readonly sizes: Shape;
+  /** The axis that is split. */
   readonly axis: number;
 
   constructor(sizes: Shape, axis = 1) {

@@ -10,6 +10,7 @@ import { pad, slice } from './movement.ts';
 export interface MatmulOptions {
   /** Exchange the last two axes of an operand first, at no cost. */
   transposeA?: boolean;
+  /** The same for the right operand. */
   transposeB?: boolean;
 }
 

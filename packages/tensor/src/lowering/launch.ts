@@ -38,16 +38,21 @@ export type TunedTable = ReadonlyMap<string, TunedChoice>;
 export interface OwnShader {
   /** Unique among shaders, for it identifies the compiled kernel. */
   readonly name: string;
+  /** The entry point. Default: `main`. */
   readonly entry?: string;
+  /** The source. The struct of the uniforms is put before it. */
   readonly wgsl: string;
 }
 
 /** An entry point of some WGSL, with the uniforms that it reads as `params`. */
 export interface Shader<F extends UniformFields = UniformFields> {
+  /** That of a file under `shaders/`, or of WGSL of one's own. */
   readonly name: ShaderName | (string & {});
+  /** The function that runs. */
   readonly entry: string;
   /** Undefined for the files under `shaders/`. */
   readonly wgsl: string | undefined;
+  /** What it reads as `params`. */
   readonly uniforms: UniformStruct<F>;
 }
 
@@ -66,6 +71,7 @@ export function shader<const F extends UniformFields>(
 
 /** One kernel launch, as a lowering describes it. */
 export interface Launch<F extends UniformFields = UniformFields> {
+  /** What runs. */
   readonly shader: Shader<F>;
   /** Module-scope `const`s put before the source: tile sizes, flags. Booleans, integers (u32). */
   readonly constants?: Readonly<Record<string, number | boolean>>;
@@ -121,7 +127,9 @@ export function lineLanes(gpu: LaunchContext): { LANES: number; SUBGROUPS: boole
 
 /** What a lowering may ask of the backend. */
 export interface LaunchContext {
+  /** What kind of machine runs the kernels. */
   readonly kind: AdapterKind;
+  /** How many lanes run in lockstep, at least and at most; undefined where the device has no subgroups. */
   readonly subgroups: { readonly min: number; readonly max: number } | undefined;
   /** Shapes that the adapter's matrix units multiply. */
   readonly matrices?: readonly MatrixConfig[] | undefined;

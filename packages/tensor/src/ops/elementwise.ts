@@ -99,6 +99,7 @@ export const elu = callable(
 
 /** How `gelu` computes the normal distribution function: exactly, or by a hyperbolic tangent as older models had it. */
 export interface GeluOptions {
+  /** By tanh, or (`none`, the default) exactly. */
   approximate?: 'none' | 'tanh';
 }
 

@@ -26,7 +26,11 @@ export interface BackendOptions {
    * compile beside this one; and how many of them can work at once. See `warm.ts`.
    */
   readonly warming?:
-    | { readonly another: () => Promise<GPUAdapter | null>; readonly workers: number }
+    | {
+        /** Opens the adapter once more. */
+        readonly another: () => Promise<GPUAdapter | null>;
+        readonly workers: number;
+      }
     | undefined;
 }
 

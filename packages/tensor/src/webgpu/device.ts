@@ -8,9 +8,11 @@ import type { DeviceStats } from './stats.ts';
 
 /** What `WebGPUDevice.open` needs: an adapter, and what is known of it. */
 export interface WebGPUDeviceOptions extends BackendOptions {
+  /** Whose device it is. */
   readonly adapter: GPUAdapter;
   /** Decides which kernels are the fast ones. */
   readonly kind: AdapterKind;
+  /** What errors call it. */
   readonly name: string;
 }
 
@@ -24,7 +26,9 @@ export let backendOf: (device: WebGPUDevice) => Backend;
  */
 export class WebGPUDevice implements Device {
   readonly kind = 'webgpu';
+  /** The adapter's name. */
   readonly name: string;
+  /** What kind of machine runs the kernels. */
   readonly adapterKind: AdapterKind;
   /** WebGPU's own object: to ask for features and limits, and for commands of one's own (see `submit`). */
   readonly gpu: GPUDevice;

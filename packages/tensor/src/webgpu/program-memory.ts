@@ -14,9 +14,11 @@ export interface Range {
 
 /** Memory of a captured program, in bytes. */
 export interface ProgramMemory {
-  /** Bytes of the buffers that temporaries share, and the most that is alive at once: no plan needs less. */
+  /** Bytes of the buffers that temporaries share. */
   readonly planned: number;
+  /** The most bytes of temporaries that are in use at once: no plan needs fewer. */
   readonly liveSet: number;
+  /** How many buffers there are. */
   readonly buffers: number;
   /** Bytes of memory that is not shared: arguments, results, constants, uniforms. */
   readonly own: number;

@@ -34,7 +34,9 @@ interface Copy {
 
 /** A function's launches, recorded once for one set of shapes, with all that replaying them takes. */
 export class Program<R = unknown> {
+  /** Where it runs. */
   readonly device: WebGPUDevice;
+  /** What it holds. */
   readonly memory: ProgramMemory;
   /** Copies that were dropped because their source is now written where it belongs. */
   readonly elided: number;

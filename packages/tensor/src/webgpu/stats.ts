@@ -1,14 +1,20 @@
 /** What a WebGPU device has done since it was opened; subtract two snapshots to see what a piece of code costs. */
 export interface DeviceStats {
-  /** Created, and bytes that are alive. */
+  /** Buffers created. */
   buffers: number;
+  /** Bytes of those that are alive. */
   bufferBytes: number;
+  /** Bind groups created. */
   bindGroups: number;
+  /** Kernels compiled. */
   pipelines: number;
-  /** Host-to-device copies (a batch's uniforms count as one), submits, launches, device-to-host copies. */
+  /** Copies from the host; the uniforms of a batch of launches count as one. */
   uploads: number;
+  /** Batches of commands handed to the queue. */
   submits: number;
+  /** Kernels launched. */
   launches: number;
+  /** Copies to the host. */
   readbacks: number;
 }
 

@@ -53,16 +53,27 @@ export {
 
 /** Every picture of a run, by the name of its file in `images`, in the order in which they are shown. */
 export const pictures = {
+  /** Images that the model has not seen, and what it makes of them. */
   reconstructions,
+  /** Images decoded from random codes. */
   samples,
+  /** The plane of two latent dimensions in even steps, decoded. */
   'latent-grid': latentGrid,
+  /** The same plane at the Gaussian's quantiles. */
   manifold,
+  /** One number of the code at a time, from one end of its range to the other. */
   traversals,
+  /** The way between two images' codes. */
   interpolation,
+  /** Where images of each class lie among the codes. */
   scatter: latentScatter,
+  /** The same along the principal components. */
   principal: principalScatter,
+  /** The densities q(z | x) of images, over the prior. */
   posteriors,
+  /** How often each number of the code has which value. */
   histograms,
+  /** What each number of the code costs, in nats. */
   kl: klBars,
 } as const satisfies Record<string, (subject: Subject, options?: never) => Promise<Picture>>;
 

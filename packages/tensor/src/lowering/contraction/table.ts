@@ -118,7 +118,9 @@ const preferences: Record<AdapterKind, readonly Preference[]> = {
 
 /** On the stack of interceptors: contractions run by this variant wherever it fits, the innermost having its way. */
 export class ForcedVariant {
+  /** The one that is taken wherever it fits. */
   readonly variant: Variant;
+  /** Workgroups that share a sum; undefined: as many as the variant wants. */
   readonly parts: number | undefined;
 
   /**
