@@ -40,9 +40,9 @@ fn fill(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3
   let id = group_index(wid, groups) * WORKGROUP + local;
   if id < params.size {
     //% if HALF
-    target_words[id] = f16(params.value);
+    target_words[id] = f16(from_bits(params.bits));
     //% else
-    target_words[id] = bitcast<u32>(params.value);
+    target_words[id] = params.bits;
     //% end
   }
 }

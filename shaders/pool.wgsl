@@ -42,7 +42,7 @@ fn first_maximum(base: i32, first: vec2i) -> i32 {
       if w < 0 || w >= params.image.y { continue; }
       let pixel = h * params.image.y + w;
       let value = f32(x[base + pixel]);
-      if best < 0 || value > best_value || (is_nan(value) && !is_nan(best_value)) {
+      if best < 0 || (!is_nan(best_value) && (value > best_value || is_nan(value))) {
         best = pixel;
         best_value = value;
       }

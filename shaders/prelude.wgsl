@@ -5,26 +5,85 @@ fn group_index(id: vec3u, groups: vec3u) -> u32 {
   return id.y * groups.x + id.x;
 }
 
-// By its bits: compilers may assume that x != x is false.
-fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+// A compiler may assume that no float is NaN or infinite: then it takes x != x for false, turns !(a < b) into a >= b, and knows
+// what the bits of a computed value are not. So what is NaN or infinite is told by its bits, and these go through an
+// exclusive-or with a zero that is read from memory.
+
+fn bits_of(x: f32) -> u32 {
+  return bitcast<u32>(x) ^ params.opaque_zero;
 }
 
-// WGSL refuses constants that are not finite; a value it cannot fold is fine.
-var<private> nan_bits: u32 = 0x7fc00000u;
+fn from_bits(bits: u32) -> f32 {
+  return bitcast<f32>(bits ^ params.opaque_zero);
+}
+
+// The value itself. What is computed from it cannot be contracted with, or cancelled against, what it was computed from.
+fn optimization_barrier(v: f32) -> f32 {
+  return bitcast<f32>(bits_of(v));
+}
+
 fn nan() -> f32 {
-  return bitcast<f32>(nan_bits);
+  return from_bits(0x7fc00000u);
 }
 
-var<private> infinity_bits: u32 = 0x7f800000u;
 fn infinity() -> f32 {
-  return bitcast<f32>(infinity_bits);
+  return from_bits(0x7f800000u);
 }
 
-// The value itself: `zero` is 0, which no compiler knows. What is computed from the result cannot be contracted with, or
-// cancelled against, what it was computed from.
-fn optimization_barrier(v: f32, zero: u32) -> f32 {
-  return bitcast<f32>(bitcast<u32>(v) ^ zero);
+fn is_nan(x: f32) -> bool {
+  return (bits_of(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_infinite(x: f32) -> bool {
+  return (bits_of(x) & 0x7fffffffu) == 0x7f800000u;
+}
+
+// Of what an op was given, that is, of what comes from memory or through the barrier: of such a float no compiler knows the
+// bits anyway, and the zero is a load that some drivers make anew each time.
+
+fn is_given_zero(x: f32) -> bool {
+  return (bitcast<u32>(x) << 1u) == 0u;
+}
+
+// Above 0; not NaN.
+fn is_given_positive(x: f32) -> bool {
+  return bitcast<u32>(x) - 1u < 0x7f800000u;
+}
+
+// Below 0, or -0; not NaN.
+fn is_given_negative(x: f32) -> bool {
+  return bitcast<u32>(x) - 0x80000000u <= 0x7f800000u;
+}
+
+fn are_nan(x: vec2f) -> vec2<bool> {
+  return ((bitcast<vec2u>(x) ^ vec2u(params.opaque_zero)) & vec2u(0x7fffffffu)) > vec2u(0x7f800000u);
+}
+
+fn have_order(a: f32, b: f32) -> bool {
+  return !any(are_nan(vec2f(a, b)));
+}
+
+fn equals(a: f32, b: f32) -> bool {
+  return a == b && have_order(a, b);
+}
+
+fn is_less(a: f32, b: f32) -> bool {
+  return a < b && have_order(a, b);
+}
+
+fn is_at_most(a: f32, b: f32) -> bool {
+  return a <= b && have_order(a, b);
+}
+
+// NaN if one of them is.
+fn lesser(a: f32, b: f32) -> f32 {
+  let nans = are_nan(vec2f(a, b));
+  return select(select(select(b, a, a <= b), b, nans.y), a, nans.x);
+}
+
+fn greater(a: f32, b: f32) -> f32 {
+  let nans = are_nan(vec2f(a, b));
+  return select(select(select(b, a, a >= b), b, nans.y), a, nans.x);
 }
 
 // WGSL leaves exp and log of NaN, and log of 0 and below, to the driver: SwiftShader has exp(NaN) = inf, log(0) = -88
@@ -34,16 +93,16 @@ fn safe_exp(x: f32) -> f32 {
 }
 
 fn safe_log(x: f32) -> f32 {
-  let bits = bitcast<u32>(x);
+  let bits = bits_of(x);
   if bits - 1u < 0x7f7fffffu { return log(x); } // positive and finite
-  if x == 0.0 { return -infinity(); }
-  return select(x, nan(), x < 0.0); // infinity and NaN as they are
+  if (bits << 1u) == 0u { return -infinity(); }
+  return select(x, nan(), bits > 0x80000000u); // infinity and NaN as they are
 }
 
 // Functions of the elementwise ops' expressions, which may be merged into any kernel ------------------------------------
 
 fn sigmoid(a: f32) -> f32 {
-  let e = exp(-abs(a));
+  let e = safe_exp(-abs(a));
   return select(e, 1.0, a >= 0.0) / (1.0 + e);
 }
 
@@ -55,7 +114,7 @@ fn safe_tanh(a: f32) -> f32 {
     let q = a * a;
     return a * (1.0 - q * (0.33333333 - q * (0.13333333 - q * 0.053968254)));
   }
-  let e = exp(-2.0 * x);
+  let e = safe_exp(-2.0 * x);
   return sign(a) * (1.0 - e) / (1.0 + e);
 }
 
@@ -91,17 +150,18 @@ fn normal_cdf(a: f32) -> f32 {
 // WGSL's pow is undefined for a negative base; mathematics is not, for a whole exponent. Drivers differ at 0, at
 // infinity and for NaN, so those are told by their bits. As JavaScript has it, an infinite power of 1 is NaN.
 fn signed_pow(a: f32, b: f32) -> f32 {
+  if is_nan(b) { return nan(); }
   if b == 0.0 { return 1.0; }
+  if is_nan(a) { return nan(); }
   if b == 1.0 { return a; }
   if b == 2.0 { return a * a; }
-  if is_nan(a) || is_nan(b) { return nan(); }
   let x = abs(a);
-  let infinite = bitcast<u32>(x) == 0x7f800000u;
-  if abs(b) > 3.4028234e38 {
+  let infinite = is_infinite(a);
+  if is_infinite(b) {
     if x == 1.0 { return nan(); }
     return select(0.0, infinity(), (x > 1.0) == (b > 0.0));
   }
-  let negative = bitcast<u32>(a) >= 0x80000000u;
+  let negative = bits_of(a) >= 0x80000000u;
   let odd = abs(b) % 2.0 == 1.0;
   if a < 0.0 && !infinite && floor(b) != b { return nan(); }
   var magnitude = pow(x, b);
@@ -109,12 +169,4 @@ fn signed_pow(a: f32, b: f32) -> f32 {
     magnitude = select(0.0, infinity(), infinite == (b > 0.0));
   }
   return select(magnitude, -magnitude, negative && odd);
-}
-
-fn lesser(a: f32, b: f32) -> f32 {
-  return select(select(b, a, a <= b), a, is_nan(a));
-}
-
-fn greater(a: f32, b: f32) -> f32 {
-  return select(select(b, a, a >= b), a, is_nan(a));
 }

@@ -4,6 +4,7 @@ import * as tg from '@tapegrad/tensor';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { adapter, numbers, on } from '../helpers/device.ts';
+import { rewriting } from '../helpers/rewritten.ts';
 
 /*
  * A compiler may contract a·b + c into one operation with one rounding. Where two ops are merged into one kernel that
@@ -14,23 +15,23 @@ import { adapter, numbers, on } from '../helpers/device.ts';
 
 /** a·b + c with one rounding: the product's and the sum's errors are computed exactly (Dekker 1971), and added last. */
 const EMULATED_FMA = `
-fn emulated_fma(a: f32, b: f32, c: f32, z: u32) -> f32 {
-  let a4097 = optimization_barrier(4097.0 * a, z);
-  let b4097 = optimization_barrier(4097.0 * b, z);
-  let a_high = optimization_barrier(a4097 - optimization_barrier(a4097 - a, z), z);
-  let b_high = optimization_barrier(b4097 - optimization_barrier(b4097 - b, z), z);
-  let a_low = optimization_barrier(a - a_high, z);
-  let b_low = optimization_barrier(b - b_high, z);
-  let p = optimization_barrier(a * b, z);
-  let e1 = optimization_barrier(optimization_barrier(a_high * b_high, z) - p, z);
-  let e2 = optimization_barrier(e1 + optimization_barrier(a_high * b_low, z), z);
-  let e3 = optimization_barrier(e2 + optimization_barrier(a_low * b_high, z), z);
-  let error = optimization_barrier(e3 + optimization_barrier(a_low * b_low, z), z);
-  let sum = optimization_barrier(p + c, z);
-  let c_part = optimization_barrier(sum - p, z);
-  let p_part = optimization_barrier(sum - c_part, z);
-  let rest = optimization_barrier(optimization_barrier(p - p_part, z) + optimization_barrier(c - c_part, z), z);
-  return sum + optimization_barrier(rest + error, z);
+fn emulated_fma(a: f32, b: f32, c: f32) -> f32 {
+  let a4097 = optimization_barrier(4097.0 * a);
+  let b4097 = optimization_barrier(4097.0 * b);
+  let a_high = optimization_barrier(a4097 - optimization_barrier(a4097 - a));
+  let b_high = optimization_barrier(b4097 - optimization_barrier(b4097 - b));
+  let a_low = optimization_barrier(a - a_high);
+  let b_low = optimization_barrier(b - b_high);
+  let p = optimization_barrier(a * b);
+  let e1 = optimization_barrier(optimization_barrier(a_high * b_high) - p);
+  let e2 = optimization_barrier(e1 + optimization_barrier(a_high * b_low));
+  let e3 = optimization_barrier(e2 + optimization_barrier(a_low * b_high));
+  let error = optimization_barrier(e3 + optimization_barrier(a_low * b_low));
+  let sum = optimization_barrier(p + c);
+  let c_part = optimization_barrier(sum - p);
+  let p_part = optimization_barrier(sum - c_part);
+  let rest = optimization_barrier(optimization_barrier(p - p_part) + optimization_barrier(c - c_part));
+  return sum + optimization_barrier(rest + error);
 }
 `;
 
@@ -49,7 +50,6 @@ function contracting(code: string): string {
   if (bodies.size === 0) return code;
   /** What is known of a value: its factors, if it is a product. */
   const factors = new Map<string, readonly [string, string]>();
-  const zero = `params.${/^ {2}(\w+_numbers): array/m.exec(code)![1]}[0].x`;
   const rewritten = code.replace(
     /^ {2}let (v\d+) = (optimization_barrier\()?(\w+_op\d+)\((\w+(?:\.\d+)?), (\w+(?:\.\d+)?), .*$/gm,
     (line, value: string, barrier: string | undefined, op: string, a: string, b: string) => {
@@ -58,16 +58,16 @@ function contracting(code: string): string {
       const of = (operand: string) => factors.get(operand);
       const sum = body === 'a + b' || body === 'a - b';
       const [left, right] = sum ? [of(a), of(b)] : [];
-      const end = barrier ? `, ${zero});` : ';';
+      const end = barrier ? ');' : ';';
       if (body === 'a * b' && !barrier) factors.set(value, [a, b]);
       if (left || right) done.contracted++;
       if (left) {
         const addend = body === 'a - b' ? `-${b}` : b;
-        return `  let ${value} = ${barrier ?? ''}emulated_fma(${left[0]}, ${left[1]}, ${addend}, ${zero})${end}`;
+        return `  let ${value} = ${barrier ?? ''}emulated_fma(${left[0]}, ${left[1]}, ${addend})${end}`;
       }
       if (right) {
         const sign = body === 'a - b' ? '-' : '';
-        return `  let ${value} = ${barrier ?? ''}emulated_fma(${sign}${right[0]}, ${right[1]}, ${a}, ${zero})${end}`;
+        return `  let ${value} = ${barrier ?? ''}emulated_fma(${sign}${right[0]}, ${right[1]}, ${a})${end}`;
       }
       return line;
     },
@@ -77,22 +77,11 @@ function contracting(code: string): string {
 
 /** Leaves the barriers between merged ops out. */
 const withoutBarriers = (code: string) =>
-  code.replace(/^( {2}let (?:v\d+|own) = )optimization_barrier\((.*), params\.\w+\[0\]\.x\);$/gm, '$1$2;');
-
-/** A device whose kernels are compiled from rewritten text. */
-async function rewriting(rewrite: (code: string) => string): Promise<tg.WebGPUDevice> {
-  const device = await openDevice(adapter);
-  const create = device.gpu.createShaderModule.bind(device.gpu);
-  Object.defineProperty(device.gpu, 'createShaderModule', {
-    value: (descriptor: GPUShaderModuleDescriptor) =>
-      create({ ...descriptor, code: rewrite(descriptor.code) }),
-  });
-  return device;
-}
+  code.replace(/^( {2}let (?:v\d+|own) = )optimization_barrier\((.*)\);$/gm, '$1$2;');
 
 const plain = await openDevice(adapter);
-const contracts = await rewriting(contracting);
-const careless = await rewriting((code) => contracting(withoutBarriers(code)));
+const contracts = await rewriting(adapter, contracting);
+const careless = await rewriting(adapter, (code) => contracting(withoutBarriers(code)));
 
 type Fn = (inputs: (...shape: number[]) => tg.Tensor) => tg.Tensor;
 

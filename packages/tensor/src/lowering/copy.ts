@@ -16,7 +16,8 @@ const strided = shader('copy', {
   target_strides: 'array<vec4u, 2>',
 });
 
-const filling = shader('copy.fill', { size: 'u32', value: 'f32' });
+/** The value's bits: a compiler may take a float32 for finite. */
+const filling = shader('copy.fill', { size: 'u32', bits: 'u32' });
 
 /** Copies elements from one strided walk to another. */
 export function copyStrided(
@@ -63,7 +64,9 @@ export function fill(gpu: LaunchContext, output: TensorView, value: number): voi
     constants: { WORKGROUP, HALF: output.dtype === 'float16' },
     outputs: [output],
     inputs: [],
-    uniforms: { size: output.size, value },
+    uniforms: { size: output.size, bits: float32Bits(value) },
     workgroups: Math.ceil(output.size / WORKGROUP),
   });
 }
+
+const float32Bits = (value: number): number => new Uint32Array(Float32Array.of(value).buffer)[0]!;

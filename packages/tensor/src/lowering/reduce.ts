@@ -171,8 +171,8 @@ const reduction =
 
 export const sum = reduction('0.0', 'acc + v');
 export const prod = reduction('1.0', 'acc * v');
-export const max = reduction('-infinity()', 'select(acc, v, v > acc || is_nan(v))');
-export const min = reduction('infinity()', 'select(acc, v, v < acc || is_nan(v))');
+export const max = reduction('-infinity()', 'greater(acc, v)');
+export const min = reduction('infinity()', 'lesser(acc, v)');
 
 /** WGSL of whether v beats acc. */
 const argReduction =
@@ -197,5 +197,5 @@ const argReduction =
     });
   };
 
-export const argmax = argReduction('v > acc || (is_nan(v) && !is_nan(acc))');
-export const argmin = argReduction('v < acc || (is_nan(v) && !is_nan(acc))');
+export const argmax = argReduction('!is_nan(acc) && (v > acc || is_nan(v))');
+export const argmin = argReduction('!is_nan(acc) && (v < acc || is_nan(v))');

@@ -50,39 +50,60 @@ function numberOf(wgsl: string): number {
   return known;
 }
 
+/**
+ * Every struct has this field, in a gap if there is one: it is 0, which no compiler knows. What goes through an exclusive-or
+ * with it is hidden from what a compiler takes for granted: see `shaders/prelude.wgsl`.
+ */
+const OPAQUE_ZERO = 'opaque_zero';
+
+/** Where in a list of fields another word makes the struct the least larger. */
+function withOpaqueZero(fields: UniformFields): [string, UniformType][] {
+  const own = Object.entries(fields);
+  const lists = [...own, undefined].map((_, at) => own.toSpliced(at, 0, [OPAQUE_ZERO, 'u32']));
+  const sizes = lists.map((list) => layoutOf(list).words);
+  return lists[sizes.indexOf(Math.min(...sizes))]!;
+}
+
+/** Where the fields lie, and the size in words, padded to whole vec4s as some compilers have it. */
+function layoutOf(fields: readonly (readonly [string, UniformType])[]): { places: Place[]; words: number } {
+  let next = 0;
+  const places = fields.map(([name, type]) => {
+    const { words, align, isFloat } = sizesOf(type);
+    const word = Math.ceil(next / align) * align;
+    next = word + words;
+    return { name, word, words, isFloat };
+  });
+  return { places, words: Math.ceil(next / 4) * 4 };
+}
+
 /** The struct that a declaration makes. */
 export class UniformStruct<F extends UniformFields = UniformFields> {
   readonly fields: F;
-  /** `struct Params { … }` and the variable `params`; empty without fields. */
+  /** `struct Params { … }` and the variable `params`. */
   readonly wgsl: string;
   readonly id: number;
-  /** Its size in 4-byte words, padded to whole vec4s as some compilers have it. */
+  /** Its size in 4-byte words. */
   readonly words: number;
   readonly #places: readonly Place[];
 
   /** @throws if the fields take more than 256 bytes */
   constructor(fields: F) {
     this.fields = fields;
-    let next = 0;
-    this.#places = Object.entries(fields).map(([name, type]) => {
-      const { words, align, isFloat } = sizesOf(type);
-      const word = Math.ceil(next / align) * align;
-      next = word + words;
-      return { name, word, words, isFloat };
-    });
-    this.words = Math.ceil(next / 4) * 4;
+    const all = withOpaqueZero(fields);
+    const { places, words } = layoutOf(all);
+    this.#places = places.filter(({ name }) => name !== OPAQUE_ZERO);
+    this.words = words;
     if (this.words > MOST_WORDS) {
       throw new Error(
         `uniforms: ${this.words} words are more than ${MOST_WORDS}: ${Object.keys(fields).join(', ')}`,
       );
     }
-    const members = Object.entries(fields).map(([name, type]) => `  ${name}: ${type},`);
-    this.wgsl =
-      members.length === 0
-        ? ''
-        : ['struct Params {', ...members, '}', '@group(0) @binding(0) var<uniform> params: Params;'].join(
-            '\n',
-          );
+    this.wgsl = [
+      'struct Params {',
+      ...all.map(([name, type]) => `  ${name}: ${type},`),
+      '}',
+      '@group(0) @binding(0) var<uniform> params: Params;',
+    ].join('\n');
     this.id = numberOf(this.wgsl);
   }
 

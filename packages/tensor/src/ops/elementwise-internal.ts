@@ -18,7 +18,11 @@ export const powScalar = unaryOp(
 );
 
 /** a where b is positive, else 0: the gradient of relu. */
-export const maskPositive = binaryOp('maskPositive', (a, b) => (b > 0 ? a : 0), 'select(0.0, a, b > 0.0)');
+export const maskPositive = binaryOp(
+  'maskPositive',
+  (a, b) => (b > 0 ? a : 0),
+  'select(0.0, a, is_given_positive(b))',
+);
 
 /** The normal distribution function Φ: what the gradient of gelu needs. */
 export const normalCdf = unaryOp('normalCdf', cdf, 'normal_cdf(a)');

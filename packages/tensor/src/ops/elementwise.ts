@@ -16,8 +16,9 @@ import { logistic, normalCdf, roundHalfToEven } from './special-functions.ts';
  * result has the shape to which the operands broadcast (NumPy's rule). They throw where types or devices differ and where
  * shapes do not broadcast.
  *
- * Functions that the WGSL calls (`safe_tanh`, `signed_pow`, …) are in `shaders/prelude.wgsl`. Some drivers take `!=` for
- * false where an operand is NaN, so the expressions only ask `==`.
+ * Functions that the WGSL calls (`safe_tanh`, `signed_pow`, …) are in `shaders/prelude.wgsl`. Compilers may assume that there
+ * is no NaN and no infinity, so what becomes of one may not depend on a comparison, nor on `max`, `min` or `clamp`: the
+ * expressions ask for them by their bits (`is_nan`, `equals`, `is_given_negative`, …).
  */
 
 const affine = (x: Tensor, scale: number, shift: number): Tensor =>
@@ -68,7 +69,7 @@ export const ceil = unary('ceil', Math.ceil, 'ceil(a)');
 export const round = unary('round', roundHalfToEven, 'round(a)');
 
 /** max(x, 0), element by element; NaN stays NaN. The gradient at 0 is 0. */
-export const relu = unary('relu', (a) => Math.max(a, 0), 'select(a, 0.0, a <= 0.0)');
+export const relu = unary('relu', (a) => Math.max(a, 0), 'select(a, 0.0, is_given_negative(a))');
 
 /** x above 0, negativeSlope · x below, element by element (Maas, Hannun and Ng 2013). */
 export const leakyRelu = callable(
@@ -198,26 +199,30 @@ export const minimum = binary('minimum', Math.min, 'lesser(a, b)', { integers: '
 export const maximum = binary('maximum', Math.max, 'greater(a, b)', { integers: 'max(a, b)' });
 
 /** 1 where a = b, else 0, in the operands' type. No gradient. */
-export const equal = binary('equal', (a, b) => truth(a === b), 'f32(a == b)', { integers: 'T(a == b)' });
+export const equal = binary('equal', (a, b) => truth(a === b), 'f32(equals(a, b))', {
+  integers: 'T(a == b)',
+});
 
 /** 1 where a ≠ b, else 0, in the operands' type. No gradient. */
-export const notEqual = binary('notEqual', (a, b) => truth(a !== b), 'select(1.0, 0.0, a == b)', {
+export const notEqual = binary('notEqual', (a, b) => truth(a !== b), 'select(1.0, 0.0, equals(a, b))', {
   integers: 'T(a != b)',
 });
 
 /** 1 where a < b, else 0, in the operands' type. No gradient. */
-export const less = binary('less', (a, b) => truth(a < b), 'f32(a < b)', { integers: 'T(a < b)' });
+export const less = binary('less', (a, b) => truth(a < b), 'f32(is_less(a, b))', { integers: 'T(a < b)' });
 
 /** 1 where a ≤ b, else 0, in the operands' type. No gradient. */
-export const lessEqual = binary('lessEqual', (a, b) => truth(a <= b), 'f32(a <= b)', {
+export const lessEqual = binary('lessEqual', (a, b) => truth(a <= b), 'f32(is_at_most(a, b))', {
   integers: 'T(a <= b)',
 });
 
 /** 1 where a > b, else 0, in the operands' type. No gradient. */
-export const greater = binary('greater', (a, b) => truth(a > b), 'f32(a > b)', { integers: 'T(a > b)' });
+export const greater = binary('greater', (a, b) => truth(a > b), 'f32(is_less(b, a))', {
+  integers: 'T(a > b)',
+});
 
 /** 1 where a ≥ b, else 0, in the operands' type. No gradient. */
-export const greaterEqual = binary('greaterEqual', (a, b) => truth(a >= b), 'f32(a >= b)', {
+export const greaterEqual = binary('greaterEqual', (a, b) => truth(a >= b), 'f32(is_at_most(b, a))', {
   integers: 'T(a >= b)',
 });
 
@@ -225,7 +230,12 @@ export const greaterEqual = binary('greaterEqual', (a, b) => truth(a >= b), 'f32
 
 /** The condition has a type of its own. */
 const selection: ReturnType<typeof ternaryOp<'where'>> = {
-  ...ternaryOp('where', (a, b, c) => (a !== 0 ? b : c), 'select(b, c, a == 0)', 'select(b, c, a == 0)'),
+  ...ternaryOp(
+    'where',
+    (a, b, c) => (a !== 0 ? b : c),
+    'select(b, c, is_given_zero(f32(a)))',
+    'select(b, c, is_given_zero(f32(a)))',
+  ),
   infer([condition, a, b]) {
     numberType('where', [condition]);
     const shape = broadcastShapes('where', condition.shape, a.shape, b.shape);

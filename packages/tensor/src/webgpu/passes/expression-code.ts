@@ -16,7 +16,7 @@ export interface CodePlaces {
 
 export interface ExpressionCode {
   readonly wgsl: string;
-  /** The field of the uniforms that the code reads, and what it holds: see `numbersOf`. */
+  /** The field of the uniforms that the code reads, if it needs one, and what it holds: see `numbersOf`. */
   readonly field: Readonly<Record<string, `array<vec4u, ${number}>`>>;
   readonly values: Readonly<Record<string, readonly number[]>>;
 }
@@ -37,10 +37,8 @@ export function expressionCode(
   const number = () => `params.${field}[${word >> 2}].${'xyzw'[word++ & 3]}`;
   const nameOf = (source: Source) =>
     'input' in source ? `x${source.input}` : 'step' in source ? `v${source.step}` : 'own';
-  const zero = number();
   // What an op stores is rounded to float16 before the next one reads it. (Drivers leave out a conversion there and back.)
-  const apart = (value: string) =>
-    `optimization_barrier(${half ? `quantizeToF16(${value})` : value}, ${zero})`;
+  const apart = (value: string) => `optimization_barrier(${half ? `quantizeToF16(${value})` : value})`;
   const loads = inputs.map(({ index }, k) => {
     const [extent, inner] = needsNumbers(index) ? [number(), number()] : ['1u', '1u'];
     return `  let x${k} = ${loadOf(`${name}_input${k}`, index, extent, inner, vectors)};`;
@@ -81,9 +79,10 @@ export function expressionCode(
     '}',
   ].join('\n');
   const numbers = numbersOf(expression);
+  const isNeeded = numbers.length > 0;
   return {
     wgsl,
-    field: { [field]: `array<vec4u, ${Math.ceil(numbers.length / 4)}>` },
-    values: { [field]: numbers },
+    field: isNeeded ? { [field]: `array<vec4u, ${Math.ceil(numbers.length / 4)}>` } : {},
+    values: isNeeded ? { [field]: numbers } : {},
   };
 }

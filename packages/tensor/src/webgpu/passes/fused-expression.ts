@@ -145,7 +145,18 @@ const sameStep = (a: ExpressionStep, b: ExpressionStep) =>
   a.sources.every((source, i) => JSON.stringify(source) === JSON.stringify(b.sources[i]));
 
 /** Functions that cost next to nothing. */
-const CHEAP = new Set(['select', 'max', 'min', 'abs', 'is_nan']);
+const CHEAP = new Set([
+  'select',
+  'max',
+  'min',
+  'abs',
+  'is_nan',
+  'is_given_negative',
+  'is_given_positive',
+  'is_given_zero',
+  'equals',
+  'f32',
+]);
 
 /** Whether its ops may be computed more often than once for each element, or in a kernel that is long already. */
 export const isCheap = ({ steps }: FusedExpression) =>
@@ -157,11 +168,11 @@ export const isCheap = ({ steps }: FusedExpression) =>
 export const needsNumbers = (index: BroadcastIndex) => !index.whole && index.extent > 1;
 
 /**
- * The numbers of an expression, as words of the launch's uniforms: a zero for the barriers, then where inputs need them
- * extent and inner, then the bits of each step's parameters. The code of `expressionCode` counts on this order.
+ * The numbers of an expression, as words of the launch's uniforms: where inputs need them extent and inner, then the bits of
+ * each step's parameters. The code of `expressionCode` counts on this order.
  */
 export function numbersOf({ inputs, steps }: FusedExpression): number[] {
   const places = inputs.flatMap(({ index }) => (needsNumbers(index) ? [index.extent, index.inner] : []));
   const parameters = Float32Array.from(steps.flatMap((step) => step.parameters));
-  return [0, ...places, ...new Uint32Array(parameters.buffer)];
+  return [...places, ...new Uint32Array(parameters.buffer)];
 }
