@@ -59,17 +59,30 @@ fn uniform_numbers(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) g
 //% end
 
 //% entry normal
-// Box and Muller's transform: two words make two independent normal numbers. The angle is turned back by pi and the
-// signs changed, since WGSL promises cos and sin within [-pi, pi] only; log(1) may come out a little above 0.
+// Sine and cosine of so many quarter turns and a rest within a quarter of pi, to an ulp or two: WGSL's own need only be good
+// to 2^-11. Polynomials of the least largest relative error.
+fn sin_cos(quarters: f32, rest: f32) -> vec2f {
+  let q = rest * rest;
+  let s = rest + rest * q * (-0.166666546 + q * (0.00833216076 - q * 0.000195152832));
+  let c = 1.0 + q * (-0.5 + q * (0.0416666457 + q * (-0.00138873163 + q * 2.44331569e-5)));
+  let k = i32(quarters);
+  let exchanged = select(vec2f(s, c), vec2f(c, s), (k & 1) == 1);
+  return select(exchanged, -exchanged, vec2<bool>((k & 2) == 2, ((k + 1) & 2) == 2));
+}
+
+// Box and Muller's transform: two words make two independent normal numbers. The angle, in turns, is turned back by a half
+// and the signs changed; so the rest of it by quarters is exact, and small.
 @compute @workgroup_size(WORKGROUP)
 fn normal(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
   let id = group_index(wid, groups) * WORKGROUP + local;
   if 2u * id >= params.size { return; }
   let pair = block(id);
-  let radius = -sqrt(max(-2.0 * log(1.0 - unit(pair.x)), 0.0));
-  let angle = 6.2831853 * (unit(pair.y) - 0.5);
-  floats[2u * id] = radius * cos(angle);
-  if 2u * id + 1u < params.size { floats[2u * id + 1u] = radius * sin(angle); }
+  let radius = -sqrt(-2.0 * log1p_accurate(-unit(pair.x)));
+  let turns = unit(pair.y) - 0.5;
+  let quarters = round(4.0 * turns);
+  let angle = sin_cos(quarters, 6.28318531 * (turns - 0.25 * quarters));
+  floats[2u * id] = radius * angle.y;
+  if 2u * id + 1u < params.size { floats[2u * id + 1u] = radius * angle.x; }
 }
 //% end
 
