@@ -5,7 +5,6 @@ import type { ModelOptions } from '@tapegrad/vae';
 import {
   type Autoencoder,
   DeviceDataset,
-  type Images,
   MetricsRing,
   models,
   runTrainingStep,
@@ -14,6 +13,9 @@ import {
 } from '@tapegrad/vae';
 import * as assert from 'uvu/assert';
 import { device } from './device.ts';
+import { someImages } from './images.ts';
+
+export { someImages };
 
 /** A context with noise of its own that starts anew at every call of `fresh`, at a given epoch. */
 export function contextOn(where: Generator['state']['device'], { seed = 5, epoch = 0 } = {}) {
@@ -84,20 +86,4 @@ export async function trainCaptured(
   assert.ok(losses.every(Number.isFinite), `finite: ${losses}`);
   assert.ok(last! < first!, `the loss falls: from ${first} to ${last}`);
   return { model, losses };
-}
-
-/** Blobs at random places: images with something to learn in them. */
-export function someImages(
-  count: number,
-  shape: readonly [number, number, number] = [1, 16, 16],
-): Images & { shape: readonly [number, number, number] } {
-  const [c, h, w] = shape;
-  const images = new Uint8Array(count * c * h * w);
-  for (let i = 0; i < images.length; i++) {
-    const [x, y] = [i % w, Math.floor(i / w) % h];
-    const image = Math.floor(i / (c * h * w));
-    const [cx, cy] = [w * (0.3 + 0.1 * (image % 5)), h * (0.3 + 0.1 * (image % 4))];
-    images[i] = Math.round(255 * Math.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (0.04 * w * h)));
-  }
-  return { images, count, shape };
 }

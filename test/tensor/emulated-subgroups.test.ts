@@ -1,0 +1,166 @@
+/* Runs without an adapter. */
+import { Adam } from '@tapegrad/nn';
+import * as tg from '@tapegrad/tensor';
+import {
+  type AdapterKind,
+  type Device,
+  type Shape,
+  sizeOf,
+  type Tensor,
+  type WebGPUDevice,
+} from '@tapegrad/tensor';
+import { DeviceDataset, MetricsRing, models, runTrainingStep, settingsOf } from '@tapegrad/vae';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { ForcedVariant } from '../../packages/tensor/src/lowering/contraction/table.ts';
+import { close, numbers } from '../helpers/close.ts';
+import { banded, cases, check, convolutions, fits, product } from '../helpers/contractions.ts';
+import { emulated, type Subgroups, withEmulatedSubgroups } from '../helpers/emulated-subgroups.ts';
+import { someImages } from '../helpers/images.ts';
+
+/*
+ * What is chosen on hardware that is not here: other sizes of subgroups, lanes that are in another order than the threads, a
+ * GPU without subgroups that kernels could use. Every variant of the contraction, reductions and softmax, against the reference.
+ */
+
+const adapters: [name: string, kind: AdapterKind, subgroups: Subgroups | undefined][] = [
+  ['16 lanes in another order', 'gpu', { size: 16, permutation: [5, 3] }],
+  ['32 lanes in another order', 'gpu', { size: 32, permutation: [11, 7] }],
+  ['64 lanes', 'gpu', { size: 64 }],
+  ['no subgroups', 'gpu', undefined],
+];
+
+/** Variants that exchange values between lanes, which is done for sizes up to 32. */
+const EXCHANGING = [
+  ...['lanes4', 'lanes8', 'lanes16', 'plain4', 'slides4', 'slides8', 'slides16'],
+  ...['bands', 'resident'],
+];
+/** Products and convolutions by which the kernels of a variant are reached; it is forced on the other cases in contraction.test.ts. */
+const some = cases.filter(({ name }) =>
+  /\[36,20\] x \[20,44\]|\[20,36\]ᵀ x \[44,20\]ᵀ|\[3,4,8,8\]/.test(name),
+);
+
+/** Too large for the plain kernel: few rows and many, convolutions. */
+const large = [
+  product([6, 160], [160, 130]),
+  product([70, 160], [70, 130], 'A'),
+  ...convolutions([4, 8, 14, 14], 16, [4, 4], { stride: [2, 2], padding: [1, 1] }),
+];
+
+/** Names of kernels that a device runs to compute something. */
+function kernelsOf(device: WebGPUDevice, fn: () => Tensor): string[] {
+  const captured = tg.capture(fn, { device });
+  captured().dispose();
+  const labels = captured.programs[0]!.dispatches.map(({ kernel }) => kernel.label);
+  captured.dispose();
+  return labels;
+}
+
+async function agree(device: Device, fn: (device: Device) => Tensor, tolerance: object, label: string) {
+  const [got, expected] = [device, tg.referenceDevice].map((d) => tg.scope(() => fn(d)));
+  close(await got!.data(), await expected!.data(), tolerance, label);
+  got!.dispose();
+  expected!.dispose();
+}
+
+const on = (device: Device, shape: Shape, values: Float32Array) => tg.tensor(values, { shape, device });
+
+for (const [name, kind, subgroups] of adapters) {
+  const device = await emulated(kind, subgroups);
+  const exchanging: string[] = [];
+  for (const variant of EXCHANGING) {
+    const fitting = (variant === 'bands' ? banded.slice(0, 6) : some).filter((one) =>
+      fits(device, variant, one),
+    );
+    if (fitting.length === 0) continue;
+    exchanging.push(variant);
+    test(`${name}: ${variant}, ${fitting.length} cases`, async () => {
+      for (const one of fitting) await check(device, one, new ForcedVariant(variant));
+    });
+  }
+
+  test(`${name}: lanes exchange values where there are up to 32 of them`, () => {
+    assert.equal(exchanging, subgroups && subgroups.size <= 32 ? EXCHANGING : []);
+  });
+
+  test(`${name}: the contractions that are chosen`, async () => {
+    for (const one of large) await check(device, one);
+  });
+
+  test(`${name}: reductions, running sums and softmax of lines`, async () => {
+    for (const shape of [
+      [3, 1024],
+      [2, 1003],
+    ] as Shape[]) {
+      // Whole numbers, whose sums are exact; all different, so that there is one greatest.
+      const x = numbers(sizeOf(shape), -9, 9);
+      const whole = x.map((v) => Math.round(100 * v));
+      for (const [label, fn] of [
+        ['sum', (d) => tg.sum(on(d, shape, whole), [1])],
+        ['max', (d) => tg.max(on(d, shape, x), [1])],
+        ['argmin', (d) => tg.argmin(on(d, shape, x), 1)],
+      ] as [string, (d: Device) => Tensor][])
+        await agree(device, fn, {}, `${label} [${shape}]`);
+      await agree(device, (d) => tg.cumsum(on(d, shape, whole), 1), {}, `cumsum [${shape}]`);
+      // As in reduce.test.ts.
+      const soft = { absolute: 1e-7, relative: 6e-6 };
+      await agree(device, (d) => tg.softmax(on(d, shape, x), 1), soft, `softmax [${shape}]`);
+    }
+    const x = on(device, [4, 1024], numbers(4096, 0, 1));
+    assert.is(kernelsOf(device, () => tg.sum(x, [1]))[0], 'reduce.lines');
+  });
+
+  test.after(() => device.destroy());
+}
+
+/** The losses of the first steps of `vae-mlp`, captured where a device can. */
+async function lossesOn(device: Device): Promise<number[]> {
+  tg.setDefaultDevice(device);
+  const spec = models.get('vae-mlp')!;
+  const settings = settingsOf(spec, { hidden: 40, latent: 4, batchSize: 24 });
+  const shape = [1, 12, 12] as const;
+  const model = spec.build(shape, settings, new tg.Generator(3, { device }));
+  const steps = 6;
+  const ring = new MetricsRing(model, { rows: steps, device });
+  const parts = {
+    model,
+    optimizer: new Adam(model.parameters(), { lr: 1e-2 }),
+    dataset: new DeviceDataset(model, someImages(64, shape), { device }),
+    ring,
+    context: { noise: new tg.Generator(4, { device }), epoch: () => ring.stepCount() },
+  };
+  const run = () => runTrainingStep(parts, settings.batchSize);
+  const step =
+    device === tg.referenceDevice ? () => tg.scope(run) : tg.capture(run, { device: device as WebGPUDevice });
+  for (let i = 0; i < steps; i++) step();
+  const values = await ring.values.data();
+  return Array.from({ length: steps }, (_, row) => ring.metricsOf(values, row).loss!);
+}
+
+test('vae-mlp trains with the losses of the reference as a GPU without subgroups, and as one with 32 lanes', async () => {
+  const expected = await lossesOn(tg.referenceDevice);
+  assert.ok(expected.at(-1)! < expected[0]!, `the loss falls: ${expected}`);
+  for (const subgroups of [undefined, { size: 32, permutation: [11, 7] as const }]) {
+    const device = await emulated('gpu', subgroups);
+    const losses = await lossesOn(device);
+    // float32 and float64 apart: sums of some hundred terms, exp and log, and what six steps make of it.
+    close(losses, expected, { relative: 2e-5 }, `losses with ${subgroups?.size ?? 'no'} lanes`);
+    device.destroy();
+  }
+});
+
+test('the emulation knows the operations that kernels use, and says so of others', () => {
+  const code =
+    'enable subgroups;\n@compute @workgroup_size(8)\nfn main(@builtin(subgroup_invocation_id) i: u32) {\n  x = ';
+  const end = ';\n}';
+  assert.match(
+    withEmulatedSubgroups(`${code}subgroupShuffle(a[1], 3u)${end}`, { size: 8 }),
+    'emulated[0u + 3u]',
+  );
+  assert.throws(
+    () => withEmulatedSubgroups(`${code}subgroupAdd(a)${end}`, { size: 8 }),
+    /knows no subgroupAdd/,
+  );
+});
+
+test.run();
