@@ -1,6 +1,8 @@
 export interface Tolerance {
   readonly absolute?: number;
   readonly relative?: number;
+  /** Which error it allows for: see `tolerances.ts`. */
+  readonly reason?: string;
 }
 
 /** The greatest finite float32, and what lies beyond it once rounded. */
@@ -14,7 +16,7 @@ const OVERFLOW = 3.4028235677973366e38;
 export function close(
   actual: ArrayLike<number>,
   expected: ArrayLike<number>,
-  { absolute = 0, relative = 0 }: Tolerance = {},
+  { absolute = 0, relative = 0, reason }: Tolerance = {},
   label = 'values',
 ): void {
   if (actual.length !== expected.length) {
@@ -36,7 +38,7 @@ export function close(
   throw new Error(
     `${label}: ${count} of ${actual.length} values differ; first at ${bad}: ${actual[bad]} instead of ${expected[bad]}; ` +
       `largest error ${worst} at ${worstAt} (${actual[worstAt]} instead of ${expected[worstAt]}; ` +
-      `allowed ${absolute} + ${relative}·|expected|)`,
+      `allowed ${absolute} + ${relative}·|expected|${reason ? `, since ${reason}` : ''})`,
   );
 }
 

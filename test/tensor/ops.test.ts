@@ -4,20 +4,26 @@ import { type Device, type Shape, sizeOf, type Tensor } from '@tapegrad/tensor';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { adapter, agree, close, device, integers, numbers, on, type Tolerance } from '../helpers/device.ts';
+import {
+  division as DIVISION,
+  exact as EXACT,
+  exponential,
+  logSoftMax as LOG_SOFTMAX,
+  logarithm,
+  power,
+  rounded as ROUNDED,
+  softMax as SOFTMAX,
+  squareRoot,
+  sumOf,
+  trigonometric,
+} from '../helpers/tolerances.ts';
 
 /*
- * Every op but the contractions: kernel against the float64 reference. Tolerances follow from WGSL's accuracy table
- * (https://www.w3.org/TR/WGSL/#floating-point-accuracy) and say so; ops that move, compare or count are exact.
+ * Every op but the contractions: kernel against the float64 reference. Tolerances are those of the table in `tolerances.ts`,
+ * which follow from what WGSL allows, or are made of them and say so; ops that move, compare or count are exact.
  */
 
 const show = (shapes: readonly Shape[]) => shapes.map((shape) => `[${shape.join(', ')}]`).join(' x ');
-
-/** Nothing is rounded. */
-const EXACT: Tolerance = {};
-/** One correctly rounded operation: half an ulp, 2⁻²⁴. */
-const ROUNDED: Tolerance = { relative: 2 ** -24 };
-/** Division: 2.5 ulp. */
-const DIVISION: Tolerance = { relative: 2.5 * 2 ** -23 };
 
 // -------------------------------------------------------------------------------------------------- elementwise
 
@@ -73,15 +79,15 @@ const unary: Unary[] = [
     op: 'exp',
     run: tg.exp,
     domain: [-20, 20],
-    tolerance: { relative: (3 + 2 * 20) * 2 ** -23 },
-    reason: '3 + 2·|x| ulp',
+    tolerance: exponential(20),
+    reason: 'exp itself',
   },
   {
     op: 'log',
     run: tg.log,
     domain: [0.001, 50],
-    tolerance: { absolute: 2 ** -21, relative: 3 * 2 ** -23 },
-    reason: '2⁻²¹ absolute within [0.5, 2], else 3 ulp',
+    tolerance: logarithm,
+    reason: 'log itself',
   },
   {
     op: 'log1p',
@@ -97,20 +103,20 @@ const unary: Unary[] = [
     tolerance: { relative: 1e-5 },
     reason: 'the correction keeps it relative, but for log’s own error of u − 1',
   },
-  { op: 'sqrt', run: tg.sqrt, domain: [0, 90], tolerance: DIVISION, reason: 'as 1 / inverseSqrt' },
+  { op: 'sqrt', run: tg.sqrt, domain: [0, 90], tolerance: squareRoot, reason: 'sqrt itself' },
   {
     op: 'sin',
     run: tg.sin,
     domain: [-3.14, 3.14],
-    tolerance: { absolute: 2 ** -11 },
-    reason: '2⁻¹¹ absolute within [−π, π]',
+    tolerance: trigonometric,
+    reason: 'WGSL’s own',
   },
   {
     op: 'cos',
     run: tg.cos,
     domain: [-3.14, 3.14],
-    tolerance: { absolute: 2 ** -11 },
-    reason: '2⁻¹¹ absolute within [−π, π]',
+    tolerance: trigonometric,
+    reason: 'WGSL’s own',
   },
   {
     op: 'sigmoid',
@@ -218,23 +224,23 @@ const unary: Unary[] = [
     op: `pow ${n}`,
     run: (x: Tensor) => tg.pow(x, n),
     domain: [-5, 5] as [number, number],
-    tolerance: { relative: 2e-5 },
-    reason: 'exp2(n·log2 x): log2’s error of 2⁻²¹ absolute or 3 ulp, times n·log2 x ulp',
+    tolerance: power,
+    reason: 'pow itself',
   })),
   ...[0.5, 1.5, -0.7].map((n) => ({
     op: `pow ${n}`,
     run: (x: Tensor) => tg.pow(x, n),
     domain: [0.1, 9] as [number, number],
-    tolerance: { relative: 2e-5 },
-    reason: 'as for whole exponents',
+    tolerance: power,
+    reason: 'pow itself',
   })),
 ];
 
-for (const { op, run, domain, tolerance } of unary) {
+for (const { op, run, domain, tolerance, reason } of unary) {
   for (const shape of UNARY_SHAPES) {
     test(`${op} ${show([shape])} ${adapter}`, async () => {
       const x = numbers(sizeOf(shape), ...domain);
-      await agree((d) => run(on(d, shape, x)), tolerance, op);
+      await agree((d) => run(on(d, shape, x)), { reason, ...tolerance }, op);
     });
   }
 }
@@ -533,14 +539,14 @@ for (const [shape, axes] of REDUCED) {
 
 test(`sum and mean of 1,000,003 real numbers ${adapter}`, async () => {
   const x = numbers(1_000_003, 0, 1);
-  // A few thousand additions in a row by each thread, whose roundings of 2⁻²⁴ grow at random: √4096·2⁻²⁴.
-  const tolerance = { relative: 64 * 2 ** -24 };
+  // A few thousand additions in a row by each thread.
+  const tolerance = sumOf(4096);
   await agree((d) => [tg.sum(on(d, [x.length], x)), tg.mean(on(d, [x.length], x))], tolerance, 'sum');
 });
 
 test(`sum of 400,000 real numbers for each of 64 channels ${adapter}`, async () => {
   const x = numbers(64 * 50_000, 0, 1);
-  const tolerance = { relative: 256 * 2 ** -24 }; // √50,000 roundings
+  const tolerance = sumOf(50_000);
   await agree((d) => tg.sum(on(d, [8, 64, 6250], x), [0, 2]), tolerance, 'sum');
 });
 
@@ -695,11 +701,6 @@ test(`argmax, argmin: NaN wins, the first of equals ${adapter}`, async () => {
 });
 
 // ------------------------------------------------------------------------------------------------------ softmax
-
-// exp to 3 + 2·|x| ulp for |x| up to 18, a sum, a division.
-const SOFTMAX: Tolerance = { absolute: 1e-7, relative: 6e-6 };
-// Dominated by the error of exp's sum and of log: 2⁻²¹ absolute; x − max is rounded.
-const LOG_SOFTMAX: Tolerance = { absolute: 3e-6, relative: 2 ** -22 };
 
 for (const shape of [[1], [10], [7, 11], [5, 3, 7], [3, 5000], [5000, 3], [0, 3], [3, 0]] as Shape[]) {
   for (const axis of shape.keys()) {

@@ -4,6 +4,7 @@ import { type Device, type Shape, sizeOf, type Tensor } from '@tapegrad/tensor';
 import fc from 'fast-check';
 import { test } from 'uvu';
 import { adapter, agree, integers, numbers, on, type Tolerance } from '../helpers/device.ts';
+import { division, exponential, hyperbolicTangent, logSoftMax, softPlus } from '../helpers/tolerances.ts';
 
 /*
  * Random shapes (rank up to 4, extents 0 to 17), axes and values from a fixed seed: kernel against reference. Values are
@@ -42,11 +43,11 @@ const UNARY: Record<string, [(x: Tensor) => Tensor, Tolerance]> = {
   square: [tg.square, {}],
   'affine -3x + 2': [(x) => tg.sub(2, tg.mul(x, 3)), {}],
   clamp: [(x) => tg.clamp(x, { min: -3, max: 4 }), {}],
-  exp: [tg.exp, { relative: 19 * 2 ** -23 }], // 3 + 2·|x| ulp, |x| up to 8
+  exp: [tg.exp, exponential(8)],
   ceil: [(x) => tg.ceil(tg.mul(x, 0.5)), {}],
   round: [(x) => tg.round(tg.mul(x, 0.5)), {}],
-  tanh: [tg.tanh, { relative: 3e-6 }], // see ops.test.ts
-  softplus: [tg.softplus, { absolute: 2 ** -21, relative: 2 ** -22 }], // log near 1
+  tanh: [tg.tanh, hyperbolicTangent],
+  softplus: [tg.softplus, softPlus],
 };
 
 property(
@@ -60,7 +61,7 @@ const BINARY: Record<string, [(a: Tensor, b: Tensor) => Tensor, Tolerance]> = {
   add: [tg.add, {}],
   sub: [tg.sub, {}],
   mul: [tg.mul, {}],
-  div: [tg.div, { relative: 2.5 * 2 ** -23 }], // 2.5 ulp
+  div: [tg.div, division],
   minimum: [tg.minimum, {}],
   maximum: [tg.maximum, {}],
   equal: [tg.equal, {}],
@@ -144,7 +145,8 @@ property('argmax, argmin, cumsum, softmax, logSumExp', 60, withAxis, ({ shape, a
       const soft = [...sums, tg.softmax(real, axis), tg.logSoftmax(real, axis), tg.logSumExp(real, axis)];
       return shape[axis] === 0 ? soft : [tg.argmax(x, axis), tg.argmin(x, axis), ...soft];
     },
-    { absolute: 3e-6, relative: 2 ** -21 }, // exp and log, see ops.test.ts; indices differ by 1 or not at all
+    // Indices differ by 1 or not at all.
+    { ...logSoftMax, relative: 2 ** -21 },
     'axis',
   ),
 );

@@ -4,6 +4,7 @@ import { type Shape, sizeOf } from '@tapegrad/tensor';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { adapter, agree, device, integers, numbers, on } from '../helpers/device.ts';
+import { logSoftMax, softMax } from '../helpers/tolerances.ts';
 
 /*
  * Reductions, argmax, softmax and cumsum by each of their kernels: threads, lines made by a subgroup, lines made through shared
@@ -85,13 +86,8 @@ for (const [name, as] of adapters) {
             label,
           );
           const x = numbers(sizeOf(shape), -9, 9);
-          // The tolerances of ops.test.ts: exp to 3 + 2·|x| ulp, a sum, a division; log to 2⁻²¹.
-          await agree((d) => tg.softmax(on(d, shape, x), axis), { absolute: 1e-7, relative: 6e-6 }, label);
-          await agree(
-            (d) => tg.logSoftmax(on(d, shape, x), axis),
-            { absolute: 3e-6, relative: 2 ** -22 },
-            label,
-          );
+          await agree((d) => tg.softmax(on(d, shape, x), axis), softMax, label);
+          await agree((d) => tg.logSoftmax(on(d, shape, x), axis), logSoftMax, label);
         }
       }
     });
