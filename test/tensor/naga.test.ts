@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { grad } from '@tapegrad/autograd';
 import { shaderSources } from '@tapegrad/shaders';
 import * as tg from '@tapegrad/tensor';
 import { type AdapterKind, type Device, within } from '@tapegrad/tensor';
@@ -44,6 +45,13 @@ function ofIntegers(device: Device, dtype: 'int32' | 'uint32'): void {
   tg.where(row, tg.cast(x, 'float32'), 0.5);
 }
 
+/** Pooling, its gradients, and theirs. */
+function ofPooling(device: Device): void {
+  const x = tg.zeros([2, 3, 8, 8], { device });
+  for (const pool of [tg.maxPool2d, tg.avgPool2d] as ((x: tg.Tensor, kernel: number) => tg.Tensor)[])
+    grad((y: tg.Tensor) => tg.sum(tg.square(grad((z: tg.Tensor) => tg.sum(tg.square(pool(z, 2))))(y))))(x);
+}
+
 const collection = new KernelCollection();
 const unfit = new Set(contractionVariants.keys());
 for (const kind of KINDS) {
@@ -51,6 +59,7 @@ for (const kind of KINDS) {
   collection.noteAll(device);
   for (const dtype of ['int32', 'uint32'] as const)
     collection.note(device, dtype, () => ofIntegers(device, dtype));
+  collection.note(device, 'pooling', () => ofPooling(device));
   for (const name of contractionVariants.keys()) {
     for (const one of [...cases, ...banded]) {
       if (!fits(device, name, one)) continue;
