@@ -5,6 +5,11 @@ export interface Tolerance {
   readonly reason?: string;
 }
 
+/** One that says so, unless it allows for none. */
+export type Reasoned =
+  | (Tolerance & { readonly reason: string })
+  | { readonly absolute?: undefined; readonly relative?: undefined };
+
 /** The greatest finite float32, and what lies beyond it once rounded. */
 const OVERFLOW = 3.4028235677973366e38;
 

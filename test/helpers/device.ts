@@ -9,9 +9,9 @@ import {
   type Tensor,
   tensor,
 } from '@tapegrad/tensor';
-import { close, numbers, type Tolerance } from './close.ts';
+import { close, numbers, type Reasoned, type Tolerance } from './close.ts';
 
-export { close, numbers, type Tolerance };
+export { close, numbers, type Reasoned, type Tolerance };
 
 /** The adapter that a run of the suites is for. */
 const choice = process.env.TAPEGRAD_ADAPTER ?? 'auto';
@@ -47,7 +47,7 @@ export async function onBoth(
 /** Runs `fn` on both devices and fails where shape, type or values differ. */
 export async function agree(
   fn: (device: Device) => Tensor | readonly Tensor[],
-  tolerance: Tolerance,
+  tolerance: Reasoned,
   label: string,
 ): Promise<Result[]> {
   const { actual, expected } = await onBoth(fn);

@@ -1,3 +1,4 @@
+import { HALF_EPSILON } from '@tapegrad/tensor';
 import type { Tolerance } from './close.ts';
 
 /*
@@ -70,4 +71,24 @@ export const logSoftMax: Allowed = {
 export const sumOf = (additions: number): Allowed => ({
   relative: Math.sqrt(additions) * (ULP / 2),
   reason: `${additions} roundings of half an ulp in a row, which grow at random: their root`,
+});
+
+/**
+ * Normal numbers. Their radius: log1p to 2⁻²⁰ where log takes over at 0.6, halved by the root, and the root's own 4.5 ulp. Their
+ * sine: the kernel's own, to 2 ulp, but for the angle's rounding near a multiple of π/2, where the radius is at most 5.8.
+ */
+export const normalNumber: Allowed = {
+  relative: 2 ** -21 + 6.5 * ULP,
+  absolute: 5.8 * 2 ** -24,
+  reason: 'normal numbers: a root of log1p to 2⁻²¹, 6.5 ulp of root and sine, the angle rounded',
+};
+
+/**
+ * A result that is computed in float32 and rounded to float16: WGSL lets it round either way, so it is a neighbour of the
+ * reference's, 2·2⁻¹¹ away, or below the normal numbers one step of 2⁻²⁴. `absolute`: what float32 is off by before.
+ */
+export const neighbour = (absolute = 0, reason = ''): Allowed => ({
+  relative: 2 * HALF_EPSILON * (1 + HALF_EPSILON),
+  absolute: Math.max(absolute, 2 ** -24),
+  reason: `float16 is rounded either way${reason && `; ${reason}`}`,
 });

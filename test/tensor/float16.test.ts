@@ -1,18 +1,18 @@
 /* Runs on every adapter. */
 import { grad, requiresGrad, valueAndGrad } from '@tapegrad/autograd';
 import * as tg from '@tapegrad/tensor';
-import { type Device, HALF_EPSILON, type Shape, sizeOf, type Tensor } from '@tapegrad/tensor';
+import { type Device, type Shape, sizeOf, type Tensor } from '@tapegrad/tensor';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { adapter, agree, close, device, numbers, on, type Tolerance } from '../helpers/device.ts';
+import { adapter, agree, close, device, numbers, on } from '../helpers/device.ts';
+import { neighbour } from '../helpers/tolerances.ts';
 
 /*
  * float16: stored as halves, computed in float32. The reference rounds the float64 result to the nearest half. A kernel
- * computes almost the same number before it rounds, but WGSL lets it round either way: so they are neighbours at most,
- * 2·2⁻¹¹ apart, and below the normal numbers one step of 2⁻²⁴.
+ * computes almost the same number before it rounds, but WGSL lets it round either way: so they are neighbours at most.
  */
 
-const NEIGHBOUR: Tolerance = { relative: 2 * HALF_EPSILON * (1 + HALF_EPSILON), absolute: 2 ** -24 };
+const NEIGHBOUR = neighbour();
 const hasHalves = device.gpu.features.has('shader-f16');
 const here = hasHalves ? test : test.skip;
 
@@ -155,12 +155,12 @@ here(`sums of halves gather in float32: ${adapter}`, async () => {
   for (const axes of [[0], [1], [0, 1]]) {
     await agree(
       (d) => tg.sum(half(d, [64, 256]), axes),
-      { ...NEIGHBOUR, absolute: 1e-4 },
+      neighbour(1e-4, 'sums of hundreds of numbers below 2'),
       `sum over ${axes}`,
     );
     await agree(
       (d) => tg.mean(half(d, [64, 256]), axes),
-      { ...NEIGHBOUR, absolute: 1e-6 },
+      neighbour(1e-6, 'a mean of hundreds of numbers below 2'),
       `mean over ${axes}`,
     );
   }
@@ -172,7 +172,11 @@ here(`sums of halves gather in float32: ${adapter}`, async () => {
 
 here(`running sums, products and variances of halves gather in float32: ${adapter}`, async () => {
   for (const axis of [0, 1]) {
-    await agree((d) => tg.cumsum(half(d, [64, 96]), axis), { ...NEIGHBOUR, absolute: 1e-4 }, 'cumsum');
+    await agree(
+      (d) => tg.cumsum(half(d, [64, 96]), axis),
+      neighbour(1e-4, 'sums of up to 96 numbers below 2'),
+      'cumsum',
+    );
     await agree((d) => tg.prod(half(d, [5, 96], 1, [1, 2]), axis), NEIGHBOUR, 'prod');
     await agree((d) => tg.std(half(d, [64, 96], 1, [-900, 900]), axis), NEIGHBOUR, 'std');
   }
@@ -190,14 +194,14 @@ here(`softmax of halves, along lines and columns: ${adapter}`, async () => {
     // The float32 result is right to 3e-6 before it is rounded.
     await agree(
       (d) => tg.logSoftmax(half(d, [40, 96]), axis),
-      { ...NEIGHBOUR, absolute: 4e-6 },
+      neighbour(4e-6, 'logSoftmax: log to 2⁻²¹ absolute'),
       'logSoftmax',
     );
   }
 });
 
 /** Sums of K products of numbers below 2: float32 rounds each by at most 2⁻²⁴ of a sum below 4·K. */
-const gathered = (K: number): Tolerance => ({ ...NEIGHBOUR, absolute: 4 * K * K * 2 ** -24 });
+const gathered = (K: number) => neighbour(4 * K * K * 2 ** -24, `${K} roundings of sums below 4·${K}`);
 
 for (const [M, N, K] of [
   [5, 3, 7],

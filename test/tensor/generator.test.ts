@@ -19,7 +19,8 @@ import {
 } from '@tapegrad/tensor';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { adapter, agree, close, device, type Tolerance } from '../helpers/device.ts';
+import { adapter, agree, close, device } from '../helpers/device.ts';
+import { normalNumber } from '../helpers/tolerances.ts';
 
 /** Random123's kat_vectors for threefry2x32 with 20 rounds: key, counter, result. */
 const KNOWN = [
@@ -77,12 +78,8 @@ test(`bits [8389000]: more than 65,535 workgroups ${adapter}`, async () => {
   }
 });
 
-// The radius: log1p to 2⁻²⁰ where log takes over at 0.6, halved by the root, and the root's own 4.5 ulp. The sine: our own, to
-// 2 ulp. All of it relative, but for the angle's rounding near a multiple of π/2, where the radius is at most 5.8.
-const NORMAL: Tolerance = { relative: 2 ** -21 + 6.5 * 2 ** -23, absolute: 5.8 * 2 ** -24 };
-
 test(`normal [70001]: as on the CPU ${adapter}`, async () => {
-  await agree((d) => new Generator(3, { device: d }).normal([70_001]), NORMAL, 'normal');
+  await agree((d) => new Generator(3, { device: d }).normal([70_001]), normalNumber, 'normal');
 });
 
 test(`normal: mean, variance, quantiles and neighbours of 100,000 ${adapter}`, async () => {

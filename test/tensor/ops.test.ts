@@ -312,12 +312,12 @@ const comparisons: typeof binary = [
   { op: 'greaterEqual', run: tg.greaterEqual, tolerance: EXACT, reason: 'compares' },
 ];
 
-for (const { op, run, tolerance } of [...binary, ...comparisons]) {
+for (const { op, run, tolerance, reason } of [...binary, ...comparisons]) {
   for (const [a, b] of BINARY_SHAPES as [Shape, Shape][]) {
     test(`${op} ${show([a, b])} ${adapter}`, async () => {
       const draw = comparisons.some((one) => one.op === op) ? integers : numbers;
       const [x, y] = [draw(sizeOf(a), -4, 4, 1), draw(sizeOf(b), -4, 4, 2)];
-      await agree((d) => run(on(d, a, x), on(d, b, y)), tolerance, op);
+      await agree((d) => run(on(d, a, x), on(d, b, y)), { reason, ...tolerance }, op);
     });
   }
 }
@@ -374,11 +374,12 @@ const SPECIAL = Float32Array.of(
 
 /** sin and cos have no stated accuracy beyond [−π, π]. */
 const specialUnary = unary.filter(({ op }) => !['sin', 'cos'].includes(op));
-for (const { op, run, tolerance } of specialUnary) {
+for (const { op, run, tolerance, reason } of specialUnary) {
   test(`${op} of special values ${adapter}`, async () => {
     const relative = (tolerance.relative ?? 0) + (/exp|pow|sigmoid|silu|softplus/.test(op) ? 2.5e-5 : 0);
     // Adding to 16,777,216 rounds by 1.
     const wide = {
+      reason: `${tolerance.reason ?? reason}, more of it for large values`,
       absolute: tolerance.absolute ?? 0,
       relative: Math.max(relative, tolerance.absolute ? 2 ** -24 : 0),
     };
@@ -386,14 +387,15 @@ for (const { op, run, tolerance } of specialUnary) {
   });
 }
 
-for (const { op, run, tolerance } of [
+for (const { op, run, tolerance, reason } of [
   ...binary,
   ...comparisons,
-  { op: 'pow', run: tg.pow, tolerance: { relative: 3e-5 } },
+  { op: 'pow', run: tg.pow, tolerance: { ...power, relative: 3e-5 }, reason: 'both are inexact' },
 ]) {
   test(`${op} of special values ${adapter}`, async () => {
     const n = SPECIAL.length;
     const wide = {
+      reason,
       ...tolerance,
       relative: Math.max(tolerance.relative ?? 0, 'absolute' in tolerance ? 2 ** -24 : 0),
     };
@@ -552,7 +554,7 @@ test(`sum of 400,000 real numbers for each of 64 channels ${adapter}`, async () 
 
 test(`mean over axes; NaN over nothing ${adapter}`, async () => {
   const x = numbers(210, -1, 1);
-  const tolerance = { absolute: 1e-6 }; // 210 additions of numbers below 1
+  const tolerance = { absolute: 1e-6, reason: '210 additions of numbers below 1' };
   await agree(
     (d) => [tg.mean(on(d, [5, 3, 7, 2], x), [0, 2]), tg.mean(on(d, [0, 3], new Float32Array()), 0)],
     tolerance,
@@ -572,8 +574,10 @@ test(`variance and std over axes; of one value, of nothing, of equal ones ${adap
         tg.std(t, [2, 3], { correction: 1.5 }),
       ];
     },
-    // Deviations of up to 1 are exact to half an ulp of 101; their squares are averaged.
-    { absolute: 2 * 2 ** -18 },
+    {
+      absolute: 2 * 2 ** -18,
+      reason: 'deviations of up to 1 are exact to half an ulp of 101; their squares are averaged',
+    },
     'variance',
   );
   await agree(
@@ -633,10 +637,9 @@ for (const shape of [
 
 test(`cumsum of 400,000 real numbers ${adapter}`, async () => {
   const x = numbers(400_000, 0, 1);
-  // Each value is a sum of sums of sums, as those of `sum`: √(3·200) roundings or so.
   await agree(
     (d) => [tg.cumsum(on(d, [400_000], x)), tg.cumsum(on(d, [100_000, 4], x), 0)],
-    { absolute: 1e-6, relative: 64 * 2 ** -24 },
+    { ...sumOf(4096), absolute: 1e-6 },
     'cumsum',
   );
 });
@@ -1036,15 +1039,16 @@ for (const values of STORED) {
 
 test(`cast of what an integer cannot hold stops at its bounds ${adapter}`, async () => {
   const x = Float32Array.of(3e9, -3e9, 1e20, -1e20, Infinity, -Infinity, -5, -0.5);
-  // The bound that float32 can hold may be meant: 2³¹ − 128.
   await agree(
     (d) => [tg.cast(on(d, [8], x), 'int32'), tg.cast(on(d, [8], x), 'uint32')],
-    { relative: 2 ** -23 },
+    { relative: 2 ** -23, reason: 'the bound that float32 can hold may be meant: 2³¹ − 128' },
     'cast',
   );
 });
 
 // ------------------------------------------------------------------------------------------------------ training
+
+const BATCH = { absolute: 2 ** -22, reason: 'the scale and the product are rounded, of values up to 2' };
 
 for (const [pixels, start, size] of [
   [[2, 3], 0, 5],
@@ -1064,7 +1068,7 @@ for (const [pixels, start, size] of [
           [on(d, [10], order), on(d, [2], Uint32Array.of(start, 0)), on(d, [10, ...pixels], images)],
           attributes,
         ),
-      { absolute: 2 ** -22 }, // scale and product rounded, values up to 2
+      BATCH,
       'batch',
     );
   });
@@ -1083,7 +1087,7 @@ for (const [pixels, start, size] of [
       );
     const [whole, parts] = await agree(
       (d) => [batch(d, part(d, 0, 10)), batch(d, part(d, 0, 3), part(d, 3, 4), part(d, 4, 10))],
-      { absolute: 2 ** -22 },
+      BATCH,
       'batch',
     );
     assert.equal(parts!.data, whole!.data);
@@ -1174,7 +1178,6 @@ for (const [name, decay, decoupled] of [
   test(`${name}: ten steps over 70,000 parameters ${adapter}`, async () => {
     const size = 70_000;
     const [p, g] = [numbers(size, -1, 1, 1), numbers(size, -1, 1, 2)];
-    // √v in the divisor doubles v's relative error of a few ulp; a step is lr·O(1), so errors stay at 10·lr·1e-5.
     await agree(
       (d) => {
         const [parameters, gradients] = [on(d, [size], p), on(d, [size], g)];
@@ -1187,7 +1190,11 @@ for (const [name, decay, decoupled] of [
         }
         return [parameters, m!, v!, clock!];
       },
-      { absolute: 1e-6, relative: 3e-6 },
+      {
+        absolute: 1e-6,
+        relative: 3e-6,
+        reason: '√v in the divisor is good to a few ulp, and a step about lr: errors stay at 10·lr·1e-5',
+      },
       name,
     );
   });
@@ -1201,7 +1208,6 @@ for (const [name, settings] of [
   test(`${name}: ten steps over 70,000 parameters ${adapter}`, async () => {
     const size = 70_000;
     const [p, g] = [numbers(size, -1, 1, 1), numbers(size, -1, 1, 2)];
-    // Ten sums of numbers below 16, each rounded to 2⁻²¹.
     await agree(
       (d) => {
         const [parameters, gradients] = [on(d, [size], p), on(d, [size], g)];
@@ -1211,7 +1217,7 @@ for (const [name, settings] of [
         }
         return [parameters, velocity];
       },
-      { absolute: 1e-5 },
+      { absolute: 1e-5, reason: 'ten sums of numbers below 16, each rounded to 2⁻²¹' },
       name,
     );
   });

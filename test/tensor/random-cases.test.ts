@@ -3,7 +3,7 @@ import * as tg from '@tapegrad/tensor';
 import { type Device, type Shape, sizeOf, type Tensor } from '@tapegrad/tensor';
 import fc from 'fast-check';
 import { test } from 'uvu';
-import { adapter, agree, integers, numbers, on, type Tolerance } from '../helpers/device.ts';
+import { adapter, agree, integers, numbers, on, type Reasoned } from '../helpers/device.ts';
 import { division, exponential, hyperbolicTangent, logSoftMax, softPlus } from '../helpers/tolerances.ts';
 
 /*
@@ -35,7 +35,7 @@ function property<T>(
   });
 }
 
-const UNARY: Record<string, [(x: Tensor) => Tensor, Tolerance]> = {
+const UNARY: Record<string, [(x: Tensor) => Tensor, Reasoned]> = {
   neg: [tg.neg, {}],
   abs: [tg.abs, {}],
   sign: [tg.sign, {}],
@@ -57,7 +57,7 @@ property(
   ({ shape, op, seed }) => agree((d) => UNARY[op]![0](whole(d, shape, seed)), UNARY[op]![1], op),
 );
 
-const BINARY: Record<string, [(a: Tensor, b: Tensor) => Tensor, Tolerance]> = {
+const BINARY: Record<string, [(a: Tensor, b: Tensor) => Tensor, Reasoned]> = {
   add: [tg.add, {}],
   sub: [tg.sub, {}],
   mul: [tg.mul, {}],
