@@ -12,7 +12,7 @@ export const HELP = `Usage: npm run bench -- [FILTER…] [options]
 
 Measures this adapter's roofs (copy bandwidth, multiply-adds a second), and against them the kernels; training steps of
 every model; and what a step costs the host. A row is measured if its name contains one of the filters: kernels, matmul,
-conv2d, elementwise, movement, reduction, scan, softmax, loss, adam, random, training, the name of a model, steps, host …
+conv2d, elementwise, movement, reduction, scan, softmax, pool, loss, adam, random, training, the name of a model, steps, host …
 
 Options:
   --adapter <which>    auto, gpu, lavapipe, swiftshader, or part of a name (default: auto)

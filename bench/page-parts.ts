@@ -9,7 +9,7 @@ export const GROUPS: readonly { readonly short: string; readonly families: reado
   { short: 'matmul', families: ['matmul'] },
   { short: 'convolution', families: ['conv2d', 'conv2d input gradient', 'conv2d weight gradient'] },
   { short: 'elementwise, movement', families: ['elementwise', 'movement'] },
-  { short: 'reduction, softmax', families: ['reduction', 'scan', 'softmax', 'loss'] },
+  { short: 'reduction, softmax', families: ['reduction', 'scan', 'softmax', 'pool', 'loss'] },
   { short: 'random numbers', families: ['random'] },
   { short: 'Adam, batches', families: ['adam', 'training'] },
 ];

@@ -32,14 +32,16 @@ interface Convolution {
   readonly stride?: number;
   readonly padding?: number;
   readonly dilation?: number;
+  readonly groups?: number;
 }
 
 /** A convolution and its two gradients. The input gradient is transposed convolution, too. */
-function convolution({ x, w, stride = 1, padding = 0, dilation = 1 }: Convolution): KernelCase[] {
+function convolution({ x, w, stride = 1, padding = 0, dilation = 1, groups = 1 }: Convolution): KernelCase[] {
   const attributes = {
     stride: [stride, stride],
     padding: [padding, padding],
     dilation: [dilation, dilation],
+    groups,
   } as const;
   const size = [x[2]!, x[3]!] as const;
   const kernel = [w[2]!, w[3]!] as const;
@@ -55,11 +57,12 @@ function convolution({ x, w, stride = 1, padding = 0, dilation = 1 }: Convolutio
 export function describeConvolution(
   x: Shape,
   w: Shape,
-  { stride, padding, dilation }: Extract<ContractionCall, { op: 'conv2d' }>['attributes'],
+  { stride, padding, dilation, groups = 1 }: Extract<ContractionCall, { op: 'conv2d' }>['attributes'],
 ): string {
   const both = ([h, v]: readonly [number, number]) => (h === v ? `${h}` : `${h}x${v}`);
   const extras = [`k${both([w[2]!, w[3]!])}`, `s${both(stride)}`, `p${both(padding)}`];
   if (dilation[0] * dilation[1] !== 1) extras.push(`d${both(dilation)}`);
+  if (groups !== 1) extras.push(`g${groups}`);
   return `${x[0]}x${x[1]}x${x[2]}x${x[3]} to ${w[0]}, ${extras.join(' ')}`;
 }
 
@@ -82,7 +85,7 @@ export const products: readonly KernelCase[] = [
   product(509, 521, 503),
 ];
 
-/** A layer of a residual network, the first of one for photographs, odd channels, dilation, a kernel of 1. */
+/** A layer of a residual network, the first of one for photographs, odd channels, dilation, a kernel of 1, groups, depthwise. */
 export const convolutions: readonly KernelCase[] = [
   { x: [8, 64, 56, 56], w: [64, 64, 3, 3], padding: 1 },
   { x: [64, 3, 64, 64], w: [32, 3, 4, 4], stride: 2, padding: 1 },
@@ -90,4 +93,6 @@ export const convolutions: readonly KernelCase[] = [
   { x: [32, 13, 31, 17], w: [11, 13, 5, 5], stride: 3, padding: 2 },
   { x: [32, 32, 28, 28], w: [32, 32, 3, 3], padding: 2, dilation: 2 },
   { x: [64, 128, 14, 14], w: [64, 128, 1, 1] },
+  { x: [32, 64, 28, 28], w: [64, 16, 3, 3], padding: 1, groups: 4 },
+  { x: [32, 64, 28, 28], w: [64, 1, 3, 3], padding: 1, groups: 64 },
 ].flatMap(convolution);

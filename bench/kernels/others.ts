@@ -63,6 +63,65 @@ const softmax = (name: 'softmax' | 'logSoftmax', shape: Shape, axis: number) =>
     run: ([x]) => (name === 'softmax' ? tg.softmax : tg.logSoftmax)(x!, axis),
   });
 
+/** What one layer's pooling is asked for: forward, where the maxima are, and gradients. An operation for each pixel of a window. */
+function pooling(label: string, [n, c, h, w]: Shape, attributes: tg.Attributes<'poolScatter'>): KernelCase[] {
+  const shape = [n!, c!, h!, w!];
+  const [oh, ow] = tg.poolOutputSize(attributes.size, attributes);
+  const pooled = [n!, c!, oh, ow];
+  const flops = sizeOf(pooled) * sizeOf(attributes.kernel);
+  const mean = { ...attributes, countIncludePad: true };
+  const indices = (device: tg.Device) =>
+    tg.apply(tg.ops.maxPool2dIndices, [tg.ones(shape, { device })], attributes);
+  const row = (name: string, from: Shape, to: Shape, run: (x: Tensor) => Tensor) =>
+    kernelCase({
+      id: `pool/${name} ${extents(shape)}, ${label}`,
+      shapes: [from],
+      writes: sizeOf(to),
+      flops,
+      run: ([x]) => run(x!),
+    });
+  /** Moves values by the indices, which are an input. */
+  const indexed = (name: 'poolGather' | 'poolScatter', from: Shape, to: Shape) =>
+    kernelCase({
+      id: `pool/${name} ${extents(shape)}, ${label}`,
+      inputs: (random) => [random.normal(from), indices(random.state.device)],
+      // Of the images only what was chosen.
+      reads: 2 * sizeOf(pooled),
+      writes: sizeOf(to),
+      largest: sizeOf(shape),
+      flops: 0,
+      run: ([x, chosen]) => tg.apply(tg.ops[name], [x!, chosen!], attributes),
+    });
+  return [
+    row('maxPool2d', shape, pooled, (x) => tg.apply(tg.ops.maxPool2d, [x], attributes)),
+    row('maxPool2dIndices', shape, pooled, (x) => tg.apply(tg.ops.maxPool2dIndices, [x], attributes)),
+    indexed('poolGather', shape, pooled),
+    indexed('poolScatter', pooled, shape),
+    row('avgPool2d', shape, pooled, (x) => tg.apply(tg.ops.avgPool2d, [x], mean)),
+    row('avgPool2dGradient', pooled, shape, (x) => tg.apply(tg.ops.avgPool2dGradient, [x], mean)),
+  ];
+}
+
+/** Windows side by side, and those of a residual network's first layers, which overlap. */
+const pools: readonly KernelCase[] = [
+  ...pooling('k2 s2', [64, 64, 56, 56], {
+    kernel: [2, 2],
+    stride: [2, 2],
+    padding: [0, 0],
+    dilation: [1, 1],
+    ceilMode: false,
+    size: [56, 56],
+  }),
+  ...pooling('k3 s2 p1', [64, 64, 56, 56], {
+    kernel: [3, 3],
+    stride: [2, 2],
+    padding: [1, 1],
+    dilation: [1, 1],
+    ceilMode: false,
+    size: [56, 56],
+  }),
+];
+
 /** An addition an element. */
 const cumsum = (shape: Shape, axis: number) =>
   kernelCase({
@@ -199,6 +258,7 @@ export const others: readonly KernelCase[] = [
   softmax('softmax', [4096, 1000], 1),
   softmax('logSoftmax', [512, 10], 1),
   softmax('softmax', [512, 10, 196], 1),
+  ...pools,
   ...losses,
   adam(421_440),
   adam(2 ** 24),

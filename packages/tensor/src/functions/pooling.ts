@@ -1,6 +1,6 @@
 import { apply } from '../apply.ts';
 import { ops } from '../ops/index.ts';
-import type { PoolAttributes } from '../ops/pool.ts';
+import { type PoolAttributes, poolOutputSize } from '../ops/pool.ts';
 import { checkOptions } from '../options.ts';
 import type { Tensor } from '../tensor.ts';
 import { type PairOption, pair } from './contractions.ts';
@@ -59,3 +59,5 @@ export function avgPool2d(x: Tensor, kernelSize: PairOption, options: AvgPoolOpt
   const { countIncludePad = true, ...others } = options;
   return apply(ops.avgPool2d, [x], { ...poolAttributes('avgPool2d', kernelSize, others), countIncludePad });
 }
+
+export { poolOutputSize };
