@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Dataset, loadDataset } from 'tapegrad/node';
 
+import { isQuiet } from './quiet.ts';
+
 export { temporaryFolder } from './temporary.ts';
 
 const all = await loadDataset('mnist');
@@ -39,7 +41,7 @@ export interface Ended {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
-  /** Without what Dawn says at every start, and the line that announces the adapter. */
+  /** Without the line that announces the adapter. */
   readonly stderr: string;
   readonly announced: boolean;
 }
@@ -77,7 +79,7 @@ export function tapegrad(args: readonly string[], { cwd, env, onLine }: Command 
     });
     child.on('error', reject);
     child.on('close', (code, signal) => {
-      const lines = stderr.split('\n').filter((line) => !line.startsWith('Warning: maxDynamic'));
+      const lines = stderr.split('\n').filter((line) => isQuiet || !line.startsWith('Warning: maxDynamic'));
       const own = lines.filter((line) => !line.startsWith('adapter: '));
       const announced = own.length < lines.length;
       resolve({ code, signal, stdout, stderr: own.join('\n'), announced });

@@ -1,14 +1,6 @@
 /* Runs without an adapter. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,6 +8,7 @@ import type { Diagnosis } from '@tapegrad/node';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { mirrorIn } from '../../packages/node/src/install.ts';
+import { isQuiet } from '../helpers/quiet.ts';
 
 const PREAMBLE = `if (process.env.TEST_TMPDIR) process.env.TMPDIR = process.env.TEST_TMPDIR;`;
 
@@ -149,8 +142,6 @@ test('diagnose says what was chosen, with features, limits and subgroup sizes', 
   for (const { reason } of report.candidates) assert.ok(reason.length > 0);
 });
 
-// Without the optional package that reaches the C library, warnings are shown.
-const isQuiet = existsSync(join(root, 'node_modules/ffi-rs')) && process.platform === 'linux';
 if (!isQuiet)
   process.stdout.write("\nSKIPPED: Dawn's warnings are held back on Linux, with the package ffi-rs\n");
 const quiet = isQuiet ? test : test.skip;

@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isMainThread } from 'node:worker_threads';
 import { type Descriptors, native } from './native.ts';
 
 /*
@@ -39,11 +40,14 @@ export function bePlain(): void {
   descriptors = false;
 }
 
-/** Undefined where warnings cannot be held back. Only Dawn on Vulkan has any. */
+/**
+ * Undefined where warnings cannot be held back. Only Dawn on Vulkan has any. The standard error is the process's: two
+ * threads that divert it at once could leave it so.
+ */
 function usable(): Descriptors | undefined {
   if (descriptors === undefined) {
     try {
-      descriptors = process.platform === 'linux' && native().descriptors();
+      descriptors = process.platform === 'linux' && isMainThread && native().descriptors();
     } catch {
       descriptors = false;
     }
