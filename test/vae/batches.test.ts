@@ -86,6 +86,37 @@ test('batches: an evaluation looks for its size once', async () => {
   assert.equal(model.batches.slice(before), model.batches.slice(0, before));
 });
 
+test('batches: who asks is told how many images are done, and gets the same results', async () => {
+  const heard: [number, number][] = [];
+  const progress = (done: number, total: number) => heard.push([done, total]);
+  const evaluation = (model: Narrow) => new Evaluation(model, data.test, 0, epoch, device);
+  assert.equal(await evaluation(new Narrow(512)).run(progress), await evaluation(new Narrow(512)).run());
+  assert.equal(heard.splice(0), [
+    [512, count],
+    [count, count],
+  ]);
+  assert.equal(
+    await encodeAll(new Narrow(300), data.test, device, { progress }),
+    await encodeAll(new Narrow(300), data.test, device),
+  );
+  assert.equal(heard.splice(0), [
+    [256, count],
+    [512, count],
+    [count, count],
+  ]);
+  const spec = models.get('vae-mlp')!;
+  const config = settingsOf(spec, { hidden: 4, latent: 2 });
+  const model = spec.build([1, 1, 2], config, new Generator(1, { device })) as VariationalAutoencoder;
+  const estimates = (progress?: (done: number, total: number) => void) =>
+    importanceWeighted(model, { ...data.test, count: 7 }, device, { samples: 3, rows: 9, progress });
+  assert.equal(await estimates(progress), await estimates());
+  assert.equal(heard, [
+    [3, 7],
+    [6, 7],
+    [7, 7],
+  ]);
+});
+
 test('batches: where one image is too many, and at another error, it is said', async () => {
   const fails = async (model: Probe, message: RegExp) => {
     const error = await new Evaluation(model, data.test, 0, epoch, device).run().catch((reason) => reason);

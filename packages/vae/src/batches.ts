@@ -1,5 +1,8 @@
 import { TensorTooLargeError } from '@tapegrad/tensor';
 
+/** Called with how many images are done, and of how many. */
+export type ImagesDone = (done: number, total: number) => void;
+
 /**
  * The batch to try after an error: half of the one that failed, if a tensor in it was too large for the device.
  * @throws the error itself if it says anything else, or nothing is left to halve

@@ -1,5 +1,5 @@
 import { capture, type Device, Generator, type Tensor, writeTo } from '@tapegrad/tensor';
-import { smallerBatch } from './batches.ts';
+import { type ImagesDone, smallerBatch } from './batches.ts';
 import { DeviceDataset, type Images } from './device-dataset.ts';
 import { averageOf, type Metrics } from './metrics.ts';
 import { MetricsRing } from './metrics-ring.ts';
@@ -42,11 +42,13 @@ export class Evaluation {
   /**
    * Runs over all images. z is drawn from the posterior (its mean would not give the ELBO), with the same numbers
    * every time.
+   *
+   * @param progress waited for after each batch, which costs a read of the device
    */
-  async run(): Promise<Metrics> {
+  async run(progress?: ImagesDone): Promise<Metrics> {
     for (;;) {
       try {
-        return await this.#run(this.#pass);
+        return await this.#run(this.#pass, progress);
       } catch (error) {
         this.#batch = smallerBatch(error, this.#batch);
         this.#pass = this.#newPass(this.#noise.state.device);
@@ -54,7 +56,7 @@ export class Evaluation {
     }
   }
 
-  async #run({ ring, step }: Pass): Promise<Metrics> {
+  async #run({ ring, step }: Pass, progress?: ImagesDone): Promise<Metrics> {
     const { count } = this.#dataset;
     this.#dataset.seek(0);
     writeTo(ring.steps, new Uint32Array(2));
@@ -63,6 +65,10 @@ export class Evaluation {
     for (let start = 0; start < count; start += this.#batch) {
       sizes.push(Math.min(this.#batch, count - start));
       step(sizes.at(-1)!);
+      if (progress) {
+        await ring.values.data();
+        progress(start + sizes.at(-1)!, count);
+      }
     }
     const values = await ring.values.data();
     const rows = sizes.map((images, row) => ({ images, metrics: ring.metricsOf(values, row) }));

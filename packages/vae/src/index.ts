@@ -1,4 +1,4 @@
-export { inBatches } from './batches.ts';
+export { type ImagesDone, inBatches } from './batches.ts';
 export { binarized } from './binarize.ts';
 export { type DatasetOptions, DeviceDataset, type Images } from './device-dataset.ts';
 export { Evaluation } from './evaluation.ts';

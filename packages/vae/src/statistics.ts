@@ -14,7 +14,7 @@ import {
   type Tensor,
   zeros,
 } from '@tapegrad/tensor';
-import { inBatches, smallerBatch } from './batches.ts';
+import { type ImagesDone, inBatches, smallerBatch } from './batches.ts';
 import { DeviceDataset, type Images } from './device-dataset.ts';
 import { type Autoencoder, evaluating } from './models/model.ts';
 import type { VariationalAutoencoder } from './models/vae.ts';
@@ -36,9 +36,6 @@ export interface Codes {
   /** Mean squared error of each image's pixels in [0, 1]; zeros unless `reconstruct` asks for them. */
   readonly errors: Float32Array;
 }
-
-/** Called with how many images are done, and of how many. */
-export type ImagesDone = (done: number, total: number) => void;
 
 /** Encodes images and, with `reconstruct`, decodes the means too. */
 export async function encodeAll(

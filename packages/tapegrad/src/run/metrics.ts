@@ -62,9 +62,11 @@ export async function runMetrics(
 ): Promise<RunMetrics> {
   // Late enough that all schedules have finished.
   const epoch = () => tensor(Math.max(config.epochs, config.warmupEpochs, config.capacityEpochs), { device });
-  const test = await new Evaluation(model, data.test, config.seed, epoch, device).run();
+  const telling = (what: string) =>
+    progress && ((done: number, total: number) => progress(what, done, total));
+  const evaluation = new Evaluation(model, data.test, config.seed, epoch, device);
+  const test = await evaluation.run(telling('loss of test images'));
   const nats = model.nats(test);
-  const telling = (what: string) => (done: number, total: number) => progress?.(what, done, total);
   const codes = await encodeAll(model, data.test, device, {
     reconstruct: true,
     progress: telling('encoding test images'),
