@@ -303,7 +303,7 @@ test(`what rand and randn refuse ${adapter}`, () => {
     () => (randn as (...extents: unknown[]) => Tensor)(2, 3),
     /randn: a shape is an array such as \[2, 3\], got 2/,
   );
-  assert.throws(() => rand([2], { dtype: 'int32' as never }), /rand: makes float32 or float16, not int32/);
+  assert.throws(() => rand([2], { dtype: 'int32' as never }), /rand: makes float32 or float16, not "int32"/);
   assert.throws(
     () => rand([2], { seed: 1 } as never),
     /rand: no option is named 'seed'; it has generator, device, dtype/,

@@ -15,12 +15,18 @@ import { pathToFileURL } from 'node:url';
 import { AMBIENT, ambientModule, ambientNames, publishedDeclaration } from './declarations.ts';
 import { type Package, packages, published, root } from './packages.ts';
 
-/** WGSL without comments and indentation; lines that begin with `//%` are the templates' own. */
+/**
+ * WGSL without comments and spaces that nothing needs: those beside a bracket, a comma, a colon or a semicolon, and those between
+ * a word and an operator, but not those that keep two operators apart. Lines that begin with `//%` are the templates' own.
+ */
 const shortened = (wgsl: string): string =>
   wgsl
     .replace(/\/\/(?!%).*$/gm, '')
     .replace(/^\s+|[^\S\n]+$/gm, '')
-    .replace(/\n{2,}/g, '\n');
+    .replace(/\n{2,}/g, '\n')
+    .replace(/^(?!\/\/%).*$/gm, (line) =>
+      line.replace(/ *([()[\]{},:;]) */g, '$1').replace(/(?<=\w) (?=[^\w\s])|(?<=[^\w\s]) (?=\w)/g, ''),
+    );
 
 /**
  * Modules of functions that read files or bundle: what they return in the checkout, the published ones return as constants.

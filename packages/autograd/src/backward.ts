@@ -1,6 +1,7 @@
 import {
   accumulate,
   add,
+  assertTensor,
   assign,
   checkOptions,
   constant,
@@ -25,6 +26,7 @@ const slots = new WeakMap<Tensor, Tensor>();
 
 /** Asks for gradients with respect to a tensor that no op made: a parameter, an input. Returns the tensor. */
 export function requiresGrad<T extends Tensor>(tensor: T, on = true): T {
+  assertTensor('requiresGrad', tensor);
   if (!isFloat(tensor.dtype)) throw new Error(`requiresGrad: expects float32, got ${tensor.dtype}`);
   if (on) leaves.add(tensor);
   else leaves.delete(tensor);
@@ -74,6 +76,7 @@ export interface BackwardOptions {
  * @throws if `root` depends on no leaf, if its graph was freed, or if it has several elements and no weights are given
  */
 export function backward(root: Tensor, options: BackwardOptions = {}): void {
+  assertTensor('backward', root);
   checkOptions('backward', options, ['gradient', 'retainGraph', 'createGraph']);
   const { createGraph = false, retainGraph = createGraph } = options;
   checkFloat('backward', root);
@@ -83,6 +86,7 @@ export function backward(root: Tensor, options: BackwardOptions = {}): void {
     throw new Error(`backward: the tensor of shape ${show(root.shape)} ${why}`);
   }
   const seed = options.gradient;
+  if (seed !== undefined) assertTensor('backward, gradient', seed);
   checkSeed('backward', root, seed);
   const differentiate = () =>
     scope(() => {

@@ -1,7 +1,9 @@
 import {
+  assertFunction,
   broadcastShapes,
   checkOptions,
   constant,
+  described,
   isFloat,
   onesLike,
   reshape,
@@ -27,8 +29,12 @@ function differentiate<A extends Tensors>(
   argnums: readonly number[],
   cotangents: (value: Tensor) => Tensors,
 ): { value: Tensor; rows: Tensor[][] } {
+  assertFunction('grad', fn);
   const other = args.findIndex((arg) => !(arg instanceof Tensor));
-  if (other !== -1) throw new Error(`grad: argument ${other} is no tensor: close over it instead`);
+  if (other !== -1)
+    throw new Error(
+      `grad: argument ${other} is no tensor but ${described(args[other])}: close over it instead`,
+    );
   for (const k of argnums) {
     if (args[k] && isFloat(args[k].dtype)) continue;
     const what = args[k] ? `which is ${args[k].dtype}` : `of ${args.length}`;
@@ -76,6 +82,7 @@ export function grad<A extends Tensors, const N extends number | readonly number
   fn: Differentiable<A>,
   options: { argnums?: N } = {},
 ): (...args: A) => Gradients<N> {
+  assertFunction('grad', fn);
   checkOptions('grad', options, ['argnums']);
   const { argnums = 0 as N } = options;
   return (...args) => {
@@ -96,8 +103,11 @@ export const valueAndGrad =
   };
 
 /** Vᵀ·J: for a tensor-valued `fn` and a cotangent V that broadcasts to its value, Σ V·fn's gradients for all arguments. */
-export const vjp = <A extends Tensors>(fn: Differentiable<A>, args: A, cotangent: Tensor): Tensor[] =>
-  scope(() => differentiate([fn, ...args], [...args.keys()], () => [cotangent]).rows[0]!);
+export const vjp = <A extends Tensors>(fn: Differentiable<A>, args: A, cotangent: Tensor): Tensor[] => {
+  if (!Array.isArray(args as unknown))
+    throw new Error(`vjp: the arguments are an array such as [x], got ${described(args)}`);
+  return scope(() => differentiate([fn, ...args], [...args.keys()], () => [cotangent]).rows[0]!);
+};
 
 /**
  * The value of a tensor-valued `fn` and Vᵀ·J for each cotangent V that `cotangents` names: `fn` runs once, and its graph

@@ -1,4 +1,13 @@
-import { mul, type Shape, scope, sum, type Tensor, tensor } from '@tapegrad/tensor';
+import {
+  assertFunction,
+  described,
+  mul,
+  type Shape,
+  scope,
+  sum,
+  type Tensor,
+  tensor,
+} from '@tapegrad/tensor';
 import { valueAndGrad } from './functional.ts';
 
 /** How `gradcheck` compares. */
@@ -27,6 +36,10 @@ export async function gradcheck(
   options: GradcheckOptions = {},
 ): Promise<void> {
   const { order = 1, epsilon = 1e-5, tolerance = 1e-6, directions = 3, seed = 1 } = options;
+  assertFunction('gradcheck', fn);
+  if (!Array.isArray(inputs)) {
+    throw new Error(`gradcheck: the inputs are an array such as [x], got ${described(inputs)}`);
+  }
   for (const input of inputs) {
     if (input.device.kind !== 'reference')
       throw new Error('gradcheck: expects inputs on the reference device (float64)');

@@ -1,5 +1,6 @@
 import {
   add,
+  assertFunction,
   expand,
   type History,
   type Interceptor,
@@ -90,6 +91,7 @@ export const noGrad = <T>(fn: () => T): T => inMode(false, fn);
 export const enableGrad = <T>(fn: () => T): T => inMode(true, fn);
 
 function inMode<T>(enabled: boolean, fn: () => T): T {
+  assertFunction(enabled ? 'enableGrad' : 'noGrad', fn);
   const result = within(new GradMode(enabled), fn);
   if (!(result instanceof Promise)) return result;
   result.catch(() => {}); // the error that counts is this one

@@ -1,6 +1,9 @@
 import {
   abs,
+  assertTensor,
   cast,
+  checkOptions,
+  described,
   gather,
   logSoftmax,
   mean,
@@ -25,13 +28,18 @@ export interface LossOptions {
   reduction?: 'mean' | 'sum' | 'none';
 }
 
-function reduce(losses: Tensor, { reduction = 'mean' }: LossOptions): Tensor {
+function reduce(loss: string, losses: Tensor, options: LossOptions): Tensor {
+  checkOptions(loss, options, ['reduction']);
+  const { reduction = 'mean' } = options;
   if (reduction === 'none') return losses;
-  return reduction === 'sum' ? sum(losses) : mean(losses);
+  if (reduction === 'mean') return mean(losses);
+  if (reduction === 'sum') return sum(losses);
+  throw new Error(`${loss}: reduction is 'mean', 'sum' or 'none', got ${described(reduction)}`);
 }
 
 /** A loss that broadcast would hide mistakes: [32] against [32, 1] would compare every pair. */
 function assertSameShape(loss: string, input: Tensor, target: Tensor): void {
+  for (const operand of [input, target]) assertTensor(loss, operand);
   if (!sameShape(input.shape, target.shape)) {
     throw new Error(`${loss}: shapes differ: ${show(input.shape)} and target ${show(target.shape)}`);
   }
@@ -43,7 +51,7 @@ function assertSameShape(loss: string, input: Tensor, target: Tensor): void {
  */
 export function mseLoss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   assertSameShape('mseLoss', input, target);
-  return reduce(square(sub(input, target)), options);
+  return reduce('mseLoss', square(sub(input, target)), options);
 }
 
 /**
@@ -52,7 +60,7 @@ export function mseLoss(input: Tensor, target: Tensor, options: LossOptions = {}
  */
 export function l1Loss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   assertSameShape('l1Loss', input, target);
-  return reduce(abs(sub(input, target)), options);
+  return reduce('l1Loss', abs(sub(input, target)), options);
 }
 
 /**
@@ -63,7 +71,7 @@ export function l1Loss(input: Tensor, target: Tensor, options: LossOptions = {})
  */
 export function bceWithLogitsLoss(logits: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   assertSameShape('bceWithLogitsLoss', logits, target);
-  return reduce(sub(softplus(logits), mul(logits, target)), options);
+  return reduce('bceWithLogitsLoss', sub(softplus(logits), mul(logits, target)), options);
 }
 
 /**
@@ -72,6 +80,7 @@ export function bceWithLogitsLoss(logits: Tensor, target: Tensor, options: LossO
  * @throws if the shapes do not go together, or the labels are not integers
  */
 export function nllLoss(logProbabilities: Tensor, labels: Tensor, options: LossOptions = {}): Tensor {
+  for (const operand of [logProbabilities, labels]) assertTensor('nllLoss', operand);
   const [batch, , ...rest] = logProbabilities.shape;
   if (logProbabilities.rank < 2 || !sameShape(labels.shape, [batch!, ...rest])) {
     throw new Error(
@@ -81,7 +90,7 @@ export function nllLoss(logProbabilities: Tensor, labels: Tensor, options: LossO
   if (labels.dtype === 'float32') throw new Error('nllLoss: labels have to be integers, got float32');
   const index = labels.dtype === 'int32' ? labels : cast(labels, 'int32');
   const picked = gather(logProbabilities, 1, reshape(index, [batch!, 1, ...rest]));
-  return reduce(neg(reshape(picked, labels.shape)), options);
+  return reduce('nllLoss', neg(reshape(picked, labels.shape)), options);
 }
 
 /**
@@ -90,6 +99,8 @@ export function nllLoss(logProbabilities: Tensor, labels: Tensor, options: LossO
  * @throws if the shapes do not go together, or the labels are not integers
  */
 export function crossEntropyLoss(logits: Tensor, labels: Tensor, options: LossOptions = {}): Tensor {
+  for (const operand of [logits, labels]) assertTensor('crossEntropyLoss', operand);
+  checkOptions('crossEntropyLoss', options, ['reduction']);
   if (logits.rank < 2)
     throw new Error(`crossEntropyLoss: expects logits [N, C, ...], got ${show(logits.shape)}`);
   return nllLoss(logSoftmax(logits, 1), labels, options);

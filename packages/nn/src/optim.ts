@@ -1,7 +1,9 @@
 import { clearGradient, setGradientSlot } from '@tapegrad/autograd';
 import {
+  assertTensor,
   assign,
   checkOptions,
+  described,
   flattenInto,
   internalsOf,
   keep,
@@ -64,8 +66,14 @@ export abstract class Optimizer {
     settings: readonly number[],
     how: { moments: readonly string[]; clock: number; schedule: Schedule | undefined },
   ) {
+    if (typeof parameters?.[Symbol.iterator] !== 'function') {
+      throw new Error(
+        `${name}: expects parameters, such as model.parameters(), got ${described(parameters)}`,
+      );
+    }
     const { moments, clock, schedule } = how;
     this.parameters = [...new Set(parameters)];
+    for (const parameter of this.parameters) assertTensor(name, parameter);
     if (this.parameters.length === 0) throw new Error(`${name}: expects at least one parameter`);
     this.#name = name;
     this.#lr = settings[0]!;

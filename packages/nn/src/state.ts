@@ -1,4 +1,13 @@
-import { assign, type NumericArray, type Shape, sameShape, show, Tensor, writeTo } from '@tapegrad/tensor';
+import {
+  assign,
+  described,
+  type NumericArray,
+  type Shape,
+  sameShape,
+  show,
+  Tensor,
+  writeTo,
+} from '@tapegrad/tensor';
 import { brief } from './brief.ts';
 
 /** Values for a tensor: another tensor on the same device, or an array such as a safetensors file has. */
@@ -31,6 +40,10 @@ export function loadTensors(
   sources: ReadonlyMap<string, TensorSource>,
   options: LoadOptions = {},
 ): LoadReport {
+  if (!(sources instanceof Map)) {
+    const got = described(sources);
+    throw new Error(`${what}: expects a Map from names to tensors, such as a stateDict(), got ${got}`);
+  }
   const wrong = misfits(targets, sources, options);
   if (wrong) throw new Error(`${what}: the tensors do not fit, nothing was loaded: ${wrong}`);
   const pairs = [...targets].flatMap(([name, target]) => {

@@ -1,3 +1,4 @@
+import { assertTensor } from './arguments.ts';
 import { announce, defaultDevice, within } from './context.ts';
 import type { Device, Each, InPlaceUpdate, Inputs, Op, OpCall } from './contracts.ts';
 import { sizeOf } from './shape.ts';
@@ -42,6 +43,7 @@ export const observe = <T>(observer: (call: OpCall<Tensor>) => void, fn: () => T
 /** The one device that all inputs are on, all of them alive. */
 export function deviceOf(op: string, inputs: readonly Tensor[]): Device | undefined {
   for (const input of inputs) {
+    assertTensor(op, input);
     assertAlive(op, input);
     if (input.device !== inputs[0]!.device) {
       throw new Error(

@@ -1,7 +1,9 @@
 import { deviceOf } from './apply.ts';
+import { assertFunction } from './arguments.ts';
 import { announce, defaultDevice } from './context.ts';
 import type { Device } from './contracts.ts';
 import { defaultGenerator } from './generator.ts';
+import { checkOptions } from './options.ts';
 import { scope } from './scope.ts';
 import { show } from './shape.ts';
 import { Tensor } from './tensor.ts';
@@ -48,8 +50,11 @@ export interface CapturedFunction<A extends unknown[], R> {
  */
 export function capture<A extends unknown[], R>(
   fn: (...args: A) => R,
-  { device: chosen, limit = 32, onCompile }: CaptureOptions = {},
+  options: CaptureOptions = {},
 ): CapturedFunction<A, R> {
+  assertFunction('capture', fn);
+  checkOptions('capture', options, ['device', 'limit', 'onCompile']);
+  const { device: chosen, limit = 32, onCompile } = options;
   const programs = new Map<string, Program<R>>();
   const devices: Device[] = [];
 

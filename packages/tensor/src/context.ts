@@ -1,4 +1,5 @@
 import type { Device, OpCall } from './contracts.ts';
+import { described } from './described.ts';
 
 /*
  * What is in force at the moment: the default device, and a stack of interceptors. Recording a graph, scopes, tracing,
@@ -90,5 +91,15 @@ export function defaultDevice(): Device {
 
 /** Names the default device, from here on. */
 export function setDefaultDevice(chosen: Device): void {
+  // Nothing is allowed, though not by the type: who runs several programs in one process begins each as the first one begins.
+  if (chosen !== undefined) assertDevice('setDefaultDevice', chosen);
   device = chosen;
+}
+
+/** @throws unless it is a device */
+export function assertDevice(what: string, device: unknown): void {
+  if (typeof (device as Device | undefined)?.allocate === 'function') return;
+  throw new Error(
+    `${what}: a device is what openDevice() or openBrowserDevice() resolve to, or referenceDevice, got ${described(device)}`,
+  );
 }

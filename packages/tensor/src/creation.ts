@@ -1,5 +1,7 @@
-import { defaultDevice } from './context.ts';
+import { assertCount, assertNumber, assertShape } from './arguments.ts';
+import { assertDevice, defaultDevice } from './context.ts';
 import type { Device } from './contracts.ts';
+import { described } from './described.ts';
 import { bytesPerElement, type DType, hostArray, type NumericArray } from './dtype.ts';
 import { checkOptions } from './options.ts';
 import { type Shape, show, sizeOf } from './shape.ts';
@@ -23,6 +25,11 @@ export function tensor(
 ): Tensor {
   checkOptions('tensor', options, ['dtype', 'device', 'shape']);
   const typed = ArrayBuffer.isView(values);
+  if (typed && typeof values[0] === 'bigint') {
+    throw new Error(
+      'tensor: a big integer is no number here: Int32Array.from(values, Number) makes numbers of them',
+    );
+  }
   const shape = options.shape ?? (typed ? [values.length] : nestedShape(values));
   const flat = typed ? values : Float64Array.from(leaves(values));
   assertShape('tensor', shape);
@@ -30,7 +37,7 @@ export function tensor(
     throw new Error(`tensor: ${flat.length} values do not fill shape ${show(shape)}`);
   }
   const dtype = options.dtype ?? dtypeOf(values);
-  const result = empty(shape, { dtype, device: options.device });
+  const result = made('tensor', shape, { dtype, device: options.device });
   if (flat.length > 0) result.device.write(internalsOf(result).storage, 0, flat);
   return result;
 }
@@ -45,6 +52,7 @@ function made(what: string, shape: Shape, options: TensorOptions): Tensor {
   assertShape(what, shape);
   checkOptions(what, options, ['dtype', 'device']);
   const { dtype = 'float32', device = defaultDevice() } = options;
+  assertDevice(what, device);
   if (!Object.hasOwn(bytesPerElement, dtype)) {
     const known = Object.keys(bytesPerElement).join(', ');
     throw new Error(
@@ -54,18 +62,8 @@ function made(what: string, shape: Shape, options: TensorOptions): Tensor {
   return new TensorInternals(device.allocate(dtype, sizeOf(shape)), [...shape]);
 }
 
-/** Checks a shape. @throws unless it is an array of whole, non-negative extents */
-export function assertShape(what: string, shape: unknown): asserts shape is Shape {
-  const isExtent = (extent: unknown) => Number.isInteger(extent) && (extent as number) >= 0;
-  if (!Array.isArray(shape)) {
-    throw new Error(`${what}: a shape is an array such as [2, 3], got ${JSON.stringify(shape)}`);
-  }
-  if (!shape.every(isExtent)) {
-    throw new Error(`${what}: a shape has whole, non-negative extents, got ${show(shape)}`);
-  }
-}
-
 function filled(what: string, shape: Shape, value: number, options: TensorOptions = {}): Tensor {
+  assertNumber(what, 'the value', value);
   const result = made(what, shape, options);
   if (result.size === 0) return result;
   // The reference keeps float64, so a value that float32 would round is passed on whole.
@@ -102,6 +100,7 @@ export function arange(
 ): Tensor {
   const [start, end, options] =
     typeof second === 'number' ? [first, second, last] : [0, first, second ?? last];
+  for (const number of [start, end, step]) assertNumber('arange', 'each of start, end and step', number);
   const count = Math.ceil((end - start) / step);
   if (!(count >= 0) || count === Number.POSITIVE_INFINITY) {
     throw new Error(`arange: cannot go from ${start} to ${end} by ${step}`);
@@ -114,7 +113,8 @@ export function arange(
 
 /** `count` evenly spaced numbers from `start` to `end`, both included: [count]. */
 export function linspace(start: number, end: number, count: number, options?: TensorOptions): Tensor {
-  assertShape('linspace', [count]);
+  for (const number of [start, end]) assertNumber('linspace', 'each of start and end', number);
+  assertCount('linspace', 'the count', count);
   // Either end exactly, and the same numbers from both.
   const at = (i: number) =>
     i < count / 2
@@ -127,7 +127,7 @@ export function linspace(start: number, end: number, count: number, options?: Te
 /** The identity matrix, [rows, columns], square by default. */
 export function eye(rows: number, columns?: number | TensorOptions, options?: TensorOptions): Tensor {
   const width = typeof columns === 'number' ? columns : rows;
-  assertShape('eye', [rows, width]);
+  for (const count of [rows, width]) assertCount('eye', 'each of rows and columns', count);
   const values = new Float64Array(rows * width);
   for (let i = 0; i < Math.min(rows, width); i++) values[i * width + i] = 1;
   const chosen = typeof columns === 'object' ? columns : options;
@@ -155,10 +155,9 @@ function leaves(value: unknown): number[] {
   if (Array.isArray(value)) return value.flatMap(leaves);
   if (typeof value === 'number') return [value];
   if (typeof value === 'boolean') return [Number(value)];
-  throw new Error(`tensor: expects numbers, in nested arrays or a typed array, got ${described(value)}`);
-}
-
-function described(value: unknown): string {
-  if (value instanceof Tensor) return `a tensor of shape ${show(value.shape)} (stack joins tensors)`;
-  return typeof value === 'string' ? JSON.stringify(value) : String(value);
+  const got =
+    value instanceof Tensor
+      ? `a tensor of shape ${show(value.shape)} (stack joins tensors)`
+      : described(value);
+  throw new Error(`tensor: expects numbers, in nested arrays or a typed array, got ${got}`);
 }

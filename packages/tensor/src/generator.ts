@@ -1,16 +1,21 @@
 import { apply, run } from './apply.ts';
+import { assertShape } from './arguments.ts';
 import { defaultDevice } from './context.ts';
 import type { Device } from './contracts.ts';
 import { tensor } from './creation.ts';
+import { described } from './described.ts';
+import { operands } from './operands.ts';
 import { ops, updates } from './ops/index.ts';
 import { blocksOf, type Distribution } from './ops/random.ts';
+import { checkOptions } from './options.ts';
 import { keep } from './scope.ts';
 import type { Shape } from './shape.ts';
 import type { Tensor } from './tensor.ts';
 import { writeTo } from './updates.ts';
 
 function stateOf(seed: number, stream: number): Uint32Array {
-  if (!Number.isSafeInteger(seed)) throw new Error(`Generator: a seed is a whole number, got ${seed}`);
+  if (!Number.isSafeInteger(seed))
+    throw new Error(`Generator: a seed is a whole number, got ${described(seed)}`);
   const upper = Math.floor(seed / 2 ** 32) ^ Math.imul(stream, 0x9e3779b9);
   return Uint32Array.of(seed >>> 0, upper >>> 0, 0, 0);
 }
@@ -25,10 +30,9 @@ export class Generator {
   readonly #stream: number;
 
   /** `seed` is any safe integer; `stream` makes independent generators of one seed. */
-  constructor(
-    seed: number,
-    { stream = 0, device = defaultDevice() }: { stream?: number; device?: Device } = {},
-  ) {
+  constructor(seed: number, options: { stream?: number; device?: Device } = {}) {
+    checkOptions('Generator', options, ['stream', 'device']);
+    const { stream = 0, device = defaultDevice() } = options;
     this.#stream = stream;
     this.state = keep(tensor(stateOf(seed, stream), { device }));
   }
@@ -50,12 +54,7 @@ export class Generator {
 
   /** 1 with the given probability, else 0. */
   bernoulli(shape: Shape, probability: number | Tensor = 0.5): Tensor {
-    const draw = this.uniform(shape);
-    return apply(
-      ops.less,
-      [draw, typeof probability === 'number' ? tensor(probability, { device: draw.device }) : probability],
-      [],
-    );
+    return apply(ops.less, operands('bernoulli', this.#draw(shape, 'uniform', 'bernoulli'), probability), []);
   }
 
   /** Raw words (uint32). */
@@ -63,7 +62,8 @@ export class Generator {
     return this.#draw(shape, 'bits');
   }
 
-  #draw(shape: Shape, distribution: Distribution): Tensor {
+  #draw(shape: Shape, distribution: Distribution, what: string = distribution): Tensor {
+    assertShape(what, shape);
     const numbers = apply(ops.random, [this.state], { shape, distribution });
     run(updates.advance, [this.state], { index: 2, by: blocksOf(shape) });
     return numbers;

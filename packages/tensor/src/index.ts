@@ -1,6 +1,7 @@
 import './methods.ts';
 
 export { apply, observe, run } from './apply.ts';
+export { assertCount, assertFunction, assertNumber, assertShape, assertTensor } from './arguments.ts';
 export { type CapturedFunction, type CaptureOptions, capture } from './capture.ts';
 export { defaultDevice, type Interceptor, innermost, install, setDefaultDevice, within } from './context.ts';
 export type {
@@ -18,7 +19,6 @@ export type {
 } from './contracts.ts';
 export {
   arange,
-  assertShape,
   empty,
   eye,
   full,
@@ -30,6 +30,7 @@ export {
   zeros,
   zerosLike,
 } from './creation.ts';
+export { described } from './described.ts';
 export { type DType, isFloat, type NumericArray } from './dtype.ts';
 export { TensorTooLargeError } from './errors.ts';
 export { HALF_EPSILON, HALF_MAX, halfBits, halfValue, roundToHalf } from './float16.ts';

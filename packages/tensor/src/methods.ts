@@ -1,3 +1,4 @@
+import { described } from './described.ts';
 import type * as functions from './functions/index.ts';
 import {
   argmax,
@@ -55,11 +56,17 @@ declare module './tensor.ts' {
 }
 
 const { where: _, ...others } = elementwise;
-const methods = Object.entries({ ...chosen, ...others }) as [string, (...args: unknown[]) => unknown][];
+type AnyFunction = ((...args: unknown[]) => unknown) & { readonly operands?: number };
+const methods = Object.entries({ ...chosen, ...others }) as unknown as [string, AnyFunction][];
 
 for (const [name, fn] of methods) {
   Object.defineProperty(Tensor.prototype, name, {
     value(this: Tensor, ...rest: unknown[]) {
+      // An argument too many, such as the decimals of NumPy's `round`, would otherwise be ignored.
+      if (rest.length >= (fn.operands ?? Number.POSITIVE_INFINITY)) {
+        const takes = fn.operands === 1 ? 'no argument' : 'one argument';
+        throw new Error(`${name}: takes ${takes}, got ${rest.map((one) => described(one)).join(', ')}`);
+      }
       return fn(this, ...rest);
     },
   });

@@ -1,5 +1,6 @@
 import { deviceOf } from './apply.ts';
 import { full } from './creation.ts';
+import { described } from './described.ts';
 import { checkNumber, floatType, numberType } from './dtype.ts';
 import { Tensor } from './tensor.ts';
 
@@ -11,6 +12,12 @@ export type Operand = Tensor | number;
  * @throws if none is a tensor, or if a number is no value of the type
  */
 export function operands<T extends readonly Operand[]>(op: string, ...values: T): { [K in keyof T]: Tensor } {
+  for (const value of values) {
+    if (value instanceof Tensor || typeof value === 'number') continue;
+    throw new Error(
+      `${op}: expects tensors and numbers, got ${described(value)}; tensor(…) makes one of an array`,
+    );
+  }
   const tensor = values.find((value) => value instanceof Tensor);
   if (!tensor) throw new Error(`${op}: expects at least one tensor`);
   const asTensor = (value: Operand) => (value instanceof Tensor ? value : scalarLike(op, value, tensor));

@@ -1,3 +1,4 @@
+import { assertFunction, assertTensor } from './arguments.ts';
 import { announceKept, type Interceptor, innermost, within } from './context.ts';
 import { internalsOf, type Tensor } from './tensor.ts';
 import { tensorsIn } from './tree.ts';
@@ -19,6 +20,7 @@ class Scope implements Interceptor<Tensor> {
  * @throws if `fn` is async: what it makes after its first `await` would escape
  */
 export function scope<T>(fn: () => T): T {
+  assertFunction('scope', fn);
   const own = new Scope();
   let result: T | undefined;
   try {
@@ -42,6 +44,7 @@ const kept = new WeakSet<Tensor>();
 
 /** Saves a tensor from scopes and from `backward`: it lives until `dispose`, or until nothing refers to it. */
 export function keep<T extends Tensor>(tensor: T): T {
+  assertTensor('keep', tensor);
   announceKept(tensor);
   internalsOf(tensor).settle();
   kept.add(tensor);

@@ -1,3 +1,5 @@
+import { described, isPlain } from './described.ts';
+
 /** A tensor's extents, outermost first. A scalar's shape is `[]`. */
 export type Shape = readonly number[];
 
@@ -73,8 +75,13 @@ export function indexer(shape: Shape, target: Shape): (index: number) => number 
 
 /** Turns a possibly negative axis into one in `0 … rank-1`. */
 export function normalizeAxis(op: string, axis: number, rank: number): number {
+  if (!Number.isInteger(axis)) {
+    const named = typeof axis === 'object' && axis !== null && isPlain(axis);
+    const hint = named ? ': axes are given without a name' : '';
+    throw new Error(`${op}: an axis is a whole number, got ${described(axis)}${hint}`);
+  }
   const normal = axis < 0 ? axis + rank : axis;
-  if (!Number.isInteger(axis) || normal < 0 || normal >= rank) {
+  if (normal < 0 || normal >= rank) {
     throw new Error(`${op}: axis ${axis} is out of range for rank ${rank}`);
   }
   return normal;
@@ -87,7 +94,7 @@ export function normalizeAxes(
   rank: number,
 ): number[] {
   if (axes === undefined) return Array.from({ length: rank }, (_, axis) => axis);
-  const list = typeof axes === 'number' ? [axes] : axes;
+  const list = Array.isArray(axes) ? (axes as readonly number[]) : [axes as number];
   const normal = list.map((axis) => normalizeAxis(op, axis, rank));
   if (new Set(normal).size !== normal.length) throw new Error(`${op}: an axis is named twice: ${show(list)}`);
   return normal.sort((a, b) => a - b);

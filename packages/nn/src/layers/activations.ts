@@ -1,4 +1,6 @@
 import {
+  assertNumber,
+  checkOptions,
   elu,
   type GeluOptions,
   gelu,
@@ -26,6 +28,7 @@ export class LeakyReLU extends Module {
 
   constructor(negativeSlope = 0.01) {
     super();
+    assertNumber('LeakyReLU', 'the slope', negativeSlope);
     this.negativeSlope = negativeSlope;
   }
 
@@ -41,6 +44,7 @@ export class ELU extends Module {
 
   constructor(alpha = 1) {
     super();
+    assertNumber('ELU', 'alpha', alpha);
     this.alpha = alpha;
   }
 
@@ -56,6 +60,7 @@ export class GELU extends Module {
 
   constructor(options: GeluOptions = {}) {
     super();
+    checkOptions('GELU', options, ['approximate']);
     this.options = options;
   }
 

@@ -1,4 +1,13 @@
-import { type Generator, keep, mul, scope, type Tensor, tensor } from '@tapegrad/tensor';
+import {
+  checkOptions,
+  described,
+  type Generator,
+  keep,
+  mul,
+  scope,
+  type Tensor,
+  tensor,
+} from '@tapegrad/tensor';
 import { defaultGenerator, type InitOptions } from '../init.ts';
 import { Module } from '../module.ts';
 
@@ -14,9 +23,11 @@ export class Dropout extends Module {
   readonly generator: Generator;
   readonly #survival: Tensor;
 
-  constructor(p = 0.5, { generator = defaultGenerator() }: InitOptions = {}) {
+  constructor(p = 0.5, options: InitOptions = {}) {
     super();
-    if (!(p >= 0 && p <= 1)) throw new Error(`Dropout: p is a probability, got ${p}`);
+    checkOptions('Dropout', options, ['generator']);
+    const { generator = defaultGenerator() } = options;
+    if (!(p >= 0 && p <= 1)) throw new Error(`Dropout: p is a probability, got ${described(p)}`);
     this.p = p;
     this.generator = generator;
     // On the device already, so that a training step uploads nothing.

@@ -1,4 +1,14 @@
-import { add, checkOptions, indexSelect, matmul, reshape, show, type Tensor } from '@tapegrad/tensor';
+import {
+  add,
+  assertCount,
+  assertTensor,
+  checkOptions,
+  indexSelect,
+  matmul,
+  reshape,
+  show,
+  type Tensor,
+} from '@tapegrad/tensor';
 import {
   defaultGenerator,
   fanInBound,
@@ -28,12 +38,15 @@ export class Linear extends Module {
     super();
     checkOptions('Linear', options, ['bias', 'generator']);
     const { bias = true, generator = defaultGenerator() } = options;
+    assertCount('Linear', 'inputs', inputs);
+    assertCount('Linear', 'outputs', outputs);
     const shape = [outputs, inputs];
     this.weight = uniformParameter(shape, fanInBound(shape), generator);
     this.bias = bias ? uniformParameter([outputs], fanInBound(shape), generator) : null;
   }
 
   forward(x: Tensor): Tensor {
+    assertTensor('Linear', x);
     const inputs = this.weight.shape[1]!;
     if (x.shape.at(-1) !== inputs) {
       throw new Error(`Linear: expects [..., ${inputs}], got ${show(x.shape)}`);
@@ -54,10 +67,14 @@ export class Embedding extends Module {
 
   constructor(count: number, size: number, options: InitOptions = {}) {
     super();
+    checkOptions('Embedding', options, ['generator']);
+    assertCount('Embedding', 'count', count);
+    assertCount('Embedding', 'size', size);
     this.weight = normalParameter([count, size], options.generator ?? defaultGenerator());
   }
 
   forward(indices: Tensor): Tensor {
+    assertTensor('Embedding', indices);
     const rows = indexSelect(this.weight, 0, reshape(indices, [indices.size]));
     return reshape(rows, [...indices.shape, this.weight.shape[1]!]);
   }

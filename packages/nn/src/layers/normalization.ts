@@ -1,6 +1,8 @@
 import { noGrad } from '@tapegrad/autograd';
 import {
   add,
+  assertCount,
+  assertShape,
   assign,
   cast,
   checkOptions,
@@ -76,6 +78,8 @@ export class BatchNorm2d extends Module {
 
   constructor(channels: number, options: BatchNorm2dOptions = {}) {
     super();
+    checkOptions('BatchNorm2d', options, ['eps', 'momentum', 'affine', 'trackRunningStats', 'device']);
+    assertCount('BatchNorm2d', 'channels', channels);
     const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true } = options;
     const { device = defaultDevice() } = options;
     this.weight = affine ? parameter(ones([channels], { device })) : null;
@@ -204,8 +208,11 @@ export class LayerNorm extends Module {
 
   constructor(normalizedShape: number | Shape, options: LayerNormOptions = {}) {
     super();
+    checkOptions('LayerNorm', options, ['eps', 'elementwiseAffine', 'bias', 'device']);
     const { eps = 1e-5, elementwiseAffine = true, bias = true, device = defaultDevice() } = options;
-    const shape = typeof normalizedShape === 'number' ? [normalizedShape] : [...normalizedShape];
+    const given = typeof normalizedShape === 'number' ? [normalizedShape] : normalizedShape;
+    assertShape('LayerNorm', given);
+    const shape = [...given];
     if (sizeOf(shape) === 0) throw new Error(`LayerNorm: nothing to normalize in shape ${show(shape)}`);
     this.normalizedShape = shape;
     this.weight = elementwiseAffine ? parameter(ones(shape, { device })) : null;

@@ -1,4 +1,14 @@
-import { flatten, reshape, type Shape, scope, show, sizeOf, type Tensor } from '@tapegrad/tensor';
+import {
+  assertShape,
+  described,
+  flatten,
+  reshape,
+  type Shape,
+  scope,
+  show,
+  sizeOf,
+  type Tensor,
+} from '@tapegrad/tensor';
 import { Module } from '../module.ts';
 
 /** A module that makes one tensor of one. */
@@ -14,6 +24,13 @@ export class Sequential extends Module {
 
   constructor(...layers: readonly Layer[]) {
     super();
+    for (const [i, layer] of layers.entries()) {
+      if (typeof layer?.forward === 'function') continue;
+      const got = described(layer);
+      throw new Error(
+        `Sequential: layer ${i} is no layer but ${got}; write new Sequential(first, second, …)`,
+      );
+    }
     this.layers = layers;
   }
 
@@ -57,6 +74,7 @@ export class Unflatten extends Module {
 
   constructor(sizes: Shape, axis = 1) {
     super();
+    assertShape('Unflatten', sizes);
     this.sizes = [...sizes];
     this.axis = axis;
   }

@@ -18,8 +18,9 @@ export interface MatmulOptions {
  * The matrix product [..., M, K] x [..., K, N] → [..., M, N]; batch axes broadcast. Float; sums are gathered in float32.
  * @throws if an operand has rank below 2, or if the inner dimensions differ
  */
-export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
-  const { transposeA = false, transposeB = false } = options;
+export function matmul(a: Tensor, b: Tensor, options?: MatmulOptions): Tensor {
+  checkOptions('matmul', options, ['transposeA', 'transposeB']);
+  const { transposeA = false, transposeB = false } = options ?? {};
   return apply(ops.matmul, [a, b], { transposeA, transposeB });
 }
 

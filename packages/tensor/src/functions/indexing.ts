@@ -1,5 +1,7 @@
 import { apply, deviceOf } from '../apply.ts';
+import { assertCount, assertTensors } from '../arguments.ts';
 import { arange } from '../creation.ts';
+import { described } from '../described.ts';
 import { isFloat } from '../dtype.ts';
 import { equal } from '../ops/elementwise.ts';
 import { ops } from '../ops/index.ts';
@@ -13,6 +15,7 @@ import { reshape, slice, unsqueeze } from './movement.ts';
  * shape. An index out of range throws on the reference and gives NaN on a GPU, which cannot throw.
  */
 export function gather(x: Tensor, axis: number, index: Tensor): Tensor {
+  assertTensors('gather', [x, index]);
   const at = normalizeAxis('gather', axis, x.rank);
   const smaller = index.rank === x.rank && x.shape.some((extent, k) => k !== at && index.shape[k]! < extent);
   const ranges = x.shape.map((extent, k): [number, number] => [0, k === at ? extent : index.shape[k]!]);
@@ -25,6 +28,7 @@ export function gather(x: Tensor, axis: number, index: Tensor): Tensor {
  * @throws unless the index is int32 with one axis
  */
 export function indexSelect(x: Tensor, axis: number, index: Tensor): Tensor {
+  assertTensors('indexSelect', [x, index]);
   const at = normalizeAxis('indexSelect', axis, x.rank);
   if (index.rank !== 1 || index.dtype !== 'int32') {
     throw new Error(`indexSelect: the index is int32 with one axis, got ${index.dtype} ${show(index.shape)}`);
@@ -42,7 +46,9 @@ export function oneHot(x: Tensor, classes: number): Tensor {
   deviceOf('oneHot', [x]);
   if (isFloat(x.dtype)) throw new Error(`oneHot: expects integers, got ${x.dtype}; cast it first`);
   if (!(Number.isInteger(classes) && classes >= 1 && classes <= 2 ** 24)) {
-    throw new Error(`oneHot: the number of classes is a whole number, such as oneHot(x, 10), got ${classes}`);
+    throw new Error(
+      `oneHot: the number of classes is a whole number, such as oneHot(x, 10), got ${described(classes)}`,
+    );
   }
   // Beyond 2²⁴ the numbers are rounded, but not to any class.
   return equal(cast(unsqueeze(x, -1), 'float32'), arange(classes, { device: x.device }));
@@ -53,5 +59,7 @@ export function oneHot(x: Tensor, classes: number): Tensor {
  * The index has y's shape; axes other than the indexed one may be 1, for all of y's lines alike. Added in a fixed order.
  */
 export function scatterAdd(y: Tensor, axis: number, index: Tensor, extent: number): Tensor {
+  assertTensors('scatterAdd', [y, index]);
+  assertCount('scatterAdd', 'the extent', extent);
   return apply(ops.scatterAdd, [y, index], { axis: normalizeAxis('scatterAdd', axis, y.rank), extent });
 }

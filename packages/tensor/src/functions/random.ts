@@ -1,6 +1,7 @@
+import { assertShape } from '../arguments.ts';
 import type { Device } from '../contracts.ts';
-import { assertShape } from '../creation.ts';
-import { defaultGenerator, type Generator } from '../generator.ts';
+import { described } from '../described.ts';
+import { defaultGenerator, Generator } from '../generator.ts';
 import { checkOptions } from '../options.ts';
 import type { Shape } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
@@ -29,11 +30,16 @@ function draw(op: string, kind: 'uniform' | 'normal', shape: Shape, options: Ran
   checkOptions(op, options, ['generator', 'device', 'dtype']);
   const { device, dtype = 'float32' } = options;
   const { generator = defaultGenerator(device) } = options;
+  if (!(generator instanceof Generator)) {
+    throw new Error(
+      `${op}: the generator is a Generator, such as new Generator(1), got ${described(generator)}`,
+    );
+  }
   if (device && device !== generator.state.device) {
     throw new Error(`${op}: the generator is on ${generator.state.device.name}, not on ${device.name}`);
   }
   if (dtype !== 'float32' && dtype !== 'float16') {
-    throw new Error(`${op}: makes float32 or float16, not ${dtype}; cast what it makes`);
+    throw new Error(`${op}: makes float32 or float16, not ${described(dtype)}; cast what it makes`);
   }
   const numbers = generator[kind](shape);
   return dtype === 'float32' ? numbers : cast(numbers, dtype);

@@ -1,4 +1,5 @@
 import { apply } from '../apply.ts';
+import { assertNumber, assertShape, assertTensor } from '../arguments.ts';
 import { full } from '../creation.ts';
 import { float } from '../operands.ts';
 import { add, clamp, equal, exp, log, mul, sqrt, square, sub, where } from '../ops/elementwise.ts';
@@ -36,6 +37,7 @@ export function sum(x: Tensor, axes?: Axes, options?: ReduceOptions): Tensor {
 
 /** The attributes of a reduction. @throws for options and axes that there are not */
 function reducing(op: string, x: Tensor, axes: Axes | undefined, options: ReduceOptions | undefined) {
+  assertTensor(op, x);
   checkOptions(op, options, ['keepDims']);
   return { axes: normalizeAxes(op, axes, x.rank), keepDims: options?.keepDims ?? false };
 }
@@ -46,6 +48,8 @@ function reducing(op: string, x: Tensor, axes: Axes | undefined, options: Reduce
  * @throws if `shape` does not broadcast to that of `x`
  */
 export function sumToSize(x: Tensor, shape: Shape): Tensor {
+  assertTensor('sumToSize', x);
+  assertShape('sumToSize', shape);
   const missing = x.rank - shape.length;
   if (!sameShape(broadcastShapes('sumToSize', x.shape, shape), x.shape)) {
     throw new Error(`sumToSize: ${show(x.shape)} cannot be summed to ${show(shape)}`);
@@ -116,6 +120,7 @@ function spread(
 ): Tensor {
   checkOptions(op, options, ['correction', 'keepDims']);
   const { correction = 1, keepDims } = options ?? {};
+  assertNumber(op, 'the correction', correction);
   if (!(correction >= 0)) throw new Error(`${op}: the correction is 0 or more, got ${correction}`);
   const normal = normalizeAxes(op, axes, float(op, x).rank);
   const degrees = Math.max(0, extentOf(x, normal) - correction);
@@ -133,6 +138,7 @@ export interface CumsumOptions {
 
 /** Running sums along one axis (default: the last), of x's shape; element i is the sum of elements 0 to i. Float, summed in float32. */
 export function cumsum(x: Tensor, axis = -1, options?: CumsumOptions): Tensor {
+  assertTensor('cumsum', x);
   checkOptions('cumsum', options, ['reverse']);
   const { reverse = false } = options ?? {};
   return apply(ops.cumsum, [x], { axis: normalizeAxis('cumsum', axis, x.rank), reverse });
@@ -190,8 +196,13 @@ export function logSumExp(x: Tensor, axes?: Axes, options?: ReduceOptions): Tens
 }
 
 /** exp(x) / Σ exp(x) along one axis (default: the last), of x's shape, with the maximum subtracted first. */
-export const softmax = (x: Tensor, axis = -1): Tensor =>
-  apply(ops.softmax, [x], { axis: normalizeAxis('softmax', axis, x.rank) });
+export function softmax(x: Tensor, axis = -1): Tensor {
+  assertTensor('softmax', x);
+  return apply(ops.softmax, [x], { axis: normalizeAxis('softmax', axis, x.rank) });
+}
+
 /** log(softmax(x)) along one axis (default: the last), of x's shape; finite where the softmax itself is 0. */
-export const logSoftmax = (x: Tensor, axis = -1): Tensor =>
-  apply(ops.logSoftmax, [x], { axis: normalizeAxis('logSoftmax', axis, x.rank) });
+export function logSoftmax(x: Tensor, axis = -1): Tensor {
+  assertTensor('logSoftmax', x);
+  return apply(ops.logSoftmax, [x], { axis: normalizeAxis('logSoftmax', axis, x.rank) });
+}

@@ -1,4 +1,5 @@
 import type { Op, TensorView } from '../contracts.ts';
+import { described } from '../described.ts';
 import { type DType, integerRange } from '../dtype.ts';
 import { show } from '../shape.ts';
 
@@ -19,7 +20,9 @@ export const cast: Op<CastAttributes, readonly [x: TensorView]> = {
   name: 'cast',
   infer([x], { dtype }) {
     if (!TYPES.includes(dtype)) {
-      throw new Error(`cast: cannot make ${dtype} of ${show(x.shape)}: float32, float16, int32 or uint32`);
+      throw new Error(
+        `cast: cannot make ${described(dtype)} of ${show(x.shape)}: float32, float16, int32 or uint32`,
+      );
     }
     return { shape: x.shape, dtype };
   },

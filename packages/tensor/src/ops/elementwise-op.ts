@@ -91,11 +91,14 @@ export const ternaryOp = <N extends string>(
   integers?: IntegerForm<None>,
 ) => elementwise<None, Three, N>(name, (a, b, c) => reference(a, b, c), wgsl, integers);
 
-/** A function that runs an op, with the op at hand. */
-export type Callable<O, F> = F & { readonly op: O };
+/** A function that runs an op, with the op at hand, and the number of its arguments where all are operands. */
+export type Callable<O, F> = F & { readonly op: O; readonly operands?: number | undefined };
 
-export const callable = <O, F extends (...args: never[]) => unknown>(op: O, makeFunction: (op: O) => F) =>
-  Object.assign(makeFunction(op), { op }) as Callable<O, F>;
+export const callable = <O, F extends (...args: never[]) => unknown>(
+  op: O,
+  makeFunction: (op: O) => F,
+  operands?: number,
+) => Object.assign(makeFunction(op), { op, operands }) as Callable<O, F>;
 
 type Unary<N extends string> = Callable<ElementwiseOp<None, One, N>, (x: Tensor) => Tensor>;
 type Binary<N extends string> = Callable<ElementwiseOp<None, Two, N>, (a: Operand, b: Operand) => Tensor>;
@@ -106,7 +109,8 @@ export const unary = <N extends string>(
   reference: (a: number) => number,
   wgsl: string,
   integers?: IntegerForm<None>,
-): Unary<N> => callable(unaryOp(name, reference, wgsl, integers), (op) => (x: Tensor) => apply(op, [x], []));
+): Unary<N> =>
+  callable(unaryOp(name, reference, wgsl, integers), (op) => (x: Tensor) => apply(op, [x], []), 1);
 
 interface BinaryOptions {
   /** What it comes to where the left operand, or the right one, is a number; undefined: nothing simpler. */
@@ -124,13 +128,17 @@ export const binary = <N extends string>(
   { left, right, integers }: BinaryOptions = {},
 ): Binary<N> => {
   const checked = (x: Tensor, value: number) => (integers ? besideNumber(name, x, value) : float(name, x));
-  return callable(binaryOp(name, reference, wgsl, integers), (op) => (a: Operand, b: Operand) => {
-    const simpler =
-      right && a instanceof Tensor && typeof b === 'number'
-        ? right(checked(a, b), b)
-        : left && b instanceof Tensor && typeof a === 'number'
-          ? left(a, checked(b, a))
-          : undefined;
-    return simpler ?? apply(op, operands(name, a, b), []);
-  });
+  return callable(
+    binaryOp(name, reference, wgsl, integers),
+    (op) => (a: Operand, b: Operand) => {
+      const simpler =
+        right && a instanceof Tensor && typeof b === 'number'
+          ? right(checked(a, b), b)
+          : left && b instanceof Tensor && typeof a === 'number'
+            ? left(a, checked(b, a))
+            : undefined;
+      return simpler ?? apply(op, operands(name, a, b), []);
+    },
+    2,
+  );
 };

@@ -1,4 +1,6 @@
 import { apply } from '../apply.ts';
+import { assertNumber, assertTensor } from '../arguments.ts';
+import { described } from '../described.ts';
 import { checkNumber, integerRange, isFloat, isInteger, numberType } from '../dtype.ts';
 import { type Operand, operands, scalarLike } from '../operands.ts';
 import { checkOptions } from '../options.ts';
@@ -79,8 +81,10 @@ export const leakyRelu = callable(
     'select(a, p.x * a, a <= 0.0)',
   ),
   (op) =>
-    (x: Tensor, negativeSlope = 0.01): Tensor =>
-      apply(op, [x], [negativeSlope]),
+    (x: Tensor, negativeSlope = 0.01): Tensor => {
+      assertNumber('leakyRelu', 'the slope', negativeSlope);
+      return apply(op, [x], [negativeSlope]);
+    },
 );
 
 /**
@@ -94,8 +98,10 @@ export const elu = callable(
     'select(a, p.x * expm1_accurate(a), a <= 0.0)',
   ),
   (op) =>
-    (x: Tensor, alpha = 1): Tensor =>
-      apply(op, [x], [alpha]),
+    (x: Tensor, alpha = 1): Tensor => {
+      assertNumber('elu', 'alpha', alpha);
+      return apply(op, [x], [alpha]);
+    },
 );
 
 /** How `gelu` computes the normal distribution function: exactly, or by a hyperbolic tangent as older models had it. */
@@ -117,7 +123,7 @@ export const gelu = callable(
       const { approximate = 'none' } = options ?? {};
       if (approximate === 'none') return apply(op, [x], []);
       if (approximate === 'tanh') return apply(internal.geluTanh, [x], []);
-      throw new Error(`gelu: approximate is 'none' or 'tanh', got ${JSON.stringify(approximate)}`);
+      throw new Error(`gelu: approximate is 'none' or 'tanh', got ${described(approximate)}`);
     },
 );
 
@@ -147,10 +153,14 @@ export const clamp = callable(
   ),
   (op) =>
     (x: Tensor, bounds: { readonly min?: number; readonly max?: number }): Tensor => {
+      assertTensor('clamp', x);
+      if (bounds === undefined) throw new Error('clamp: expects bounds, such as { min: 0 }');
+      checkOptions('clamp', bounds, ['min', 'max']);
       const [least, greatest] = isInteger(x.dtype)
         ? integerRange[x.dtype]
         : [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
       const { min = least, max = greatest } = bounds;
+      for (const bound of [min, max]) assertNumber('clamp', 'a bound', bound);
       if (!(min <= max)) throw new Error(`clamp: min ${min} is above max ${max}`);
       for (const bound of [min, max]) checkNumber('clamp', bound, x.dtype);
       return apply(op, [x], [min, max]);
@@ -248,6 +258,7 @@ const selection: ReturnType<typeof ternaryOp<'where'>> = {
  * gradient reaches what was taken.
  */
 export const where = callable(selection, (op) => (condition: Tensor, a: Operand, b: Operand): Tensor => {
+  assertTensor('where', condition);
   // Two numbers are floats, whatever the condition is.
   const dtype = isFloat(condition.dtype) ? condition.dtype : 'float32';
   const [x, y] =

@@ -1,0 +1,26 @@
+/** A value that is not what was expected, as an error message shows it: short, in one line. */
+export function described(value: unknown, depth = 0): string {
+  const text = whole(value, depth);
+  return text.length <= 80 ? text : `${text.slice(0, 77)}…`;
+}
+
+function whole(value: unknown, depth: number): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'bigint') return `${value}n`;
+  if (typeof value === 'function') return 'a function';
+  if (value instanceof Promise) return 'a promise (await it)';
+  if (typeof value !== 'object' || value === null) return String(value);
+  if (depth > 2) return '…';
+  if (Array.isArray(value)) return `[${value.map((item) => described(item, depth + 1)).join(', ')}]`;
+  if (isPlain(value)) {
+    const entries = Object.entries(value).map(([key, item]) => `${key}: ${described(item, depth + 1)}`);
+    return entries.length === 0 ? '{}' : `{ ${entries.join(', ')} }`;
+  }
+  const name = value.constructor.name;
+  const own = ArrayBuffer.isView(value) ? '[object' : String(value);
+  return own.startsWith('[object') ? name : own;
+}
+
+/** Whether a value is an object as braces make it, of whatever realm. */
+export const isPlain = (value: object): boolean =>
+  (Object.getPrototypeOf(value)?.constructor?.name ?? 'Object') === 'Object';

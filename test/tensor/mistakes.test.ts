@@ -1,0 +1,344 @@
+/* Runs without an adapter. */
+import { grad, gradcheck, noGrad, requiresGrad, vjp } from '@tapegrad/autograd';
+import * as nn from '@tapegrad/nn';
+import * as tg from '@tapegrad/tensor';
+import { type Tensor, tensor } from '@tapegrad/tensor';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+
+/*
+ * Calls as people write them who come from PyTorch or NumPy, or who have no type checker: the error is in our words, opens with
+ * what was called, shows what was given and says what to give.
+ */
+
+tg.setDefaultDevice(tg.referenceDevice);
+
+// The type checker refuses everything here.
+// biome-ignore lint/suspicious/noExplicitAny: see above
+type Untyped = any;
+const x: Untyped = tg.arange(6).reshape([2, 3]);
+const square: Untyped = tg.ones([3, 3]);
+const index: Untyped = tensor([0, 1], { dtype: 'int32' });
+const T: Untyped = tg;
+const N: Untyped = nn;
+const sum: Untyped = (t: Tensor) => t.sum();
+
+const mistakes: [call: string, fn: () => unknown, message: RegExp][] = [
+  [
+    'x.reshape(3, 2)',
+    () => x.reshape(3, 2),
+    /^reshape: a shape is an array such as \[2, 3\], got 3: put .* into brackets/,
+  ],
+  [
+    'x.reshape([3, 2.5])',
+    () => x.reshape([3, 2.5]),
+    /^reshape: a shape has whole extents, or −1 .*, got \[3, 2.5\]/,
+  ],
+  ['x.expand(2, 2, 3)', () => x.expand(2, 2, 3), /^expand: a shape is an array/],
+  ['sumToSize(x, 3)', () => T.sumToSize(x, 3), /^sumToSize: a shape is an array/],
+  [
+    'x.sum({ axis: 1 })',
+    () => x.sum({ axis: 1 }),
+    /^sum: an axis is a whole number, got \{ axis: 1 \}: axes are given without a name/,
+  ],
+  ['x.sum(0, true)', () => x.sum(0, true), /^sum: expects options such as \{ keepDims: … \}, got true/],
+  ['x.sum(0, 1)', () => x.sum(0, 1), /^sum: expects options such as .* got 1/],
+  ["x.mean('all')", () => x.mean('all'), /^mean: an axis is a whole number, got "all"/],
+  ['x.max(x)', () => x.max(x), /^max: an axis is a whole number, got Tensor\(\[2, 3\]/],
+  [
+    'x.max(0, { keepdim: true })',
+    () => x.max(0, { keepdim: true }),
+    /^max: no option is named 'keepdim'; did you mean 'keepDims'/,
+  ],
+  [
+    'x.std(0, { unbiased: false })',
+    () => x.std(0, { unbiased: false }),
+    /^std: .*'unbiased'; it has correction, keepDims/,
+  ],
+  [
+    "x.variance(0, { correction: '1' })",
+    () => x.variance(0, { correction: '1' }),
+    /^variance: the correction is a number, got "1"/,
+  ],
+  [
+    'x.std(0, { correction: -1 })',
+    () => x.std(0, { correction: -1 }),
+    /^std: the correction is 0 or more, got -1/,
+  ],
+  ['x.argmax(1, true)', () => x.argmax(1, true), /^argmax: expects options/],
+  [
+    'x.softmax({ dim: 1 })',
+    () => x.softmax({ dim: 1 }),
+    /^softmax: an axis is a whole number, got \{ dim: 1 \}: axes/,
+  ],
+  ['x.cumsum(0, true)', () => x.cumsum(0, true), /^cumsum: expects options such as \{ reverse: … \}/],
+  ['x.permute(1, 0)', () => x.permute(1, 0), /^permute: the axes are an array such as \[1, 0\], got 1/],
+  ['x.transpose([1, 0])', () => x.transpose([1, 0]), /^transpose: an axis is a whole number, got \[1, 0\]/],
+  ['x.unsqueeze()', () => x.unsqueeze(), /^unsqueeze: an axis is a whole number, got undefined/],
+  ['x.unsqueeze(3)', () => x.unsqueeze(3), /^unsqueeze: axis 3 is out of range for rank 3/],
+  [
+    'x.slice(0, 2)',
+    () => x.slice(0, 2),
+    /^slice: a range is \[start, end, step\] .* such as slice\(\[0, 2\], null\), got 0/,
+  ],
+  ["x.slice('0:2')", () => x.slice('0:2'), /^slice: a range is .* got "0:2"/],
+  [
+    'x.pad([1, 1])',
+    () => x.pad([1, 1]),
+    /^pad: the widths are \[before, after\] for each axis, .* got \[1, 1\] for \[2, 3\]/,
+  ],
+  [
+    "x.pad(…, 'reflect')",
+    () =>
+      x.pad(
+        [
+          [1, 1],
+          [1, 1],
+        ],
+        'reflect',
+      ),
+    /^pad: the value is a number, got "reflect"/,
+  ],
+  ['x.clamp(0, 1)', () => x.clamp(0, 1), /^clamp: expects options such as \{ min: … \}, got 0/],
+  ['x.clamp()', () => x.clamp(), /^clamp: expects bounds, such as \{ min: 0 \}/],
+  ['x.clamp({ low: 0 })', () => x.clamp({ low: 0 }), /^clamp: no option is named 'low'; it has min, max/],
+  [
+    'x.leakyRelu({ negativeSlope: 0.1 })',
+    () => x.leakyRelu({ negativeSlope: 0.1 }),
+    /^leakyRelu: the slope is a number, got \{ negat/,
+  ],
+  ['x.elu({ alpha: 1 })', () => x.elu({ alpha: 1 }), /^elu: alpha is a number/],
+  ["x.gelu('tanh')", () => x.gelu('tanh'), /^gelu: expects options such as \{ approximate: … \}, got "tanh"/],
+  [
+    "x.gelu({ approximate: 'erf' })",
+    () => x.gelu({ approximate: 'erf' }),
+    /^gelu: approximate is 'none' or 'tanh', got "erf"/,
+  ],
+  ['x.round(2)', () => x.round(2), /^round: takes no argument, got 2/],
+  ['x.add(x, 2)', () => x.add(x, 2), /^add: takes one argument, got Tensor\(.*\), 2/],
+  [
+    'x.add([1, 2, 3])',
+    () => x.add([1, 2, 3]),
+    /^add: expects tensors and numbers, got \[1, 2, 3\]; tensor\(…\) makes one/,
+  ],
+  ["x.add('1')", () => x.add('1'), /^add: expects tensors and numbers, got "1"/],
+  ['x.mul()', () => x.mul(), /^mul: expects tensors and numbers, got undefined/],
+  ['x.mul(1n)', () => x.mul(1n), /^mul: .* got 1n/],
+  ['x.mul(new Float32Array(3))', () => x.mul(new Float32Array(3)), /^mul: .* got Float32Array/],
+  ['where(true, x, x)', () => T.where(true, x, x), /^where: expects a tensor, got true/],
+  [
+    'x.matmul([[1], [2], [3]])',
+    () => x.matmul([[1], [2], [3]]),
+    /^matmul: expects a tensor, got \[\[1\], \[2\], \[3\]\]/,
+  ],
+  [
+    'x.matmul(square, true)',
+    () => x.matmul(square, true),
+    /^matmul: expects options such as \{ transposeA: … \}, got true/,
+  ],
+  [
+    "x.cast('float64')",
+    () => x.cast('float64'),
+    /^cast: cannot make "float64" of \[2, 3\]: float32, float16, int32 or uint32/,
+  ],
+  [
+    'concat(x, x)',
+    () => T.concat(x, x),
+    /^concat: expects an array of tensors, such as concat\(\[a, b\]\), got Tensor/,
+  ],
+  ['concat([x, x], { axis: 1 })', () => T.concat([x, x], { axis: 1 }), /^concat: an axis is a whole number/],
+  ['stack([x, 3])', () => T.stack([x, 3]), /^stack: expects a tensor, got 3/],
+  ['gather(x, index, 0)', () => T.gather(x, index, 0), /^gather: expects a tensor, got 0/],
+  [
+    'indexSelect(x, 0, [0, 1])',
+    () => T.indexSelect(x, 0, [0, 1]),
+    /^indexSelect: expects a tensor, got \[0, 1\]/,
+  ],
+  [
+    'index.oneHot()',
+    () => index.oneHot(),
+    /^oneHot: the number of classes is a whole number, .* got undefined/,
+  ],
+  [
+    'tensor(BigInt64Array)',
+    () => T.tensor(BigInt64Array.of(1n)),
+    /^tensor: a big integer is no number here: Int32Array.from/,
+  ],
+  [
+    "tensor([1], { device: 'gpu' })",
+    () => T.tensor([1], { device: 'gpu' }),
+    /^tensor: a device is what openDevice\(\) .* got "gpu"/,
+  ],
+  ["full([2], 'a')", () => T.full([2], 'a'), /^full: the value is a number, got "a"/],
+  ['randn(2, 3)', () => T.randn(2, 3), /^randn: a shape is an array such as \[2, 3\], got 2/],
+  [
+    'rand([2], { generator: 3 })',
+    () => T.rand([2], { generator: 3 }),
+    /^rand: the generator is a Generator, .* got 3/,
+  ],
+  ["arange('3')", () => T.arange('3'), /^arange: each of start, end and step is a number, got "3"/],
+  ['linspace(0, 1)', () => T.linspace(0, 1), /^linspace: the count is a whole number from 0, got undefined/],
+  [
+    'eye([2, 3])',
+    () => T.eye([2, 3]),
+    /^eye: each of rows and columns is a whole number from 0, got \[2, 3\]/,
+  ],
+  [
+    'new Generator(0, { seed: 1 })',
+    () => new T.Generator(0, { seed: 1 }),
+    /^Generator: no option is named 'seed'/,
+  ],
+  ['generator.normal(2, 3)', () => new T.Generator(0).normal(2, 3), /^normal: a shape is an array/],
+  ['generator.bernoulli(0.5)', () => new T.Generator(0).bernoulli(0.5), /^bernoulli: a shape is an array/],
+  [
+    'setDefaultDevice(openDevice())',
+    () => T.setDefaultDevice(Promise.resolve()),
+    /^setDefaultDevice: .* got a promise \(await it\)/,
+  ],
+  ['scope(3)', () => T.scope(3), /^scope: expects a function, got 3/],
+  ['capture(x)', () => T.capture(x), /^capture: expects a function, got Tensor/],
+  ['keep(3)', () => T.keep(3), /^keep: expects a tensor, got 3/],
+  [
+    'loss.backward(x)',
+    () => x.backward(x),
+    /^backward: expects options such as \{ gradient: … \}, got Tensor/,
+  ],
+  ['requiresGrad([1])', () => (requiresGrad as Untyped)([1]), /^requiresGrad: expects a tensor, got \[1\]/],
+  ['grad(x)', () => (grad as Untyped)(x), /^grad: expects a function, got Tensor/],
+  [
+    'grad(sum)([1])',
+    () => grad(sum)([1] as Untyped),
+    /^grad: argument 0 is no tensor but \[1\]: close over it/,
+  ],
+  ['vjp(sum, x, x)', () => vjp(sum, x, x), /^vjp: the arguments are an array such as \[x\], got Tensor/],
+  ['noGrad(3)', () => noGrad(3 as Untyped), /^noGrad: expects a function, got 3/],
+  [
+    "mseLoss(x, x, 'sum')",
+    () => N.mseLoss(x, x, 'sum'),
+    /^mseLoss: expects options such as \{ reduction: … \}, got "sum"/,
+  ],
+  [
+    "l1Loss(x, x, { reduction: 'avg' })",
+    () => N.l1Loss(x, x, { reduction: 'avg' }),
+    /^l1Loss: reduction is 'mean', 'sum' or 'none', got "avg"/,
+  ],
+  ['mseLoss(x, 3)', () => N.mseLoss(x, 3), /^mseLoss: expects a tensor, got 3/],
+  [
+    'crossEntropyLoss(x, [0, 1])',
+    () => N.crossEntropyLoss(x, [0, 1]),
+    /^crossEntropyLoss: expects a tensor, got \[0, 1\]/,
+  ],
+  [
+    'crossEntropyLoss(…, { weight })',
+    () => N.crossEntropyLoss(x, index, { weight: x }),
+    /no option is named 'weight'/,
+  ],
+  ['new Linear(2)', () => new N.Linear(2), /^Linear: outputs is a whole number from 0, got undefined/],
+  [
+    'linear.forward([1, 2])',
+    () => new N.Linear(2, 3).forward([1, 2]),
+    /^Linear: expects a tensor, got \[1, 2\]/,
+  ],
+  ['new Embedding(3)', () => new N.Embedding(3), /^Embedding: size is a whole number from 0, got undefined/],
+  [
+    'new Sequential([a, b])',
+    () => new N.Sequential([new nn.ReLU()]),
+    /^Sequential: layer 0 is no layer but \[ReLU\]; write new Seq/,
+  ],
+  [
+    'new Dropout({ p: 0.5 })',
+    () => new N.Dropout({ p: 0.5 }),
+    /^Dropout: p is a probability, got \{ p: 0.5 \}/,
+  ],
+  [
+    'new LeakyReLU({ … })',
+    () => new N.LeakyReLU({ negativeSlope: 0.1 }),
+    /^LeakyReLU: the slope is a number/,
+  ],
+  ["new GELU('tanh')", () => new N.GELU('tanh'), /^GELU: expects options such as \{ approximate: … \}/],
+  [
+    'new BatchNorm2d(2, 1e-5)',
+    () => new N.BatchNorm2d(2, 1e-5),
+    /^BatchNorm2d: expects options such as \{ eps: … \}/,
+  ],
+  ['new LayerNorm()', () => new N.LayerNorm(), /^LayerNorm: a shape is an array/],
+  ['new Unflatten(1, [2])', () => new N.Unflatten(1, [2]), /^Unflatten: a shape is an array/],
+  [
+    'new Adam(model)',
+    () => new N.Adam(new nn.Linear(2, 3)),
+    /^Adam: expects parameters, such as model.parameters\(\), got Linear/,
+  ],
+  [
+    'loadStateDict({})',
+    () => (new nn.Linear(2, 3) as Untyped).loadStateDict({}),
+    /^loadStateDict: expects a Map from names to tensors/,
+  ],
+];
+
+for (const [call, fn, message] of mistakes) test(call, () => assert.throws(fn, message));
+
+test('gradcheck(f, x)', async () => {
+  const failure = await gradcheck(sum, x).then(
+    () => undefined,
+    (error: Error) => error.message,
+  );
+  assert.match(failure ?? '', /^gradcheck: the inputs are an array such as \[x\], got Tensor/);
+});
+
+/** Names of the functions that are methods of a tensor, too. */
+const methods = Object.getOwnPropertyNames(tg.Tensor.prototype).filter(
+  (name) => typeof T[name] === 'function',
+);
+const nonsense: Untyped[] = [
+  ...[
+    undefined,
+    null,
+    true,
+    'a',
+    1.5,
+    Number.NaN,
+    1n,
+    [],
+    ['a'],
+    [[]],
+    [null],
+    [[1, 'a']],
+    {},
+    { axis: 1 },
+    { dtype: 1 },
+  ],
+  ...[() => 1, new Map(), new Float32Array(2), x, index],
+];
+
+/** What went wrong in JavaScript's own words, or undefined. */
+function ownWords(fn: () => unknown): string | undefined {
+  try {
+    tg.scope(() => void fn());
+  } catch (error) {
+    const { name, message } = error as Error;
+    return name === 'Error' && /^\w+: /.test(message) && !/\[object/.test(message)
+      ? undefined
+      : `${name}: ${message}`;
+  }
+  return undefined;
+}
+
+for (const name of methods) {
+  test(`${name} of nonsense answers in our words, if it does not work`, () => {
+    const failures = new Set<string | undefined>();
+    for (const a of nonsense) {
+      failures.add(ownWords(() => T[name](a)));
+      failures.add(ownWords(() => x[name](a)));
+      for (const b of nonsense) {
+        failures.add(ownWords(() => T[name](x, a, b)));
+        failures.add(ownWords(() => T[name](index, a, b)));
+      }
+    }
+    failures.delete(undefined);
+    assert.equal([...failures], []);
+  });
+}
+
+test('there are methods that were given nonsense', () => assert.ok(methods.length > 60, `${methods.length}`));
+
+test.run();
