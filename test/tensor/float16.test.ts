@@ -227,13 +227,14 @@ for (const [M, N, K] of [
   });
 }
 
-for (const [shape, kernel, stride] of [
-  [[2, 3, 9, 7], [5, 3, 3, 3], 2],
-  [[2, 4, 8, 8], [8, 4, 4, 4], 2],
-  [[2, 1, 12, 12], [8, 1, 4, 4], 2],
+for (const [shape, kernel, stride, groups] of [
+  [[2, 3, 9, 7], [5, 3, 3, 3], 2, 1],
+  [[2, 4, 8, 8], [8, 4, 4, 4], 2, 1],
+  [[2, 1, 12, 12], [8, 1, 4, 4], 2, 1],
+  [[2, 4, 7, 9], [6, 2, 3, 3], 1, 2],
 ] as const) {
   here(`convolution of halves ${shape} by ${kernel} and its gradients: ${adapter}`, async () => {
-    const f = (x: Tensor, w: Tensor) => tg.conv2d(x, w, { stride, padding: 1 });
+    const f = (x: Tensor, w: Tensor) => tg.conv2d(x, w, { stride, padding: 1, groups });
     await agree((d) => f(half(d, shape), half(d, kernel, 2)), gathered(8), 'conv2d');
     await agree(
       (d) => {
