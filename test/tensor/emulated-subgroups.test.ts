@@ -112,14 +112,14 @@ for (const [name, kind, subgroups] of adapters) {
   test.after(() => device.destroy());
 }
 
-/** The losses of the first steps of `vae-mlp`, captured where a device can. */
-async function lossesOn(device: Device): Promise<number[]> {
+/** The losses of a model's first steps, captured where a device can. */
+async function lossesOn(device: Device, name: string): Promise<number[]> {
   tg.setDefaultDevice(device);
-  const spec = models.get('vae-mlp')!;
-  const settings = settingsOf(spec, { hidden: 40, latent: 4, batchSize: 24 });
+  const spec = models.get(name)!;
+  const settings = settingsOf(spec, { hidden: 40, latent: 4, batchSize: 10 });
   const shape = [1, 12, 12] as const;
   const model = spec.build(shape, settings, new tg.Generator(3, { device }));
-  const steps = 6;
+  const steps = 3;
   const ring = new MetricsRing(model, { rows: steps, device });
   const parts = {
     model,
@@ -136,18 +136,21 @@ async function lossesOn(device: Device): Promise<number[]> {
   return Array.from({ length: steps }, (_, row) => ring.metricsOf(values, row).loss!);
 }
 
-test('vae-mlp trains with the losses of the reference as a GPU without subgroups, and as one with 32 lanes', async () => {
-  const expected = await lossesOn(tg.referenceDevice);
-  assert.ok(expected.at(-1)! < expected[0]!, `the loss falls: ${expected}`);
-  for (const subgroups of [undefined, { size: 32, permutation: [11, 7] as const }]) {
-    const device = await emulated('gpu', subgroups);
-    const losses = await lossesOn(device);
+for (const [name, as] of [
+  ['vae-mlp', undefined],
+  ['vae-mlp', { size: 32, permutation: [11, 7] }],
+  ['ae', undefined],
+] as [string, Subgroups | undefined][]) {
+  test(`${name} trains with the reference's losses as a GPU with ${as?.size ?? 'no'} lanes`, async () => {
+    const expected = await lossesOn(tg.referenceDevice, name);
+    assert.ok(expected.at(-1)! < expected[0]!, `the loss falls: ${expected}`);
+    const device = await emulated('gpu', as);
     const reason =
-      'float32 and float64 are apart: sums of some hundred terms, exp, log, and six steps of that';
-    close(losses, expected, { relative: 2e-5, reason }, `losses with ${subgroups?.size ?? 'no'} lanes`);
+      'float32 and float64 are apart: sums of some hundred terms, exp, log, and three steps of that';
+    close(await lossesOn(device, name), expected, { relative: 2e-5, reason }, 'losses');
     device.destroy();
-  }
-});
+  });
+}
 
 test('the emulation knows the operations that kernels use, and says so of others', () => {
   const code =
