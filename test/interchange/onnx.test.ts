@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { encodeOnnx, exportOnnx, onnxOps, TracingDevice, traceGraph } from '@tapegrad/interchange';
-import { readTensors } from '@tapegrad/nn';
+import { GroupNorm, readTensors } from '@tapegrad/nn';
 import * as tg from '@tapegrad/tensor';
 import { Generator, ops, referenceDevice, type Tensor, tensor } from '@tapegrad/tensor';
 import { models, settingsOf, VectorQuantizedVAE, vaeMlp } from '@tapegrad/vae';
@@ -131,6 +131,7 @@ const cases: [op: keyof typeof onnxOps, shape: number[], fn: Fn, tolerance?: num
   ['cumsum', [3, 4], (x) => tg.cumsum(x, 1)],
   ['cumsum', [3, 4], (x) => tg.cumsum(x, -1, { reverse: true })],
   ['equal', [4], (x) => tg.oneHot(tg.argmax(x), 4)],
+  ['sum', [4, 3, 2], (x) => new GroupNorm(2, 4, { affine: false, device: x.device }).forward(x)],
   ['max', [3, 4], (x) => tg.max(x, 1)],
   ['min', [3, 4], (x) => tg.min(x, 2, { keepDims: true })],
   ['argmax', [5], (x) => tg.cast(tg.argmax(x, 1), 'float32')],
