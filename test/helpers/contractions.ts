@@ -16,6 +16,7 @@ import {
   contractionVariants,
   type ForcedVariant,
 } from '../../packages/tensor/src/lowering/contraction/table.ts';
+import type { Adapter } from '../../packages/tensor/src/lowering/contraction/variant.ts';
 import { type ConvAttributes, convOps, convOutputSize } from '../../packages/tensor/src/ops/conv.ts';
 import { matmul } from '../../packages/tensor/src/ops/matmul.ts';
 
@@ -183,10 +184,22 @@ export async function check(gpu: Device, one: ContractionCase, forced?: ForcedVa
   }
 }
 
-/** The contractions of a case, and whether a variant fits any of them on a device, as it is at the moment. */
+/** The contractions of a case. */
 export const tasksOf = (device: Device, one: ContractionCase) => contractionsOf(() => compute(device, one));
 
-export function fits(gpu: WebGPUDevice, name: string, one: ContractionCase): boolean {
-  const adapter = { kind: gpu.adapterKind, subgroups: gpu.subgroups, matrices: gpu.matrices };
+/** What is known of a device, as it is at the moment. */
+export const adapterOf = (gpu: WebGPUDevice): Adapter => ({
+  kind: gpu.adapterKind,
+  subgroups: gpu.subgroups,
+  matrices: gpu.matrices,
+});
+
+/** Whether a variant fits any contraction of a case on a device, or on another adapter. */
+export function fits(
+  gpu: WebGPUDevice,
+  name: string,
+  one: ContractionCase,
+  adapter = adapterOf(gpu),
+): boolean {
   return tasksOf(gpu, one).some((task) => contractionVariants.get(name)!.plan(task, adapter) !== undefined);
 }
