@@ -40,27 +40,41 @@ fn is_infinite(x: f32) -> bool {
 
 // Of what an op was given, that is, of what comes from memory or through the barrier: of such a float no compiler knows the
 // bits anyway, and the zero is a load that some drivers make anew each time.
+fn given_bits(x: f32) -> u32 {
+  return bitcast<u32>(x);
+}
+
+fn is_given_nan(x: f32) -> bool {
+  return (given_bits(x) & 0x7fffffffu) > 0x7f800000u;
+}
 
 fn is_given_zero(x: f32) -> bool {
-  return (bitcast<u32>(x) << 1u) == 0u;
+  return (given_bits(x) << 1u) == 0u;
 }
 
 // Above 0; not NaN.
 fn is_given_positive(x: f32) -> bool {
-  return bitcast<u32>(x) - 1u < 0x7f800000u;
+  return given_bits(x) - 1u < 0x7f800000u;
 }
 
 // Below 0, or -0; not NaN.
 fn is_given_negative(x: f32) -> bool {
-  return bitcast<u32>(x) - 0x80000000u <= 0x7f800000u;
+  return given_bits(x) - 0x80000000u <= 0x7f800000u;
 }
 
-fn are_nan(x: vec2f) -> vec2<bool> {
-  return ((bitcast<vec2u>(x) ^ vec2u(params.opaque_zero)) & vec2u(0x7fffffffu)) > vec2u(0x7f800000u);
+// The smaller of what is given, NaN if one of them is. It is chosen as bits: so it is as if given itself.
+fn lesser(a: f32, b: f32) -> f32 {
+  let number = select(given_bits(b), given_bits(a), a <= b);
+  return bitcast<f32>(select(select(number, given_bits(b), is_given_nan(b)), given_bits(a), is_given_nan(a)));
+}
+
+fn greater(a: f32, b: f32) -> f32 {
+  let number = select(given_bits(b), given_bits(a), a >= b);
+  return bitcast<f32>(select(select(number, given_bits(b), is_given_nan(b)), given_bits(a), is_given_nan(a)));
 }
 
 fn have_order(a: f32, b: f32) -> bool {
-  return !any(are_nan(vec2f(a, b)));
+  return !is_given_nan(a) && !is_given_nan(b);
 }
 
 fn equals(a: f32, b: f32) -> bool {
@@ -73,17 +87,6 @@ fn is_less(a: f32, b: f32) -> bool {
 
 fn is_at_most(a: f32, b: f32) -> bool {
   return a <= b && have_order(a, b);
-}
-
-// NaN if one of them is.
-fn lesser(a: f32, b: f32) -> f32 {
-  let nans = are_nan(vec2f(a, b));
-  return select(select(select(b, a, a <= b), b, nans.y), a, nans.x);
-}
-
-fn greater(a: f32, b: f32) -> f32 {
-  let nans = are_nan(vec2f(a, b));
-  return select(select(select(b, a, a >= b), b, nans.y), a, nans.x);
 }
 
 // WGSL leaves exp and log of NaN, and log of 0 and below, to the driver: SwiftShader has exp(NaN) = inf, log(0) = -88

@@ -20,11 +20,10 @@ const OPPOSITES: Readonly<Record<string, string>> = {
   '!=': '==',
 };
 
-const BITS = /bitcast<(u32|vec2u)>\(((?:[^()]|\([^()]*\))*)\)(?! \^)/g;
+const BITS = /bitcast<u32>\((?:[^()]|\([^()]*\))*\)(?! \^)/g;
 
 /** A float of which only the bits are looked at is some number if it is not finite. */
-const anyBits = (bits: string, type: string) =>
-  `select(${bits}, ${type}(0x3f800000u), (${bits} & ${type}(0x7fffffffu)) >= ${type}(0x7f800000u))`;
+const anyBits = (bits: string) => `select(${bits}, 0x3f800000u, (${bits} & 0x7fffffffu) >= 0x7f800000u)`;
 
 /** WGSL as the kernels are written: operators between spaces. */
 export function withFiniteMath(code: string, how: FiniteMath): string {
@@ -34,9 +33,9 @@ export function withFiniteMath(code: string, how: FiniteMath): string {
     max: ([a, b]) => extreme('>', a!, b!, how),
     min: ([a, b]) => extreme('<', a!, b!, how),
   });
-  // The functions of what an op was given may look at its bits.
-  const parts = replaced.split(/(^fn is_given_\w+\([^{]*\{[^}]*\})/m);
-  const bits = parts.map((part) => (part.startsWith('fn is_given_') ? part : part.replace(BITS, anyBits)));
+  // What an op was given, one may look at the bits of.
+  const parts = replaced.split(/(^fn given_bits\([^{]*\{[^}]*\})/m);
+  const bits = parts.map((part) => (part.startsWith('fn given_bits(') ? part : part.replace(BITS, anyBits)));
   return negateComparisons(bits.join(''), how.negated);
 }
 

@@ -154,6 +154,7 @@ const CHEAP = new Set([
   'is_given_negative',
   'is_given_positive',
   'is_given_zero',
+  'is_given_nan',
   'equals',
   'f32',
 ]);
