@@ -71,7 +71,7 @@ function pooling(label: string, [n, c, h, w]: Shape, attributes: tg.Attributes<'
   const flops = sizeOf(pooled) * sizeOf(attributes.kernel);
   const mean = { ...attributes, countIncludePad: true };
   const indices = (device: tg.Device) =>
-    tg.apply(tg.ops.maxPool2dIndices, [tg.ones(shape, { device })], attributes);
+    tg.scope(() => tg.apply(tg.ops.maxPool2dIndices, [tg.ones(shape, { device })], attributes));
   const row = (name: string, from: Shape, to: Shape, run: (x: Tensor) => Tensor) =>
     kernelCase({
       id: `pool/${name} ${extents(shape)}, ${label}`,
