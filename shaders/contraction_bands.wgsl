@@ -42,7 +42,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) local
     let b_at = b_first + i0 * params.b_i0;
     //% if B_4
     //% for v in 0..OWN * WIDTH / 4
-    let band${v} = vec4f(b[u32(b_at) / 4u + ${v}u]);
+    let band${v} = vec4f(b[(u32(b_at) >> 2u) + ${v}u]);
     //% end
     //% end
     //% for w in 0..OWN
@@ -67,7 +67,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) local
 
     let a_walk = i0 * params.a_sums.x;
     //% for v in 0..VECTORS
-    let a${v} = vec4f(a[u32(a_at${v} + a_walk) / 4u]);
+    let a${v} = vec4f(a[u32(a_at${v} + a_walk) >> 2u]);
     //% end
     //% for r in 0..ROWS
     //% for ph in 0..PHASES_H

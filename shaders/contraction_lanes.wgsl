@@ -134,14 +134,14 @@ fn main(
 
     //% for v in 0..VECTORS
     //% if A_K4 && A_FLAT
-    let a${v} = vec4f(a[u32(a_at${v} + k) / 4u]);
+    let a${v} = vec4f(a[u32(a_at${v} + k) >> 2u]);
     //% end
     //% if A_K4 && !A_FLAT
-    let a${v} = vec4f(a[u32(a_at${v} + a_walk0) / 4u]);
+    let a${v} = vec4f(a[u32(a_at${v} + a_walk0) >> 2u]);
     //% end
     //% if A_M4
     let a_live${v} = !TAIL || k + v${v} % 4 < k_end;
-    let a${v} = select(vec4f(), vec4f(a[select(0u, u32(a_at${v} + k * params.a_sums.z) / 4u, a_live${v})]), a_live${v});
+    let a${v} = select(vec4f(), vec4f(a[select(0u, u32(a_at${v} + k * params.a_sums.z) >> 2u, a_live${v})]), a_live${v});
     //% end
     //% if !A_K4 && !A_M4
     var a${v} = vec4f();
@@ -157,7 +157,7 @@ fn main(
 
     //% if B_K4
     //% for q in 0..4
-    let column${q} = vec4f(b[u32(b_at${q} + k) / 4u]);
+    let column${q} = vec4f(b[u32(b_at${q} + k) >> 2u]);
     //% end
     //% end
     //% for j in 0..4
@@ -165,7 +165,7 @@ fn main(
     let b${j} = vec4f(column0[${j}], column1[${j}], column2[${j}], column3[${j}]);
     //% end
     //% if B_N4
-    let b${j} = select(vec4f(), vec4f(b[select(0u, u32(start.b + min(n_first, params.columns - 4) + (k + ${j}) * b_step) / 4u, live${j})]), live${j});
+    let b${j} = select(vec4f(), vec4f(b[select(0u, u32(start.b + min(n_first, params.columns - 4) + (k + ${j}) * b_step) >> 2u, live${j})]), live${j});
     //% end
     //% if !B_K4 && !B_N4
     var b${j} = vec4f();
@@ -207,9 +207,9 @@ fn main(
     //% if C_N4
     let at = u32(c_row + c_at0);
     //% if FUSED
-    c[at / 4u] = vec4<Out0>(finish(sum0, at));
+    c[at >> 2u] = vec4<Out0>(finish(sum0, at));
     //% else
-    c[at / 4u] = vec4<Out0>(sum0);
+    c[at >> 2u] = vec4<Out0>(sum0);
     //% end
     //% else
     store(c_row + c_at0, sum0.x);

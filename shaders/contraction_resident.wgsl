@@ -48,7 +48,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     for (var k = 0; k < i32(DEPTH); k += 4) {
       let live = !TAIL || first + k < K;
       //% for q in 0..4
-      let column${q} = select(vec4f(), vec4f(b[select(0u, u32(b_at${q} + first + k) / 4u, live)]), live);
+      let column${q} = select(vec4f(), vec4f(b[select(0u, u32(b_at${q} + first + k) >> 2u, live)]), live);
       //% end
       //% for j in 0..4
       block[k + ${j}] = vec4f(column0[${j}], column1[${j}], column2[${j}], column3[${j}]);
@@ -59,7 +59,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
       let live = !TAIL || first + k < K;
       let b_walk = select(0, (first + k) * b_step, live);
       //% if B_N4
-      let four = vec4f(b[u32(start.b + min(n_first, params.columns - 4) + b_walk) / 4u]);
+      let four = vec4f(b[u32(start.b + min(n_first, params.columns - 4) + b_walk) >> 2u]);
       //% else
       let four = vec4f(f32(b[b_at0 + b_walk]), f32(b[b_at1 + b_walk]), f32(b[b_at2 + b_walk]), f32(b[b_at3 + b_walk]));
       //% end
@@ -75,7 +75,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
       let live${v} = !TAIL || k${v} < K;
       let a_at${v} = select(0, start.a + r * params.a_row + k${v} * params.a_sums.z, live${v});
       //% if A_K4
-      let a${v} = select(vec4f(), vec4f(a[u32(a_at${v}) / 4u]), live${v});
+      let a${v} = select(vec4f(), vec4f(a[u32(a_at${v}) >> 2u]), live${v});
       //% else
       var a${v} = vec4f();
       //% for j in 0..4
@@ -92,7 +92,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
       var sum = vec4f();
       if first > 0 {
         //% if C_N4
-        sum = vec4f(c[at / 4u]);
+        sum = vec4f(c[at >> 2u]);
         //% else
         sum = vec4f(c[c_row + c_at0], c[c_row + c_at1], c[c_row + c_at2], c[c_row + c_at3]);
         //% end
@@ -106,7 +106,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
         //% if FUSED
         if last { sum = finish(sum, at); }
         //% end
-        c[at / 4u] = sum;
+        c[at >> 2u] = sum;
         //% else
         // Without this the driver moves the sums that are stored later behind the first store, and all products with them
         // from registers to memory: K is never negative.

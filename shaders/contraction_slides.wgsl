@@ -8,6 +8,8 @@ enable subgroups;
 // elements of a row, which are loaded and checked once, not COLS * TAPS times: loads are what takes a software
 // adapter's time. As there, the lanes of a subgroup fetch A's block together and hand it round, by
 // shuffles: lavapipe makes one instruction of a shuffle, three of a broadcast.
+//   QUADS: on four lanes nothing is handed round: in turn s a lane has the value of lane l ^ s by a swap, so that its sums
+//   are those of rows in another order, and what is loaded lies in arrays (see contraction_quads.wgsl)
 //   WHOLE: TAPS is all of i2, so that what lies in the row is known before the loop     FULL: COLS divides the row of C
 //   A_K4: A's elements of a turn are neighbours     CHECKED: B is padded     FUSED: as in contraction_lanes.wgsl
 
@@ -58,9 +60,15 @@ fn main(
   //% end
   //% end
 
+  //% if QUADS
+  var sums: array<f32, ${ROWS * COLS}>;
+  var x: array<f32, ${TURNS * SPAN}>;
+  var m: array<f32, ${ROWS * TURNS * TAPS}>;
+  //% else
   //% for r in 0..ROWS
   //% for q in 0..COLS
   var sum${r}_${q} = 0.0;
+  //% end
   //% end
   //% end
 
@@ -78,13 +86,16 @@ fn main(
     let b_at${t} = b_first + i0 * params.b_i0 + (i1 + ${t}) * b_row + i2 * i32(SUM);
     //% for p in 0..SPAN
     //% if CHECKED && WHOLE
-    let x${t}_${p} = select(0.0, f32(b[b_at${t} + ${p}]), row${t} && inside${p});
+    let x${t}_${p} = select(0.0, f32(b[b_at${t} + ${p}]), row${t} & inside${p});
     //% end
     //% if CHECKED && !WHOLE
-    let x${t}_${p} = select(0.0, f32(b[b_at${t} + ${p}]), row${t} && u32(w_first + i2 * i32(SUM) + ${p}) < u32(params.w_extent));
+    let x${t}_${p} = select(0.0, f32(b[b_at${t} + ${p}]), row${t} & (u32(w_first + i2 * i32(SUM) + ${p}) < u32(params.w_extent)));
     //% end
     //% if !CHECKED
     let x${t}_${p} = f32(b[b_at${t} + ${p}]);
+    //% end
+    //% if QUADS
+    x[${t * SPAN + p}] = x${t}_${p};
     //% end
     //% end
     //% end
@@ -93,7 +104,7 @@ fn main(
     //% for v in 0..VECTORS
     //% if A_K4
     //% for k in 0..TURNS * TAPS / 4
-    let four${v}_${k} = vec4f(a[u32(a_at${v} + a_walk) / 4u + ${k}u]);
+    let four${v}_${k} = vec4f(a[(u32(a_at${v} + a_walk) >> 2u) + ${k}u]);
     //% for j in 0..4
     let a${v}_${4 * k + j} = four${v}_${k}[${j}];
     //% end
@@ -107,6 +118,26 @@ fn main(
     //% end
     //% end
 
+    //% if QUADS
+    //% let LENGTH = TURNS * TAPS
+    //% for v in 0..VECTORS
+    //% for k in 0..LENGTH
+    m[${4 * v * LENGTH + k}] = a${v}_${k};
+    m[${(4 * v + 1) * LENGTH + k}] = quadSwapX(a${v}_${k});
+    m[${(4 * v + 2) * LENGTH + k}] = quadSwapY(a${v}_${k});
+    m[${(4 * v + 3) * LENGTH + k}] = quadSwapDiagonal(a${v}_${k});
+    //% end
+    //% end
+    //% for r in 0..ROWS
+    //% for q in 0..COLS
+    let s${r}_${q}_0 = sums[${r * COLS + q}] + x[${q * COLUMN}] * m[${r * LENGTH}];
+    //% for k in 1..LENGTH
+    let s${r}_${q}_${k} = s${r}_${q}_${k - 1} + x[${k / TAPS * SPAN + q * COLUMN + k % TAPS * SUM}] * m[${r * LENGTH + k}];
+    //% end
+    sums[${r * COLS + q}] = s${r}_${q}_${LENGTH - 1};
+    //% end
+    //% end
+    //% else
     //% for r in 0..ROWS
     //% for t in 0..TURNS
     //% for j in 0..TAPS
@@ -117,6 +148,7 @@ fn main(
     //% end
     //% for q in 0..COLS
     sum${r}_${q} += m${r}_${t * TAPS + j} * x${t}_${q * COLUMN + j * SUM};
+    //% end
     //% end
     //% end
     //% end
@@ -138,18 +170,33 @@ fn main(
   if group >= params.groups { return; }
   let c_first = start.c + part * params.part_elements + d0 * params.c_columns.x + d1 * params.c_columns.y + d2 * params.c_columns.z;
   // Row by row in a loop, the rows below moving up: each store written out takes the driver long to compile.
+  //% if QUADS
+  for (var turn = m_first; turn < min(m_first + i32(ROWS), params.rows + 3); turn++) {
+    // ROWS and m_first are multiples of four.
+    let r = turn ^ i32(local);
+    let stored = r < params.rows;
+  //% else
   for (var r = m_first; r < min(m_first + i32(ROWS), params.rows); r++) {
+    let stored = true;
+  //% end
     let c_row = c_first + row_offset(r);
     //% for q in 0..COLS
-    //% if FULL || q == 0
-    store(c_row + ${q} * params.c_columns.z, sum0_${q});
+    //% if QUADS
+    let value${q} = sums[(turn - m_first) * i32(COLS) + ${q}];
     //% else
-    if d2 + ${q} < params.columns2 { store(c_row + ${q} * params.c_columns.z, sum0_${q}); }
+    let value${q} = sum0_${q};
+    //% end
+    //% if FULL || q == 0
+    if stored { store(c_row + ${q} * params.c_columns.z, value${q}); }
+    //% else
+    if stored && d2 + ${q} < params.columns2 { store(c_row + ${q} * params.c_columns.z, value${q}); }
     //% end
     //% end
+    //% if !QUADS
     //% for r in 1..ROWS
     //% for q in 0..COLS
     sum${r - 1}_${q} = sum${r}_${q};
+    //% end
     //% end
     //% end
   }

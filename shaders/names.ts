@@ -7,6 +7,7 @@ export const shaderNames = [
   'contraction_lanes',
   'contraction_matrix',
   'contraction_naive',
+  'contraction_quads',
   'contraction_resident',
   'contraction_slides',
   'contraction_tiled',

@@ -103,6 +103,8 @@ export const cases: readonly ContractionCase[] = [
   ...convolutions([2, 2, 11, 12], 3, [3, 3], { stride: [2, 3], dilation: [2, 2], padding: [1, 2] }),
   ...convolutions([2, 2, 8, 6], 5, [3, 4], { stride: [2, 1], padding: [1, 2] }),
   ...convolutions([3, 1, 9, 6], 3, [2, 5], { stride: [3, 2], padding: [0, 1] }),
+  // More sums than a kernel takes at a time, and more output channels than one tile has rows.
+  ...convolutions([1, 10, 6, 36], 35, [4, 4], { stride: [2, 2], padding: [1, 1] }),
   // The stride leaves rows and columns at the end that no output sees: output padding, for the transposed one.
   ...convolutions([2, 7, 10, 9], 3, [3, 3], { stride: [3, 2] }),
   // A stride beyond the kernel leaves pixels that no tap reaches: their gradient is 0.

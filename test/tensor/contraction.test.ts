@@ -27,7 +27,7 @@ import {
 const gpu = await openDevice(process.env.TAPEGRAD_ADAPTER ?? 'auto');
 const adapter = { kind: gpu.adapterKind, subgroups: gpu.subgroups };
 
-const slow = new Set(['slides8', 'slides16']);
+const slow = new Set(['slides8', 'slides16', 'quads']);
 
 /** Each variant by itself, and with its sums cut into parts. */
 const forms: [name: string, parts?: number][] = [
@@ -68,6 +68,8 @@ test('what fits what: products, convolutions, adapters without known subgroups',
     sorted(able(wide, { min: 8, max: 8 })),
     sorted([...alone, ...lanes, 'slidesAlone4', 'slides4', 'slides8', 'slides16', 'bands']),
   );
+  assert.ok(able(narrow, { min: 4, max: 4 }).includes('quads'));
+  assert.ok(able(wide, { min: 4, max: 4 }).includes('quads'));
   // Nothing to add up: only the plain kernel is made for that.
   assert.equal(able(product([4, 0], [0, 4]), { min: 8, max: 8 }), ['naive']);
 });

@@ -27,9 +27,15 @@ const KINDS: readonly AdapterKind[] = ['gpu', 'lavapipe', 'swiftshader'];
 /** Variants that exchange values between lanes. */
 const NEED_SUBGROUPS = [
   ...['lanes4', 'lanes8', 'lanes16', 'plain4', 'slides4', 'slides8', 'slides16', 'bands', 'resident'],
+  'quads',
   'matrix',
 ];
-const SHADERS_OF_SUBGROUPS = ['contraction_bands', 'contraction_matrix', 'contraction_resident'];
+const SHADERS_OF_SUBGROUPS = [
+  'contraction_bands',
+  'contraction_matrix',
+  'contraction_quads',
+  'contraction_resident',
+];
 /** What other shaders include. */
 const PARTS = ['prelude', 'contraction_tiled'];
 

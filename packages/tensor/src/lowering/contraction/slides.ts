@@ -134,6 +134,7 @@ export const slides = (name: string, { rows, subgroups }: Options): Variant<Slid
         ROWS: rows,
         LANES: lanes,
         SUBGROUPS: subgroups,
+        QUADS: subgroups && lanes === 4,
         VECTORS: subgroups ? Math.ceil(rows / lanes) : rows,
         ...slidesConstants(task, slides),
         ...flagsOf(task),

@@ -4,10 +4,11 @@ import { bands } from './bands.ts';
 import { lanes } from './lanes.ts';
 import { matrix } from './matrix.ts';
 import { naive } from './naive.ts';
+import { quads } from './quads.ts';
 import { resident } from './resident.ts';
 import { shapeKey } from './shape-key.ts';
 import { slides } from './slides.ts';
-import { isTallProduct, product, type Task } from './task.ts';
+import { isProduct, isTallProduct, product, type Task } from './task.ts';
 import { tiles } from './tiles.ts';
 import type { Adapter, Plan, Variant } from './variant.ts';
 
@@ -25,6 +26,7 @@ export const contractionVariants = byName([
   slides('slides16', { rows: 16, subgroups: true }),
   slides('slidesAlone4', { rows: 4, subgroups: false }),
   bands,
+  quads,
   resident,
   tiles('tiles32', 32),
   tiles('tiles64', 64),
@@ -48,6 +50,8 @@ interface Extents {
   readonly long: number;
   readonly wide: number;
   readonly grid: boolean;
+  /** Whether it is a product of matrices. */
+  readonly flat: boolean;
 }
 
 function extentsOf(task: Task): Extents {
@@ -55,7 +59,17 @@ function extentsOf(task: Task): Extents {
   const [columns, sums] = [product(task.columns), product(task.sums)];
   const [long, wide] = isTallProduct(task) ? [columns, rows] : [rows, columns];
   const work = rows * columns * sums * batch;
-  return { rows, columns, sums, batch, work, long, wide, grid: task.grid !== undefined };
+  return {
+    rows,
+    columns,
+    sums,
+    batch,
+    work,
+    long,
+    wide,
+    grid: task.grid !== undefined,
+    flat: isProduct(task),
+  };
 }
 
 /** A variant, and for which tasks and plans it is preferred: for all that it fits, if nothing is said. */
@@ -72,18 +86,22 @@ const rowsFrom =
 /** Long turns make long kernels: fewer rows then. */
 const hasShortTurns = ({ turn = 0 }: Plan) => turn <= 4;
 
-/** Slides and lanes, by the most rows that are worth a longer kernel. */
-const inLanes = (most: 8 | 16): readonly Preference[] => [
+/** Whether what stays in `quads` meets enough that passes by. */
+const staysAndPasses = ({ rows, columns, sums, flat }: Extents) => {
+  const [stays, passes] = flat && rows > columns ? [columns, rows] : [rows, columns];
+  return stays >= 8 && passes >= 128 && sums >= 16 && sums <= 4 * passes;
+};
+
+/** Slides and lanes, and where slides of 16 rows are worth a longer kernel. */
+const inLanes = (worth: (plan: Plan) => boolean): readonly Preference[] => [
   ['resident', ({ long, wide, sums }) => long >= 64 && wide >= 16 && sums >= 64],
   ['plain4', isSmall],
   ['plainAlone4', isSmall],
-  ...(most === 16
-    ? [['slides16', (extents, plan) => rowsFrom(9)(extents) && hasShortTurns(plan)] as Preference]
-    : []),
+  ['slides16', (extents, plan) => rowsFrom(9)(extents) && worth(plan)],
   ['slides8', rowsFrom(5)],
   ['slides4'],
   ['slidesAlone4'],
-  ...(most === 16 ? [['lanes16', rowsFrom(9)] as const] : []),
+  ['lanes16', rowsFrom(9)],
   ['lanes8', rowsFrom(5)],
   ['lanes4'],
   ['alone4'],
@@ -112,8 +130,8 @@ const preferences: Record<AdapterKind, readonly Preference[]> = {
     ['naive'],
   ],
   // 32 rows were 5 % faster and took more than twice as long to compile.
-  lavapipe: [['naive', isTiny], ['bands', ({ grid }) => grid], ...inLanes(16), ['naive']],
-  swiftshader: [['naive', isTiny], ...inLanes(8), ['naive']],
+  lavapipe: [['naive', isTiny], ['bands', ({ grid }) => grid], ...inLanes(hasShortTurns), ['naive']],
+  swiftshader: [['naive', isTiny], ['quads', staysAndPasses], ...inLanes(() => true), ['naive']],
 };
 
 /** On the stack of interceptors: contractions run by this variant wherever it fits, the innermost having its way. */
