@@ -9,7 +9,10 @@ alias Word = f16;
 alias Word = u32;
 //% end
 
+//% entry main, fill
 @group(0) @binding(1) var<storage, read_write> target_words: array<Word>;
+//% end
+
 //% entry main
 @group(0) @binding(2) var<storage, read> source_words: array<Word>;
 
@@ -31,6 +34,45 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3
     destination += digit * params.target_strides[word][lane];
   }
   target_words[destination] = source_words[source];
+}
+//% end
+
+// The same by blocks of four vec4s: 4 x 4 elements, turned in registers, where different axes are contiguous in source and
+// target (TRANSPOSED), otherwise ROWS rows of four. Extents, strides and offsets count blocks and vec4s; `source_row` and
+// `target_row` lead from one vec4 of a block to the next. It is the loads and the divisions that an element costs, not its bytes.
+//% entry blocks
+@group(0) @binding(1) var<storage, read_write> target_fours: array<vec4<Word>>;
+@group(0) @binding(2) var<storage, read> source_fours: array<vec4<Word>>;
+
+@compute @workgroup_size(WORKGROUP)
+fn blocks(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+  let id = group_index(wid, groups) * WORKGROUP + local;
+  if id >= params.blocks { return; }
+  var rest = id;
+  var source = params.source_offset;
+  var destination = params.target_offset;
+  //% for i in 0..RANK
+  //% let axis = RANK - 1 - i
+  //% if axis > 0
+  let next${axis} = rest / params.shape[${axis / 4}][${axis % 4}];
+  let digit${axis} = rest - next${axis} * params.shape[${axis / 4}][${axis % 4}];
+  rest = next${axis};
+  //% else
+  let digit0 = rest;
+  //% end
+  source += digit${axis} * params.source_strides[${axis / 4}][${axis % 4}];
+  destination += digit${axis} * params.target_strides[${axis / 4}][${axis % 4}];
+  //% end
+  //% for k in 0..ROWS
+  let row${k} = source_fours[source + ${k}u * params.source_row];
+  //% end
+  //% for k in 0..ROWS
+  //% if TRANSPOSED
+  target_fours[destination + ${k}u * params.target_row] = vec4(row0[${k}], row1[${k}], row2[${k}], row3[${k}]);
+  //% else
+  target_fours[destination + ${k}u * params.target_row] = row${k};
+  //% end
+  //% end
 }
 //% end
 

@@ -243,6 +243,7 @@ export const others: readonly KernelCase[] = [
     tg.mul,
   ),
   elementwise('where', [ACTIVATIONS, ACTIVATIONS, ACTIVATIONS], tg.where),
+  movement('permute to channels last', ACTIVATIONS, sizeOf(ACTIVATIONS), (x) => tg.permute(x, [0, 2, 3, 1])),
   movement('transpose', LARGE, sizeOf(LARGE), (x) => tg.transpose(x)),
   movement('slice of every second column,', LARGE, sizeOf(LARGE) / 2, (x) => tg.slice(x, null, [0, 4096, 2])),
   reduction('sum', LARGE, [0, 1], (x) => tg.sum(x)),

@@ -138,6 +138,7 @@ const movement: [string, (d: Device) => Tensor][] = [
         0.5,
       ),
   ],
+  ['permute by fours', (d) => tg.permute(half(d, [4, 3, 8]), [2, 1, 0])],
   ['concat', (d) => tg.concat([half(d, [3, 5]), half(d, [2, 5], 2)], 0)],
   ['expand', (d) => tg.expand(half(d, [3, 1]), [3, 5])],
   ['reshape', (d) => tg.reshape(half(d, [3, 4]), [2, 6])],

@@ -776,6 +776,35 @@ const movement: Movement[] = [
     shapes: [[2, 3, 5, 7]],
     run: (x: Tensor) => tg.permute(x, axes),
   })),
+  // By vec4s and by blocks of 4 x 4, wherever what is contiguous is a multiple of four.
+  ...permutations([0, 1, 2, 3]).map((axes) => ({
+    op: `permute ${axes} by fours`,
+    shapes: [[4, 8, 12, 4]],
+    run: (x: Tensor) => tg.permute(x, axes),
+  })),
+  { op: 'permute a plane by fours', shapes: [[3, 16, 14, 14]], run: (x) => tg.permute(x, [0, 2, 3, 1]) },
+  { op: 'transpose by fours', shapes: [[260, 44]], run: (x) => tg.transpose(x) },
+  { op: 'slice by fours', shapes: [[5, 16]], run: (x) => tg.slice(x, null, [4, 12]) },
+  { op: 'slice between fours', shapes: [[5, 16]], run: (x) => tg.slice(x, null, [2, 10]) },
+  { op: 'slice of every second four', shapes: [[8, 3, 4]], run: (x) => tg.slice(x, [1, 8, 2]) },
+  { op: 'expand by fours', shapes: [[3, 1, 8]], run: (x) => tg.expand(x, [3, 4, 8]) },
+  {
+    op: 'pad by fours',
+    shapes: [[3, 8]],
+    run: (x) =>
+      tg.pad(x, [
+        [1, 1],
+        [4, 8],
+      ]),
+  },
+  {
+    op: 'concat by fours',
+    shapes: [
+      [3, 8],
+      [3, 4],
+    ],
+    run: (...xs) => tg.concat(xs, 1),
+  },
   { op: 'permute 5..0', shapes: [[2, 3, 1, 2, 3, 2]], run: (x) => tg.permute(x, [5, 4, 3, 2, 1, 0]) },
   { op: 'permute -1', shapes: [[2, 3]], run: (x) => tg.permute(x, [-1, 0]) },
   { op: 'permute scalar', shapes: [[]], run: (x) => tg.permute(x, []) },
