@@ -1,4 +1,11 @@
-import { capture, type Device, Generator, type Tensor, writeTo } from '@tapegrad/tensor';
+import {
+  type CapturedFunction,
+  capture,
+  type Device,
+  Generator,
+  type Tensor,
+  writeTo,
+} from '@tapegrad/tensor';
 import { type ImagesDone, smallerBatch } from './batches.ts';
 import { DeviceDataset, type Images } from './device-dataset.ts';
 import { averageOf, type Metrics } from './metrics.ts';
@@ -58,16 +65,19 @@ export class Evaluation {
 
   async #run({ ring, step }: Pass, progress?: ImagesDone): Promise<Metrics> {
     const { count } = this.#dataset;
+    const sizes: number[] = [];
+    for (let start = 0; start < count; start += this.#batch) sizes.push(Math.min(this.#batch, count - start));
+    for (const size of new Set(sizes)) await step.prepare(size);
     this.#dataset.seek(0);
     writeTo(ring.steps, new Uint32Array(2));
     writeTo(this.#noise.state, new Uint32Array(2), 2);
-    const sizes: number[] = [];
-    for (let start = 0; start < count; start += this.#batch) {
-      sizes.push(Math.min(this.#batch, count - start));
-      step(sizes.at(-1)!);
+    let done = 0;
+    for (const size of sizes) {
+      step(size);
+      done += size;
       if (progress) {
         await ring.values.data();
-        progress(start + sizes.at(-1)!, count);
+        progress(done, count);
       }
     }
     const values = await ring.values.data();
@@ -79,5 +89,5 @@ export class Evaluation {
 /** What evaluates in batches of one size. */
 interface Pass {
   readonly ring: MetricsRing;
-  readonly step: (count: number) => void;
+  readonly step: CapturedFunction<[count: number], void>;
 }

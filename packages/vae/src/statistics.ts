@@ -65,6 +65,7 @@ export async function encodeAll(
   const errors = new Float32Array(count);
   let logSigmas: Float32Array | undefined;
   await inBatches(count, BATCH, async (start, rows) => {
+    await encode.prepare(rows);
     const { mu, logSigma, error } = encode(rows);
     means.set(await mu.data(), start * size);
     if (logSigma) {
@@ -186,6 +187,8 @@ async function weighted(
     );
     const first = n === batch ? 0 : images.count - n;
     const end = n === batch ? images.count - (images.count % batch) : images.count;
+    await begin.prepare();
+    for (const k of new Set([Math.min(most, samples), samples % most || most])) await weigh.prepare(k);
     dataset.seek(first);
     for (let start = first; start < end; start += n) {
       begin();

@@ -1,4 +1,14 @@
-import { Generator, type NumericArray, reshape, scope, type Tensor, tensor } from '@tapegrad/tensor';
+import {
+  capture,
+  Generator,
+  type NumericArray,
+  reshape,
+  scope,
+  type Tensor,
+  TensorTooLargeError,
+  tensor,
+  zeros,
+} from '@tapegrad/tensor';
 import { inBatches } from '../batches.ts';
 import type { Images } from '../device-dataset.ts';
 import { type Autoencoder, evaluating, type ImageShape } from '../models/model.ts';
@@ -11,6 +21,8 @@ import { NoPicture } from './picture.ts';
 export const SHOWN = 5000;
 /** Images per step, unless a tensor would be larger than the device takes. */
 const BATCH = 256;
+/** Batches are whole multiples of so many rows. */
+const ROWS = 64;
 
 /** Images and their classes, if they have any. */
 export interface LabelledImages extends Images {
@@ -64,6 +76,7 @@ export class Subject {
   /** Whether a code is a vector, whose dimensions can be looked at one by one, rather than a map. */
   readonly isVector: boolean;
   #codes?: Promise<ShownCodes>;
+  #isStochastic?: boolean;
   readonly #summary: CodeSummary | undefined;
 
   constructor(
@@ -111,12 +124,8 @@ export class Subject {
 
   /** The codes of images of the test set, [indices.length, size]: the means, where a code has one. */
   async encode(indices: readonly number[]): Promise<Float32Array> {
-    const codes = new Float32Array(indices.length * this.size);
-    await inBatches(indices.length, BATCH, async (start, rows) => {
-      const bytes = this.testImages(indices.slice(start, start + rows));
-      codes.set(await this.#read(() => this.model.encode(this.#normalized(bytes)).mean), start * this.size);
-    });
-    return codes;
+    const { model } = this;
+    return this.#map(this.#normalized(indices), model.imageShape, this.size, (x) => model.encode(x).mean);
   }
 
   /** The codes of images of the test set, with their deviations if the encoder is stochastic. */
@@ -126,26 +135,34 @@ export class Subject {
 
   /** Pixels in [0, 1] of codes [n, size]. */
   async decode(codes: Float32Array): Promise<Float32Array> {
-    const count = codes.length / this.size;
-    const pixels = new Float32Array(count * this.model.pixelCount);
-    await inBatches(count, BATCH, async (start, rows) => {
-      const part = codes.subarray(start * this.size, (start + rows) * this.size);
-      const shape = [rows, ...this.model.latentShape];
-      const decoded = await this.#read(() => this.#decoded(tensor(part, { shape, device: this.#device })));
-      pixels.set(decoded, start * this.model.pixelCount);
-    });
-    return pixels;
+    const { model } = this;
+    return this.#map(codes, model.latentShape, model.pixelCount, (z) => model.pixels(model.decode(z)));
   }
 
   /** Whether the encoder gives a distribution of codes, so that codes have a prior. */
   get isStochastic(): boolean {
-    let logSigma: Tensor | undefined;
-    evaluating(this.model, () =>
-      scope(() => {
-        ({ logSigma } = this.model.encode(this.#normalized(new Uint8Array(this.model.pixelCount))));
-      }),
-    );
-    return logSigma !== undefined;
+    this.#isStochastic ??= this.#hasDeviation(ROWS);
+    return this.#isStochastic;
+  }
+
+  /** Encodes so many blank images, as `#map` does, to see what comes. */
+  #hasDeviation(rows: number): boolean {
+    const encode = capture((x: Tensor) => evaluating(this.model, () => this.model.encode(x)), {
+      device: this.#device,
+    });
+    const x = zeros([rows, ...this.model.imageShape], { device: this.#device });
+    try {
+      const { mean, logSigma } = encode(x);
+      mean.dispose();
+      logSigma?.dispose();
+      return logSigma !== undefined;
+    } catch (error) {
+      if (rows === 1 || !(error instanceof TensorTooLargeError)) throw error;
+      return this.#hasDeviation(1);
+    } finally {
+      x.dispose();
+      encode.dispose();
+    }
   }
 
   /** Pixels of draws from the prior. */
@@ -164,23 +181,25 @@ export class Subject {
   ): Promise<{ decoded: Float32Array; corrupted?: Float32Array }> {
     const model: Corrupting = this.model;
     const { scale, shift } = model.normalization;
-    const decoded = new Float32Array(indices.length * model.pixelCount);
-    const corrupted = model.corrupt && new Float32Array(decoded.length);
-    const noise = model.corrupt && new Generator(0, { stream: randomStreams.pictures, device: this.#device });
-    await inBatches(indices.length, BATCH, async (start, rows) => {
-      const bytes = this.testImages(indices.slice(start, start + rows));
-      const shape = [rows, ...model.imageShape];
-      const seen = noise && (await this.#read(() => model.corrupt!(this.#normalized(bytes), noise)));
-      const input = () => (seen ? tensor(seen, { shape, device: this.#device }) : this.#normalized(bytes));
-      const result = await this.#read(() => model.pixels(model.forward(input())));
-      decoded.set(result, start * model.pixelCount);
-      if (seen)
-        corrupted!.set(
-          seen.map((value) => (value - shift) / (255 * scale)),
-          start * model.pixelCount,
-        );
-    });
-    return { decoded, ...(corrupted && { corrupted }) };
+    const { imageShape, pixelCount } = model;
+    const images = this.#normalized(indices);
+    const corrupted = model.corrupt && new Float32Array(images.length);
+    if (corrupted) {
+      const noise = new Generator(0, { stream: randomStreams.pictures, device: this.#device });
+      await inBatches(indices.length, BATCH, async (start, rows) => {
+        const [first, end] = [start * pixelCount, (start + rows) * pixelCount];
+        const shape = [rows, ...imageShape];
+        const x = () => tensor(images.subarray(first, end), { shape, device: this.#device });
+        corrupted.set(await this.#read(() => model.corrupt!(x(), noise)), first);
+      });
+    }
+    const decoded = await this.#map(corrupted ?? images, imageShape, pixelCount, (x) =>
+      model.pixels(model.forward(x)),
+    );
+    return {
+      decoded,
+      ...(corrupted && { corrupted: corrupted.map((value) => (value - shift) / (255 * scale)) }),
+    };
   }
 
   /** The codes of the first training images. */
@@ -246,12 +265,55 @@ export class Subject {
     return this.model.parameters()[0]!.device;
   }
 
-  #normalized(bytes: Uint8Array): Tensor {
-    return normalized(this.model, bytes);
+  /** Images of the test set as the model sees them. */
+  #normalized(indices: readonly number[]): Float32Array {
+    const { scale, shift } = this.model.normalization;
+    return Float32Array.from(this.testImages(indices), (byte) => byte * scale + shift);
   }
 
-  #decoded(z: Tensor): Tensor {
-    return this.model.pixels(this.model.decode(z));
+  /**
+   * `fn` of rows of `shape`, of which it makes `size` numbers each. Captured, and in batches of few sizes, so that its kernels
+   * are compiled together and most of them are those of an evaluation.
+   */
+  async #map(
+    values: Float32Array,
+    shape: readonly number[],
+    size: number,
+    fn: (x: Tensor) => Tensor,
+  ): Promise<Float32Array> {
+    const device = this.#device;
+    const width = shape.reduce((product, extent) => product * extent, 1);
+    const count = values.length / width;
+    const result = new Float32Array(count * size);
+    const run = capture((x: Tensor) => evaluating(this.model, () => reshape(fn(x), [x.shape[0]!, -1])), {
+      device,
+    });
+    const part = async (start: number, rows: number, padded: number) => {
+      const filled = new Float32Array(padded * width);
+      filled.set(values.subarray(start * width, (start + rows) * width));
+      const x = tensor(filled, { shape: [padded, ...shape], device });
+      try {
+        await run.prepare(x);
+        const output = run(x);
+        result.set((await output.data()).subarray(0, rows * size), start * size);
+        output.dispose();
+      } finally {
+        x.dispose();
+      }
+    };
+    let multiple = ROWS;
+    await inBatches(count, BATCH, async (start, rows) => {
+      const padded = Math.ceil(rows / multiple) * multiple;
+      try {
+        await part(start, rows, padded);
+      } catch (error) {
+        if (padded === rows || !(error instanceof TensorTooLargeError)) throw error;
+        multiple = 1; // no more than is needed, on a device that is so small
+        await part(start, rows, rows);
+      }
+    });
+    run.dispose();
+    return result;
   }
 
   async #read(make: () => Tensor): Promise<Float32Array> {
