@@ -718,20 +718,40 @@ test('train: --json prints a line a step, a record an epoch, and how it ended', 
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line));
-  const epoch = [...Array(75).fill('step'), 'epoch'];
+  const steps = (count: number) => Array(count).fill('step');
+  // After a quarter of the first epoch there are first pictures.
   assert.equal(
     lines.map(({ kind }) => kind),
-    ['preparing', ...epoch, ...epoch, 'end'],
+    ['preparing', ...steps(19), 'note', ...steps(56), 'epoch', ...steps(75), 'epoch', 'end'],
   );
   assert.equal(Object.keys(lines[1]), ['kind', 'step', 'epoch', 'images', 'loss', 'reconstruction', 'kl']);
-  const { kind, step, steps, train, test, nats } = lines[76];
-  assert.equal({ kind, step, steps }, { kind: 'epoch', step: 75, steps: 75 });
+  const { kind, step, train, test, nats } = lines[77];
+  assert.equal({ kind, step, steps: lines[77].steps }, { kind: 'epoch', step: 75, steps: 75 });
   assert.equal(
     [train, test].map((metrics) => Object.keys(metrics)),
     Array(2).fill(['loss', 'reconstruction', 'kl']),
   );
   assert.equal(Object.keys(nats), ['elbo', 'reconstruction', 'kl']);
   assert.equal(lines.at(-1), { kind: 'end', run: straight, complete: true });
+});
+
+test('train --short: as many epochs as suit the adapter, and pictures after a quarter of the first', async () => {
+  const run = at('short');
+  const ended = await tapegrad(['train', 'vae-mlp', ...SMALL, '--batch-size', '4', '--short', '--out', run]);
+  succeeds(ended);
+  const { epochs, adapter, limit } = JSON.parse(readFileSync(join(run, 'config.json'), 'utf8'));
+  assert.equal([epochs, limit], [adapter.kind === 'swiftshader' ? 1 : 3, null]);
+  assert.match(ended.stderr, new RegExp(`^--short: ${epochs} epochs?, 4 images a step; --epochs`, 'm'));
+  const [, images, ...paths] = /^first pictures, after (\d+) images: (\S+), (\S+)$/m.exec(ended.stderr) ?? [];
+  assert.is(Number(images), 4 * Math.round(few.train.count / 16));
+  assert.equal(
+    paths.map((path) => relative(run, path)),
+    ['images/first-reconstructions.png', 'images/first-samples.png'],
+  );
+  for (const path of paths) assert.ok(existsSync(path), path);
+  const other = await tapegrad(['train', '--resume', run, '--short']);
+  assert.is(other.code, 1);
+  assert.match(other.stderr, /--short is for a new run/);
 });
 
 /** Runs until a step of the second epoch and sends signals then. */

@@ -205,23 +205,25 @@ export class Trainer {
   }
 
   /**
-   * Trains to the end of the epoch, or until `stop` returns true between windows. `onStep` is told of every step, in
-   * order, but somewhat later. Returns whether the epoch is complete.
+   * Trains to the end of the epoch, or until `stop` returns true between windows, or until `until` images of the epoch are
+   * done. `onStep` is told of every step, in order, but somewhat later. Returns whether the epoch is complete.
    * @throws NotFiniteError at the first step whose metrics are not all finite; the trainer cannot be used afterwards
    */
   async trainEpoch(
     onStep: (metrics: StepMetrics) => void,
     stop: () => boolean = () => false,
+    until = this.imagesPerEpoch,
   ): Promise<boolean> {
+    const end = Math.min(until, this.imagesPerEpoch);
     let length = 1;
     let [running, reported]: (Window | undefined)[] = [];
     const report = async () => {
       if (running) await this.#report(running, reported, onStep);
       else await this.device.synchronize();
     };
-    while (this.position < this.imagesPerEpoch && !stop()) {
+    while (this.position < end && !stop()) {
       const started = performance.now();
-      const window = this.#startWindow(length);
+      const window = this.#startWindow(length, end);
       await report();
       [running, reported] = [window, running];
       // This is how long the device took for a window, give or take one.
@@ -240,11 +242,11 @@ export class Trainer {
     return true;
   }
 
-  #startWindow(length: number): Window {
+  #startWindow(length: number, end: number): Window {
     const snapshot = this.#takeSnapshot();
     const first = this.step;
     const sizes: number[] = [];
-    while (sizes.length < length && this.position < this.imagesPerEpoch) {
+    while (sizes.length < length && this.position < end) {
       const size = Math.min(this.#options.batchSize, this.imagesPerEpoch - this.position);
       this.#trainingStep(size);
       sizes.push(size);

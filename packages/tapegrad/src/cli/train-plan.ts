@@ -1,3 +1,4 @@
+import type { AdapterKind } from '@tapegrad/node';
 import {
   flagOf,
   type ModelOptions,
@@ -6,6 +7,7 @@ import {
   settingsOf,
   type TrainingOptions,
 } from '@tapegrad/vae';
+import { shortTraining } from '../choices.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { BadImages } from '../data/image-folder.ts';
 import { UserError } from '../errors.ts';
@@ -24,6 +26,7 @@ export interface TrainOptions extends Partial<ModelOptions & TrainingOptions> {
   badImages?: BadImages;
   seed?: number;
   limit?: number;
+  short?: boolean;
   logEvery?: number;
   tensorboard?: boolean;
   profile?: string | true;
@@ -33,6 +36,13 @@ export interface TrainOptions extends Partial<ModelOptions & TrainingOptions> {
   force?: boolean;
   json?: boolean;
   adapter: string;
+}
+
+/** What `--short` sets on an adapter of this kind. */
+function shortOptions({ defaults }: ModelSpec, kind: AdapterKind): Partial<TrainingOptions> {
+  const { epochs, mostImages = Number.POSITIVE_INFINITY }: { epochs: number; mostImages?: number } =
+    shortTraining[kind];
+  return { epochs, batchSize: Math.min(defaults.batchSize, mostImages) };
 }
 
 /** The options of model and trainer that were given. Refuses options that the model does not have. */
@@ -63,17 +73,20 @@ export interface Plan {
   readonly load: (listener: LoadingListener) => Promise<{ data: Dataset; config: Partial<RunConfig> }>;
 }
 
+/** @param adapter what `--short` suits the options to */
 export function planNew(
   named: string | undefined,
   given: TrainOptions,
   waiting: (message: string) => void,
+  adapter?: AdapterKind,
 ): Plan {
   const file = given.config === undefined ? undefined : readConfigFile(given.config, named, { ...given });
   const name = file?.model ?? named;
   if (!name) throw new UserError(`name a model (${[...models.keys()].join(', ')}) or a run with --resume`);
   const spec = specOf(name);
   const options: TrainOptions = { ...file?.options, ...given };
-  const chosen = chosenOptions(spec, options);
+  const short = adapter && options.epochs === undefined ? shortOptions(spec, adapter) : {};
+  const chosen = { ...short, ...chosenOptions(spec, options) };
   const { out, force = false } = options;
   // The first name of this second that is free when the folder is made.
   const path = out ?? `runs/${name}-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`;
@@ -125,6 +138,8 @@ export async function planResumed(
     throw new UserError('--resume writes into the run itself: leave --out and --force out');
   if (options.config !== undefined)
     throw new UserError('--resume goes on with the options of its run: leave --config out');
+  if (options.short)
+    throw new UserError('--short is for a new run: with --resume, --epochs says when it is done');
   // Held from here on: another process may write a checkpoint at any moment.
   const folder = await RunFolder.take(options.resume!, { waiting });
   const { path } = folder;

@@ -11,17 +11,25 @@ import { planNew, planResumed, type TrainOptions } from './train-plan.ts';
 /** What `train` does. */
 export async function train(name: string | undefined, options: TrainOptions): Promise<void> {
   const loading = loadingReport();
+  const open = () => openAdapter(options.adapter, options.profile ? exactTimes : {});
+  const opened = options.short && !options.resume ? await open() : undefined;
   const plan = options.resume
     ? await planResumed(name, options, loading.note)
-    : planNew(name, options, loading.note);
+    : planNew(name, options, loading.note, opened?.found.kind);
   const { model } = plan.config;
   const report = options.json ? jsonReport() : progressReport(plan.config);
   const listener = { ...loading, note: report.note };
   if (plan.note) report.note(plan.note);
+  if (opened && options.epochs === undefined) {
+    const { epochs, batchSize } = plan.config;
+    report.note(
+      `--short: ${epochs} epoch${epochs === 1 ? '' : 's'}, ${batchSize} images a step; --epochs and --batch-size say otherwise`,
+    );
+  }
   const { data, config } = await plan.load(listener);
   if (options.limit && options.limit > data.train.count)
     report.note(`--limit ${options.limit}: there are ${data.train.count} training images; all are used`);
-  const device = await openAdapter(options.adapter, options.profile ? exactTimes : {});
+  const device = opened ?? (await open());
   const profile = options.profile && profiler(device, model, options);
   const { name: adapter, driver, kind } = device.found;
   const before = plan.file?.adapter;

@@ -83,6 +83,9 @@ interface Tally {
   seconds: number;
 }
 
+/** Steps below which an epoch has no first pictures of its own. */
+const SHORT_EPOCH = 40;
+
 const emptyTally = (): Tally => ({ rows: [], images: 0, seconds: 0 });
 
 /**
@@ -136,11 +139,12 @@ async function prepared(request: RunRequest): Promise<Pick<Run, 'trainer' | 'con
   }
 }
 
-async function trainEpoch({ folder, events, config, trainer, tally, listener, stop }: Run): Promise<boolean> {
+async function trainEpoch(run: Run): Promise<boolean> {
+  const { folder, events, config, trainer, tally, listener, stop } = run;
   const epoch = trainer.epoch + 1;
   const { imagesPerEpoch } = trainer;
-  const started = performance.now();
-  const complete = await trainer.trainEpoch((row) => {
+  const first = firstLook(run);
+  const onStep = (row: StepMetrics) => {
     const { step, images, metrics } = row;
     tally.rows.push({ metrics, images });
     tally.images += images;
@@ -148,9 +152,43 @@ async function trainEpoch({ folder, events, config, trainer, tally, listener, st
     if (step % config.logEvery !== 0) return;
     folder.appendMetrics({ kind: 'step', step, epoch, ...metrics });
     events?.step(step, metrics);
-  }, stop);
-  tally.seconds += (performance.now() - started) / 1000;
-  return complete;
+  };
+  const train = async (until?: number) => {
+    const started = performance.now();
+    const complete = await trainer.trainEpoch(onStep, stop, until);
+    tally.seconds += (performance.now() - started) / 1000;
+    return complete;
+  };
+  if (trainer.epoch === 0 && trainer.position < first) {
+    await train(first);
+    if (trainer.position >= first) await showFirst(run);
+  }
+  return train();
+}
+
+/**
+ * Images of the first epoch after which there are first pictures: a quarter of them, in whole steps, so that they are the
+ * same in every run. 0 where an epoch is too short to be waited for.
+ */
+function firstLook({ config, trainer }: Run): number {
+  const steps = Math.ceil(trainer.imagesPerEpoch / config.batchSize);
+  return steps < SHORT_EPOCH ? 0 : Math.round(steps / 4) * config.batchSize;
+}
+
+/** What a model makes of the held-out images, and samples, long before the first epoch is done. */
+async function showFirst({ folder, config, data, listener, trainer }: Run): Promise<void> {
+  await unlessBroken(listener, 'first pictures', async () => {
+    const subject = subjectOf(trainer.model, data);
+    const after = `after ${trainer.position.toLocaleString('en')} images`;
+    const all = await allPictures(subject, { seed: config.seed, only: ['reconstructions', 'samples'] });
+    const paths: string[] = [];
+    for (const [name, picture] of Object.entries(all)) {
+      if (picture.kind === 'absent') continue;
+      const raster = await drawPicture({ ...picture, title: `${name} ${after}` }, headingOf(config));
+      paths.push(writePicture(folder, `first-${name}`, raster));
+    }
+    listener.note?.(`first pictures, ${after}: ${paths.join(', ')}`);
+  });
 }
 
 async function finishEpoch(run: Run): Promise<void> {

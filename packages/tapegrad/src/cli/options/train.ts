@@ -1,7 +1,10 @@
 import { Argument, type Command } from 'commander';
+import { shortTraining } from '../../choices.ts';
 import { addFlags, flag, whole } from './flag.ts';
 import { adapterFlag, configFlag, dataFlags, limitFlag, logEveryFlag } from './shared.ts';
 import { addTunable, helpByModel } from './tunable.ts';
+
+const { gpu, swiftshader } = shortTraining;
 
 export function defineTrain(command: Command): void {
   command
@@ -13,6 +16,11 @@ export function defineTrain(command: Command): void {
       flag('--seed <n>', 'fixes weights, noise and the order of the data (default: 0)')
         .argParser(whole(0))
         .common(),
+      flag(
+        '--short',
+        `as few epochs as show something: ${gpu.epochs}, on SwiftShader ${swiftshader.epochs} in batches of at most ` +
+          `${swiftshader.mostImages}; not with --epochs`,
+      ),
     ],
   });
   addFlags(command, 'Output:', [
