@@ -62,8 +62,14 @@ export class KernelCollection {
     for (const spec of models.values()) {
       const user = `steps/${spec.name}`;
       if (!wanted(user)) continue;
-      this.note(device, user, trainingStep(spec, device, false).eager);
-      device.trim();
+      const step = trainingStep(spec, device, false);
+      // Each launch by itself, and on a GPU as they run: joined with those that do not wait for them.
+      for (const joins of device.adapterKind === 'gpu' ? [false, true] : [false]) {
+        device.joins = joins;
+        this.note(device, user, step.eager);
+        device.trim();
+      }
+      device.joins = undefined;
     }
     for (const row of [...products, ...convolutions, ...others]) {
       const user = `kernels/${row.id}`;

@@ -34,12 +34,12 @@ interface Place {
   readonly isFloat: boolean;
 }
 
-/** Words of the largest struct: the slot of a launch is 256 bytes, the alignment that every device accepts for its offset. */
+/** Words of the largest struct of an op's launch: its slot is 256 bytes, the alignment that every device accepts for its offset. */
 const MOST_WORDS = 64;
 
 /** Where a struct's words are put together: eager programs pack one for every launch. */
-const integers = new Uint32Array(MOST_WORDS);
-const floats = new Float32Array(integers.buffer);
+let integers = new Uint32Array(MOST_WORDS);
+let floats = new Float32Array(integers.buffer);
 
 /** Equal structs have equal numbers: shorter than their text where it identifies a kernel. */
 const numbers = new Map<string, number>();
@@ -86,17 +86,21 @@ export class UniformStruct<F extends UniformFields = UniformFields> {
   readonly words: number;
   readonly #places: readonly Place[];
 
-  /** @throws if the fields take more than 256 bytes */
-  constructor(fields: F) {
+  /** @throws if the fields take more than 256 bytes, or more words than `most` */
+  constructor(fields: F, most = MOST_WORDS) {
     this.fields = fields;
     const all = withOpaqueZero(fields);
     const { places, words } = layoutOf(all);
     this.#places = places.filter(({ name }) => name !== OPAQUE_ZERO);
     this.words = words;
-    if (this.words > MOST_WORDS) {
+    if (words > most) {
       throw new Error(
-        `uniforms: ${this.words} words are more than ${MOST_WORDS}: ${Object.keys(fields).join(', ')}`,
+        `uniforms: ${this.words} words are more than ${most}: ${Object.keys(fields).join(', ')}`,
       );
+    }
+    if (words > integers.length) {
+      integers = new Uint32Array(words);
+      floats = new Float32Array(integers.buffer);
     }
     this.wgsl = [
       'struct Params {',

@@ -71,11 +71,12 @@ export class CommandStream {
     kernel: CompiledKernel,
     uniforms: GPUBuffer,
     ranges: readonly GPUBufferBinding[],
+    slotBytes = UNIFORM_SLOT,
   ): GPUBindGroup {
     this.#stats.bindGroups++;
     return this.#gpu.createBindGroup({
       layout: kernel.layout,
-      entries: [{ buffer: uniforms, size: UNIFORM_SLOT }, ...ranges].map((resource, binding) => ({
+      entries: [{ buffer: uniforms, size: slotBytes }, ...ranges].map((resource, binding) => ({
         binding,
         resource,
       })),

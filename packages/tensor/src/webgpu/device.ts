@@ -42,6 +42,8 @@ export class WebGPUDevice implements Device {
   tuned: TunedTable | undefined;
   /** Elements from which captured programs merge elementwise launches: all, unless somebody wants to see them apart. */
   fuseFrom = 0;
+  /** Whether captured programs run launches that do not wait for each other as one; undefined: as is good for its kind. */
+  joins: boolean | undefined;
   readonly #backend: Backend;
 
   static {

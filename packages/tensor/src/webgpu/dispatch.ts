@@ -70,7 +70,7 @@ export function resolved(recorded: RecordedLaunch, pipelines: PipelineCache): Di
 }
 
 /** A count of workgroups as extents within the limit of one dimension. */
-function spread(workgroups: Launch['workgroups']): readonly [number, number, number] {
+export function spread(workgroups: Launch['workgroups']): readonly [number, number, number] {
   if (typeof workgroups !== 'number') {
     if (workgroups.some((extent) => extent > MAX_GROUPS)) {
       throw new Error(`kernel: ${workgroups.join(' x ')} workgroups exceed ${MAX_GROUPS} in one dimension`);

@@ -1,8 +1,7 @@
 import type { ShaderName } from '@tapegrad/shaders';
-import type { DType } from '../dtype.ts';
 import type { Launch } from '../lowering/launch.ts';
+import { type KernelText, kernelText, wholeText } from './kernel-text.ts';
 import type { DeviceStats } from './stats.ts';
-import { expandTemplate } from './template.ts';
 
 /** A compute pipeline with the layout of its one bind group. */
 export interface CompiledKernel {
@@ -23,17 +22,11 @@ interface Layout {
   readonly group: GPUBindGroupLayout;
 }
 
-/** What a binding's elements are in WGSL; uint8 is packed in words. */
-export const wgslTypes: Record<DType, string> = {
-  float32: 'f32',
-  float16: 'f16',
-  int32: 'i32',
-  uint32: 'u32',
-  uint8: 'u32',
-};
-
 /** Bytes of a launch's uniforms: the alignment that every WebGPU device accepts for dynamic offsets. */
 export const UNIFORM_SLOT = 256;
+
+/** Bytes of the most uniforms that a kernel has: those of several that were linked. */
+export const MOST_UNIFORMS = 2048;
 
 /** Compiles kernels once for each combination of shader, entry, constants and appended code. */
 export class PipelineCache {
@@ -90,41 +83,15 @@ export class PipelineCache {
     );
   }
 
-  /** A shader's WGSL. What several share is named by a line, and may have lines for the template itself. */
-  #source({ shader }: Launch): string {
-    return (shader.wgsl ?? this.#sources[shader.name as ShaderName]).replace(
-      /^\/\/% include (\w+)$/gm,
-      (_, name) => this.#sources[name as ShaderName],
-    );
+  /** A launch's WGSL in parts. */
+  textOf(launch: Launch): KernelText {
+    return kernelText(launch, this.#sources);
   }
 
   #describe(launch: Launch): CompiledKernel {
-    const { name, entry, uniforms } = launch.shader;
-    const [outputs, inputs] = [launch.outputs, launch.inputs].map((list) =>
-      list.map(({ dtype }) => wgslTypes[dtype]),
-    ) as [string[], string[]];
+    const { name, entry } = launch.shader;
     const label = `${name}.${entry}`;
-    const source = this.#source(launch);
-    const body = source.includes('//%') ? expandTemplate(source, launch.constants ?? {}, entry) : source;
-    const code = [
-      // Directives have to come first.
-      ...(body.match(/^enable .*;$/gm) ?? []),
-      ...([...outputs, ...inputs].includes('f16') ? ['enable f16;'] : []),
-      // The types that the bindings hold, where a kernel serves several.
-      ...outputs.map((type, i) => `alias Out${i} = ${type};`),
-      ...Array.from(
-        { length: Math.max(4, inputs.length) },
-        (_, i) => `alias In${i} = ${inputs[i] ?? 'f32'};`,
-      ),
-      ...Object.entries(launch.constants ?? {}).map(
-        ([name, value]) =>
-          `const ${name} = ${typeof value === 'number' ? `${value}${value < 0 ? 'i' : 'u'}` : value};`,
-      ),
-      uniforms.wgsl,
-      this.#sources.prelude,
-      body.replace(/^enable .*;$/gm, ''),
-      launch.code ?? '',
-    ].join('\n');
+    const code = wholeText(this.textOf(launch), launch, this.#sources);
     const module = this.#device.createShaderModule({ code, label });
     void reportErrors(module, code, label);
     const layout = this.#layout(launch.outputs.length, launch.inputs.length);

@@ -1,6 +1,6 @@
 import type { Backend } from './backend.ts';
+import type { RecordedLaunch } from './dispatch.ts';
 import { type Block, byteLength, type GpuStorage } from './memory.ts';
-import type { ProgramIndex } from './passes/program-index.ts';
 import { UNIFORM_SLOT } from './pipelines.ts';
 import type { Lifetime } from './plan.ts';
 
@@ -37,45 +37,47 @@ export function createAll({ pool }: Backend, sizes: readonly number[]): Block[] 
 }
 
 /** When each temporary is used, counted by the launches that are left, in the order of their first uses. */
-export function lifetimesOf(index: ProgramIndex): Map<GpuStorage, Lifetime> {
-  const nodes = index.nodes();
-  const positions = new Map(nodes.map(({ at }, position) => [at, position]));
-  const lifetimes = new Map<GpuStorage, Lifetime>();
-  for (const { storage } of nodes.flatMap(({ bindings }) => bindings)) {
-    if (lifetimes.has(storage) || !index.isTemporary(storage)) continue;
-    const uses = index
-      .usersOf(storage)
-      .flatMap(({ at, bindings, outputs }) =>
-        bindings.flatMap((binding, slot) =>
-          binding.storage === storage ? [{ at: positions.get(at)!, writes: slot < outputs }] : [],
-        ),
-      );
-    lifetimes.set(storage, { bytes: byteLength(storage.dtype, storage.size), uses });
-  }
+export function lifetimesOf(
+  launches: readonly RecordedLaunch[],
+  isTemporary: (storage: GpuStorage) => boolean,
+): Map<GpuStorage, Lifetime> {
+  const lifetimes = new Map<GpuStorage, { bytes: number; uses: { at: number; writes: boolean }[] }>();
+  for (const [at, { bindings, outputs }] of launches.entries())
+    for (const [slot, { storage }] of bindings.entries()) {
+      if (!isTemporary(storage)) continue;
+      const lifetime = lifetimes.get(storage) ?? { bytes: byteLength(storage.dtype, storage.size), uses: [] };
+      lifetime.uses.push({ at, writes: slot < outputs });
+      lifetimes.set(storage, lifetime);
+    }
   return lifetimes;
 }
 
-/** All uniforms of a program in one buffer, equal ones in one slot. */
+/** Bytes of the slots that so many words of uniforms take. */
+export const slotBytes = (words: Uint32Array) =>
+  Math.max(1, Math.ceil(words.byteLength / UNIFORM_SLOT)) * UNIFORM_SLOT;
+
+/** All uniforms of a program in one buffer, equal ones in one place. */
 export class UniformSlots {
-  readonly #slots = new Map<string, number>();
-  readonly #words: Uint32Array[] = [];
+  readonly #starts = new Map<string, number>();
+  readonly #words: { readonly start: number; readonly words: Uint32Array }[] = [];
+  #bytes = 0;
 
   slotOf(words: Uint32Array): number {
     const key = words.join();
-    let slot = this.#slots.get(key);
-    if (slot === undefined) {
-      slot = this.#words.push(words) - 1;
-      this.#slots.set(key, slot);
+    let start = this.#starts.get(key);
+    if (start === undefined) {
+      start = this.#bytes;
+      this.#bytes += slotBytes(words);
+      this.#starts.set(key, start);
+      this.#words.push({ start, words });
     }
-    return slot * UNIFORM_SLOT;
+    return start;
   }
 
   upload({ gpu, stats }: Backend): GPUBuffer | undefined {
     if (this.#words.length === 0) return undefined;
-    const all = new Uint32Array((this.#words.length * UNIFORM_SLOT) / 4);
-    this.#words.forEach((words, slot) => {
-      all.set(words, (slot * UNIFORM_SLOT) / 4);
-    });
+    const all = new Uint32Array(this.#bytes / 4);
+    for (const { start, words } of this.#words) all.set(words, start / 4);
     const buffer = gpu.createBuffer({
       size: all.byteLength,
       usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,

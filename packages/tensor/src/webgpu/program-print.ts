@@ -9,6 +9,7 @@ interface Printable {
   readonly launches: number;
   readonly fused: number;
   readonly elided: number;
+  readonly joined: number;
   readonly chain: number;
 }
 
@@ -40,7 +41,7 @@ export function printProgram(program: Printable): string {
   const count = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
   return [
     ...[head, ...rows].map(line),
-    `${count(program.launches, 'launch', 'launches')} (${program.chain} in the longest chain), ${program.fused} merged into others, ${count(program.elided, 'copy', 'copies')} elided`,
+    `${count(program.launches, 'launch', 'launches')} (${program.chain} in the longest chain), ${program.fused} merged into others, ${count(program.elided, 'copy', 'copies')} elided${program.joined > 0 ? `, ${program.joined} run beside others` : ''}`,
     `temporaries: ${bytesText(planned)} in ${count(buffers, 'buffer', 'buffers')}, largest live set ${bytesText(liveSet)}${ratio}; ` +
       `arguments, results, constants and uniforms: ${bytesText(own)}`,
   ].join('\n');

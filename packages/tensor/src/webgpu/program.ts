@@ -11,9 +11,17 @@ import { backendOf, type WebGPUDevice } from './device.ts';
 import { type Binding, type Dispatch, resolved } from './dispatch.ts';
 import { type Block, byteLength, type GpuStorage, storageOf } from './memory.ts';
 import { longestChain } from './passes/dependencies.ts';
+import { joinLaunches } from './passes/join-launches.ts';
 import { optimize } from './passes/optimize.ts';
 import { type MemoryPlan, planMemory } from './plan.ts';
-import { createAll, lifetimesOf, type ProgramMemory, type Range, UniformSlots } from './program-memory.ts';
+import {
+  createAll,
+  lifetimesOf,
+  type ProgramMemory,
+  type Range,
+  slotBytes,
+  UniformSlots,
+} from './program-memory.ts';
 import { printProgram } from './program-print.ts';
 import { profileSteps, type Step } from './program-profile.ts';
 import {
@@ -42,6 +50,8 @@ export class Program<R = unknown> {
   readonly elided: number;
   /** Elementwise launches that were merged into the kernels before or after them. */
   readonly fused: number;
+  /** Launches that run as part of another, which has nothing to do with them. */
+  readonly joined: number;
   /** Launches of the longest chain in which each has to wait for the one before. */
   readonly chain: number;
   readonly #recording: Recording;
@@ -112,13 +122,25 @@ export class Program<R = unknown> {
     for (const storage of lasting) storage.block ??= pool.take(byteLength(storage.dtype, storage.size));
 
     const isTemporary = (storage: GpuStorage) => recording.made.has(storage) && storage.block === undefined;
-    const optimized = optimize(recording.launches, isTemporary, device.fuseFrom);
+    const { limits } = device.gpu;
+    const room = {
+      buffers: limits.maxStorageBuffersPerShaderStage,
+      sharedBytes: limits.maxComputeWorkgroupStorageSize,
+    };
+    const optimized = optimize(
+      recording.launches,
+      isTemporary,
+      device.fuseFrom,
+      (device.joins ?? device.adapterKind === 'gpu')
+        ? (launches) => joinLaunches(launches, (launch) => pipelines.textOf(launch), room)
+        : undefined,
+    );
     this.fused = optimized.fused;
     this.elided = optimized.elided;
+    this.joined = optimized.joined;
     this.chain = longestChain(optimized.launches);
     const dispatches = optimized.launches.map((launch) => resolved(launch, pipelines));
-    const { limits } = device.gpu;
-    const lifetimes = lifetimesOf(optimized.index);
+    const lifetimes = lifetimesOf(optimized.launches, isTemporary);
     const largest = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
     const plan = planMemory([...lifetimes.values()], largest);
     this.#blocks = createAll(backend, plan.buffers);
@@ -135,11 +157,12 @@ export class Program<R = unknown> {
     const groups = new Map<string, GPUBindGroup>();
     this.#steps = dispatches.map((dispatch, i) => {
       const ranges = dispatch.bindings.map(rangeOf);
-      const key = `${dispatch.outputs}|${ranges.map(({ block, offset, size }) => `${block.id},${offset},${size}`).join('|')}`;
+      const bytes = slotBytes(dispatch.uniforms);
+      const key = `${dispatch.outputs},${bytes}|${ranges.map(({ block, offset, size }) => `${block.id},${offset},${size}`).join('|')}`;
       let group = groups.get(key);
       if (!group) {
         const resources = ranges.map(({ block, offset, size }) => ({ buffer: block.buffer, offset, size }));
-        group = stream.createBindGroup(dispatch.kernel, this.#uniforms!, resources);
+        group = stream.createBindGroup(dispatch.kernel, this.#uniforms!, resources, bytes);
         groups.set(key, group);
       }
       return { dispatch, group, slot: [slots[i]!] as const };

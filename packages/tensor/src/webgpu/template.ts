@@ -89,7 +89,8 @@ const OPERATORS: Record<string, (a: number, b: number) => Value> = {
   '%': (a, b) => a % b,
 };
 
-function evaluate(text: string, known: TemplateVariables): Value {
+/** The value of an expression. @throws what is wrong with it */
+export function evaluate(text: string, known: TemplateVariables): Value {
   const tokens = text.match(/\w+|\|\||&&|[=!<>]=|\S/g) ?? [];
   const binary = (level: number): Value => {
     if (level === LEVELS.length) return unary();

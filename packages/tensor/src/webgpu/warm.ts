@@ -1,4 +1,4 @@
-import { type CompiledKernel, UNIFORM_SLOT } from './pipelines.ts';
+import { type CompiledKernel, MOST_UNIFORMS } from './pipelines.ts';
 
 /** Whoever compiles: a GPU device, the kernels' pipelines on it, and how to wait for it. */
 interface Worker {
@@ -72,7 +72,7 @@ function translated(
 
 function runner({ gpu, pipeline, wait }: Worker) {
   const buffers: GPUBuffer[] = [];
-  const uniforms = gpu.createBuffer({ size: UNIFORM_SLOT, usage: GPUBufferUsage.UNIFORM });
+  const uniforms = gpu.createBuffer({ size: MOST_UNIFORMS, usage: GPUBufferUsage.UNIFORM });
   const buffer = (i: number) => {
     buffers[i] ??= gpu.createBuffer({ size: DUMMY, usage: GPUBufferUsage.STORAGE });
     return buffers[i];

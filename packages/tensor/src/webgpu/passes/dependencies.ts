@@ -25,7 +25,7 @@ export function dependenciesOf(launches: readonly Bound[]): number[][] {
           before.add(other.at);
       known.push({ at, binding, writes });
     }
-    return [...before];
+    return [...before].sort((a, b) => a - b);
   });
 }
 

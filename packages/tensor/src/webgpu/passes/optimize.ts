@@ -12,27 +12,31 @@ export interface OptimizedLaunches {
   readonly fused: number;
   /** Copies that were dropped because their source is now written where it belongs. */
   readonly elided: number;
-  /** The launches as they were merged, by what they define and use. */
-  readonly index: ProgramIndex;
+  /** Launches that run as part of another, which has nothing to do with them. */
+  readonly joined: number;
 }
 
 /** Makes the list of a program's launches shorter. What they compute stays the same, bit for bit. */
 export function optimize(
-  launches: readonly RecordedLaunch[],
+  recorded: readonly RecordedLaunch[],
   isTemporary: (storage: GpuStorage) => boolean,
   /** Elements from which elementwise launches are merged. */
   fuseFrom: number,
+  /** Given where launches that do not wait for each other are to run as one. */
+  join?: (launches: readonly RecordedLaunch[]) => RecordedLaunch[],
 ): OptimizedLaunches {
-  const index = new ProgramIndex(launches, isTemporary);
+  const index = new ProgramIndex(recorded, isTemporary);
   mergeEnds(index, fuseFrom);
   mergeChains(index, fuseFrom);
-  const merged = index.nodes().length;
+  const left = index.nodes().length;
   elideCopies(index);
   const nodes = index.nodes();
+  const merged = nodes.map(mergedLaunch);
+  const launches = join ? join(merged) : merged;
   return {
-    launches: nodes.map(mergedLaunch),
-    fused: launches.length - merged,
-    elided: merged - nodes.length,
-    index,
+    launches,
+    fused: recorded.length - left,
+    elided: left - nodes.length,
+    joined: merged.length - launches.length,
   };
 }

@@ -1,0 +1,64 @@
+import type { ShaderName } from '@tapegrad/shaders';
+import type { DType } from '../dtype.ts';
+import type { Launch } from '../lowering/launch.ts';
+import { expandTemplate } from './template.ts';
+
+/** What a binding's elements are in WGSL; uint8 is packed in words. */
+export const wgslTypes: Record<DType, string> = {
+  float32: 'f32',
+  float16: 'f16',
+  int32: 'i32',
+  uint32: 'u32',
+  uint8: 'u32',
+};
+
+/** A kernel's WGSL, but for its uniforms and for what every kernel has before it. */
+export interface KernelText {
+  /** Directives, which have to come first. */
+  readonly enables: readonly string[];
+  /** The aliases and constants that the host sets. */
+  readonly head: string;
+  /** The shader, its template expanded, and what the launch appends. */
+  readonly body: string;
+}
+
+type Sources = Readonly<Record<ShaderName, string>>;
+
+export function kernelText(launch: Launch, sources: Sources): KernelText {
+  const { constants = {}, shader } = launch;
+  const [outputs, inputs] = [launch.outputs, launch.inputs].map((list) =>
+    list.map(({ dtype }) => wgslTypes[dtype]),
+  ) as [string[], string[]];
+  const source = sourceOf(launch, sources);
+  const body = source.includes('//%') ? expandTemplate(source, constants, shader.entry) : source;
+  return {
+    enables: [
+      ...(body.match(/^enable .*;$/gm) ?? []),
+      ...([...outputs, ...inputs].includes('f16') ? ['enable f16;'] : []),
+    ],
+    head: [
+      // The types that the bindings hold, where a kernel serves several.
+      ...outputs.map((type, i) => `alias Out${i} = ${type};`),
+      ...Array.from(
+        { length: Math.max(4, inputs.length) },
+        (_, i) => `alias In${i} = ${inputs[i] ?? 'f32'};`,
+      ),
+      ...Object.entries(constants).map(
+        ([name, value]) =>
+          `const ${name} = ${typeof value === 'number' ? `${value}${value < 0 ? 'i' : 'u'}` : value};`,
+      ),
+    ].join('\n'),
+    body: [body.replace(/^enable .*;$/gm, ''), launch.code ?? ''].join('\n'),
+  };
+}
+
+/** A shader's WGSL. What several share is named by a line, and may have lines for the template itself. */
+const sourceOf = ({ shader }: Launch, sources: Sources) =>
+  (shader.wgsl ?? sources[shader.name as ShaderName]).replace(
+    /^\/\/% include (\w+)$/gm,
+    (_, name) => sources[name as ShaderName],
+  );
+
+/** The whole of it, as it is compiled. */
+export const wholeText = ({ enables, head, body }: KernelText, { shader }: Launch, sources: Sources) =>
+  [...enables, head, shader.uniforms.wgsl, sources.prelude, body].join('\n');
