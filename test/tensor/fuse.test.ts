@@ -128,6 +128,22 @@ for (const shape of [
       },
     ],
     [
+      `chain ${name}: a cheap function of one tensor, computed by each of its readers`,
+      1,
+      () => {
+        const y = tg.clamp(a, { min: -0.5, max: 0.5 });
+        return [y.add(c), y.sub(d), tg.exp(y)];
+      },
+    ],
+    [
+      `chain ${name}: an expensive function of one tensor, read twice, left alone`,
+      0,
+      () => {
+        const y = tg.exp(a);
+        return [y.add(c), y.sub(d)];
+      },
+    ],
+    [
       `chain ${name}: a number read by several, which meet again`,
       5,
       () => {
@@ -223,6 +239,41 @@ for (const [name, fused, fn] of cases) {
     captured.dispose();
   });
 }
+
+test(`on a GPU a thread does one element until there are threads enough (${adapter})`, async () => {
+  const as = <T>(kind: string, fn: () => T): T => {
+    const { adapterKind } = device;
+    Object.assign(device, { adapterKind: kind });
+    try {
+      return fn();
+    } finally {
+      Object.assign(device, { adapterKind });
+    }
+  };
+  const row = numbers(4);
+  for (const [size, each] of [
+    [1020, 1],
+    [2 ** 20 - 4, 1],
+    [2 ** 20, 4],
+    [2 ** 22 - 4, 4],
+    [2 ** 22, 16],
+  ] as const) {
+    const x = tg.keep(tg.arange(size).mul(1 / size));
+    const chain = () =>
+      x
+        .reshape([size / 4, 4])
+        .mul(3)
+        .add(row);
+    const captured = tg.capture(chain);
+    const seen = as('gpu', captured);
+    const { fused, dispatches } = captured.programs[0]!;
+    assert.equal([fused, dispatches[0]!.workgroups[0]], [1, Math.ceil(size / each / 64)]);
+    const [bits, expected] = await Promise.all([seen, tg.scope(chain)].map((t) => t.data()));
+    assert.equal(bits, expected);
+    captured.dispose();
+    x.dispose();
+  }
+});
 
 test('a write to the operand in between keeps the launches apart', async () => {
   const [x, w] = [numbers(16, 32), numbers(32, 24)];

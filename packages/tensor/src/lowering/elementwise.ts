@@ -3,11 +3,12 @@ import { type DType, isFloat } from '../dtype.ts';
 import type { ElementwiseOp } from '../ops/elementwise-op.ts';
 import { elementwiseOps } from '../ops/elementwise-table.ts';
 import { broadcastStrides, collapse, sizeOf, stridesOf } from '../shape.ts';
-import { type Launch, type Lower, type LoweringOf, shader } from './launch.ts';
+import { type Launch, type LaunchContext, type Lower, type LoweringOf, shader } from './launch.ts';
 
-/** Threads of a workgroup, and elements, or vectors of four, that a thread does. */
+/** Threads of a workgroup. */
 const WORKGROUP = 64;
-const ITEMS = 4;
+/** Threads that keep a large GPU busy while they wait for memory: 2,048 on each of some 130 multiprocessors. */
+const FULL = 2 ** 18;
 /** Digits that the strided kernel decodes; collapsing neighbouring axes makes real programs stay far below. */
 const MAX_DIGITS = 8;
 
@@ -62,7 +63,8 @@ export function elementwiseLowering(
     const kernel = kernels[result][inputs.length - 1]!;
     // Merged expressions are of floats: others stay launches of their own.
     const fusion = isFloatOnly ? ({ role: 'elementwise', expression, parameters } as const) : undefined;
-    gpu.launch(elementwiseLaunch(name, { shader: kernel, code, fusion }, inputs, parameters, output));
+    const share = shareOf(gpu, output.size);
+    gpu.launch(elementwiseLaunch(name, { shader: kernel, code, fusion }, share, inputs, parameters, output));
   };
 }
 
@@ -72,9 +74,23 @@ export const elementwiseLowerings = Object.fromEntries(
   Object.entries(elementwiseOps).map(([name, op]) => [name, elementwiseLowering(op)]),
 ) as unknown as Lowerings;
 
+/** What a thread does: so many elements, or vectors of four neighbours. */
+interface Share {
+  readonly items: number;
+  readonly vectors: boolean;
+}
+
+/** On a GPU one element, until there are threads enough; a software adapter has few threads, and is quick with vectors. */
+function shareOf({ kind }: Pick<LaunchContext, 'kind'>, size: number): Share {
+  const vectors = size % 4 === 0;
+  if (kind !== 'gpu') return { items: 4, vectors };
+  return { items: size >= 16 * FULL ? 4 : 1, vectors: vectors && size >= 4 * FULL };
+}
+
 function elementwiseLaunch(
   name: string,
   { shader, code, fusion }: Pick<Launch<typeof fields>, 'shader' | 'code' | 'fusion'>,
+  { items, vectors }: Share,
   inputs: readonly TensorView[],
   parameters: readonly number[],
   output: TensorView,
@@ -94,7 +110,6 @@ function elementwiseLaunch(
   // With at most one digit left, every input is read straight or is a single value.
   const linear = rank <= 1;
   const size = sizeOf(output.shape);
-  const vectors = size % 4 === 0;
   // Each input along a vector: read straight, or one value (the last axis is broadcast and no vector leaves a row), or
   // four side by side (an earlier axis is broadcast, as for a bias).
   const whole = vectors && rank > 0 && collapsed.shape.at(-1)! % 4 === 0;
@@ -119,7 +134,7 @@ function elementwiseLaunch(
   const pad = (list: readonly number[]) => [...new Array(MAX_DIGITS - list.length).fill(0), ...list];
   return {
     shader,
-    constants: { WORKGROUP, ITEMS, LINEAR: linear, ...modes },
+    constants: { WORKGROUP, ITEMS: items, LINEAR: linear, ...modes },
     code,
     outputs: [output],
     inputs,
@@ -130,7 +145,7 @@ function elementwiseLaunch(
       shape: pad(collapsed.shape),
       strides: strides.flatMap(pad),
     },
-    workgroups: Math.ceil(size / (WORKGROUP * ITEMS * (vectors ? 4 : 1))),
+    workgroups: Math.ceil(size / (WORKGROUP * items * (vectors ? 4 : 1))),
     fusion,
   };
 }

@@ -150,6 +150,7 @@ const CHEAP = new Set([
   'max',
   'min',
   'abs',
+  'clamp',
   'is_nan',
   'is_given_negative',
   'is_given_positive',

@@ -23,7 +23,8 @@ const CHAIN_WORDS = 4;
  * of ops is one launch and one pass over memory. The values are those of the ops one by one, bit for bit.
  *
  * It is done where the output is a temporary that one launch reads, which makes as many elements, and nothing in between
- * writes what it is computed from. A single number, if cheap ops make it, goes into all its readers.
+ * writes what it is computed from. What cheap ops make of a single number, or of one tensor, goes into all its readers: each
+ * reads that tensor instead.
  */
 export function mergeChains(
   index: ProgramIndex,
@@ -61,6 +62,9 @@ function limitsOf(node: Node): Limits {
   return { inputs: MOST_INPUTS, steps: MOST_STEPS, words: MOST_WORDS - words };
 }
 
+/** Whether computing it costs no more than reading it. */
+const isFree = (made: FusedExpression) => (made.size === 1 || made.inputs.length === 1) && isCheap(made);
+
 /** The launches that read what a node makes, as they become by computing it themselves; undefined if it has to stay. */
 function mergedReaders(index: ProgramIndex, node: Node): Node[] | undefined {
   const { loads: made, bindings, launch } = node;
@@ -92,7 +96,7 @@ function mergedReaders(index: ProgramIndex, node: Node): Node[] | undefined {
       origins: [...node.origins, ...reader.origins],
     });
   }
-  if (readers.length === 0 || (readers.length > 1 && !(made.size === 1 && isCheap(made)))) return undefined;
+  if (readers.length === 0 || (readers.length > 1 && !isFree(made))) return undefined;
   const last = readers.at(-1)!.at;
   const isChanged = made.inputs.some(({ binding }) => index.isTouched(binding, node.at, last, 'written'));
   return isChanged ? undefined : readers;

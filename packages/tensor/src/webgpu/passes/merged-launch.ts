@@ -17,7 +17,7 @@ export function mergedLaunch({ loads, ends, at: _, ...node }: Node): RecordedLau
   // Of an elementwise launch, one step is its own.
   if (loads && loads.steps.length > (isElementwise ? 1 : 0)) {
     const { constants = {} } = launch;
-    const vectors = fusion?.role === 'producer' ? fusion.loads!.vectors : loads.size % 4 === 0;
+    const vectors = fusion?.role === 'producer' ? fusion.loads!.vectors : Boolean(constants.VECTORS);
     const base: Launch = isElementwise
       ? {
           ...launch,
