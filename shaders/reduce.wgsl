@@ -3,11 +3,12 @@ enable subgroups;
 //% end
 // Reductions in a fixed order, accumulated in float32. The host appends start() and step_with(acc, v). The reduced part
 // has two digits, extent0 (outer) and extent1; chunk c takes every chunks-th value of them, and a second launch combines
-// what the chunks made. Three ways:
+// what the chunks made. Four ways:
 //
 //   main     a thread for each (output, chunk): any strides
 //   lines    a workgroup for each (output, chunk), where extent1 is contiguous: its lanes read neighbouring vec4s
 //   columns  a thread for each chunk of four neighbouring outputs, where the outputs are contiguous
+//   block    a workgroup for each output, in one launch: any strides, for few outputs of few values on a GPU
 //
 // and `arg` and `arg_lines`, a thread or a workgroup for each line along one axis: the index of the best value, where
 // step_with tells whether v beats acc. FOURS: x is read as vec4s. SUBGROUPS: a workgroup is one subgroup, whose lanes
@@ -24,7 +25,7 @@ fn value(i: u32) -> f32 { return f32(x[i]); }
 //% end
 //% end
 
-//% entry main, lines, columns
+//% entry main, lines, columns, block
 fn kept_position(index: u32) -> u32 {
   var rest = index;
   var at = 0u;
@@ -175,6 +176,30 @@ fn columns(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: v
     if i1 < params.extent1 { acc0 = step_four(acc0, value(at)); }
   }
   out[id] = vec4<Out0>(ended(step_four(acc0, acc1), 4u * id));
+}
+//% end
+
+//% entry block
+@group(0) @binding(1) var<storage, read_write> out: array<Out0>;
+
+var<workgroup> exchange: array<f32, LANES>;
+
+@compute @workgroup_size(LANES)
+fn block(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let id = group_index(wid, groups);
+  if id >= params.outputs { return; }
+  let base = kept_position(id);
+  var acc = start();
+  for (var i = lane; i < params.extent0 * params.extent1; i += LANES) {
+    let i0 = i / params.extent1;
+    acc = step_with(acc, value(base + i0 * params.stride0 + (i - i0 * params.extent1) * params.stride1));
+  }
+  exchange[lane] = acc;
+  for (var half = LANES / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if lane < half { exchange[lane] = step_with(exchange[lane], exchange[lane + half]); }
+  }
+  if lane == 0u { out[id] = Out0(ended(exchange[0], id)); }
 }
 //% end
 

@@ -104,10 +104,10 @@ export async function gpuKernels(wanted: (user: string) => boolean): Promise<Gpu
   return collection.kernels;
 }
 
-/** The host constants that are set, numbers with their values. */
+/** The host constants that are set, numbers with their values; not the entries of tables, such as B_0, B_1 … */
 const describe = (constants: Readonly<Record<string, number | boolean>>) =>
   Object.entries(constants)
-    .filter(([, value]) => value !== false)
+    .filter(([name, value]) => value !== false && !/_\d+$/.test(name))
     .map(([name, value]) => (value === true ? name : `${name}=${value}`))
     .join(' ');
 

@@ -121,9 +121,18 @@ export const cases: readonly ContractionCase[] = [
   }),
 ];
 
+const slow = new Set(['slides8', 'slides16', 'quads']);
+/** Tiles that differ from tiles32 by their extents. */
+export const otherTiles = ['tiles16x128', 'tiles32x128', 'tiles64', 'tiles128x64', 'tiles128'];
+
 /** The rows of a kernel change its unrolling, not its formulas: kernels that compile long see fewer shapes. */
-export const fewer = (all: readonly ContractionCase[]) =>
-  all.filter(({ name }) => /\[3,4,8,8\]|\[2,5,10,7\]|36/.test(name));
+export function casesOf(variant: string): readonly ContractionCase[] {
+  if (slow.has(variant)) return cases.filter(({ name }) => /\[3,4,8,8\]|\[2,5,10,7\]|36/.test(name));
+  if (!otherTiles.includes(variant)) return cases;
+  // Edges within a tile, several tiles, a window forwards and backwards, a sum over pixels.
+  return cases.filter(({ name }) => /\[300,131\]|\[3,4,8,8\]/.test(name));
+}
+
 /** Images that fit a subgroup of 8: a row for each lane, two rows for each, several images, a stride that is no phase. */
 export const banded: readonly ContractionCase[] = [
   ...convolutions([3, 5, 14, 14], 6, [4, 4], { stride: [2, 2], padding: [1, 1] }),

@@ -28,7 +28,7 @@ function kernels(fn: () => unknown): string[] {
   );
   captured();
   const labels = captured.programs[0]!.dispatches.map(({ kernel, launch }) => {
-    const size = launch.constants?.TILE ?? launch.constants?.ROWS ?? '';
+    const size = launch.constants?.TILE_M ?? launch.constants?.ROWS ?? '';
     return `${kernel.label.replace(/^contraction_|\.main$/g, '')}${size}`;
   });
   captured.dispose();

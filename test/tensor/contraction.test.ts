@@ -3,6 +3,7 @@ import { openDevice } from '@tapegrad/node';
 import { apply, referenceDevice, tensor, within } from '@tapegrad/tensor';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { piecesOf, WorkLimit } from '../../packages/tensor/src/lowering/contraction/pieces.ts';
 import {
   builtInChoice,
   contractionVariants,
@@ -14,11 +15,12 @@ import {
   banded,
   type ContractionCase,
   cases,
+  casesOf,
   check,
   compute,
   convolutions,
-  fewer,
   fits,
+  otherTiles,
   product,
   tasksOf,
   values,
@@ -26,8 +28,6 @@ import {
 
 const gpu = await openDevice(process.env.TAPEGRAD_ADAPTER ?? 'auto');
 const adapter = { kind: gpu.adapterKind, subgroups: gpu.subgroups };
-
-const slow = new Set(['slides8', 'slides16', 'quads']);
 
 /** Each variant by itself, and with its sums cut into parts. */
 const forms: [name: string, parts?: number][] = [
@@ -41,12 +41,89 @@ const forms: [name: string, parts?: number][] = [
 for (const one of cases) test(`the one chosen, ${one.name}, on ${gpu.name}`, () => check(gpu, one));
 
 for (const [name, parts] of forms) {
-  const fitting = (slow.has(name) ? fewer(cases) : cases).filter((one) => fits(gpu, name, one));
+  const fitting = casesOf(name).filter((one) => fits(gpu, name, one));
   const suite = fitting.length > 0 ? test : test.skip;
   suite(`${name}${parts ? ` in ${parts} parts` : ''}, ${fitting.length} cases, on ${gpu.name}`, async () => {
     for (const one of fitting) await check(gpu, one, new ForcedVariant(name, parts));
   });
 }
+
+// On software adapters tiles have loops where a GPU's have everything written out, and fetch a block ahead.
+const pipelined = cases.filter(({ name }) =>
+  /\[70,260\] x \[260,36\]|conv2d \[3,4,8,8\]|weight gradient \[2,5,10,7\]/.test(name),
+);
+test(`tiles32 as a GPU runs them, ${pipelined.length} cases, on ${gpu.name}`, async () => {
+  assert.is(pipelined.length, 3);
+  const { adapterKind, software } = gpu;
+  Object.assign(gpu, { adapterKind: 'gpu', software: false });
+  try {
+    for (const one of pipelined) await check(gpu, one, new ForcedVariant('tiles32'));
+  } finally {
+    Object.assign(gpu, { adapterKind, software });
+  }
+});
+
+test(`many parts, added up by several threads as on a GPU, on ${gpu.name}`, async () => {
+  const { adapterKind } = gpu;
+  Object.assign(gpu, { adapterKind: 'gpu' });
+  try {
+    const one = product([7, 1000], [1000, 11]);
+    for (const parts of [37, 200]) await check(gpu, one, new ForcedVariant('alone4', parts));
+  } finally {
+    Object.assign(gpu, { adapterKind });
+  }
+});
+
+test(`a GPU's launches are bounded in work, and the pieces make the same bytes, on ${gpu.name}`, async () => {
+  const square = tasksOf(gpu, product([4096, 1], [1, 4096]))[0]!;
+  const sizes = (k: number) => piecesOf({ ...square, sums: [1, 1, k] }).map(({ rows }) => rows);
+  assert.equal(sizes(4096), [4096]);
+  assert.equal(sizes(4 * 4096), [2048, 2048]);
+  const { adapterKind } = gpu;
+  for (const [one, limit, launches] of [
+    [product([300, 3], [3, 5]), 2000, 3],
+    [product([3, 8, 8], [3, 8, 8]), 600, 3],
+    ...convolutions([3, 4, 8, 8], 8, [4, 4], { stride: [2, 2], padding: [1, 1] }).map(
+      (one, i) => [one, 2200, i === 2 ? 4 : 3] as const,
+    ),
+  ] as const) {
+    const whole = await within(new ForcedVariant('naive'), () => compute(gpu, one)).data();
+    Object.assign(gpu, { adapterKind: 'gpu' });
+    try {
+      const pieces = tasksOf(gpu, one).map((task) => piecesOf(task, new WorkLimit(limit)).length);
+      assert.is(Math.max(...pieces), launches, one.name);
+      const got = within(new ForcedVariant('naive'), () =>
+        within(new WorkLimit(limit), () => compute(gpu, one)),
+      );
+      assert.equal(await got.data(), whole, one.name);
+    } finally {
+      Object.assign(gpu, { adapterKind });
+    }
+  }
+});
+
+test(`tiles where the digits of a sum fill no table, and where blocks are whole rows, on ${gpu.name}`, async () => {
+  const rows = convolutions([2, 3, 8, 8], 5, [3, 3], { padding: [1, 1] })[2]!;
+  await check(gpu, rows, new ForcedVariant('tiles16x128'));
+  // Too many rows and columns of a window for a mask.
+  const many = convolutions([1, 2, 24, 23], 3, [2, 3])[2]!;
+  await check(gpu, many, new ForcedVariant('tiles32'));
+  for (const one of convolutions([1, 2, 28, 28], 3, [2, 3]))
+    await check(gpu, one, new ForcedVariant('tiles32', 2));
+});
+
+test('tiles for a GPU: rectangular for few rows, in parts where they would leave it idle', () => {
+  const chosen = (one: ContractionCase) => {
+    const { variant, plan } = builtInChoice(tasksOf(gpu, one)[0]!, { kind: 'gpu', subgroups: undefined });
+    return `${variant.name}, ${plan.parts}`;
+  };
+  assert.is(chosen(product([4096, 4096], [4096, 4096])), 'tiles128, 1');
+  assert.is(chosen(product([512, 128], [128, 5])), 'tiles16x128, 1');
+  assert.is(chosen(product([512, 5], [512, 128], 'A')), 'tiles16x128, 32');
+  const layer = convolutions([512, 1, 28, 28], 16, [4, 4], { stride: [2, 2], padding: [1, 1] });
+  assert.is(chosen(layer[0]!), 'tiles16x128, 1');
+  assert.is(chosen(layer[2]!), 'tiles32, 896');
+});
 
 test('what fits what: products, convolutions, adapters without known subgroups', () => {
   const [narrow, wide] = [
@@ -57,7 +134,7 @@ test('what fits what: products, convolutions, adapters without known subgroups',
     [...contractionVariants.values()]
       .filter((variant) => variant.plan(tasksOf(gpu, one)[0]!, { kind: 'gpu', subgroups }))
       .map(({ name }) => name);
-  const alone = ['naive', 'alone4', 'plainAlone4', 'tiles32', 'tiles64', 'tiles128'];
+  const alone = ['naive', 'alone4', 'plainAlone4', 'tiles32', ...otherTiles];
   const lanes = ['lanes4', 'lanes8', 'lanes16', 'plain4'];
   const sorted = (names: readonly string[]) => [...names].sort();
   assert.equal(sorted(able(narrow, undefined)), sorted(alone));

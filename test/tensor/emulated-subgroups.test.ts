@@ -87,7 +87,7 @@ for (const [name, kind, subgroups] of adapters) {
 
   test(`${name}: reductions, running sums and softmax of lines`, async () => {
     for (const shape of [
-      [3, 1024],
+      [3, 5120],
       [2, 1003],
     ] as Shape[]) {
       // Whole numbers, whose sums are exact; all different, so that there is one greatest.
@@ -102,7 +102,7 @@ for (const [name, kind, subgroups] of adapters) {
       await agree(device, (d) => tg.cumsum(on(d, shape, whole), 1), {}, `cumsum [${shape}]`);
       await agree(device, (d) => tg.softmax(on(d, shape, x), 1), softMax, `softmax [${shape}]`);
     }
-    const x = on(device, [4, 1024], numbers(4096, 0, 1));
+    const x = on(device, [4, 5120], numbers(4 * 5120, 0, 1));
     assert.is(kernelsOf(device, () => tg.sum(x, [1]))[0], 'reduce.lines');
   });
 

@@ -121,7 +121,7 @@ async function kernels(tuned: TunedTable | undefined, n: number): Promise<string
   close(result, await matmul(a, b).data(), { absolute: 1e-4 });
   device.tuned = before;
   const labels = f.programs[0]!.dispatches.map(({ kernel, launch }) =>
-    `${kernel.label} ${launch.constants!.TILE ?? ''}`.trim(),
+    `${kernel.label} ${launch.constants!.TILE_M ?? ''}`.trim(),
   );
   f.dispose();
   return labels;

@@ -127,8 +127,10 @@ export function lineLanes(gpu: LaunchContext): { LANES: number; SUBGROUPS: boole
 
 /** What a lowering may ask of the backend. */
 export interface LaunchContext {
-  /** What kind of machine runs the kernels. */
+  /** What kind of machine the kernels are made for. */
   readonly kind: AdapterKind;
+  /** Whether a processor runs the kernels, whichever kind of adapter they are made for: its driver compiles slowly. */
+  readonly software?: boolean | undefined;
   /** How many lanes run in lockstep, at least and at most; undefined where the device has no subgroups. */
   readonly subgroups: { readonly min: number; readonly max: number } | undefined;
   /** Shapes that the adapter's matrix units multiply. */

@@ -46,7 +46,15 @@ const shaders = {
   main: shader('reduce', reducing),
   lines: shader('reduce.lines', reducing),
   columns: shader('reduce.columns', reducing),
+  block: shader('reduce.block', reducing),
 };
+
+/**
+ * Whether a GPU reduces by a workgroup for each output, in one launch. A second one would take longer than the turns that it
+ * spares, and a thread for each output leaves most of the GPU idle.
+ */
+const isBlock = (values: number, outputs: number, all: number) =>
+  values >= 32 && values <= 4096 && outputs <= 1024 && all <= 65_536;
 
 /** Lines of `extent` values, `stride` apart. */
 const choosing = { outputs: 'u32', extent: 'u32', stride: 'u32' } as const;
@@ -87,6 +95,20 @@ function reduceInPasses(
   const outputs = product(kept);
   const [r1, r0] = [reduced.at(-1), reduced.at(-2)];
   const [extent0, extent1] = [r0?.extent ?? 1, reduced.length === 0 && x.size === 0 ? 0 : (r1?.extent ?? 1)];
+  if (gpu.kind === 'gpu' && isBlock(extent0 * extent1, outputs, x.size)) {
+    const LANES = extent0 * extent1 > 512 ? 256 : 64;
+    gpu.launch({
+      shader: shaders.block,
+      constants: { FOURS: false, LANES, SUBGROUPS: false, ...UNMERGED },
+      code,
+      outputs: [output],
+      inputs: [x],
+      uniforms: { ...digitsOf(r0, r1, kept), outputs, chunks0: 1, chunks1: 1, extent0, extent1 },
+      workgroups: outputs,
+      fusion: { role: 'producer', vectors: false, loads: { vectors: false } },
+    });
+    return;
+  }
   const lanes = lineLanes(gpu);
   const mode = modeOf(digits, lanes.LANES);
   // What a worker (a thread, or the lanes of a line) reads at a time, and steps that it can be spared.
@@ -103,9 +125,6 @@ function reduceInPasses(
   const chunks1 = extent0 >= steps1 ? 1 : Math.min(chunks, steps1);
   const parts = chunks0 * chunks1;
   const target = parts > 1 ? gpu.scratch('float32', outputs * parts) : output;
-  const pad = (list: number[], value: number) => [...new Array(MAX_KEPT - list.length).fill(value), ...list];
-  const extents = kept.map((run) => run.extent);
-  const strides = kept.map((run) => run.stride);
   gpu.launch({
     shader: shaders[mode],
     constants: {
@@ -123,10 +142,7 @@ function reduceInPasses(
       chunks1,
       extent0,
       extent1,
-      stride0: r0?.stride ?? 0,
-      stride1: r1?.stride ?? 0,
-      kept_shape: pad(extents, 1),
-      kept_strides: pad(strides, 0),
+      ...digitsOf(r0, r1, kept),
     },
     workgroups: mode === 'lines' ? workers * parts : Math.ceil((workers * parts) / WORKGROUP),
     fusion: {
@@ -141,6 +157,23 @@ function reduceInPasses(
   const each = { reduced: false, extent: outputs, stride: byOutput ? parts : 1 };
   const sum = { reduced: true, extent: parts, stride: byOutput ? 1 : outputs };
   reduceInPasses(gpu, code, target, byOutput ? [each, sum] : [sum, each], output);
+}
+
+/** Strides of the reduced digits, and the kept ones. */
+function digitsOf(r0: Run | undefined, r1: Run | undefined, kept: readonly Run[]) {
+  const pad = (list: number[], value: number) => [...new Array(MAX_KEPT - list.length).fill(value), ...list];
+  return {
+    stride0: r0?.stride ?? 0,
+    stride1: r1?.stride ?? 0,
+    kept_shape: pad(
+      kept.map((run) => run.extent),
+      1,
+    ),
+    kept_strides: pad(
+      kept.map((run) => run.stride),
+      0,
+    ),
+  };
 }
 
 /** Which kernel: the vec4s of one go along the reduced axis, those of the other along the kept one. */

@@ -30,6 +30,8 @@ export class WebGPUDevice implements Device {
   readonly name: string;
   /** What kind of machine runs the kernels. */
   readonly adapterKind: AdapterKind;
+  /** Whether a processor runs the kernels. Its driver compiles slowly, so that some are written out less there. */
+  readonly software: boolean;
   /** WebGPU's own object: to ask for features and limits, and for commands of one's own (see `submit`). */
   readonly gpu: GPUDevice;
   /** What it has done so far. */
@@ -54,6 +56,7 @@ export class WebGPUDevice implements Device {
     this.gpu = gpu;
     this.name = options.name;
     this.adapterKind = options.kind;
+    this.software = options.kind !== 'gpu';
     const { subgroups, matrices } = traitsOf(options.adapter, gpu);
     this.subgroups = subgroups;
     this.matrices = matrices ?? [];
@@ -132,6 +135,9 @@ export class WebGPUDevice implements Device {
 const traitsSeenOn = (device: WebGPUDevice) => ({
   get kind() {
     return device.adapterKind;
+  },
+  get software() {
+    return device.software;
   },
   get subgroups() {
     return device.subgroups;

@@ -1,5 +1,6 @@
-import { every, within } from '../../context.ts';
+import { every, innermost, within } from '../../context.ts';
 import type { LaunchContext } from '../launch.ts';
+import { piecesOf, WorkLimit } from './pieces.ts';
 import { addParts } from './split.ts';
 import { choose } from './table.ts';
 import { type Contraction, type Operands, outputsOf, type Task, taskOf } from './task.ts';
@@ -21,6 +22,11 @@ export function contract(gpu: LaunchContext, contraction: Contraction, operands:
   if (outputsOf(contraction) === 0) return;
   const task = taskOf(contraction, operands);
   for (const { tasks } of every(SeenContractions)) tasks.push(task);
+  const pieces = gpu.kind === 'gpu' ? piecesOf(task, innermost(WorkLimit)) : [task];
+  for (const piece of pieces) contractPiece(gpu, taskOf(piece, operands), operands);
+}
+
+function contractPiece(gpu: LaunchContext, task: Task, operands: Operands): void {
   const [a, b, c] = operands;
   const { variant, plan } = choose(task, gpu);
   if (plan.parts === 1) {
@@ -29,5 +35,5 @@ export function contract(gpu: LaunchContext, contraction: Contraction, operands:
   }
   const partial = gpu.scratch('float32', plan.parts * c.size);
   gpu.launch(variant.launch(plan, [a, b, partial]));
-  gpu.launch(addParts(partial, c));
+  gpu.launch(addParts(gpu.kind, partial, c));
 }

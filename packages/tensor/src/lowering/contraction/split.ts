@@ -1,5 +1,5 @@
 import type { TensorView } from '../../contracts.ts';
-import { type Launch, shader } from '../launch.ts';
+import { type AdapterKind, type Launch, shader } from '../launch.ts';
 import { launchOf } from './launch-of.ts';
 import { isWhole, product, type Task } from './task.ts';
 
@@ -43,16 +43,28 @@ export const tiling = {
 const kernel = shader('add_parts', { outputs: 'u32', parts: 'u32' });
 
 const WORKGROUP = 64;
+/** Where an output's parts are many a GPU has threads for them; from so many parts a thread on, up to so many threads. */
+const PARTS_A_LANE = 4;
+const MOST_LANES = 32;
+
+function shapeOf(kind: AdapterKind, parts: number): { WORKGROUP: number; LANES: number } {
+  if (kind !== 'gpu' || parts < 4 * PARTS_A_LANE) return { WORKGROUP, LANES: 1 };
+  const LANES = Math.min(MOST_LANES, 2 ** Math.floor(Math.log2(parts / PARTS_A_LANE)));
+  // Eight neighbouring outputs at least: 32 bytes are what memory delivers.
+  return { WORKGROUP: Math.max(WORKGROUP, 8 * LANES), LANES };
+}
 
 /** c = the sum of the parts, which lie one after the other. */
-export function addParts(parts: TensorView, c: TensorView): Launch {
+export function addParts(kind: AdapterKind, parts: TensorView, c: TensorView): Launch {
+  const count = parts.size / c.size;
+  const shape = shapeOf(kind, count);
   return launchOf({
     shader: kernel,
-    constants: { WORKGROUP, FUSED: false },
+    constants: { ...shape, FUSED: false },
     fusion: { role: 'producer', vectors: false },
     outputs: [c],
     inputs: [parts],
-    uniforms: { outputs: c.size, parts: parts.size / c.size },
-    workgroups: Math.ceil(c.size / WORKGROUP),
+    uniforms: { outputs: c.size, parts: count },
+    workgroups: Math.ceil((c.size * shape.LANES) / shape.WORKGROUP),
   });
 }

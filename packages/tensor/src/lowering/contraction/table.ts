@@ -28,9 +28,12 @@ export const contractionVariants = byName([
   bands,
   quads,
   resident,
-  tiles('tiles32', 32),
-  tiles('tiles64', 64),
-  tiles('tiles128', 128),
+  tiles('tiles32', { tile: [32, 32], thread: [4, 4], depth: 16, shares: [0.73, 0.57] }),
+  tiles('tiles16x128', { tile: [16, 128], thread: [4, 8], depth: 16, shares: [0.78, 0.62] }),
+  tiles('tiles32x128', { tile: [32, 128], thread: [4, 8], depth: 16, shares: [0.81, 0.68] }),
+  tiles('tiles64', { tile: [64, 64], thread: [4, 8], depth: 16, shares: [0.77, 0.7] }),
+  tiles('tiles128x64', { tile: [128, 64], thread: [8, 8], depth: 8, shares: [0.84, 0.76] }),
+  tiles('tiles128', { tile: [128, 128], thread: [8, 8], depth: 8, shares: [0.86, 0.77] }),
   matrix,
 ]);
 
@@ -72,8 +75,14 @@ function extentsOf(task: Task): Extents {
   };
 }
 
-/** A variant, and for which tasks and plans it is preferred: for all that it fits, if nothing is said. */
-type Preference = readonly [variant: string, when?: (extents: Extents, plan: Plan) => boolean];
+/**
+ * A variant, or several of which the one with the fewest estimated cycles is meant, and for which tasks and plans it is
+ * preferred: for all that it fits, if nothing is said.
+ */
+type Preference = readonly [
+  variant: string | readonly string[],
+  when?: (extents: Extents, plan: Plan) => boolean,
+];
 
 /** Not worth compiling a kernel for. */
 const isTiny = ({ work }: Extents) => work < 2 ** 15;
@@ -107,26 +116,17 @@ const inLanes = (worth: (plan: Plan) => boolean): readonly Preference[] => [
   ['alone4'],
 ];
 
-/** Whether tiles of a GPU are full, and many enough. */
-const tiled =
-  (side: number) =>
-  ({ rows, columns, batch }: Extents) =>
-    rows >= side && Math.ceil(rows / side) * Math.ceil(columns / side) * batch >= 128;
-
 /**
  * By what was measured: see docs/performance.md. The first whose condition holds and whose plan fits is taken; the plain
  * kernel fits everything.
  */
 const preferences: Record<AdapterKind, readonly Preference[]> = {
-  // Tiles want many rows; a few are left to lanes. Not measured on a GPU yet.
+  // By what a compiler makes of the kernels and by an estimate: not measured on a GPU yet.
   gpu: [
     ['matrix'],
     ['naive', isTiny],
-    ['lanes4', ({ rows, long }) => rows <= 8 && long <= 4],
-    ['lanes8', ({ rows }) => rows <= 8],
-    ['tiles128', tiled(128)],
-    ['tiles64', tiled(64)],
-    ['tiles32'],
+    ['lanes4', ({ rows, grid }) => rows <= 4 && grid],
+    [['tiles16x128', 'tiles32', 'tiles32x128', 'tiles64', 'tiles128x64', 'tiles128']],
     ['naive'],
   ],
   // 32 rows were 5 % faster and took more than twice as long to compile.
@@ -190,10 +190,14 @@ function tunedChoice(task: Task, adapter: Adapter): Choice | undefined {
 /** The choice where nothing was forced or measured. */
 export function builtInChoice(task: Task, adapter: Adapter): Choice {
   const extents = extentsOf(task);
-  for (const [name, when] of preferences[adapter.kind]) {
-    const variant = contractionVariants.get(name)!;
-    const plan = variant.plan(task, adapter);
-    if (plan && (!when || when(extents, plan))) return { variant, plan };
+  for (const [names, when] of preferences[adapter.kind]) {
+    const choices = [names].flat().flatMap((name): Choice[] => {
+      const variant = contractionVariants.get(name)!;
+      const plan = variant.plan(task, adapter);
+      return plan && (!when || when(extents, plan)) ? [{ variant, plan }] : [];
+    });
+    if (choices.length > 0)
+      return choices.reduce((best, one) => (one.plan.cycles! < best.plan.cycles! ? one : best));
   }
   throw new Error('contraction: no variant fits'); // the last preference fits everything
 }

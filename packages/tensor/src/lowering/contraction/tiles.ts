@@ -1,50 +1,188 @@
 import { shader } from '../launch.ts';
 import { launchOf } from './launch-of.ts';
-import { addressesOf, addressing, flagsOf } from './layout.ts';
-import { partsOf, tiling } from './split.ts';
-import { flopsOf, product, type Task } from './task.ts';
-import { hasSums, type Variant } from './variant.ts';
+import { addressesOf, addressing, flagsOf, fours, storesVectors, vectorModes } from './layout.ts';
+import { tiling } from './split.ts';
+import { exchanged, flopsOf, isProduct, isWhole, outputsOf, product, type Task } from './task.ts';
+import { hasSums, type Plan, type Variant } from './variant.ts';
 
 const kernel = shader('contraction_tiles', { ...addressing, ...tiling });
 
-/** `contraction_tiles.wgsl`: square tiles through shared memory, for GPUs. */
-export const tiles = (name: string, side: 32 | 64 | 128): Variant => {
-  const grid = ({ rows, columns }: Task) =>
-    [Math.ceil(product(columns) / side), Math.ceil(rows / side)] as const;
+/** How `contraction_tiles.wgsl` cuts a contraction up. */
+export interface Tile {
+  /** Sums of a workgroup, down and across, and of each of its threads. */
+  readonly tile: readonly [rows: number, columns: number];
+  readonly thread: readonly [rows: 4 | 8, columns: 4 | 8];
+  /** Summed elements that pass through shared memory at a time: the next block has to fit the registers that are left. */
+  readonly depth: 8 | 16;
+  /** Multiply-adds among the instructions of the loop, of products and of sliding windows: `bench -- isa` says so. */
+  readonly shares: readonly [product: number, window: number];
+}
+
+/** Bytes of shared memory that every device has. */
+const SHARED = 16_384;
+/** Bytes of the kernel's vec4s, and how many more of them it has between rows and between fours of k. */
+const VEC4 = 16;
+const [ROW_GAP, K_GAP] = [2, 1];
+/** Bits of a mask. */
+const BITS = 32;
+
+const threadsOf = ({ tile, thread }: Tile) => (tile[0] / thread[0]) * (tile[1] / thread[1]);
+
+const NO_WALK = { WALK: 0, TAPS: false, LINES: false, ROLLING: false, ROUND: false, STEADY: false };
+
+/** What the kernel has to know of the sums' digits. */
+function walkOf({ sums: [, K1, K2], padded, b }: Task, tile: Tile) {
+  const { depth } = tile;
+  const length = K1 * K2;
+  const steps = length + depth;
+  // The table of steps lies beside the tiles.
+  const fours = tile.tile.reduce((sum, extent) => sum + extent + 4 * ROW_GAP + K_GAP, 0) * (depth / 4);
+  const ROLLING = Math.ceil(steps / 32) * 32 > SHARED / VEC4 - fours;
+  const ROUND = depth % length === 0;
+  const sameGaps = ROUND || (length % depth === 0 && depth % K2 === 0) || K2 % depth === 0;
+  // A thread has to know while compiling which k it fetches.
+  const STEADY = sameGaps && threadsOf(tile) <= tile.tile[1];
+  const gap = (j: number) =>
+    Math.floor(j / length) * b.i0 +
+    (Math.floor(j / K2) % K1) * b.h.sum * b.h.stride +
+    (j % K2) * b.w.sum * b.w.stride;
+  return {
+    ROLLING,
+    ROUND,
+    STEADY,
+    WALK: ROLLING ? 2 * depth : Math.ceil(steps / 32) * 32,
+    TAPS: padded && steps <= BITS,
+    LINES: padded && steps > BITS && K1 + K2 <= BITS,
+    ...Object.fromEntries(Array.from({ length: STEADY ? depth : 0 }, (_, j) => [`B_${j}`, gap(j)])),
+  };
+}
+
+/** Tiles along the columns and along the rows. */
+const gridOf = ({ rows, columns }: Task, { tile }: Tile) =>
+  [Math.ceil(product(columns) / tile[1]), Math.ceil(rows / tile[0])] as const;
+
+/*
+ * Which tile, and into how many parts the sums are cut, follows from an estimate of the cycles that a launch takes on a large
+ * GPU, an H100: 132 multiprocessors of 4 schedulers, each a warp's multiply-add a cycle. The rest is rough: it has to tell
+ * a GPU that is full from one that is idle, not one good tile from another.
+ */
+const MULTIPROCESSORS = 132;
+const SCHEDULERS = 4;
+const WARP = 32;
+/** What a block takes at least, with its barriers and the way from memory; a launch, with the first block and the stores. */
+const BLOCK = 700;
+const LAUNCH = 5000;
+/** Bytes that all multiprocessors together get in a cycle from the second cache. */
+const TRAFFIC = 3000;
+/** More parts gain nothing. */
+const MOST_PARTS = 1024;
+
+/** Estimated cycles for a task whose sums are cut into parts. */
+function cyclesOf(task: Task, tile: Tile, parts: number): number {
+  const [across, down] = gridOf(task, tile);
+  const groups = across * down * task.batch * parts;
+  const blocks = Math.ceil(product(task.sums) / parts / tile.depth);
+  const warps = Math.ceil(threadsOf(tile) / WARP);
+  const share = tile.shares[isProduct(task) ? 0 : 1];
+  const block = (tile.thread[0] * tile.thread[1] * tile.depth) / share;
+  const alone = Math.max(BLOCK, block * Math.ceil(warps / SCHEDULERS));
+  const crowded = (Math.ceil(groups / MULTIPROCESSORS) * block * warps) / SCHEDULERS;
+  const bytes = groups * blocks * tile.depth * (tile.tile[0] + tile.tile[1]) * 4;
+  const adding = parts > 1 ? LAUNCH + (2 * 4 * parts * outputsOf(task)) / TRAFFIC : 0;
+  return LAUNCH + Math.max(blocks * Math.max(alone, crowded), bytes / TRAFFIC) + adding;
+}
+
+/** Parts of whole blocks, none of them empty. */
+function wholeParts(task: Task, { depth }: Tile, asked: number): number {
+  const blocks = Math.ceil(product(task.sums) / depth);
+  return isWhole(task) ? Math.ceil(blocks / Math.ceil(blocks / asked)) : 1;
+}
+
+interface TilesPlan extends Plan {
+  /** Whether multiply-adds are written out, and the next block fetched ahead. */
+  readonly pipelined: boolean;
+  /** Whether A and B have changed places in `task`. */
+  readonly exchanged: boolean;
+  readonly cycles: number;
+}
+
+/** How a task is cut, and whether A and B change places: what depends on nothing but its extents. */
+type Cut = Pick<TilesPlan, 'parts' | 'exchanged' | 'cycles'>;
+
+/** What takes least, of the parts asked for. */
+function cutOf(task: Task, tile: Tile, asked: readonly number[]): Cut {
+  const cuts = (one: Task, exchanged: boolean): Cut[] =>
+    asked
+      .map((most) => wholeParts(one, tile, most))
+      .map((parts) => ({ parts, exchanged, cycles: cyclesOf(one, tile, parts) }));
+  const mayTurn = isProduct(task) && product(task.columns) < task.rows;
+  return [...cuts(task, false), ...(mayTurn ? cuts(exchanged(task), true) : [])].reduce((best, one) =>
+    one.cycles < best.cycles ? one : best,
+  );
+}
+
+const POWERS = Array.from({ length: Math.log2(MOST_PARTS) + 1 }, (_, i) => 2 ** i);
+
+/** `contraction_tiles.wgsl`: tiles through shared memory, for GPUs. Products whose columns are few may be made transposed. */
+export const tiles = (name: string, tile: Tile): Variant<TilesPlan> => {
+  // An eager program asks for the same ones again and again.
+  const known = new Map<string, Cut>();
+  const cutFor = (task: Task, parts: number | undefined): Cut => {
+    const { batch, rows, columns, sums } = task;
+    const key = `${batch} ${rows} ${columns} ${sums} ${isProduct(task)} ${isWhole(task)} ${parts}`;
+    const cut = known.get(key) ?? cutOf(task, tile, parts === undefined ? POWERS : [parts]);
+    known.set(key, cut);
+    return cut;
+  };
   return {
     name,
-    plan(task, _, parts) {
+    plan(task, { kind, software }, parts) {
       if (!hasSums(task)) return undefined;
-      const [across, down] = grid(task);
-      const count = across * down * task.batch;
-      return { task, parts: partsOf(task, parts, count, { workgroups: 256, sums: 256 }) };
+      const cut = cutFor(task, parts);
+      const pipelined = kind === 'gpu' && !software;
+      return { ...cut, task: cut.exchanged ? exchanged(task) : task, pipelined };
     },
-    launch({ task, parts }, [a, b, c]) {
+    launch({ task, pipelined, parts, exchanged }, [a, b, c]) {
+      const [TILE_M, TILE_N] = tile.tile;
+      const { depth } = tile;
       const sums = product(task.sums);
-      const [across, down] = grid(task);
+      const [across, down] = gridOf(task, tile);
       const groups = across * down * task.batch * parts;
+      const partSize = task.sizes[2];
+      const modes = vectorModes(task);
+      const { FLAT, A_K4, A_M4, B_K4, B_N4 } = modes;
+      const [column, step] = [task.b.w.column * task.b.w.stride, task.b.w.sum * task.b.w.stride];
+      const C_N4 = (fours(partSize) || parts === 1) && storesVectors(task);
       return launchOf({
         shader: kernel,
         constants: {
-          TILE: side,
-          // Both tiles together stay within the 16 KiB of shared memory that every device has.
-          DEPTH: side === 128 ? 8 : 16,
-          A_BY_ROW: task.a.row === 1,
-          B_BY_K: task.b.w.sum * task.b.w.stride === 1 && task.b.w.column * task.b.w.stride !== 1,
+          TILE_M,
+          TILE_N,
+          ROWS: tile.thread[0],
+          COLUMNS: tile.thread[1],
+          DEPTH: depth,
+          ...modes,
+          A_BY_ROW: !A_K4 && !A_M4 && task.a.row === 1,
+          B_BY_K: FLAT && !B_K4 && !B_N4 && step === 1 && column !== 1,
+          CLASSES: Math.max(1, TILE_N / threadsOf(tile)),
+          ...(FLAT ? NO_WALK : walkOf(task, tile)),
           ...flagsOf(task),
+          TAIL: sums % depth !== 0,
+          C_N4,
+          PIPELINED: pipelined,
           FUSED: false,
         },
-        fusion: { role: 'producer', vectors: false },
+        fusion: { role: 'producer', vectors: C_N4 },
         outputs: [c],
-        inputs: [a, b],
+        inputs: exchanged ? [b, a] : [a, b],
         uniforms: {
           ...addressesOf(task),
           across,
           down,
           groups,
           parts,
-          part_length: Math.ceil(sums / parts / 4) * 4,
-          part_elements: task.sizes[2],
+          part_length: Math.ceil(sums / parts / depth) * depth,
+          part_elements: partSize,
         },
         flops: flopsOf(task),
         workgroups: groups,

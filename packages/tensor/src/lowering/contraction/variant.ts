@@ -2,7 +2,7 @@ import { type Launch, type LaunchContext, subgroupSize } from '../launch.ts';
 import { type Operands, product, type Task } from './task.ts';
 
 /** What the choice depends on besides the task. */
-export type Adapter = Pick<LaunchContext, 'kind' | 'subgroups' | 'matrices' | 'tuned'>;
+export type Adapter = Pick<LaunchContext, 'kind' | 'software' | 'subgroups' | 'matrices' | 'tuned'>;
 
 /** How a variant is going to compute a task. */
 export interface Plan {
@@ -11,6 +11,8 @@ export interface Plan {
   readonly parts: number;
   /** Summed elements of a turn of its loop, where the kernel unrolls more of them for some tasks than for others. */
   readonly turn?: number;
+  /** How long it takes by an estimate that compares alternatives. */
+  readonly cycles?: number;
 }
 
 /** One way to compute contractions. Whether it fits a task, on an adapter, is decided in `plan` and nowhere else. */
