@@ -103,7 +103,7 @@ const cases: Case[] = [
     1,
     () => [
       within(new ForcedVariant('tiles32'), () => tg.matmul(x, w)),
-      within(new ForcedVariant('tiles64'), () => tg.matmul(x, v)),
+      within(new ForcedVariant('tiles16x128'), () => tg.matmul(x, v)),
     ],
   ],
   [
