@@ -245,7 +245,7 @@ test("what a step costs the host as a GPU's program takes no adapter", async () 
   assert.equal([adapter.name, adapter.kind, roofs], ['null', 'gpu', undefined]);
   const [{ launches, chain }] = host as [(typeof host)[0]];
   assert.match(ran.stdout, new RegExp(`host/vae-mlp .* ${launches} +${chain} `));
-  assert.ok(chain > 10 && chain < launches, `${chain} of ${launches}`);
+  assert.ok(chain > 10 && chain <= launches, `${chain} of ${launches}`);
   assert.not.match(readFileSync(at('host.html'), 'utf8'), /NaN|undefined|Infinity/);
 });
 
