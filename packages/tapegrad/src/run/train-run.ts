@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { decodeSafetensors, encodeSafetensors, type SafetensorsEntry } from '@tapegrad/nn';
 import { type Device, DeviceLostError, defaultDevice } from '@tapegrad/tensor';
-import type { ModelSpec, Nats } from '@tapegrad/vae';
+import type { ModelSpec, Nats, Subject } from '@tapegrad/vae';
 import {
   allPictures,
   averageOf,
@@ -72,6 +72,8 @@ interface Run extends Omit<RunRequest, 'folder' | 'config'> {
   readonly trainer: Trainer;
   /** Event files for TensorBoard, if they are wanted. */
   readonly events: RunEvents | undefined;
+  /** What each epoch's pictures are of: its programs are captured once. Codes that it would remember are not asked of it. */
+  readonly subject: Subject;
   /** The sums behind the epoch's averages. */
   tally: Tally;
 }
@@ -99,7 +101,8 @@ export async function trainRun(request: RunRequest): Promise<boolean> {
   folder.writeConfig(storedConfig(config, spec));
   folder.rewindMetrics(trainer);
   const events = RunEvents.open(folder.path, { step: trainer.step, wanted: config.tensorboard ?? true });
-  const run = { ...request, folder, config, trainer, events, tally: resume?.tally ?? emptyTally() };
+  const subject = subjectOf(trainer.model, request.data);
+  const run = { ...request, folder, config, trainer, events, subject, tally: resume?.tally ?? emptyTally() };
   try {
     if (resume && !folder.has(runFiles.weights)) await checkpointWeights(run);
     while (trainer.epoch < config.epochs) {
@@ -181,6 +184,7 @@ async function showFirst({ folder, config, data, listener, trainer }: Run): Prom
     const subject = subjectOf(trainer.model, data);
     const after = `after ${trainer.position.toLocaleString('en')} images`;
     const all = await allPictures(subject, { seed: config.seed, only: ['reconstructions', 'samples'] });
+    subject.dispose();
     const paths: string[] = [];
     for (const [name, picture] of Object.entries(all)) {
       if (picture.kind === 'absent') continue;
@@ -214,10 +218,10 @@ async function finishEpoch(run: Run): Promise<void> {
 }
 
 /** Draws the held-out images and their current reconstructions. */
-async function showEpoch({ folder, events, config, data, listener, trainer }: Run, record: EpochRecord) {
-  const { model, epoch, step } = trainer;
+async function showEpoch({ folder, events, config, subject, listener, trainer }: Run, record: EpochRecord) {
+  const { epoch, step } = trainer;
   await unlessBroken(listener, `pictures of epoch ${epoch}`, async () => {
-    const sheet = await pictures.reconstructions(subjectOf(model, data));
+    const sheet = await pictures.reconstructions(subject);
     const title = `epoch ${epoch}: test loss ${record.test.loss!.toPrecision(4)}`;
     const picture = await drawPicture({ ...sheet, title }, headingOf(config));
     writePicture(folder, epochPicture(epoch), picture);

@@ -1,4 +1,5 @@
 import {
+  type CapturedFunction,
   capture,
   Generator,
   type NumericArray,
@@ -77,6 +78,7 @@ export class Subject {
   readonly isVector: boolean;
   #codes?: Promise<ShownCodes>;
   #isStochastic?: boolean;
+  readonly #captured = new Map<string, CapturedFunction<[x: Tensor], Tensor>>();
   readonly #summary: CodeSummary | undefined;
 
   constructor(
@@ -90,6 +92,12 @@ export class Subject {
     this.heldOut = heldOut;
     this.size = model.latentShape.reduce((product, extent) => product * extent, 1);
     this.isVector = model.latentShape.length === 1;
+  }
+
+  /** Gives the memory of what was captured back. It is captured anew if it is asked for again. */
+  dispose(): void {
+    for (const captured of this.#captured.values()) captured.dispose();
+    this.#captured.clear();
   }
 
   /** @throws NoPicture where there are none */
@@ -125,7 +133,8 @@ export class Subject {
   /** The codes of images of the test set, [indices.length, size]: the means, where a code has one. */
   async encode(indices: readonly number[]): Promise<Float32Array> {
     const { model } = this;
-    return this.#map(this.#normalized(indices), model.imageShape, this.size, (x) => model.encode(x).mean);
+    const encode = (x: Tensor) => model.encode(x).mean;
+    return this.#map('encode', encode, this.#normalized(indices), model.imageShape, this.size);
   }
 
   /** The codes of images of the test set, with their deviations if the encoder is stochastic. */
@@ -136,7 +145,8 @@ export class Subject {
   /** Pixels in [0, 1] of codes [n, size]. */
   async decode(codes: Float32Array): Promise<Float32Array> {
     const { model } = this;
-    return this.#map(codes, model.latentShape, model.pixelCount, (z) => model.pixels(model.decode(z)));
+    const decode = (z: Tensor) => model.pixels(model.decode(z));
+    return this.#map('decode', decode, codes, model.latentShape, model.pixelCount);
   }
 
   /** Whether the encoder gives a distribution of codes, so that codes have a prior. */
@@ -193,9 +203,8 @@ export class Subject {
         corrupted.set(await this.#read(() => model.corrupt!(x(), noise)), first);
       });
     }
-    const decoded = await this.#map(corrupted ?? images, imageShape, pixelCount, (x) =>
-      model.pixels(model.forward(x)),
-    );
+    const forward = (x: Tensor) => model.pixels(model.forward(x));
+    const decoded = await this.#map('forward', forward, corrupted ?? images, imageShape, pixelCount);
     return {
       decoded,
       ...(corrupted && { corrupted: corrupted.map((value) => (value - shift) / (255 * scale)) }),
@@ -273,21 +282,25 @@ export class Subject {
 
   /**
    * `fn` of rows of `shape`, of which it makes `size` numbers each. Captured, and in batches of few sizes, so that its kernels
-   * are compiled together and most of them are those of an evaluation.
+   * are compiled together and most of them are those of an evaluation; once for all pictures, by its name.
    */
   async #map(
+    name: string,
+    fn: (x: Tensor) => Tensor,
     values: Float32Array,
     shape: readonly number[],
     size: number,
-    fn: (x: Tensor) => Tensor,
   ): Promise<Float32Array> {
     const device = this.#device;
     const width = shape.reduce((product, extent) => product * extent, 1);
     const count = values.length / width;
     const result = new Float32Array(count * size);
-    const run = capture((x: Tensor) => evaluating(this.model, () => reshape(fn(x), [x.shape[0]!, -1])), {
-      device,
-    });
+    let run = this.#captured.get(name);
+    if (!run) {
+      const rowsOf = (x: Tensor) => evaluating(this.model, () => reshape(fn(x), [x.shape[0]!, -1]));
+      run = capture(rowsOf, { device });
+      this.#captured.set(name, run);
+    }
     const part = async (start: number, rows: number, padded: number) => {
       const filled = new Float32Array(padded * width);
       filled.set(values.subarray(start * width, (start + rows) * width));
@@ -312,7 +325,6 @@ export class Subject {
         await part(start, rows, rows);
       }
     });
-    run.dispose();
     return result;
   }
 
