@@ -81,10 +81,10 @@ export async function testBundles(tarballs: readonly Tarball[], app: string, fol
   });
 
   // The goal is 50 kB: see docs/packages.md for what stands in its way.
-  test('a program with tensors and gradients takes at most 57 kB, its WGSL included', async () => {
+  test('a program with tensors and gradients takes at most 60 kB, its WGSL included', async () => {
     const bytes = await gzipped(app, smallest);
     process.stdout.write(`\nbundle: ${bytes} bytes gzipped\n`);
-    assert.ok(bytes <= 57_000, `${bytes} bytes`);
+    assert.ok(bytes <= 60_000, `${bytes} bytes`);
   });
 
   test('a bundle keeps what acts when loaded: methods, and gradients', async () => {
