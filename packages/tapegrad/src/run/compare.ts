@@ -143,5 +143,6 @@ async function openCompared(
   // All use the same random numbers, so that only the models differ.
   const pictures = await allPictures(subject, { seed: 0, only: compared });
   const statistics = subject.isVector ? await subject.statistics().catch(() => undefined) : undefined;
+  subject.dispose();
   return { ...run, ...opened, label, pictures, activeUnits: statistics?.activeUnits };
 }

@@ -114,6 +114,7 @@ export async function trainRun(request: RunRequest): Promise<boolean> {
       run.tally = emptyTally();
       await checkpoint(run);
     }
+    subject.dispose();
     await lastPictures(run);
     await request.finished?.(trainer, folder);
   } catch (error) {
@@ -237,6 +238,7 @@ async function lastPictures({ folder, config, data, listener, trainer, spec }: R
     await keepCodeSummary(folder, subject);
     await writePictures(folder, all, headingOf(config));
     await writeReport(folder, { config, spec, data, model: trainer.model, subject }, all);
+    subject.dispose();
   });
 }
 
