@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, stripVTControlCharacters } from 'node:util';
@@ -72,6 +72,13 @@ async function check(name: string, args: string[]): Promise<Result> {
   return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1 };
 }
 
+/**
+ * Where Mesa keeps the kernels that it compiled for lavapipe: suites that give the command a cache folder of its own would else
+ * compile all of them anew.
+ */
+const shaderCache =
+  process.env.MESA_SHADER_CACHE_DIR ?? process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
+
 /** A suite to be run, on an adapter or on none. */
 interface Task {
   readonly name: string;
@@ -81,7 +88,11 @@ interface Task {
 /** A suite that was forgotten (no `.run()`) or that died counts as a failure. What failed is shown in full. */
 async function suite({ name, adapter }: Task): Promise<Result> {
   const started = performance.now();
-  const env = { TAPEGRAD_TUNE: 'off', ...(adapter && { TAPEGRAD_ADAPTER: adapter }) };
+  const env = {
+    TAPEGRAD_TUNE: 'off',
+    MESA_SHADER_CACHE_DIR: shaderCache,
+    ...(adapter && { TAPEGRAD_ADAPTER: adapter }),
+  };
   const { code, output } = await shell(process.execPath, ['--import', 'tsx', `test/${name}.test.ts`], env);
   const count = (what: string) => Number(new RegExp(`${what}: +(\\d+)`).exec(output)?.[1] ?? 0);
   const [total, passed, skipped] = [count('Total'), count('Passed'), count('Skipped')];

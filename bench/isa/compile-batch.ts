@@ -1,4 +1,5 @@
 import { readFileSync, writeSync } from 'node:fs';
+import { waitIdly } from '@tapegrad/node';
 import { create, globals } from 'webgpu';
 import { BEGIN, END, FAILED, type KernelText } from './compiler.ts';
 
@@ -29,7 +30,8 @@ for (const { id, code, entry, bindings } of kernels) {
     const module = device.createShaderModule({ code });
     const group = device.createBindGroupLayout({ entries: [...bindings] });
     const layout = device.createPipelineLayout({ bindGroupLayouts: [group] });
-    await device.createComputePipelineAsync({ layout, compute: { module, entryPoint: entry } });
+    // Dawn, waiting, would keep a second core busy.
+    await waitIdly(device.createComputePipelineAsync({ layout, compute: { module, entryPoint: entry } }));
   } catch (error) {
     writeSync(STANDARD_ERROR, `${FAILED}${(error as Error).message}\n`);
   }

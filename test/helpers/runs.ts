@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Dataset, loadDataset } from 'tapegrad/node';
 
+import { builtCommand } from './built.ts';
 import { isQuiet } from './quiet.ts';
 
 export { temporaryFolder } from './temporary.ts';
@@ -46,9 +47,9 @@ export interface Ended {
   readonly announced: boolean;
 }
 
-const bin = fileURLToPath(new URL('../../packages/tapegrad/bin/tapegrad.js', import.meta.url));
-
 export interface Command {
+  /** From the sources, as in the checkout. */
+  readonly fromSources?: boolean;
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
   /** Sees every line of stdout as it comes. */
@@ -58,12 +59,19 @@ export interface Command {
   ) => void;
 }
 
-/** Runs `tapegrad` in a process of its own. */
-export function tapegrad(args: readonly string[], { cwd, env, onLine }: Command = {}): Promise<Ended> {
+const sources = fileURLToPath(new URL('../../packages/tapegrad/bin/tapegrad.js', import.meta.url));
+
+/** Runs `tapegrad`, as it is published, in a process of its own. */
+export async function tapegrad(
+  args: readonly string[],
+  { fromSources = false, cwd, env, onLine }: Command = {},
+): Promise<Ended> {
+  const environment = { ...process.env, ...env };
+  const bin = fromSources ? sources : await builtCommand();
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [bin, ...args], {
       cwd,
-      env: { ...process.env, ...env },
+      env: environment,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let [stdout, stderr, partial] = ['', '', ''];

@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { decodeSafetensors } from '@tapegrad/nn';
 import { threefry } from '@tapegrad/tensor';
+import { builtCommand } from './built.ts';
 import { fewDigits, writeIdx } from './runs.ts';
 
 /* What a training has to bear: being killed at any moment, and going on for long. */
@@ -20,7 +20,7 @@ export interface TortureOptions {
   readonly say?: (line: string) => void;
 }
 
-const bin = fileURLToPath(new URL('../../packages/tapegrad/bin/tapegrad.js', import.meta.url));
+const bin = await builtCommand();
 const MODEL = ['train', 'vae-mlp', '--hidden', '8', '--latent', '3', '--batch-size', '4', '--log-every', '1'];
 /** After so many a run is left to end: by then it is in its last pictures. */
 const MOST_KILLS = 4;

@@ -12,6 +12,7 @@ import { type Autoencoder, models, settingsOf } from '@tapegrad/vae';
 import { loadData, openRun } from 'tapegrad/node';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { builtCommand } from '../helpers/built.ts';
 import { adapter, device, on } from '../helpers/device.ts';
 
 /*
@@ -103,13 +104,7 @@ for (const name of ['ae', 'vae', 'vae-mlp']) {
     const out = join(folder, name);
     const options = ['--limit', '512', '--batch-size', '64', '--epochs', '1', '--out', out];
     const chosen = ['--adapter', process.env.TAPEGRAD_ADAPTER ?? 'auto'];
-    await run(process.execPath, [
-      path('../../packages/tapegrad/bin/tapegrad.js'),
-      'train',
-      name,
-      ...options,
-      ...chosen,
-    ]);
+    await run(process.execPath, [await builtCommand(), 'train', name, ...options, ...chosen]);
     const { model } = openRun(out, device);
     await agree(folder, name, model, join(out, 'weights.safetensors'));
   });

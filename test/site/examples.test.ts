@@ -1,12 +1,11 @@
 /* Runs without an adapter. */
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { build } from 'vite';
-import { compile, stage } from '../../tools/build/compile.ts';
-import { publishedManifest } from '../../tools/build/packages.ts';
+import { builtPackages } from '../helpers/built.ts';
 import { launchChromium } from '../helpers/chromium.ts';
 import { temporaryFolder } from '../helpers/runs.ts';
 import { faultsOf, serveFolder } from '../helpers/web.ts';
@@ -18,14 +17,9 @@ const browser = await launchChromium();
 
 if (browser) {
   const root = temporaryFolder();
-  const built = join(root, 'built');
+  // Apart from the checkout's, where there is more than a user has.
   const modules = join(root, 'node_modules');
-  for (const one of await compile(built)) {
-    const target = join(modules, one.manifest.name);
-    mkdirSync(target, { recursive: true });
-    stage(one, target, built);
-    writeFileSync(join(target, 'package.json'), JSON.stringify(publishedManifest(one)));
-  }
+  cpSync(join(await builtPackages(), 'node_modules'), modules, { recursive: true });
 
   test('a page without any build, by an import map', async () => {
     const folder = join(root, 'import-map');

@@ -615,6 +615,15 @@ test('train: the same command gives the same bytes, --force replaces a run', asy
   assert.not(existsSync(join(again, 'images', 'old.png')));
 });
 
+test('train: from the sources, as the checkout has the command, it gives the same bytes', async () => {
+  const run = at('from-sources');
+  succeeds(await tapegrad(train('--epochs', '1', '--out', run), { fromSources: true }));
+  assert.is(bytes(run), bytes(done));
+  assert.equal(records(run), records(done));
+  const names = (folder: string) => contents(folder).map((line) => line.split(' ')[0]!.replace(/\d{10}/, ''));
+  assert.equal(names(run), names(done));
+});
+
 test("train: --config with a run's config.json gives the same bytes; options on the command line come before it", async () => {
   const again = at('configured');
   succeeds(

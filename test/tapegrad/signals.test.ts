@@ -3,18 +3,18 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { decodeSafetensors } from '@tapegrad/nn';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { shellQuoted } from '../../packages/tapegrad/src/sweep/sweep-script.ts';
+import { builtCommand } from '../helpers/built.ts';
 import { fewDigits, temporaryFolder, writeIdx } from '../helpers/runs.ts';
 
 /* What ends a training, and what does not. Each is signalled in its second epoch. */
 
 const root = temporaryFolder();
 const digits = writeIdx(join(root, 'digits'), fewDigits(300, 20));
-const bin = fileURLToPath(new URL('../../packages/tapegrad/bin/tapegrad.js', import.meta.url));
+const bin = await builtCommand();
 const STEPS = 75;
 const EPOCHS = 4;
 
@@ -80,12 +80,11 @@ function groupOf({ pid: group }: ChildProcess): { pid: number; name: string }[] 
 }
 
 /**
- * Signals the whole command, except the process in front, which only passes on how the others end, and the compiler
- * through which Node reads TypeScript here.
+ * Signals the whole command, except the process in front, which only passes on how the others end.
  */
 function tell(child: ChildProcess, ...signals: NodeJS.Signals[]): void {
-  for (const { pid, name } of groupOf(child))
-    if (pid !== child.pid && name !== 'esbuild') for (const signal of signals) process.kill(pid, signal);
+  for (const { pid } of groupOf(child))
+    if (pid !== child.pid) for (const signal of signals) process.kill(pid, signal);
 }
 
 function recordsOf(folder: string): { kind: string; epoch: number; step: number }[] {

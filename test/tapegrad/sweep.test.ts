@@ -2,7 +2,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parse } from 'yaml';
@@ -17,6 +16,7 @@ import {
 import { gridPoints, parseValues, pointsOfTask } from '../../packages/tapegrad/src/sweep/sweep-grid.ts';
 import { shellQuoted } from '../../packages/tapegrad/src/sweep/sweep-script.ts';
 import { summarize, writeSummary } from '../../packages/tapegrad/src/sweep/sweep-summary.ts';
+import { builtCommand } from '../helpers/built.ts';
 import { fewDigits, tapegrad, temporaryFolder, writeIdx } from '../helpers/runs.ts';
 
 const root = temporaryFolder();
@@ -302,9 +302,10 @@ const GRID = [
 ];
 const REST = ['--data', digits, '--adapter', process.env.TAPEGRAD_ADAPTER ?? 'auto', '--out', at('array')];
 
+const bin = await builtCommand();
+
 /** A folder with a `tapegrad` for the PATH, as an installation has it. */
 function installed(): string {
-  const bin = fileURLToPath(new URL('../../packages/tapegrad/bin/tapegrad.js', import.meta.url));
   mkdirSync(at('bin'), { recursive: true });
   const quoted = [process.execPath, bin].map(shellQuoted).join(' ');
   writeFileSync(at('bin/tapegrad'), `#!/bin/sh\nexec ${quoted} "$@"\n`);
