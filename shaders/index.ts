@@ -1,26 +1,35 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { type ShaderName, shaderNames } from './names.ts';
+import { readShader } from './read.ts';
 
-export type { ShaderName };
+export type { ShaderFile } from './read.ts';
 
-/**
- * Every WGSL file of this folder, by its name without the ending. Here, in the checkout, they are read from disk; the build
- * puts a module that holds them as strings in the place of this one, so that no bundler, page or worker has to find files.
- * Lines end in LF in what is returned, as the templates and the caches of pipelines want it: git may have written CRLF.
- * The folder is given as a URL.
- * @throws if a file is not among the names that the type checker knows
+/*
+ * The WGSL files of this folder, a kernel family each, by their names, so that a bundle has those that its program names. Here,
+ * in the checkout, they are read from disk; the build puts a module that holds them as strings in the place of this one, so that
+ * no bundler, page or worker has to find files. What others include (`contraction_tiled`) is part of them.
  */
-export function shaderSources(
-  { href }: { readonly href: string } = new URL('./', import.meta.url),
-): Readonly<Record<ShaderName, string>> {
-  for (const file of readdirSync(new URL(href))) {
-    const [name, ending] = file.split('.');
-    if (ending === 'wgsl' && !shaderNames.includes(name as ShaderName)) {
-      throw new Error(`shaders/${file}: put its name into shaders/names.ts`);
-    }
-  }
-  const read = (name: ShaderName) => unixLines(readFileSync(new URL(`${name}.wgsl`, href), 'utf8'));
-  return Object.fromEntries(shaderNames.map((name) => [name, read(name)])) as Record<ShaderName, string>;
-}
 
-const unixLines = (text: string): string => text.replace(/^\ufeff/, '').replaceAll(/\r\n?/g, '\n');
+export const accumulate = readShader('accumulate');
+export const addParts = readShader('add_parts');
+export const cast = readShader('cast');
+export const chain = readShader('chain');
+export const contractionBands = readShader('contraction_bands');
+export const contractionLanes = readShader('contraction_lanes');
+export const contractionMatrix = readShader('contraction_matrix');
+export const contractionNaive = readShader('contraction_naive');
+export const contractionQuads = readShader('contraction_quads');
+export const contractionResident = readShader('contraction_resident');
+export const contractionSlides = readShader('contraction_slides');
+export const contractionTiles = readShader('contraction_tiles');
+export const copy = readShader('copy');
+export const elementwise = readShader('elementwise');
+export const gather = readShader('gather');
+export const logStep = readShader('log_step');
+export const mergePhases = readShader('merge_phases');
+export const optimize = readShader('optimize');
+export const pool = readShader('pool');
+export const prelude = readShader('prelude');
+export const random = readShader('random');
+export const reduce = readShader('reduce');
+export const scan = readShader('scan');
+export const softmax = readShader('softmax');
+export const training = readShader('training');

@@ -1,5 +1,5 @@
-// What a training step needs besides arithmetic, all of it on the device: the next batch of a resident uint8 dataset, and
-// accumulation. Host constant: WORKGROUP.
+// What a training step needs besides arithmetic, all of it on the device: the next batch of a resident uint8 dataset.
+// Host constant: WORKGROUP.
 
 //% entry batch, batch_fours
 @group(0) @binding(2) var<storage, read> bytes: array<u32>; // batch: four pixels a word
@@ -40,18 +40,5 @@ fn batch_fours(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) group
   let four = bytes[image * words + word];
   let pixels = vec4u(four & 0xffu, (four >> 8u) & 0xffu, (four >> 16u) & 0xffu, four >> 24u);
   fours[row * words + word] = vec4f(pixels) * params.scale + params.shift;
-}
-//% end
-
-//% entry accumulate
-@group(0) @binding(1) var<storage, read_write> out: array<f32>;
-@group(0) @binding(2) var<storage, read> values: array<f32>;
-
-@compute @workgroup_size(WORKGROUP)
-fn accumulate(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-  let id = group_index(wid, groups) * WORKGROUP + local;
-  if id < params.size {
-    out[id] += values[id];
-  }
 }
 //% end

@@ -1,4 +1,4 @@
-import { shaderSources } from '@tapegrad/shaders';
+import * as shaders from '@tapegrad/shaders';
 import type { Plugin } from 'vite';
 
 const PACKAGE = '@tapegrad/shaders';
@@ -11,7 +11,9 @@ export function inlineShaders(): Plugin {
     resolveId: (id) => (id === PACKAGE ? `\0${PACKAGE}` : undefined),
     load(id) {
       if (id !== `\0${PACKAGE}`) return undefined;
-      return `const sources = ${JSON.stringify(shaderSources())};\nexport const shaderSources = () => sources;\n`;
+      return Object.entries(shaders)
+        .map(([name, file]) => `export const ${name} = ${JSON.stringify(file)};`)
+        .join('\n');
     },
   };
 }

@@ -197,6 +197,19 @@ test('an op of the user has no rule until it is given one', async () => {
   await gradcheck(f, [numbers(1, 3, 2)], { order: 2 });
 });
 
+test('an op of the user that is called like one of the table has no rule of its', () => {
+  const { sin } = tg.ops;
+  assert.is(tg.nameInTable(sin), 'sin');
+  const other: typeof sin = { ...sin };
+  assert.is(tg.nameInTable(other), undefined);
+  assert.throws(() => grad((x: tg.Tensor) => tg.apply(other, [x], []))(tg.tensor(2)), /'sin' has no rule/);
+});
+
+test('every op is found by its name', () => {
+  for (const [name, op] of Object.entries(tg.ops)) assert.is(tg.opNamed(name as tg.OpName), op, name);
+  assert.throws(() => tg.opNamed('median' as tg.OpName), /^opNamed: median is not loaded: import a function/);
+});
+
 test('gradcheck catches a wrong rule', async () => {
   const wrong: tg.Op<null, readonly [x: tg.TensorView]> = {
     name: 'wrong',

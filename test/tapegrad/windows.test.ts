@@ -1,24 +1,28 @@
 /* Runs without an adapter. */
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { shaderSources } from '@tapegrad/shaders';
+import * as shaders from '@tapegrad/shaders';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { renameOver } from '../../packages/node/src/rename.ts';
 import { onSignal } from '../../packages/tapegrad/src/cli/signals.ts';
 import { expandTemplate } from '../../packages/tensor/src/webgpu/template.ts';
+import { readShader } from '../../shaders/read.ts';
 import { temporaryFolder } from '../helpers/runs.ts';
 
 /* What differs on Windows, as far as it can be tried elsewhere. */
 
 test('line ends: shaders are the same from a checkout with CRLF', () => {
-  const usual = shaderSources();
+  const here = new URL('../../shaders/', import.meta.url);
   const folder = temporaryFolder();
-  for (const [name, source] of Object.entries(usual))
-    writeFileSync(join(folder, `${name}.wgsl`), `\ufeff${source.replaceAll('\n', '\r\n')}`);
-  assert.ok(Object.values(usual).some((source) => source.includes('//%')));
-  assert.equal(shaderSources(pathToFileURL(`${folder}/`)), usual);
+  for (const file of readdirSync(here).filter((name) => name.endsWith('.wgsl'))) {
+    const text = readFileSync(new URL(file, here), 'utf8').replaceAll(/\r\n?/g, '\n');
+    writeFileSync(join(folder, file), `\ufeff${text.replaceAll('\n', '\r\n')}`);
+  }
+  assert.ok(Object.values(shaders).some(({ wgsl }) => wgsl.includes('//%')));
+  for (const file of Object.values(shaders))
+    assert.equal(readShader(file.name, pathToFileURL(`${folder}/`)), file);
 });
 
 for (const [name, end] of [

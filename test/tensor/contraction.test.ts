@@ -1,6 +1,6 @@
 /* Runs on every adapter. */
 import { openDevice } from '@tapegrad/node';
-import { apply, referenceDevice, tensor, within } from '@tapegrad/tensor';
+import { apply, referenceDevice, scope, tensor, within } from '@tapegrad/tensor';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { piecesOf, WorkLimit } from '../../packages/tensor/src/lowering/contraction/pieces.ts';
@@ -9,6 +9,7 @@ import {
   contractionVariants,
   ForcedVariant,
 } from '../../packages/tensor/src/lowering/contraction/table.ts';
+import { windowVariants } from '../../packages/tensor/src/lowering/contraction/windows.ts';
 import { matmul } from '../../packages/tensor/src/ops/matmul.ts';
 import { expandTemplate } from '../../packages/tensor/src/webgpu/template.ts';
 import {
@@ -22,6 +23,7 @@ import {
   fits,
   otherTiles,
   product,
+  products,
   tasksOf,
   values,
 } from '../helpers/contractions.ts';
@@ -255,4 +257,24 @@ test('templates: mistakes name their line', () => {
 });
 
 test.after(() => gpu.destroy());
+// So programs without convolutions lack nothing, which a bundle of them leaves out.
+test(`no product of matrices is for the variants that convolutions enter, on ${gpu.name}`, () => {
+  const extents = [1, 2, 4, 5, 7, 8, 33];
+  const lanes = [4, 8, 16, 32].map((size) => ({ ...adapter, subgroups: { min: size, max: size } }));
+  let planned = 0;
+  for (const M of extents)
+    for (const N of extents)
+      for (const K of extents)
+        for (const one of products(M, N, K))
+          for (const task of scope(() => tasksOf(gpu, one)))
+            for (const variant of windowVariants)
+              for (const other of [{ kind: adapter.kind, subgroups: undefined }, ...lanes]) {
+                assert.is(variant.plan(task, other), undefined, `${one.name} by ${variant.name}`);
+                planned++;
+              }
+  assert.is(planned, extents.length ** 3 * 4 * windowVariants.length * 5);
+  const [image] = scope(() => tasksOf(gpu, convolutions([2, 3, 8, 8], 4, [3, 3])[0]!));
+  assert.ok(windowVariants.some((variant) => variant.plan(image!, lanes[1]!)));
+});
+
 test.run();

@@ -1,5 +1,6 @@
 /* Runs without an adapter. */
-import { shaderSources } from '@tapegrad/shaders';
+import { readdirSync } from 'node:fs';
+import * as shaders from '@tapegrad/shaders';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { RecordedLaunch } from '../../packages/tensor/src/webgpu/dispatch.ts';
@@ -85,10 +86,24 @@ test('what is not understood is no module', () => {
   assert.is(uses('fn other() {}'), undefined);
 });
 
+test('every file under shaders/ is exported, by itself or as a part of others', () => {
+  const folder = new URL('../../shaders/', import.meta.url);
+  const files = readdirSync(folder).filter((file) => file.endsWith('.wgsl'));
+  const names = files.map((file) => file.slice(0, -'.wgsl'.length));
+  assert.equal(
+    names.filter((name) => name !== 'contraction_tiled'),
+    Object.values(shaders)
+      .map(({ name }) => name)
+      .sort(),
+  );
+  assert.not.match(shaders.contractionTiles.wgsl, /\/\/% include/);
+});
+
 test('every file under shaders/ that has no template is understood', () => {
   const head = 'alias Out0 = f32; alias In0 = f32; const WORKGROUP = 64u;';
-  for (const name of ['add_parts', 'merge_phases', 'copy', 'random', 'optimize'] as const) {
-    const body = shaderSources()[name].replace(/^ *\/\/%.*$/gm, '');
+  const { addParts, mergePhases, copy, random, optimize } = shaders;
+  for (const { name, wgsl } of [addParts, mergePhases, copy, random, optimize]) {
+    const body = wgsl.replace(/^ *\/\/%.*$/gm, '');
     for (const [, entry] of body.matchAll(/@compute[^{]*fn (\w+)\(/g))
       assert.ok(
         wgslModule({ enables: [], head: `${head} alias Word = u32;`, body }, entry!),

@@ -665,7 +665,10 @@ test(`uniforms of every type arrive where the shader reads them ${adapter}`, asy
     /^uniforms: j holds 4 numbers, got 5/,
   );
   // 68, and one that no compiler knows, padded to whole vec4s.
-  assert.throws(() => tg.shader('copy', { a: 'array<vec4u, 17>' }), /72 words are more than 64/);
+  assert.throws(
+    () => tg.shader({ name: 'copy', wgsl }, { a: 'array<vec4u, 17>' }),
+    /72 words are more than 64/,
+  );
 });
 
 test.run();

@@ -29,7 +29,7 @@ const shortened = (wgsl: string): string =>
     );
 
 /**
- * Modules of functions that read files or bundle: what they return in the checkout, the published ones return as constants.
+ * Modules that read files or bundle: what their exports are in the checkout, or return, the published ones have as constants.
  * With it, what is done to each string.
  */
 const constantModules: Readonly<Record<string, (text: string) => string>> = {
@@ -37,14 +37,22 @@ const constantModules: Readonly<Record<string, (text: string) => string>> = {
   'packages/tapegrad/src/report/assets.ts': (text) => text,
 };
 
-/** JavaScript for a module whose functions return what they return now. */
+/** What these modules read with: not published. */
+const ONLY_HERE = ['shaders/read.js', 'shaders/read.js.map'];
+
+/** JavaScript for a module whose exports are what they are now, and whose functions return what they return now. */
 async function constantsOf(path: string): Promise<string> {
-  const module = (await import(pathToFileURL(join(root, path)).href)) as Record<string, () => object>;
-  const constant = (fn: () => object) =>
-    JSON.stringify(fn(), (_, value) => (typeof value === 'string' ? constantModules[path]!(value) : value));
+  const module = (await import(pathToFileURL(join(root, path)).href)) as Record<
+    string,
+    object | (() => object)
+  >;
+  const constant = (value: object) =>
+    JSON.stringify(value, (_, part) => (typeof part === 'string' ? constantModules[path]!(part) : part));
   return Object.entries(module)
-    .map(
-      ([name, fn]) => `const ${name}_value = ${constant(fn)};\nexport const ${name} = () => ${name}_value;\n`,
+    .map(([name, value]) =>
+      typeof value === 'function'
+        ? `const ${name}_value = ${constant(value())};\nexport const ${name} = () => ${name}_value;\n`
+        : `export const ${name} = ${constant(value)};\n`,
     )
     .join('');
 }
@@ -69,7 +77,7 @@ async function arrange(
   const from = join(emitted, sources);
   const used = new Set<string>();
   for (const file of readdirSync(from, { recursive: true, encoding: 'utf8' })) {
-    if (!/\.(js|ts|map)$/.test(file)) continue;
+    if (!/\.(js|ts|map)$/.test(file) || ONLY_HERE.includes(`${sources}/${file}`)) continue;
     const target = join(dist, file);
     mkdirSync(dirname(target), { recursive: true });
     let text = readFileSync(join(from, file), 'utf8');

@@ -23,10 +23,11 @@ import {
   log,
   matmul,
   mul,
+  nameInTable,
   neg,
   type Op,
   type OpName,
-  ops,
+  opNamed,
   pad,
   permute,
   pow,
@@ -80,7 +81,7 @@ const binary =
   ): Vjp<readonly [], readonly [a: TensorView, b: TensorView]> =>
   ({ gradient: g, inputs: [a, b], output: y }) => [() => forA({ g, a, b, y }), () => forB({ g, a, b, y })];
 
-const positive = (g: Tensor, x: Tensor) => apply(ops.maskPositive, [g, x], []);
+const positive = (g: Tensor, x: Tensor) => apply(opNamed('maskPositive'), [g, x], []);
 const oneMinus = (x: Tensor) => sub(1, x);
 const normalDensity = (x: Tensor) => mul(exp(mul(square(x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
 /** gelu's approximation is x·σ(slope·(x + 0.044715 x³)). */
@@ -129,7 +130,7 @@ export const rules: { readonly [K in OpName]: Vjp<Attributes<K>, InputsOf<K>> | 
   // 1 above 0 and alpha·eˣ up to there, of an exponent that is never positive.
   elu: unary((g, x, _y, [alpha]) => mul(g, where(greater(x, 0), 1, mul(exp(clamp(x, { max: 0 })), alpha)))),
   // Φ + x·φ, where φ is the normal density, Φ's derivative.
-  gelu: unary((g, x) => mul(g, add(apply(ops.normalCdf, [x], []), mul(x, normalDensity(x))))),
+  gelu: unary((g, x) => mul(g, add(apply(opNamed('normalCdf'), [x], []), mul(x, normalDensity(x))))),
   geluTanh: unary((g, x) => {
     const s = sigmoid(mul(mul(x, add(mul(square(x), 0.044715), 1)), TANH_SLOPE));
     const slope = mul(add(mul(square(x), 3 * 0.044715), 1), TANH_SLOPE);
@@ -218,38 +219,38 @@ export const rules: { readonly [K in OpName]: Vjp<Attributes<K>, InputsOf<K>> | 
         : matmul(a, g, { transposeA: !transposeA }),
   ],
   conv2d: ({ gradient: g, inputs: [x, w], attributes }) => [
-    () => apply(ops.conv2dInputGradient, [g, w], { ...attributes, size: imageSize(x) }),
-    () => apply(ops.conv2dWeightGradient, [x, g], { ...attributes, size: imageSize(w) }),
+    () => apply(opNamed('conv2dInputGradient'), [g, w], { ...attributes, size: imageSize(x) }),
+    () => apply(opNamed('conv2dWeightGradient'), [x, g], { ...attributes, size: imageSize(w) }),
   ],
   conv2dInputGradient: ({ gradient: g, inputs: [y, w], attributes }) => [
-    () => apply(ops.conv2d, [g, w], attributes),
-    () => apply(ops.conv2dWeightGradient, [g, y], { ...attributes, size: imageSize(w) }),
+    () => apply(opNamed('conv2d'), [g, w], attributes),
+    () => apply(opNamed('conv2dWeightGradient'), [g, y], { ...attributes, size: imageSize(w) }),
   ],
   conv2dWeightGradient: ({ gradient: g, inputs: [x, y], attributes }) => [
-    () => apply(ops.conv2dInputGradient, [y, g], { ...attributes, size: imageSize(x) }),
-    () => apply(ops.conv2d, [x, g], attributes),
+    () => apply(opNamed('conv2dInputGradient'), [y, g], { ...attributes, size: imageSize(x) }),
+    () => apply(opNamed('conv2d'), [x, g], attributes),
   ],
 
   // Pooling: a maximum's gradient goes where the maximum was, which is a choice without a derivative.
   maxPool2d: ({ gradient: g, inputs: [x], attributes }) => [
     () => {
-      const indices = apply(ops.maxPool2dIndices, [x], attributes);
-      return apply(ops.poolScatter, [g, indices], { ...attributes, size: imageSize(x) });
+      const indices = apply(opNamed('maxPool2dIndices'), [x], attributes);
+      return apply(opNamed('poolScatter'), [g, indices], { ...attributes, size: imageSize(x) });
     },
   ],
   maxPool2dIndices: none,
   poolGather: ({ gradient: g, inputs: [, indices], attributes }) => [
-    () => apply(ops.poolScatter, [g, indices], attributes),
+    () => apply(opNamed('poolScatter'), [g, indices], attributes),
     null,
   ],
   poolScatter: ({ gradient: g, inputs: [, indices], attributes }) => [
-    () => apply(ops.poolGather, [g, indices], attributes),
+    () => apply(opNamed('poolGather'), [g, indices], attributes),
     null,
   ],
   avgPool2d: ({ gradient: g, inputs: [x], attributes }) => [
-    () => apply(ops.avgPool2dGradient, [g], { ...attributes, size: imageSize(x) }),
+    () => apply(opNamed('avgPool2dGradient'), [g], { ...attributes, size: imageSize(x) }),
   ],
-  avgPool2dGradient: ({ gradient: g, attributes }) => [() => apply(ops.avgPool2d, [g], attributes)],
+  avgPool2dGradient: ({ gradient: g, attributes }) => [() => apply(opNamed('avgPool2d'), [g], attributes)],
 
   // Movement: the gradient moves back.
   reshape: ({ gradient, inputs: [x] }) => [() => reshape(gradient, x.shape)],
@@ -268,11 +269,11 @@ export const rules: { readonly [K in OpName]: Vjp<Attributes<K>, InputsOf<K>> | 
       const after = x.shape.map((extent, k) =>
         sizes[k] === 0 ? extent - starts[k]! : extent - starts[k]! - ((sizes[k]! - 1) * steps[k]! + 1),
       );
-      return apply(ops.pad, [gradient], { before: starts, after, steps, value: 0 });
+      return apply(opNamed('pad'), [gradient], { before: starts, after, steps, value: 0 });
     },
   ],
   pad: ({ gradient, inputs: [x], attributes: { before, steps } }) => [
-    () => apply(ops.slice, [gradient], { starts: before, sizes: x.shape, steps }),
+    () => apply(opNamed('slice'), [gradient], { starts: before, sizes: x.shape, steps }),
   ],
   concat: ({ gradient, inputs, attributes: { axis } }) => {
     let start = 0;
@@ -283,11 +284,11 @@ export const rules: { readonly [K in OpName]: Vjp<Attributes<K>, InputsOf<K>> | 
     });
   },
   gather: ({ gradient, inputs: [x, index], attributes: { axis } }) => [
-    () => apply(ops.scatterAdd, [gradient, index], { axis, extent: x.shape[axis]! }),
+    () => apply(opNamed('scatterAdd'), [gradient, index], { axis, extent: x.shape[axis]! }),
     null,
   ],
   scatterAdd: ({ gradient, inputs: [, index], attributes: { axis } }) => [
-    () => apply(ops.gather, [gradient, index], { axis }),
+    () => apply(opNamed('gather'), [gradient, index], { axis }),
     null,
   ],
   // Between float types; through integers nothing flows.
@@ -341,12 +342,8 @@ export interface Rule {
   readonly elementwise: boolean;
 }
 
-const table = new Map<AnyOp, Rule | null>(
-  (Object.keys(ops) as OpName[]).map((name) => {
-    const vjp = rules[name] as Vjp<unknown> | null;
-    return [ops[name] as AnyOp, vjp && { vjp, elementwise: name in elementwiseOps }];
-  }),
-);
+/** Those of users' own ops; and of the table's, once they were looked up. */
+const table = new Map<AnyOp, Rule | null>();
 
 /** Gives an op of the user's own its derivative (null: none). */
 export function defineRule<A, I extends Inputs>(op: Op<A, I>, vjp: Vjp<A, I> | null): void {
@@ -355,11 +352,22 @@ export function defineRule<A, I extends Inputs>(op: Op<A, I>, vjp: Vjp<A, I> | n
 
 /** The rule of an op; null where it has no derivative. */
 export function ruleFor(op: AnyOp): Rule | null {
-  const rule = table.get(op);
+  let rule = table.get(op);
   if (rule === undefined) {
+    rule = onPage(op);
+    table.set(op, rule);
+  }
+  return rule;
+}
+
+/** The rule that the page has for an op of the table. @throws if it is none of the table */
+function onPage(op: AnyOp): Rule | null {
+  const name = nameInTable(op);
+  if (!name) {
     throw new Error(
       `backward: op '${op.name}' has no rule: give it one with defineRule(op, vjp), or null for none`,
     );
   }
-  return rule;
+  const vjp = rules[name] as Vjp<unknown> | null;
+  return vjp && { vjp, elementwise: name in elementwiseOps };
 }

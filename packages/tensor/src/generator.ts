@@ -4,8 +4,9 @@ import { defaultDevice } from './context.ts';
 import type { Device } from './contracts.ts';
 import { tensor } from './creation.ts';
 import { described } from './described.ts';
+import { counters, draws } from './lowering/random.ts';
 import { operands } from './operands.ts';
-import { ops, updates } from './ops/index.ts';
+import { less } from './ops/elementwise.ts';
 import { blocksOf, type Distribution } from './ops/random.ts';
 import { checkOptions } from './options.ts';
 import { keep } from './scope.ts';
@@ -54,7 +55,7 @@ export class Generator {
 
   /** 1 with the given probability, else 0. */
   bernoulli(shape: Shape, probability: number | Tensor = 0.5): Tensor {
-    return apply(ops.less, operands('bernoulli', this.#draw(shape, 'uniform', 'bernoulli'), probability), []);
+    return apply(less.op, operands('bernoulli', this.#draw(shape, 'uniform', 'bernoulli'), probability), []);
   }
 
   /** Raw words (uint32). */
@@ -64,8 +65,8 @@ export class Generator {
 
   #draw(shape: Shape, distribution: Distribution, what: string = distribution): Tensor {
     assertShape(what, shape);
-    const numbers = apply(ops.random, [this.state], { shape, distribution });
-    run(updates.advance, [this.state], { index: 2, by: blocksOf(shape) });
+    const numbers = apply(draws.random, [this.state], { shape, distribution });
+    run(counters.advance, [this.state], { index: 2, by: blocksOf(shape) });
     return numbers;
   }
 }

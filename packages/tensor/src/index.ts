@@ -37,7 +37,6 @@ export { HALF_EPSILON, HALF_MAX, halfBits, halfValue, roundToHalf } from './floa
 export * from './functions/index.ts';
 export { defaultGenerator, Generator, manualSeed } from './generator.ts';
 export { elementwiseLowering } from './lowering/elementwise.ts';
-export { defineLowering } from './lowering/index.ts';
 export {
   type Launch,
   type LaunchContext,
@@ -47,8 +46,10 @@ export {
   type Shader,
   shader,
 } from './lowering/launch.ts';
+export { defineLowering } from './lowering/table.ts';
+export { nameInTable, opNamed } from './op-named.ts';
+export { type Attributes, type InputsOf, type OpName, ops } from './op-table.ts';
 export { elementwiseOps } from './ops/elementwise-table.ts';
-export { type Attributes, type InputsOf, type OpName, ops, updates } from './ops/index.ts';
 export { blocksOf, threefry } from './ops/random.ts';
 export { checkOptions } from './options.ts';
 export { labelled, labelsInForce, nameEntry, type Origin, withOrigins } from './origin.ts';
@@ -65,5 +66,6 @@ export {
   viewOf,
 } from './tensor.ts';
 export { foldTree, mapTensors, tensorsIn } from './tree.ts';
+export { updates } from './update-table.ts';
 export * from './updates.ts';
 export * from './webgpu/index.ts';

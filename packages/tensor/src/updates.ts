@@ -1,7 +1,7 @@
 import { deviceOf, run } from './apply.ts';
 import { full } from './creation.ts';
 import type { NumericArray } from './dtype.ts';
-import { updates } from './ops/index.ts';
+import { assignments } from './lowering/assign.ts';
 import { scope } from './scope.ts';
 import { internalsOf, type Tensor, viewOf } from './tensor.ts';
 
@@ -10,11 +10,12 @@ import { internalsOf, type Tensor, viewOf } from './tensor.ts';
  */
 
 /** target ← source. */
-export const assign = (target: Tensor, source: Tensor): void => run(updates.assign, [target, source], null);
+export const assign = (target: Tensor, source: Tensor): void =>
+  run(assignments.assign, [target, source], null);
 
 /** target ← target + source. */
 export const accumulate = (target: Tensor, source: Tensor): void =>
-  run(updates.accumulate, [target, source], null);
+  run(assignments.accumulate, [target, source], null);
 
 /** Overwrites a tensor's elements from number `from` on with values of the host. */
 export function writeTo(target: Tensor, values: NumericArray, from = 0): void {

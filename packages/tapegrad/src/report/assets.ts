@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { shaderSources } from '@tapegrad/shaders';
+import * as shaders from '@tapegrad/shaders';
 import { buildSync } from 'esbuild';
 
 /*
@@ -27,6 +27,9 @@ export function pageAssets(): { readonly script: string; readonly styles: string
 export const livingScript = (): string => bundled('client/living/main.ts');
 
 function bundled(entry: string): string {
+  const inlined = Object.entries(shaders)
+    .map(([name, file]) => `export const ${name} = ${JSON.stringify(file)};`)
+    .join('\n');
   const { outputFiles } = buildSync({
     entryPoints: [join(here, entry)],
     bundle: true,
@@ -36,8 +39,7 @@ function bundled(entry: string): string {
     target: 'es2022',
     logLevel: 'silent',
     // The package reads files, which a page has not.
-    alias: { '@tapegrad/shaders': join(here, 'client/living/shaders.ts') },
-    define: { INLINED_SHADERS: JSON.stringify(shaderSources()) },
+    alias: { '@tapegrad/shaders': `data:text/javascript,${encodeURIComponent(inlined)}` },
   });
   return outputFiles[0]!.text;
 }

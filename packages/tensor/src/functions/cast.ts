@@ -1,6 +1,6 @@
 import { apply } from '../apply.ts';
+import { casts } from '../lowering/cast.ts';
 import type { CastType } from '../ops/cast.ts';
-import { ops } from '../ops/index.ts';
 import type { Tensor } from '../tensor.ts';
 
 /**
@@ -8,4 +8,4 @@ import type { Tensor } from '../tensor.ts';
  * at the bounds of the type; integers wrap. The gradient passes between float types.
  * @throws for uint8, which only stores
  */
-export const cast = (x: Tensor, dtype: CastType): Tensor => apply(ops.cast, [x], { dtype });
+export const cast = (x: Tensor, dtype: CastType): Tensor => apply(casts.cast, [x], { dtype });

@@ -1,6 +1,7 @@
 import { apply } from '../apply.ts';
+import { convolutions } from '../lowering/conv.ts';
+import { products } from '../lowering/matmul.ts';
 import { type ConvAttributes, convOutputSize } from '../ops/conv.ts';
-import { ops } from '../ops/index.ts';
 import { checkOptions } from '../options.ts';
 import { show } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
@@ -21,7 +22,7 @@ export interface MatmulOptions {
 export function matmul(a: Tensor, b: Tensor, options?: MatmulOptions): Tensor {
   checkOptions('matmul', options, ['transposeA', 'transposeB']);
   const { transposeA = false, transposeB = false } = options ?? {};
-  return apply(ops.matmul, [a, b], { transposeA, transposeB });
+  return apply(products.matmul, [a, b], { transposeA, transposeB });
 }
 
 /** One number for both axes, or (height, width). */
@@ -78,7 +79,7 @@ export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Te
   checkOptions('conv2d', options, ['stride', 'padding', 'dilation', 'groups']);
   const { padding = 0, ...others } = options;
   if (typeof padding === 'string') return conv2dPaddedBy(padding, x, weight, others);
-  return apply(ops.conv2d, [x, weight], convAttributes('conv2d', { ...others, padding }));
+  return apply(convolutions.conv2d, [x, weight], convAttributes('conv2d', { ...others, padding }));
 }
 
 /** A convolution by the name of its padding, as PyTorch means them. */
@@ -90,7 +91,7 @@ function conv2dPaddedBy(name: string, x: Tensor, weight: Tensor, options: Window
   }
   const attributes = convAttributes('conv2d', options);
   const { stride, dilation } = attributes;
-  if (name === 'valid' || weight.rank !== 4) return apply(ops.conv2d, [x, weight], attributes);
+  if (name === 'valid' || weight.rank !== 4) return apply(convolutions.conv2d, [x, weight], attributes);
   if (stride[0] !== 1 || stride[1] !== 1) {
     throw new Error(`conv2d: padding 'same' needs stride 1, got ${show(stride)}: name the padding in pixels`);
   }
@@ -108,7 +109,7 @@ function conv2dPaddedBy(name: string, x: Tensor, weight: Tensor, options: Window
           [0, right],
         ])
       : x;
-  return apply(ops.conv2d, [even, weight], { ...attributes, padding });
+  return apply(convolutions.conv2d, [even, weight], { ...attributes, padding });
 }
 
 /** Those of the convolution whose gradient it is, and what they leave open of the output's size. */
@@ -144,10 +145,10 @@ export function convTranspose2d(x: Tensor, weight: Tensor, options: ConvTranspos
   }
   const size: [number, number] = [along(0), along(1)];
   if (extra[0] < stride[0] && extra[1] < stride[1])
-    return apply(ops.conv2dInputGradient, [x, weight], { ...attributes, size });
+    return apply(convolutions.conv2dInputGradient, [x, weight], { ...attributes, size });
   // With more, the output is no image of a convolution that gives `x`: cut it out of the one without any padding.
   const whole = ([0, 1] as const).map((d) => size[d] + 2 * padding[d] - extra[d]) as [number, number];
-  const unpadded = apply(ops.conv2dInputGradient, [x, weight], {
+  const unpadded = apply(convolutions.conv2dInputGradient, [x, weight], {
     ...attributes,
     padding: [0, 0],
     size: whole,

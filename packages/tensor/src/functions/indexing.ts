@@ -3,8 +3,8 @@ import { assertCount, assertTensors } from '../arguments.ts';
 import { arange } from '../creation.ts';
 import { described } from '../described.ts';
 import { isFloat } from '../dtype.ts';
+import { gathers } from '../lowering/gather.ts';
 import { equal } from '../ops/elementwise.ts';
-import { ops } from '../ops/index.ts';
 import { normalizeAxis, show } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { cast } from './cast.ts';
@@ -19,7 +19,7 @@ export function gather(x: Tensor, axis: number, index: Tensor): Tensor {
   const at = normalizeAxis('gather', axis, x.rank);
   const smaller = index.rank === x.rank && x.shape.some((extent, k) => k !== at && index.shape[k]! < extent);
   const ranges = x.shape.map((extent, k): [number, number] => [0, k === at ? extent : index.shape[k]!]);
-  return apply(ops.gather, [smaller ? slice(x, ...ranges) : x, index], { axis: at });
+  return apply(gathers.gather, [smaller ? slice(x, ...ranges) : x, index], { axis: at });
 }
 
 /**
@@ -34,7 +34,7 @@ export function indexSelect(x: Tensor, axis: number, index: Tensor): Tensor {
     throw new Error(`indexSelect: the index is int32 with one axis, got ${index.dtype} ${show(index.shape)}`);
   }
   const shape = x.shape.map((_, k) => (k === at ? index.size : 1));
-  return apply(ops.gather, [x, reshape(index, shape)], { axis: at });
+  return apply(gathers.gather, [x, reshape(index, shape)], { axis: at });
 }
 
 /**
@@ -61,5 +61,5 @@ export function oneHot(x: Tensor, classes: number): Tensor {
 export function scatterAdd(y: Tensor, axis: number, index: Tensor, extent: number): Tensor {
   assertTensors('scatterAdd', [y, index]);
   assertCount('scatterAdd', 'the extent', extent);
-  return apply(ops.scatterAdd, [y, index], { axis: normalizeAxis('scatterAdd', axis, y.rank), extent });
+  return apply(gathers.scatterAdd, [y, index], { axis: normalizeAxis('scatterAdd', axis, y.rank), extent });
 }

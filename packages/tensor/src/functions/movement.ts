@@ -1,7 +1,7 @@
 import { apply, deviceOf } from '../apply.ts';
 import { assertNumber, assertShape, assertTensor, assertTensors } from '../arguments.ts';
 import { described } from '../described.ts';
-import { ops } from '../ops/index.ts';
+import { movements } from '../lowering/movement.ts';
 import { normalizeAxes, normalizeAxis, type Shape, sameShape, show, sizeOf } from '../shape.ts';
 import { type Tensor, viewOf } from '../tensor.ts';
 
@@ -18,7 +18,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
     throw new Error(`reshape: ${show(x.shape)} cannot become ${show(shape)}`);
   }
   const full = shape.map((extent) => (extent === -1 ? x.size / known : extent));
-  return apply(ops.reshape, [x], { shape: full });
+  return apply(movements.reshape, [x], { shape: full });
 }
 
 /** All axes from `start` to `end` (inclusive; default: all) made one. @throws if `start` comes after `end` */
@@ -57,7 +57,7 @@ export function permute(x: Tensor, axes: readonly number[]): Tensor {
   if (!Array.isArray(axes)) {
     throw new Error(`permute: the axes are an array such as [1, 0], got ${described(axes)}`);
   }
-  return apply(ops.permute, [x], {
+  return apply(movements.permute, [x], {
     axes: axes.map((axis: number) => normalizeAxis('permute', axis, x.rank)),
   });
 }
@@ -68,7 +68,7 @@ export function transpose(x: Tensor, a = -2, b = -1): Tensor {
   const axes = x.shape.map((_, axis) => axis);
   const [i, j] = [normalizeAxis('transpose', a, x.rank), normalizeAxis('transpose', b, x.rank)];
   [axes[i], axes[j]] = [axes[j]!, axes[i]!];
-  return apply(ops.permute, [x], { axes });
+  return apply(movements.permute, [x], { axes });
 }
 
 /** Repeats axes of extent 1 (and new leading ones) up to `shape`; −1 keeps an axis as it is. @throws if another extent differs */
@@ -77,7 +77,7 @@ export function expand(x: Tensor, shape: Shape): Tensor {
   assertShape('expand', shape, -1);
   const missing = shape.length - x.rank;
   const full = shape.map((extent, axis) => (extent === -1 ? (x.shape[axis - missing] ?? -1) : extent));
-  return sameShape(x.shape, full) ? x : apply(ops.expand, [x], { shape: full });
+  return sameShape(x.shape, full) ? x : apply(movements.expand, [x], { shape: full });
 }
 
 /**
@@ -105,7 +105,7 @@ export function slice(x: Tensor, ...ranges: (readonly [number?, number?, number?
     sizes.push(Math.max(0, Math.ceil((bound(end) - bound(start)) / step)));
     steps.push(step);
   });
-  return apply(ops.slice, [x], { starts, sizes, steps });
+  return apply(movements.slice, [x], { starts, sizes, steps });
 }
 
 /** Surrounds with `value`: `widths[axis]` is [before, after], for each axis. @throws unless they are whole and not negative */
@@ -119,7 +119,7 @@ export function pad(x: Tensor, widths: readonly (readonly [number, number])[], v
       `pad: the widths are [before, after] for each axis, such as [[0, 0], [1, 1]], got ${got}`,
     );
   }
-  return apply(ops.pad, [x], {
+  return apply(movements.pad, [x], {
     before: widths.map(([before]) => before),
     after: widths.map(([, after]) => after),
     steps: x.shape.map(() => 1),
@@ -131,7 +131,7 @@ export function pad(x: Tensor, widths: readonly (readonly [number, number])[], v
 export function concat(tensors: readonly Tensor[], axis = 0): Tensor {
   assertTensors('concat', tensors);
   if (tensors.length === 0) throw new Error('concat: expects at least one tensor');
-  return apply(ops.concat, tensors, { axis: normalizeAxis('concat', axis, tensors[0]!.rank) });
+  return apply(movements.concat, tensors, { axis: normalizeAxis('concat', axis, tensors[0]!.rank) });
 }
 
 /** Joins tensors of one shape along a new axis, before axis `axis`. @throws if shapes differ, or without a tensor */

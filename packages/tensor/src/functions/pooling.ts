@@ -1,5 +1,5 @@
 import { apply } from '../apply.ts';
-import { ops } from '../ops/index.ts';
+import { pools } from '../lowering/pool.ts';
 import { type PoolAttributes, poolOutputSize } from '../ops/pool.ts';
 import { checkOptions } from '../options.ts';
 import type { Tensor } from '../tensor.ts';
@@ -46,7 +46,7 @@ function poolAttributes(op: string, kernelSize: PairOption, options: MaxPoolOpti
  */
 export function maxPool2d(x: Tensor, kernelSize: PairOption, options: MaxPoolOptions = {}): Tensor {
   checkOptions('maxPool2d', options, ['stride', 'padding', 'dilation', 'ceilMode']);
-  return apply(ops.maxPool2d, [x], poolAttributes('maxPool2d', kernelSize, options));
+  return apply(pools.maxPool2d, [x], poolAttributes('maxPool2d', kernelSize, options));
 }
 
 /**
@@ -57,7 +57,7 @@ export function maxPool2d(x: Tensor, kernelSize: PairOption, options: MaxPoolOpt
 export function avgPool2d(x: Tensor, kernelSize: PairOption, options: AvgPoolOptions = {}): Tensor {
   checkOptions('avgPool2d', options, ['stride', 'padding', 'ceilMode', 'countIncludePad']);
   const { countIncludePad = true, ...others } = options;
-  return apply(ops.avgPool2d, [x], { ...poolAttributes('avgPool2d', kernelSize, others), countIncludePad });
+  return apply(pools.avgPool2d, [x], { ...poolAttributes('avgPool2d', kernelSize, others), countIncludePad });
 }
 
 export { poolOutputSize };

@@ -1,9 +1,11 @@
 import { apply } from '../apply.ts';
 import { assertNumber, assertShape, assertTensor } from '../arguments.ts';
 import { full } from '../creation.ts';
+import { reductions } from '../lowering/reduce.ts';
+import { scans } from '../lowering/scan.ts';
+import { softmaxes } from '../lowering/softmax.ts';
 import { float } from '../operands.ts';
 import { add, clamp, equal, exp, log, mul, sqrt, square, sub, where } from '../ops/elementwise.ts';
-import { ops } from '../ops/index.ts';
 import { checkOptions } from '../options.ts';
 import {
   broadcastShapes,
@@ -32,7 +34,7 @@ export interface ReduceOptions {
  * @throws if an axis is out of range or named twice
  */
 export function sum(x: Tensor, axes?: Axes, options?: ReduceOptions): Tensor {
-  return apply(ops.sum, [x], reducing('sum', x, axes, options));
+  return apply(reductions.sum, [x], reducing('sum', x, axes, options));
 }
 
 /** The attributes of a reduction. @throws for options and axes that there are not */
@@ -66,7 +68,7 @@ export function sumToSize(x: Tensor, shape: Shape): Tensor {
  * the product of the others.
  */
 export function prod(x: Tensor, axes?: Axes, options?: ReduceOptions): Tensor {
-  return apply(ops.prod, [x], reducing('prod', x, axes, options));
+  return apply(reductions.prod, [x], reducing('prod', x, axes, options));
 }
 
 /** Mean over `axes` (default: all), as `sum`; NaN over nothing, as in PyTorch. */
@@ -141,7 +143,7 @@ export function cumsum(x: Tensor, axis = -1, options?: CumsumOptions): Tensor {
   assertTensor('cumsum', x);
   checkOptions('cumsum', options, ['reverse']);
   const { reverse = false } = options ?? {};
-  return apply(ops.cumsum, [x], { axis: normalizeAxis('cumsum', axis, x.rank), reverse });
+  return apply(scans.cumsum, [x], { axis: normalizeAxis('cumsum', axis, x.rank), reverse });
 }
 
 /**
@@ -149,7 +151,7 @@ export function cumsum(x: Tensor, axis = -1, options?: CumsumOptions): Tensor {
  * @throws over an empty axis
  */
 export function max(x: Tensor, axes?: Axes, options?: ReduceOptions): Tensor {
-  return apply(ops.max, [x], reducing('max', x, axes, options));
+  return apply(reductions.max, [x], reducing('max', x, axes, options));
 }
 
 /**
@@ -157,19 +159,19 @@ export function max(x: Tensor, axes?: Axes, options?: ReduceOptions): Tensor {
  * @throws over an empty axis
  */
 export function min(x: Tensor, axes?: Axes, options?: ReduceOptions): Tensor {
-  return apply(ops.min, [x], reducing('min', x, axes, options));
+  return apply(reductions.min, [x], reducing('min', x, axes, options));
 }
 
 /** Index (int32) of the first maximum along one axis (default: the last), or of the first NaN. @throws if the axis is empty */
 export function argmax(x: Tensor, axis = -1, options?: ReduceOptions): Tensor {
   const { keepDims } = reducing('argmax', x, axis, options);
-  return apply(ops.argmax, [x], { axis: normalizeAxis('argmax', axis, x.rank), keepDims });
+  return apply(reductions.argmax, [x], { axis: normalizeAxis('argmax', axis, x.rank), keepDims });
 }
 
 /** Index (int32) of the first minimum along one axis (default: the last), or of the first NaN. @throws if the axis is empty */
 export function argmin(x: Tensor, axis = -1, options?: ReduceOptions): Tensor {
   const { keepDims } = reducing('argmin', x, axis, options);
-  return apply(ops.argmin, [x], { axis: normalizeAxis('argmin', axis, x.rank), keepDims });
+  return apply(reductions.argmin, [x], { axis: normalizeAxis('argmin', axis, x.rank), keepDims });
 }
 
 /** The greatest float32. */
@@ -198,11 +200,11 @@ export function logSumExp(x: Tensor, axes?: Axes, options?: ReduceOptions): Tens
 /** exp(x) / Σ exp(x) along one axis (default: the last), of x's shape, with the maximum subtracted first. */
 export function softmax(x: Tensor, axis = -1): Tensor {
   assertTensor('softmax', x);
-  return apply(ops.softmax, [x], { axis: normalizeAxis('softmax', axis, x.rank) });
+  return apply(softmaxes.softmax, [x], { axis: normalizeAxis('softmax', axis, x.rank) });
 }
 
 /** log(softmax(x)) along one axis (default: the last), of x's shape; finite where the softmax itself is 0. */
 export function logSoftmax(x: Tensor, axis = -1): Tensor {
   assertTensor('logSoftmax', x);
-  return apply(ops.logSoftmax, [x], { axis: normalizeAxis('logSoftmax', axis, x.rank) });
+  return apply(softmaxes.logSoftmax, [x], { axis: normalizeAxis('logSoftmax', axis, x.rank) });
 }

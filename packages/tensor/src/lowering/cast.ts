@@ -1,14 +1,16 @@
-import type { cast as op } from '../ops/cast.ts';
+import * as wgsl from '@tapegrad/shaders';
+import { cast as op } from '../ops/cast.ts';
 import { type LoweringOf, shader } from './launch.ts';
+import { entered } from './table.ts';
 
 const WORKGROUP = 64;
 
-const convert = shader('cast', {
+const convert = shader(wgsl.cast, {
   /** Elements, or fours of them. */
   items: 'u32',
 });
 
-export const cast: LoweringOf<typeof op> = (gpu, [x], _attributes, output) => {
+const cast: LoweringOf<typeof op> = (gpu, [x], _attributes, output) => {
   // Four neighbours a thread, where the size allows it.
   const FOURS = output.size % 4 === 0;
   const items = output.size / (FOURS ? 4 : 1);
@@ -21,3 +23,5 @@ export const cast: LoweringOf<typeof op> = (gpu, [x], _attributes, output) => {
     workgroups: Math.ceil(items / WORKGROUP),
   });
 };
+
+export const casts = entered({ cast: op }, { cast });

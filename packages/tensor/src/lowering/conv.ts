@@ -1,11 +1,14 @@
-import { type convOps, extentsOf } from '../ops/conv.ts';
+import { convOps, extentsOf } from '../ops/conv.ts';
 import { contract } from './contraction/contract.ts';
 import { contractInputGradient } from './contraction/phases.ts';
+import { enterVariants } from './contraction/table.ts';
+import { windowVariants } from './contraction/windows.ts';
 import type { LoweringOf } from './launch.ts';
+import { entered } from './table.ts';
 
 /* Convolution and its gradients as contractions, of which a batch counts the groups; see `Contraction`. */
 
-export const conv2d: LoweringOf<typeof convOps.conv2d> = (gpu, [x, w], { stride, padding, dilation }, y) => {
+const conv2d: LoweringOf<typeof convOps.conv2d> = (gpu, [x, w], { stride, padding, dilation }, y) => {
   const { N, C, H, W, O, KH, KW, OH, OW, groups, CG, OG } = extentsOf(x.shape, w.shape, y.shape);
   contract(
     gpu,
@@ -30,14 +33,10 @@ export const conv2d: LoweringOf<typeof convOps.conv2d> = (gpu, [x, w], { stride,
   );
 };
 
-export const conv2dInputGradient: LoweringOf<typeof convOps.conv2dInputGradient> = (
-  gpu,
-  [y, w],
-  attributes,
-  x,
-) => contractInputGradient(gpu, attributes, [w, y, x]);
+const conv2dInputGradient: LoweringOf<typeof convOps.conv2dInputGradient> = (gpu, [y, w], attributes, x) =>
+  contractInputGradient(gpu, attributes, [w, y, x]);
 
-export const conv2dWeightGradient: LoweringOf<typeof convOps.conv2dWeightGradient> = (
+const conv2dWeightGradient: LoweringOf<typeof convOps.conv2dWeightGradient> = (
   gpu,
   [x, y],
   { stride, padding, dilation },
@@ -66,3 +65,7 @@ export const conv2dWeightGradient: LoweringOf<typeof convOps.conv2dWeightGradien
     [y, x, w],
   );
 };
+
+enterVariants(windowVariants);
+
+export const convolutions = entered(convOps, { conv2d, conv2dInputGradient, conv2dWeightGradient });

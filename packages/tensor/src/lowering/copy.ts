@@ -1,3 +1,4 @@
+import * as wgsl from '@tapegrad/shaders';
 import type { TensorView } from '../contracts.ts';
 import type { StridedCopy } from '../ops/movement.ts';
 import { collapse, show, sizeOf } from '../shape.ts';
@@ -6,7 +7,7 @@ import { type LaunchContext, shader } from './launch.ts';
 const WORKGROUP = 64;
 const MAX_DIGITS = 8;
 
-const strided = shader('copy', {
+const strided = shader(wgsl.copy, {
   size: 'u32',
   rank: 'u32',
   source_offset: 'u32',
@@ -16,19 +17,22 @@ const strided = shader('copy', {
   target_strides: 'array<vec4u, 2>',
 });
 
-const byBlocks = shader('copy.blocks', {
-  blocks: 'u32',
-  source_offset: 'u32',
-  target_offset: 'u32',
-  source_row: 'u32',
-  target_row: 'u32',
-  shape: 'array<vec4u, 2>',
-  source_strides: 'array<vec4u, 2>',
-  target_strides: 'array<vec4u, 2>',
-});
+const byBlocks = shader(
+  { ...wgsl.copy, entry: 'blocks' },
+  {
+    blocks: 'u32',
+    source_offset: 'u32',
+    target_offset: 'u32',
+    source_row: 'u32',
+    target_row: 'u32',
+    shape: 'array<vec4u, 2>',
+    source_strides: 'array<vec4u, 2>',
+    target_strides: 'array<vec4u, 2>',
+  },
+);
 
 /** The value's bits: a compiler may take a float32 for finite. */
-const filling = shader('copy.fill', { size: 'u32', bits: 'u32' });
+const filling = shader({ ...wgsl.copy, entry: 'fill' }, { size: 'u32', bits: 'u32' });
 
 /** Copies elements from one strided walk to another. */
 export function copyStrided(

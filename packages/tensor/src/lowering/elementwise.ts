@@ -1,9 +1,9 @@
+import * as wgsl from '@tapegrad/shaders';
 import type { TensorView } from '../contracts.ts';
 import { type DType, isFloat } from '../dtype.ts';
 import type { ElementwiseOp } from '../ops/elementwise-op.ts';
-import { elementwiseOps } from '../ops/elementwise-table.ts';
 import { broadcastStrides, collapse, sizeOf, stridesOf } from '../shape.ts';
-import { type Launch, type LaunchContext, type Lower, type LoweringOf, shader } from './launch.ts';
+import { type Launch, type LaunchContext, type Lower, shader } from './launch.ts';
 
 /** Threads of a workgroup. */
 const WORKGROUP = 64;
@@ -30,9 +30,9 @@ const computedIn = (dtype: DType): Computed => (isFloat(dtype) ? 'f32' : dtype =
 function kernelsOf(p: 'vec4f' | 'vec4i' | 'vec4u') {
   const typed = { ...fields, p: p as 'vec4f' };
   return [
-    shader('elementwise.unary', typed),
-    shader('elementwise.binary', typed),
-    shader('elementwise.ternary', typed),
+    shader({ ...wgsl.elementwise, entry: 'unary' }, typed),
+    shader({ ...wgsl.elementwise, entry: 'binary' }, typed),
+    shader({ ...wgsl.elementwise, entry: 'ternary' }, typed),
   ] as const;
 }
 
@@ -67,12 +67,6 @@ export function elementwiseLowering(
     gpu.launch(elementwiseLaunch(name, { shader: kernel, code, fusion }, share, inputs, parameters, output));
   };
 }
-
-type Lowerings = { readonly [K in keyof typeof elementwiseOps]: LoweringOf<(typeof elementwiseOps)[K]> };
-
-export const elementwiseLowerings = Object.fromEntries(
-  Object.entries(elementwiseOps).map(([name, op]) => [name, elementwiseLowering(op)]),
-) as unknown as Lowerings;
 
 /** What a thread does: so many elements, or vectors of four neighbours. */
 interface Share {

@@ -1,34 +1,42 @@
-import { type gatherOps, withoutAxis } from '../ops/gather.ts';
+import * as wgsl from '@tapegrad/shaders';
+import { gatherOps, withoutAxis } from '../ops/gather.ts';
 import { broadcastStrides, collapse, type Shape, show } from '../shape.ts';
 import { type LoweringOf, shader } from './launch.ts';
+import { entered } from './table.ts';
 
 const WORKGROUP = 64;
 const MAX_DIGITS = 8;
 
-const gathering = shader('gather.gather', {
-  size: 'u32',
-  rank: 'u32',
-  /** Of the indexed axis. */
-  extent: 'u32',
-  /** Of the values along the axis. */
-  stride: 'u32',
-  shape: 'array<vec4u, 2>',
-  value_strides: 'array<vec4u, 2>',
-  index_strides: 'array<vec4u, 2>',
-});
+const gathering = shader(
+  { ...wgsl.gather, entry: 'gather' },
+  {
+    size: 'u32',
+    rank: 'u32',
+    /** Of the indexed axis. */
+    extent: 'u32',
+    /** Of the values along the axis. */
+    stride: 'u32',
+    shape: 'array<vec4u, 2>',
+    value_strides: 'array<vec4u, 2>',
+    index_strides: 'array<vec4u, 2>',
+  },
+);
 
-const scattering = shader('gather.scatter_add', {
-  size: 'u32',
-  rank: 'u32',
-  /** Values along the indexed axis, and their stride along it. */
-  count: 'u32',
-  stride: 'u32',
-  index_stride: 'u32',
-  shape: 'array<vec4u, 2>',
-  value_strides: 'array<vec4u, 2>',
-  index_strides: 'array<vec4u, 2>',
-  axis_strides: 'array<vec4u, 2>',
-});
+const scattering = shader(
+  { ...wgsl.gather, entry: 'scatter_add' },
+  {
+    size: 'u32',
+    rank: 'u32',
+    /** Values along the indexed axis, and their stride along it. */
+    count: 'u32',
+    stride: 'u32',
+    index_stride: 'u32',
+    shape: 'array<vec4u, 2>',
+    value_strides: 'array<vec4u, 2>',
+    index_strides: 'array<vec4u, 2>',
+    axis_strides: 'array<vec4u, 2>',
+  },
+);
 
 /** The digits of an output index and the strides along them, as few as the walks allow. */
 function digitsOf(op: string, target: Shape, ...walks: (readonly number[])[]) {
@@ -38,7 +46,7 @@ function digitsOf(op: string, target: Shape, ...walks: (readonly number[])[]) {
   return { rank: shape.length, shape, strides };
 }
 
-export const gather: LoweringOf<typeof gatherOps.gather> = (gpu, [x, index], { axis }, output) => {
+const gather: LoweringOf<typeof gatherOps.gather> = (gpu, [x, index], { axis }, output) => {
   const at = withoutAxis(x.shape, output.shape, axis);
   const { rank, shape, strides } = digitsOf(
     'gather',
@@ -64,7 +72,7 @@ export const gather: LoweringOf<typeof gatherOps.gather> = (gpu, [x, index], { a
   });
 };
 
-export const scatterAdd: LoweringOf<typeof gatherOps.scatterAdd> = (gpu, [y, index], { axis }, output) => {
+const scatterAdd: LoweringOf<typeof gatherOps.scatterAdd> = (gpu, [y, index], { axis }, output) => {
   const from = withoutAxis(y.shape, output.shape, axis);
   const at = withoutAxis(index.shape, output.shape, axis);
   // The digit along the axis is the value looked for: a stride of 1 on it alone.
@@ -89,3 +97,5 @@ export const scatterAdd: LoweringOf<typeof gatherOps.scatterAdd> = (gpu, [y, ind
     workgroups: Math.ceil(output.size / WORKGROUP),
   });
 };
+
+export const gathers = entered(gatherOps, { gather, scatterAdd });

@@ -1,4 +1,3 @@
-import type { ShaderName } from '@tapegrad/shaders';
 import type { InPlaceUpdate, Inputs, Op, TensorView } from '../contracts.ts';
 import type { DType } from '../dtype.ts';
 import { type UniformFields, UniformStruct, type UniformValues } from './uniforms.ts';
@@ -34,7 +33,7 @@ export interface TunedChoice {
 /** The choice for each bucket of shapes: see `shapeKey`. Preferred to the built-in preferences. */
 export type TunedTable = ReadonlyMap<string, TunedChoice>;
 
-/** WGSL that is not among the files under `shaders/`: that of a user's own op. */
+/** WGSL: a file of `@tapegrad/shaders`, as in `{ ...wgsl.copy, entry: 'fill' }`, or that of a user's own op. */
 export interface OwnShader {
   /** Unique among shaders, for it identifies the compiled kernel. */
   readonly name: string;
@@ -46,27 +45,22 @@ export interface OwnShader {
 
 /** An entry point of some WGSL, with the uniforms that it reads as `params`. */
 export interface Shader<F extends UniformFields = UniformFields> {
-  /** That of a file under `shaders/`, or of WGSL of one's own. */
-  readonly name: ShaderName | (string & {});
+  /** By which errors, profiles and caches know the WGSL. */
+  readonly name: string;
   /** The function that runs. */
   readonly entry: string;
-  /** Undefined for the files under `shaders/`. */
-  readonly wgsl: string | undefined;
+  /** The source. */
+  readonly wgsl: string;
   /** What it reads as `params`. */
   readonly uniforms: UniformStruct<F>;
 }
 
-/**
- * Declares an entry point: of a file under `shaders/`, as in `copy.fill` (`copy` alone is `copy.main`), or of WGSL of
- * one's own. The struct of the uniforms is put before the source.
- */
+/** Declares an entry point. The struct of the uniforms is put before the source. */
 export function shader<const F extends UniformFields>(
-  source: ShaderName | `${ShaderName}.${string}` | OwnShader,
+  { name, entry = 'main', wgsl }: OwnShader,
   uniforms: F,
 ): Shader<F> {
-  const own = typeof source === 'string' ? undefined : source;
-  const [name, entry = own?.entry ?? 'main'] = own ? [own.name] : (source as string).split('.');
-  return { name: name!, entry, wgsl: own?.wgsl, uniforms: new UniformStruct(uniforms) };
+  return { name, entry, wgsl, uniforms: new UniformStruct(uniforms) };
 }
 
 /** One kernel launch, as a lowering describes it. */

@@ -1,11 +1,12 @@
-import { dimensions, type matmul as op } from '../ops/matmul.ts';
+import { dimensions, matmul as op } from '../ops/matmul.ts';
 import { indexer, sizeOf } from '../shape.ts';
 import { contract } from './contraction/contract.ts';
 import { constantCoordinate } from './contraction/task.ts';
 import type { LoweringOf } from './launch.ts';
+import { entered } from './table.ts';
 
 /** A batch of matrix products as contractions; see `Contraction`. */
-export const matmul: LoweringOf<typeof op> = (gpu, [a, b], attributes, output) => {
+const matmul: LoweringOf<typeof op> = (gpu, [a, b], attributes, output) => {
   const { A, B, batch } = dimensions(a.shape, b.shape, attributes);
   const count = sizeOf(batch);
   // One launch serves operands that are single or as many as the batch; other broadcasts take one a matrix.
@@ -46,3 +47,5 @@ export const matmul: LoweringOf<typeof op> = (gpu, [a, b], attributes, output) =
     );
   }
 };
+
+export const products = entered({ matmul: op }, { matmul });

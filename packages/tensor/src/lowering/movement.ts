@@ -2,6 +2,7 @@ import type { Inputs } from '../contracts.ts';
 import { type MovementOp, movementOps } from '../ops/movement.ts';
 import { copyStrided, fill } from './copy.ts';
 import type { Lower } from './launch.ts';
+import { entered } from './table.ts';
 
 /** The lowering of every op that only moves elements. */
 const copying =
@@ -14,8 +15,11 @@ const copying =
     }
   };
 
-export const permute = copying(movementOps.permute);
-export const expand = copying(movementOps.expand);
-export const slice = copying(movementOps.slice);
-export const pad = copying(movementOps.pad);
-export const concat = copying(movementOps.concat);
+export const movements = entered(movementOps, {
+  reshape: null,
+  permute: copying(movementOps.permute),
+  expand: copying(movementOps.expand),
+  slice: copying(movementOps.slice),
+  pad: copying(movementOps.pad),
+  concat: copying(movementOps.concat),
+});

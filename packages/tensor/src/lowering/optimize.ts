@@ -1,17 +1,19 @@
-import type { adam as adamUpdate, sgd as sgdUpdate } from '../ops/optimize.ts';
+import * as wgsl from '@tapegrad/shaders';
+import { adam as adamUpdate, sgd as sgdUpdate } from '../ops/optimize.ts';
 import { type LoweringOf, shader } from './launch.ts';
+import { enteredUpdates } from './table.ts';
 
 const WORKGROUP = 64;
 
 /** In vectors of four. */
 const fields = { size: 'u32' } as const;
 const shaders = {
-  tick: shader('optimize.tick', {}),
-  adam: shader('optimize.adam', fields),
-  sgd: shader('optimize.sgd', fields),
+  tick: shader({ ...wgsl.optimize, entry: 'tick' }, {}),
+  adam: shader({ ...wgsl.optimize, entry: 'adam' }, fields),
+  sgd: shader({ ...wgsl.optimize, entry: 'sgd' }, fields),
 };
 
-export const adam: LoweringOf<typeof adamUpdate> = (gpu, [parameters, gradients, m, v, clock, settings]) => {
+const adam: LoweringOf<typeof adamUpdate> = (gpu, [parameters, gradients, m, v, clock, settings]) => {
   gpu.launch({
     shader: shaders.tick,
     constants: { WORKGROUP },
@@ -30,7 +32,7 @@ export const adam: LoweringOf<typeof adamUpdate> = (gpu, [parameters, gradients,
   });
 };
 
-export const sgd: LoweringOf<typeof sgdUpdate> = (gpu, [parameters, gradients, velocity, settings]) => {
+const sgd: LoweringOf<typeof sgdUpdate> = (gpu, [parameters, gradients, velocity, settings]) => {
   gpu.launch({
     shader: shaders.sgd,
     constants: { WORKGROUP },
@@ -40,3 +42,5 @@ export const sgd: LoweringOf<typeof sgdUpdate> = (gpu, [parameters, gradients, v
     workgroups: Math.ceil(parameters.size / 4 / WORKGROUP),
   });
 };
+
+export const optimizers = enteredUpdates({ adam: adamUpdate, sgd: sgdUpdate }, { adam, sgd });

@@ -1,6 +1,8 @@
+import * as wgsl from '@tapegrad/shaders';
 import type { TensorView } from '../contracts.ts';
-import type { PoolAttributes, poolOps } from '../ops/pool.ts';
+import { type PoolAttributes, poolOps } from '../ops/pool.ts';
 import { type LaunchContext, type LoweringOf, type Shader, shader } from './launch.ts';
+import { entered } from './table.ts';
 
 const WORKGROUP = 64;
 
@@ -16,12 +18,12 @@ const fields = {
   dilation: 'vec2i',
 } as const;
 const shaders = {
-  maximum: shader('pool.maximum', fields),
-  indices: shader('pool.indices', fields),
-  gather: shader('pool.gather', fields),
-  scatter: shader('pool.scatter', fields),
-  average: shader('pool.average', fields),
-  spread: shader('pool.spread', fields),
+  maximum: shader({ ...wgsl.pool, entry: 'maximum' }, fields),
+  indices: shader({ ...wgsl.pool, entry: 'indices' }, fields),
+  gather: shader({ ...wgsl.pool, entry: 'gather' }, fields),
+  scatter: shader({ ...wgsl.pool, entry: 'scatter' }, fields),
+  average: shader({ ...wgsl.pool, entry: 'average' }, fields),
+  spread: shader({ ...wgsl.pool, entry: 'spread' }, fields),
 };
 
 const extentsOf = ({ shape }: TensorView): [number, number] => [shape[2]!, shape[3]!];
@@ -55,20 +57,29 @@ function launch(
   });
 }
 
-export const maxPool2d: LoweringOf<typeof poolOps.maxPool2d> = (gpu, [x], attributes, y) =>
+const maxPool2d: LoweringOf<typeof poolOps.maxPool2d> = (gpu, [x], attributes, y) =>
   launch(gpu, shaders.maximum, [x], attributes, [x, y], y);
 
-export const maxPool2dIndices: LoweringOf<typeof poolOps.maxPool2dIndices> = (gpu, [x], attributes, y) =>
+const maxPool2dIndices: LoweringOf<typeof poolOps.maxPool2dIndices> = (gpu, [x], attributes, y) =>
   launch(gpu, shaders.indices, [x], attributes, [x, y], y);
 
-export const poolGather: LoweringOf<typeof poolOps.poolGather> = (gpu, [x, indices], attributes, y) =>
+const poolGather: LoweringOf<typeof poolOps.poolGather> = (gpu, [x, indices], attributes, y) =>
   launch(gpu, shaders.gather, [x, indices], attributes, [x, y], y);
 
-export const poolScatter: LoweringOf<typeof poolOps.poolScatter> = (gpu, [y, indices], attributes, x) =>
+const poolScatter: LoweringOf<typeof poolOps.poolScatter> = (gpu, [y, indices], attributes, x) =>
   launch(gpu, shaders.scatter, [y, indices], attributes, [x, y], x);
 
-export const avgPool2d: LoweringOf<typeof poolOps.avgPool2d> = (gpu, [x], attributes, y) =>
+const avgPool2d: LoweringOf<typeof poolOps.avgPool2d> = (gpu, [x], attributes, y) =>
   launch(gpu, shaders.average, [x], attributes, [x, y], y, attributes.countIncludePad);
 
-export const avgPool2dGradient: LoweringOf<typeof poolOps.avgPool2dGradient> = (gpu, [y], attributes, x) =>
+const avgPool2dGradient: LoweringOf<typeof poolOps.avgPool2dGradient> = (gpu, [y], attributes, x) =>
   launch(gpu, shaders.spread, [y], attributes, [x, y], x, attributes.countIncludePad);
+
+export const pools = entered(poolOps, {
+  maxPool2d,
+  maxPool2dIndices,
+  poolGather,
+  poolScatter,
+  avgPool2d,
+  avgPool2dGradient,
+});

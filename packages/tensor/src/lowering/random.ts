@@ -1,16 +1,18 @@
-import type { advance as advanceUpdate, randomOps } from '../ops/random.ts';
+import * as wgsl from '@tapegrad/shaders';
+import { advance as advanceUpdate, randomOps } from '../ops/random.ts';
 import { type LoweringOf, shader } from './launch.ts';
+import { entered, enteredUpdates } from './table.ts';
 
 const WORKGROUP = 64;
 
 const drawing = {
-  bits: shader('random.bits', { size: 'u32' }),
-  uniform: shader('random.uniform_numbers', { size: 'u32' }),
-  normal: shader('random.normal', { size: 'u32' }),
+  bits: shader({ ...wgsl.random, entry: 'bits' }, { size: 'u32' }),
+  uniform: shader({ ...wgsl.random, entry: 'uniform_numbers' }, { size: 'u32' }),
+  normal: shader({ ...wgsl.random, entry: 'normal' }, { size: 'u32' }),
 };
-const advancing = shader('random.advance', { index: 'u32', by: 'u32' });
+const advancing = shader({ ...wgsl.random, entry: 'advance' }, { index: 'u32', by: 'u32' });
 
-export const random: LoweringOf<typeof randomOps.random> = (gpu, [state], { distribution }, output) =>
+const random: LoweringOf<typeof randomOps.random> = (gpu, [state], { distribution }, output) =>
   gpu.launch({
     shader: drawing[distribution],
     constants: { WORKGROUP },
@@ -20,7 +22,7 @@ export const random: LoweringOf<typeof randomOps.random> = (gpu, [state], { dist
     workgroups: Math.ceil(Math.ceil(output.size / 2) / WORKGROUP),
   });
 
-export const advance: LoweringOf<typeof advanceUpdate> = (gpu, [counter], { index, by }) =>
+const advance: LoweringOf<typeof advanceUpdate> = (gpu, [counter], { index, by }) =>
   gpu.launch({
     shader: advancing,
     constants: { WORKGROUP },
@@ -29,3 +31,6 @@ export const advance: LoweringOf<typeof advanceUpdate> = (gpu, [counter], { inde
     uniforms: { index, by },
     workgroups: 1,
   });
+
+export const draws = entered(randomOps, { random });
+export const counters = enteredUpdates({ advance: advanceUpdate }, { advance });

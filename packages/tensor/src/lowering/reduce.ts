@@ -1,7 +1,9 @@
+import * as wgsl from '@tapegrad/shaders';
 import type { TensorView } from '../contracts.ts';
-import type { reduceOps } from '../ops/reduce.ts';
+import { reduceOps } from '../ops/reduce.ts';
 import { type Shape, show, stridesOf } from '../shape.ts';
 import { type LaunchContext, type LoweringOf, lineLanes, shader } from './launch.ts';
+import { entered } from './table.ts';
 
 const WORKGROUP = 64;
 /** Digits of the kept axes that the kernel decodes. */
@@ -43,10 +45,10 @@ const reducing = {
   kept_strides: 'array<vec4u, 2>',
 } as const;
 const shaders = {
-  main: shader('reduce', reducing),
-  lines: shader('reduce.lines', reducing),
-  columns: shader('reduce.columns', reducing),
-  block: shader('reduce.block', reducing),
+  main: shader(wgsl.reduce, reducing),
+  lines: shader({ ...wgsl.reduce, entry: 'lines' }, reducing),
+  columns: shader({ ...wgsl.reduce, entry: 'columns' }, reducing),
+  block: shader({ ...wgsl.reduce, entry: 'block' }, reducing),
 };
 
 /**
@@ -58,7 +60,10 @@ const isBlock = (values: number, outputs: number, all: number) =>
 
 /** Lines of `extent` values, `stride` apart. */
 const choosing = { outputs: 'u32', extent: 'u32', stride: 'u32' } as const;
-const argShaders = { arg: shader('reduce.arg', choosing), arg_lines: shader('reduce.arg_lines', choosing) };
+const argShaders = {
+  arg: shader({ ...wgsl.reduce, entry: 'arg' }, choosing),
+  arg_lines: shader({ ...wgsl.reduce, entry: 'arg_lines' }, choosing),
+};
 
 /** What captured programs may change: see `webgpu/passes/`. */
 const UNMERGED = { FUSED: false, MERGED: false } as const;
@@ -202,10 +207,10 @@ const reduction =
     reduceInPasses(gpu, code, x, runsOf(x.shape, axes), output);
   };
 
-export const sum = reduction('0.0', 'acc + v');
-export const prod = reduction('1.0', 'acc * v');
-export const max = reduction('-infinity()', 'greater(acc, v)');
-export const min = reduction('infinity()', 'lesser(acc, v)');
+const sum = reduction('0.0', 'acc + v');
+const prod = reduction('1.0', 'acc * v');
+const max = reduction('-infinity()', 'greater(acc, v)');
+const min = reduction('infinity()', 'lesser(acc, v)');
 
 /** WGSL of whether v beats acc. */
 const argReduction =
@@ -230,5 +235,7 @@ const argReduction =
     });
   };
 
-export const argmax = argReduction('!is_nan(acc) && (v > acc || is_nan(v))');
-export const argmin = argReduction('!is_nan(acc) && (v < acc || is_nan(v))');
+const argmax = argReduction('!is_nan(acc) && (v > acc || is_nan(v))');
+const argmin = argReduction('!is_nan(acc) && (v < acc || is_nan(v))');
+
+export const reductions = entered(reduceOps, { sum, prod, max, min, argmax, argmin });

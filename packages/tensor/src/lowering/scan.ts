@@ -1,13 +1,15 @@
+import * as wgsl from '@tapegrad/shaders';
 import type { TensorView } from '../contracts.ts';
-import type { scanOps } from '../ops/scan.ts';
+import { scanOps } from '../ops/scan.ts';
 import { stridesOf } from '../shape.ts';
 import { type LaunchContext, type LoweringOf, lineLanes, shader } from './launch.ts';
+import { entered } from './table.ts';
 
 const WORKGROUP = 64;
 
 const fields = { lines: 'u32', extent: 'u32', stride: 'u32', chunks: 'u32', length: 'u32' } as const;
-const byLines = shader('scan.lines', fields);
-const byColumns = shader('scan.columns', fields);
+const byLines = shader({ ...wgsl.scan, entry: 'lines' }, fields);
+const byColumns = shader({ ...wgsl.scan, entry: 'columns' }, fields);
 
 /** Lines along an axis: how many, of how many values, how far apart. */
 interface Lines {
@@ -52,7 +54,9 @@ function scan(gpu: LaunchContext, x: TensorView, along: Lines, REVERSE: boolean,
   launch(false, chunks, output, offsets);
 }
 
-export const cumsum: LoweringOf<typeof scanOps.cumsum> = (gpu, [x], { axis, reverse }, output) => {
+const cumsum: LoweringOf<typeof scanOps.cumsum> = (gpu, [x], { axis, reverse }, output) => {
   const extent = x.shape[axis]!;
   scan(gpu, x, { lines: x.size / extent, extent, stride: stridesOf(x.shape)[axis]! }, reverse, output);
 };
+
+export const scans = entered(scanOps, { cumsum });

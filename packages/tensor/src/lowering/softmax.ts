@@ -1,12 +1,14 @@
-import type { softmaxOps } from '../ops/softmax.ts';
+import * as wgsl from '@tapegrad/shaders';
+import { softmaxOps } from '../ops/softmax.ts';
 import { stridesOf } from '../shape.ts';
 import { type LoweringOf, lineLanes, shader } from './launch.ts';
+import { entered } from './table.ts';
 
 const WORKGROUP = 64;
 
 const fields = { lines: 'u32', extent: 'u32', stride: 'u32' } as const;
-const byLines = shader('softmax.lines', fields);
-const byColumns = shader('softmax.columns', fields);
+const byLines = shader({ ...wgsl.softmax, entry: 'lines' }, fields);
+const byColumns = shader({ ...wgsl.softmax, entry: 'columns' }, fields);
 
 const softmaxLike =
   (LOG: boolean): LoweringOf<typeof softmaxOps.softmax> =>
@@ -28,5 +30,7 @@ const softmaxLike =
     });
   };
 
-export const softmax = softmaxLike(false);
-export const logSoftmax = softmaxLike(true);
+const softmax = softmaxLike(false);
+const logSoftmax = softmaxLike(true);
+
+export const softmaxes = entered(softmaxOps, { softmax, logSoftmax });

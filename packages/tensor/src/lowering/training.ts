@@ -1,14 +1,8 @@
-import type { TensorView } from '../contracts.ts';
-import {
-  type accumulate as accumulateUpdate,
-  type assign as assignUpdate,
-  type logStep as logStepUpdate,
-  startsOf,
-  type trainingOps,
-} from '../ops/training.ts';
+import * as wgsl from '@tapegrad/shaders';
+import { logStep as logStepUpdate, startsOf, trainingOps } from '../ops/training.ts';
 import { sizeOf } from '../shape.ts';
-import { copyWhole } from './copy.ts';
-import { type LaunchContext, type LoweringOf, shader } from './launch.ts';
+import { type LoweringOf, shader } from './launch.ts';
+import { entered, enteredUpdates } from './table.ts';
 
 const WORKGROUP = 64;
 /** Workgroups that WebGPU allows in one dimension. */
@@ -26,10 +20,9 @@ const taking = {
   shift: 'f32',
 } as const;
 const shaders = {
-  batch: shader('training.batch', taking),
-  batchFours: shader('training.batch_fours', taking),
-  accumulate: shader('training.accumulate', { size: 'u32' }),
-  logStep: shader('log_step', {
+  batch: shader({ ...wgsl.training, entry: 'batch' }, taking),
+  batchFours: shader({ ...wgsl.training, entry: 'batch_fours' }, taking),
+  logStep: shader(wgsl.logStep, {
     rows: 'u32',
     columns: 'u32',
     /** The column of the first metric. */
@@ -40,7 +33,7 @@ const shaders = {
   }),
 };
 
-export const batch: LoweringOf<typeof trainingOps.batch> = (
+const batch: LoweringOf<typeof trainingOps.batch> = (
   gpu,
   [order, cursor, ...images],
   { shape, scale, shift },
@@ -70,35 +63,10 @@ export const batch: LoweringOf<typeof trainingOps.batch> = (
   }
 };
 
-/** The source, or a copy where it lies in the target's buffer: a launch may not write a buffer that it reads. */
-function apart(gpu: LaunchContext, source: TensorView, target: TensorView): TensorView {
-  if (source.storage !== target.storage) return source;
-  const copy = gpu.scratch(source.dtype, source.size);
-  copyWhole(gpu, source, copy);
-  return copy;
-}
-
-export const assign: LoweringOf<typeof assignUpdate> = (gpu, [target, source]) =>
-  copyWhole(gpu, apart(gpu, source, target), target);
-
-export const accumulate: LoweringOf<typeof accumulateUpdate> = (gpu, [target, source]) =>
-  gpu.launch({
-    shader: shaders.accumulate,
-    constants: { WORKGROUP },
-    outputs: [target],
-    inputs: [apart(gpu, source, target)],
-    uniforms: { size: target.size },
-    workgroups: Math.ceil(target.size / WORKGROUP),
-  });
-
 /** Figures of one launch: with the ring and two counters as many buffers as WebGPU guarantees a kernel, 8. */
 const METRICS = 5;
 
-export const logStep: LoweringOf<typeof logStepUpdate> = (
-  gpu,
-  [ring, steps, cursor, ...metrics],
-  { images },
-) => {
+const logStep: LoweringOf<typeof logStepUpdate> = (gpu, [ring, steps, cursor, ...metrics], { images }) => {
   const [rows, columns] = ring.shape as [number, number];
   for (let first = 0; first < columns; first += METRICS) {
     const some = metrics.slice(first, first + METRICS);
@@ -114,3 +82,6 @@ export const logStep: LoweringOf<typeof logStepUpdate> = (
     });
   }
 };
+
+export const training = entered(trainingOps, { batch });
+export const bookkeeping = enteredUpdates({ logStep: logStepUpdate }, { logStep });

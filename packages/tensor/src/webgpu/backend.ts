@@ -1,8 +1,7 @@
-import { shaderSources } from '@tapegrad/shaders';
 import type { Device, InPlaceUpdate, OpCall, Storage, TensorView } from '../contracts.ts';
 import type { DType, NumericArray } from '../dtype.ts';
-import { loweringOf } from '../lowering/index.ts';
 import type { Launch, LaunchContext } from '../lowering/launch.ts';
+import { loweringOf } from '../lowering/table.ts';
 import { type Origin, originOf } from '../origin.ts';
 import { TensorInternals } from '../tensor.ts';
 import { requestEverything } from './adapter.ts';
@@ -67,7 +66,7 @@ export class Backend {
     this.#warming = warming;
     this.failures = new FailureLog(gpu);
     this.pool = new BufferPool(gpu, this.stats);
-    this.pipelines = new PipelineCache(gpu, shaderSources(), this.stats);
+    this.pipelines = new PipelineCache(gpu, this.stats);
     this.stream = new CommandStream(gpu, this.pipelines, this.stats);
     this.#context = Object.assign(Object.create(traits) as Traits, {
       launch: (launch: Launch) => this.#launch(launch),

@@ -1,4 +1,4 @@
-import type { ShaderName } from '@tapegrad/shaders';
+import { prelude } from '@tapegrad/shaders';
 import type { DType } from '../dtype.ts';
 import type { Launch } from '../lowering/launch.ts';
 import { expandTemplate } from './template.ts';
@@ -22,15 +22,14 @@ export interface KernelText {
   readonly body: string;
 }
 
-type Sources = Readonly<Record<ShaderName, string>>;
-
-export function kernelText(launch: Launch, sources: Sources): KernelText {
+export function kernelText(launch: Launch): KernelText {
   const { constants = {}, shader } = launch;
   const [outputs, inputs] = [launch.outputs, launch.inputs].map((list) =>
     list.map(({ dtype }) => wgslTypes[dtype]),
   ) as [string[], string[]];
-  const source = sourceOf(launch, sources);
-  const body = source.includes('//%') ? expandTemplate(source, constants, shader.entry) : source;
+  const body = shader.wgsl.includes('//%')
+    ? expandTemplate(shader.wgsl, constants, shader.entry)
+    : shader.wgsl;
   return {
     enables: [
       ...(body.match(/^enable .*;$/gm) ?? []),
@@ -52,13 +51,6 @@ export function kernelText(launch: Launch, sources: Sources): KernelText {
   };
 }
 
-/** A shader's WGSL. What several share is named by a line, and may have lines for the template itself. */
-const sourceOf = ({ shader }: Launch, sources: Sources) =>
-  (shader.wgsl ?? sources[shader.name as ShaderName]).replace(
-    /^\/\/% include (\w+)$/gm,
-    (_, name) => sources[name as ShaderName],
-  );
-
 /** The whole of it, as it is compiled. */
-export const wholeText = ({ enables, head, body }: KernelText, { shader }: Launch, sources: Sources) =>
-  [...enables, head, shader.uniforms.wgsl, sources.prelude, body].join('\n');
+export const wholeText = ({ enables, head, body }: KernelText, { shader }: Launch) =>
+  [...enables, head, shader.uniforms.wgsl, prelude.wgsl, body].join('\n');

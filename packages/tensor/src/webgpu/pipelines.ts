@@ -1,6 +1,5 @@
-import type { ShaderName } from '@tapegrad/shaders';
 import type { Launch } from '../lowering/launch.ts';
-import { type KernelText, kernelText, wholeText } from './kernel-text.ts';
+import { kernelText, wholeText } from './kernel-text.ts';
 import type { DeviceStats } from './stats.ts';
 
 /** A compute pipeline with the layout of its one bind group. */
@@ -31,14 +30,12 @@ export const MOST_UNIFORMS = 2048;
 /** Compiles kernels once for each combination of shader, entry, constants and appended code. */
 export class PipelineCache {
   readonly #device: GPUDevice;
-  readonly #sources: Readonly<Record<ShaderName, string>>;
   readonly #stats: DeviceStats;
   readonly #kernels = new Map<string, CompiledKernel>();
   readonly #layouts = new Map<string, Layout>();
 
-  constructor(device: GPUDevice, sources: Readonly<Record<ShaderName, string>>, stats: DeviceStats) {
+  constructor(device: GPUDevice, stats: DeviceStats) {
     this.#device = device;
-    this.#sources = sources;
     this.#stats = stats;
   }
 
@@ -83,15 +80,10 @@ export class PipelineCache {
     );
   }
 
-  /** A launch's WGSL in parts. */
-  textOf(launch: Launch): KernelText {
-    return kernelText(launch, this.#sources);
-  }
-
   #describe(launch: Launch): CompiledKernel {
     const { name, entry } = launch.shader;
     const label = `${name}.${entry}`;
-    const code = wholeText(this.textOf(launch), launch, this.#sources);
+    const code = wholeText(kernelText(launch), launch);
     const module = this.#device.createShaderModule({ code, label });
     void reportErrors(module, code, label);
     const layout = this.#layout(launch.outputs.length, launch.inputs.length);

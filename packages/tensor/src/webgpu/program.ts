@@ -131,9 +131,7 @@ export class Program<R = unknown> {
       recording.launches,
       isTemporary,
       device.fuseFrom,
-      (device.joins ?? device.adapterKind === 'gpu')
-        ? (launches) => joinLaunches(launches, (launch) => pipelines.textOf(launch), room)
-        : undefined,
+      (device.joins ?? device.adapterKind === 'gpu') ? (launches) => joinLaunches(launches, room) : undefined,
     );
     this.fused = optimized.fused;
     this.elided = optimized.elided;

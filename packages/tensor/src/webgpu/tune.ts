@@ -13,8 +13,8 @@ import {
   variantNamed,
 } from '../lowering/contraction/table.ts';
 import { type Contraction, isWhole, type Task } from '../lowering/contraction/task.ts';
-import { defineLowering } from '../lowering/index.ts';
 import type { TunedChoice } from '../lowering/launch.ts';
+import { defineLowering } from '../lowering/table.ts';
 import { internalsOf, type TensorInternals } from '../tensor.ts';
 import type { WebGPUDevice } from './device.ts';
 import { Program } from './program.ts';

@@ -1,3 +1,4 @@
+import * as wgsl from '@tapegrad/shaders';
 import { shader } from '../launch.ts';
 import { launchOf } from './launch-of.ts';
 import { addressesOf, addressing, fours } from './layout.ts';
@@ -73,7 +74,7 @@ function bandRows(rows: number, { sums }: Bands): number {
   return [32, 16, 8, 4, 2, 1].find((tile) => tile <= most && tile < 2 * rows) ?? 1;
 }
 
-const kernel = shader('contraction_bands', {
+const kernel = shader(wgsl.contractionBands, {
   ...addressing,
   images: 'i32',
   /** Where A's elements begin. */

@@ -1,3 +1,4 @@
+import * as wgsl from '@tapegrad/shaders';
 import { shader } from '../launch.ts';
 import { launchOf } from './launch-of.ts';
 import { addressesOf, addressing, flagsOf, fours, storesVectors, vectorModes } from './layout.ts';
@@ -20,7 +21,7 @@ interface Options {
   readonly plain?: boolean;
 }
 
-const kernel = shader('contraction_lanes', { ...addressing, ...tiling });
+const kernel = shader(wgsl.contractionLanes, { ...addressing, ...tiling });
 
 /** `contraction_lanes.wgsl`: rows in registers, four columns a lane, operands handed from lane to lane. */
 export const lanes = (name: string, { rows, subgroups, plain = false }: Options): Variant<LanesPlan> => ({

@@ -1,3 +1,4 @@
+import * as wgsl from '@tapegrad/shaders';
 import { type MatrixConfig, shader } from '../launch.ts';
 import { launchOf } from './launch-of.ts';
 import { type Contraction, flopsOf, isProduct } from './task.ts';
@@ -8,7 +9,7 @@ const SIDE = 2;
 /** Fewer multiplications are left to other kernels. */
 const LEAST = 2 ** 18;
 
-const kernel = shader('contraction_matrix', {
+const kernel = shader(wgsl.contractionMatrix, {
   rows: 'u32',
   columns: 'u32',
   sums: 'u32',

@@ -1,3 +1,4 @@
+import * as wgsl from '@tapegrad/shaders';
 import { shader } from '../launch.ts';
 import { launchOf } from './launch-of.ts';
 import { addressesOf, addressing, flagsOf } from './layout.ts';
@@ -6,7 +7,7 @@ import type { Variant } from './variant.ts';
 
 const WORKGROUP = 64;
 
-const kernel = shader('contraction_naive', { ...addressing, outputs: 'i32' });
+const kernel = shader(wgsl.contractionNaive, { ...addressing, outputs: 'i32' });
 
 /** `contraction_naive.wgsl`: an output a thread, for small tasks and to compare the others with. Fits all tasks. */
 export const naive: Variant = {

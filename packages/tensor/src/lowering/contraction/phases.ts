@@ -1,3 +1,4 @@
+import * as wgsl from '@tapegrad/shaders';
 import type { TensorView } from '../../contracts.ts';
 import { type ConvAttributes, extentsOf } from '../../ops/conv.ts';
 import { type AdapterKind, type LaunchContext, shader } from '../launch.ts';
@@ -124,7 +125,7 @@ function formsOf(gpu: LaunchContext, attributes: ConvAttributes, operands: Gradi
   };
 }
 
-const merging = shader('merge_phases', {
+const merging = shader(wgsl.mergePhases, {
   size: 'u32',
   outputs: 'u32',
   channels: 'u32',

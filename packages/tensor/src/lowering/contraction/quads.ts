@@ -1,3 +1,4 @@
+import * as wgsl from '@tapegrad/shaders';
 import { shader } from '../launch.ts';
 import { launchOf } from './launch-of.ts';
 import { addressesOf, addressing, flagsOf, vectorModes } from './layout.ts';
@@ -24,7 +25,7 @@ function depthFor(sums: number, step: number): number {
   return even;
 }
 
-const kernel = shader('contraction_quads', {
+const kernel = shader(wgsl.contractionQuads, {
   ...addressing,
   /** Columns of a workgroup. */
   slice: 'i32',

@@ -1,3 +1,4 @@
+import * as wgsl from '@tapegrad/shaders';
 import { shader } from '../launch.ts';
 import { launchOf } from './launch-of.ts';
 import { addressesOf, addressing, storesVectors, vectorModes } from './layout.ts';
@@ -19,7 +20,7 @@ function depthFor(sums: number): number {
   return DEPTHS.reduce<number>((best, depth) => (cost(depth) < cost(best) ? depth : best), DEPTHS[0]);
 }
 
-const kernel = shader('contraction_resident', {
+const kernel = shader(wgsl.contractionResident, {
   ...addressing,
   /** Tiles along the columns, slices along the rows, workgroups in all; rows of a slice. */
   across: 'i32',

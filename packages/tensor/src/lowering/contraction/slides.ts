@@ -1,3 +1,4 @@
+import * as wgsl from '@tapegrad/shaders';
 import { shader } from '../launch.ts';
 import { launchOf } from './launch-of.ts';
 import { addressesOf, addressing, flagsOf, fours } from './layout.ts';
@@ -86,7 +87,7 @@ function slidesConstants(task: Contraction, { cols, turns, taps, span }: Slides)
   };
 }
 
-const kernel = shader('contraction_slides', {
+const kernel = shader(wgsl.contractionSlides, {
   ...addressing,
   /** Groups of neighbouring columns in a row of C, and in all of it. */
   row_groups: 'i32',

@@ -1,3 +1,4 @@
+import * as wgsl from '@tapegrad/shaders';
 import type { TensorView } from '../../contracts.ts';
 import { type AdapterKind, type Launch, shader } from '../launch.ts';
 import { launchOf } from './launch-of.ts';
@@ -40,7 +41,7 @@ export const tiling = {
   part_elements: 'i32',
 } as const;
 
-const kernel = shader('add_parts', { outputs: 'u32', parts: 'u32' });
+const kernel = shader(wgsl.addParts, { outputs: 'u32', parts: 'u32' });
 
 const WORKGROUP = 64;
 /** Where an output's parts are many a GPU has threads for them; from so many parts a thread on, up to so many threads. */

@@ -1,19 +1,26 @@
 import { innermost } from '../../context.ts';
 import type { AdapterKind } from '../launch.ts';
-import { bands } from './bands.ts';
 import { lanes } from './lanes.ts';
 import { matrix } from './matrix.ts';
 import { naive } from './naive.ts';
 import { quads } from './quads.ts';
 import { resident } from './resident.ts';
 import { shapeKey } from './shape-key.ts';
-import { slides } from './slides.ts';
 import { isProduct, isTallProduct, product, type Task } from './task.ts';
 import { tiles } from './tiles.ts';
 import type { Adapter, Plan, Variant } from './variant.ts';
 
-/** Every variant by its name, which tuned choices and `ForcedVariant` use. */
-export const contractionVariants = byName([
+const variants = new Map<string, Variant>();
+
+/** Every variant by its name, which tuned choices and `ForcedVariant` use. Those for windows are here if convolutions are. */
+export const contractionVariants: ReadonlyMap<string, Variant> = variants;
+
+/** Adds variants that fit some ops alone, and so come with these: a preference for one that is not here is passed over. */
+export function enterVariants(some: readonly Variant[]): void {
+  for (const variant of some) variants.set(variant.name, variant);
+}
+
+enterVariants([
   naive,
   lanes('lanes4', { rows: 4, subgroups: true }),
   lanes('lanes8', { rows: 8, subgroups: true }),
@@ -21,11 +28,6 @@ export const contractionVariants = byName([
   lanes('alone4', { rows: 4, subgroups: false }),
   lanes('plain4', { rows: 4, subgroups: true, plain: true }),
   lanes('plainAlone4', { rows: 4, subgroups: false, plain: true }),
-  slides('slides4', { rows: 4, subgroups: true }),
-  slides('slides8', { rows: 8, subgroups: true }),
-  slides('slides16', { rows: 16, subgroups: true }),
-  slides('slidesAlone4', { rows: 4, subgroups: false }),
-  bands,
   quads,
   resident,
   tiles('tiles32', { tile: [32, 32], thread: [4, 4], depth: 16, shares: [0.73, 0.57] }),
@@ -36,10 +38,6 @@ export const contractionVariants = byName([
   tiles('tiles128', { tile: [128, 128], thread: [8, 8], depth: 8, shares: [0.86, 0.77] }),
   matrix,
 ]);
-
-function byName(variants: readonly Variant[]): ReadonlyMap<string, Variant> {
-  return new Map(variants.map((variant) => [variant.name, variant]));
-}
 
 /** What preferences ask of a task. */
 interface Extents {
@@ -192,9 +190,9 @@ export function builtInChoice(task: Task, adapter: Adapter): Choice {
   const extents = extentsOf(task);
   for (const [names, when] of preferences[adapter.kind]) {
     const choices = [names].flat().flatMap((name): Choice[] => {
-      const variant = contractionVariants.get(name)!;
-      const plan = variant.plan(task, adapter);
-      return plan && (!when || when(extents, plan)) ? [{ variant, plan }] : [];
+      const variant = contractionVariants.get(name);
+      const plan = variant?.plan(task, adapter);
+      return plan && (!when || when(extents, plan)) ? [{ variant: variant!, plan }] : [];
     });
     if (choices.length > 0)
       return choices.reduce((best, one) => (one.plan.cycles! < best.plan.cycles! ? one : best));

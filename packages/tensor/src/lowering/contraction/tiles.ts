@@ -1,3 +1,4 @@
+import * as wgsl from '@tapegrad/shaders';
 import { shader } from '../launch.ts';
 import { launchOf } from './launch-of.ts';
 import { addressesOf, addressing, flagsOf, fours, storesVectors, vectorModes } from './layout.ts';
@@ -5,7 +6,7 @@ import { tiling } from './split.ts';
 import { exchanged, flopsOf, isProduct, isWhole, outputsOf, product, type Task } from './task.ts';
 import { hasSums, type Plan, type Variant } from './variant.ts';
 
-const kernel = shader('contraction_tiles', { ...addressing, ...tiling });
+const kernel = shader(wgsl.contractionTiles, { ...addressing, ...tiling });
 
 /** How `contraction_tiles.wgsl` cuts a contraction up. */
 export interface Tile {

@@ -1,10 +1,11 @@
+import * as wgsl from '@tapegrad/shaders';
 import { type Launch, shader } from '../../lowering/launch.ts';
 import type { RecordedLaunch } from '../dispatch.ts';
 import { type CodePlaces, expressionCode } from './expression-code.ts';
 import type { FusedExpression } from './fused-expression.ts';
 import type { Node } from './program-index.ts';
 
-const chain = shader('chain', {
+const chain = shader(wgsl.chain, {
   /** Elements, or vec4s of them. */
   items: 'u32',
 });
