@@ -87,10 +87,12 @@ const MEMBERS = [
     'std',
     'sub',
     'sum',
+    't',
     'tanh',
     'transpose',
     'unsqueeze',
     'variance',
+    'view',
   ],
 ].sort();
 

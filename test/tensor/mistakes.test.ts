@@ -18,6 +18,7 @@ tg.setDefaultDevice(tg.referenceDevice);
 type Untyped = any;
 const x: Untyped = tg.arange(6).reshape([2, 3]);
 const square: Untyped = tg.ones([3, 3]);
+const [images, weights]: Untyped = [tg.ones([1, 3, 8, 8]), tg.ones([4, 3, 3, 3])];
 const index: Untyped = tensor([0, 1], { dtype: 'int32' });
 const T: Untyped = tg;
 const N: Untyped = nn;
@@ -113,6 +114,125 @@ const mistakes: [call: string, fn: () => unknown, message: RegExp][] = [
     "x.gelu({ approximate: 'erf' })",
     () => x.gelu({ approximate: 'erf' }),
     /^gelu: approximate is 'none' or 'tanh', got "erf"/,
+  ],
+  [
+    'x.view(3, 2)',
+    () => x.view(3, 2),
+    /^view: a shape is an array such as \[2, 3\], got 3: put .* into brackets/,
+  ],
+  [
+    'x.view([4, 2])',
+    () => x.view([4, 2]),
+    /^reshape: \[2, 3\] has 6 elements, \[4, 2\] does not hold as many/,
+  ],
+  [
+    'tg.ones([1, 2, 3]).t()',
+    () => T.ones([1, 2, 3]).t(),
+    /^t: expects a matrix, got \[1, 2, 3\]: transpose\(\)/,
+  ],
+  ...(
+    [
+      ['einsum(x, square)', [x, square], /the equation comes first, such as .*, got Tensor\(\[2, 3\]/],
+      ["einsum('ij,jk->ik', [x, square])", ['ij,jk->ik', [x, square]], /expects a tensor, got \[/],
+      ["einsum('ij,jk->ik', x, 2)", ['ij,jk->ik', x, 2], /expects a tensor, got 2/],
+      ["einsum('ij,jk->ik')", ['ij,jk->ik'], /got 2 terms: 'ij,jk->ik' of nothing/],
+      [
+        "einsum('ij,jk,kl->il', …)",
+        ['ij,jk,kl->il', x, square, square],
+        /one or two tensors, .* got 3 terms/,
+      ],
+      ["einsum('ij,jk->ik', x, x)", ['ij,jk->ik', x, x], /'j' is 3 and 2: 'ij,jk->ik' of \[2, 3\], \[2, 3\]/],
+      ["einsum('ij,jk->im', x, square)", ['ij,jk->im', x, square], /the output's 'm' names no axis/],
+      ["einsum('ij,j*->i', x, square)", ['ij,j*->i', x, square], /expects letters and '...' for axes/],
+    ] as [string, unknown[], RegExp][]
+  ).map(([call, args, message]): [string, () => unknown, RegExp] => [
+    call,
+    () => T.einsum(...args),
+    new RegExp(`^einsum: .*${message.source}`),
+  ]),
+  ['maxPool2d(x, 2)', () => T.maxPool2d(x, 2), /^maxPool2d: expects \[N, C, H, W\], got \[2, 3\]/],
+  ['maxPool2d([[1]], 2)', () => T.maxPool2d([[1]], 2), /^maxPool2d: expects a tensor, got \[\[1\]\]/],
+  ['maxPool2d(images)', () => T.maxPool2d(images), /^maxPool2d: kernelSize is a number or .* got undefined/],
+  [
+    'maxPool2d(images, { kernelSize: 2 })',
+    () => T.maxPool2d(images, { kernelSize: 2 }),
+    /^maxPool2d: kernelSize is a number or \[height, width\], got \{ kernelSize: 2 \}/,
+  ],
+  [
+    'maxPool2d(images, 2, 2)',
+    () => T.maxPool2d(images, 2, 2),
+    /^maxPool2d: expects options such as \{ stride: … \}, got 2/,
+  ],
+  [
+    'maxPool2d(images, 0)',
+    () => T.maxPool2d(images, 0),
+    /^maxPool2d: kernel, .* whole numbers from 1, .* kernel \[0, 0\]/,
+  ],
+  [
+    'maxPool2d(images, 2, { padding: 2 })',
+    () => T.maxPool2d(images, 2, { padding: 2 }),
+    /^maxPool2d: the padding is at most half of the kernel: .* padding \[2, 2\]/,
+  ],
+  [
+    "maxPool2d(images, 2, { padding: 'same' })",
+    () => T.maxPool2d(images, 2, { padding: 'same' }),
+    /^maxPool2d: padding is a number or \[height, width\], got "same"/,
+  ],
+  [
+    'maxPool2d(images, 2, { ceil_mode: true })',
+    () => T.maxPool2d(images, 2, { ceil_mode: true }),
+    /^maxPool2d: no option is named 'ceil_mode'; did you mean 'ceilMode'/,
+  ],
+  [
+    'avgPool2d(images, 2, { dilation: 2 })',
+    () => T.avgPool2d(images, 2, { dilation: 2 }),
+    /^avgPool2d: no option is named 'dilation'; it has stride, padding, ceilMode, countIncludePad/,
+  ],
+  [
+    'avgPool2d(images, 9)',
+    () => T.avgPool2d(images, 9),
+    /^avgPool2d: the window is larger than the padded image/,
+  ],
+  ['conv2d(images, 3)', () => T.conv2d(images, 3), /^conv2d: expects a tensor, got 3/],
+  [
+    'conv2d(images, weights, 2)',
+    () => T.conv2d(images, weights, 2),
+    /^conv2d: expects options such as .* got 2/,
+  ],
+  [
+    'conv2d(images, weights, { strides: 2 })',
+    () => T.conv2d(images, weights, { strides: 2 }),
+    /^conv2d: no option is named 'strides'; did you mean 'stride'/,
+  ],
+  [
+    'conv2d(images, weights, { padding: [1, 1, 1, 1] })',
+    () => T.conv2d(images, weights, { padding: [1, 1, 1, 1] }),
+    /^conv2d: padding is a number or \[height, width\], got \[1, 1, 1, 1\]/,
+  ],
+  [
+    "conv2d(images, weights, { groups: '1' })",
+    () => T.conv2d(images, weights, { groups: '1' }),
+    /^conv2d: groups is a whole number from 1, got "1"/,
+  ],
+  [
+    'conv2d(one image, weights)',
+    () => T.conv2d(images.squeeze(0), weights),
+    /^conv2d: expects NCHW images and OIHW weights: \[3, 8, 8\] with weights/,
+  ],
+  [
+    'conv2d(images of [N, H, W, C], weights)',
+    () => T.conv2d(images.permute([0, 2, 3, 1]), weights),
+    /^conv2d: images have 8 channels, weights expect 3/,
+  ],
+  [
+    'convTranspose2d(images, 3)',
+    () => T.convTranspose2d(images, 3),
+    /^convTranspose2d: expects a tensor, got 3/,
+  ],
+  [
+    "convTranspose2d(images, weights, { padding: 'same' })",
+    () => T.convTranspose2d(images, weights, { padding: 'same' }),
+    /^convTranspose2d: padding is a number or .* got "same"/,
   ],
   ['x.round(2)', () => x.round(2), /^round: takes no argument, got 2/],
   ['x.add(x, 2)', () => x.add(x, 2), /^add: takes one argument, got Tensor\(.*\), 2/],

@@ -954,6 +954,24 @@ test(`slice and stack give the values that a person expects ${adapter}`, async (
   ]);
 });
 
+test(`view and t are what they are in PyTorch ${adapter}`, async () => {
+  const x = on(device, [2, 3], count([2, 3]));
+  const viewed = x.view([-1, 2]);
+  assert.is(tg.internalsOf(viewed).storage, tg.internalsOf(x).storage);
+  assert.equal(await viewed.array(), [
+    [0, 1],
+    [2, 3],
+    [4, 5],
+  ]);
+  assert.equal(await x.t().array(), [
+    [0, 3],
+    [1, 4],
+    [2, 5],
+  ]);
+  const line = x.view([6]);
+  assert.is(line.t(), line);
+});
+
 // ------------------------------------------------------------------------------------------ gather, scatter, cast
 
 const GATHERS: [Shape, number, Shape][] = [

@@ -23,9 +23,11 @@ import {
   squeeze,
   std,
   sum,
+  t,
   transpose,
   unsqueeze,
   variance,
+  view,
 } from './functions/index.ts';
 import * as elementwise from './ops/elementwise.ts';
 import { Tensor } from './tensor.ts';
@@ -33,7 +35,22 @@ import { Tensor } from './tensor.ts';
 /** Functions that also read well as methods, `x.sum()` for `sum(x)`; so do the elementwise ones, all but `where`. */
 const chosen = {
   ...{ sum, prod, mean, variance, std, max, min, argmax, argmin, logSumExp, cumsum, softmax, logSoftmax },
-  ...{ matmul, reshape, flatten, squeeze, unsqueeze, permute, transpose, expand, slice, pad, cast, oneHot },
+  ...{
+    matmul,
+    reshape,
+    view,
+    flatten,
+    squeeze,
+    unsqueeze,
+    permute,
+    transpose,
+    t,
+    expand,
+    slice,
+    pad,
+    cast,
+    oneHot,
+  },
 };
 
 /** As the modules have them, whose comments editors show. */

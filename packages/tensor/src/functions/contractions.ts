@@ -1,4 +1,6 @@
 import { apply } from '../apply.ts';
+import { assertTensors } from '../arguments.ts';
+import { described } from '../described.ts';
 import { convolutions } from '../lowering/conv.ts';
 import { products } from '../lowering/matmul.ts';
 import { type ConvAttributes, convOutputSize } from '../ops/conv.ts';
@@ -55,7 +57,7 @@ export function pair(value: PairOption, what = 'pair'): readonly [number, number
   if (typeof value === 'number') return [value, value];
   if (Array.isArray(value) && value.length === 2 && value.every((one) => typeof one === 'number'))
     return value as readonly [number, number];
-  throw new Error(`${what} is a number or [height, width], got ${JSON.stringify(value)}`);
+  throw new Error(`${what} is a number or [height, width], got ${described(value)}`);
 }
 
 function convAttributes(op: string, options: WindowOptions & { padding?: PairOption }): ConvAttributes {
@@ -127,6 +129,7 @@ export interface ConvTransposeOptions extends WindowOptions {
  */
 export function convTranspose2d(x: Tensor, weight: Tensor, options: ConvTransposeOptions = {}): Tensor {
   checkOptions('convTranspose2d', options, ['stride', 'padding', 'outputPadding', 'dilation', 'groups']);
+  assertTensors('convTranspose2d', [x, weight]);
   const attributes = convAttributes('convTranspose2d', options);
   const extra = pair(options.outputPadding ?? 0, 'convTranspose2d: outputPadding');
   const { stride, padding, dilation } = attributes;

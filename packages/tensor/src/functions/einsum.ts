@@ -1,6 +1,8 @@
+import { assertTensor } from '../arguments.ts';
+import { described } from '../described.ts';
 import { mul } from '../ops/elementwise.ts';
 import { show, sizeOf } from '../shape.ts';
-import { Tensor } from '../tensor.ts';
+import type { Tensor } from '../tensor.ts';
 import { matmul } from './contractions.ts';
 import { permute, reshape, slice } from './movement.ts';
 import { sum } from './reductions.ts';
@@ -19,16 +21,18 @@ interface Labelled {
  * @throws if the equation does not describe the operands, or a letter has two extents; naming the equation and the shapes
  */
 export function einsum(equation: string, ...operands: readonly Tensor[]): Tensor {
+  if (typeof equation !== 'string') {
+    throw new Error(
+      `einsum: the equation comes first, such as einsum('ij,jk->ik', a, b), got ${described(equation)}`,
+    );
+  }
+  for (const x of operands) assertTensor('einsum', x);
   const fail = (why: string): never => {
-    const shapes = operands.map((x) => (x instanceof Tensor ? show(x.shape) : typeof x)).join(', ');
+    const shapes = operands.map(({ shape }) => show(shape)).join(', ') || 'nothing';
     throw new Error(`einsum: ${why}: '${equation}' of ${shapes}`);
   };
   const { terms, output } = parse(equation, fail);
-  if (
-    terms.length !== operands.length ||
-    operands.length > 2 ||
-    !operands.every((x) => x instanceof Tensor)
-  ) {
+  if (terms.length !== operands.length || operands.length > 2) {
     fail(`expects one or two tensors, and as many terms as there are tensors; got ${terms.length} terms`);
   }
   const named = operands.map((x, i) => withLabels(x, terms[i]!, fail));

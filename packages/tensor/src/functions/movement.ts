@@ -21,6 +21,16 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   return apply(movements.reshape, [x], { shape: full });
 }
 
+/**
+ * `reshape`, by PyTorch's name: the same elements, in the same memory, under another shape; one extent may be −1.
+ * @throws unless the shape holds as many elements
+ */
+export function view(x: Tensor, shape: Shape): Tensor {
+  assertTensor('view', x);
+  assertShape('view', shape, -1);
+  return reshape(x, shape);
+}
+
 /** All axes from `start` to `end` (inclusive; default: all) made one. @throws if `start` comes after `end` */
 export function flatten(x: Tensor, start = 0, end = -1): Tensor {
   assertTensor('flatten', x);
@@ -69,6 +79,15 @@ export function transpose(x: Tensor, a = -2, b = -1): Tensor {
   const [i, j] = [normalizeAxis('transpose', a, x.rank), normalizeAxis('transpose', b, x.rank)];
   [axes[i], axes[j]] = [axes[j]!, axes[i]!];
   return apply(movements.permute, [x], { axes });
+}
+
+/** The transpose [M, N] → [N, M] of a matrix; tensors of less rank stay as they are. @throws if the rank is above 2 */
+export function t(x: Tensor): Tensor {
+  assertTensor('t', x);
+  if (x.rank > 2) {
+    throw new Error(`t: expects a matrix, got ${show(x.shape)}: transpose() exchanges the last two axes`);
+  }
+  return x.rank < 2 ? x : transpose(x);
 }
 
 /** Repeats axes of extent 1 (and new leading ones) up to `shape`; −1 keeps an axis as it is. @throws if another extent differs */

@@ -1,4 +1,5 @@
 import type { Op, TensorView } from '../contracts.ts';
+import { described } from '../described.ts';
 import { floatType } from '../dtype.ts';
 import { type Shape, show } from '../shape.ts';
 
@@ -47,7 +48,7 @@ function checkOperands(
   const whole = (pair: Pair, least: number) => pair.every((v) => Number.isInteger(v) && v >= least);
   const { groups = 1 } = attributes;
   if (!Number.isInteger(groups) || groups < 1)
-    throw new Error(`${op}: groups is a whole number from 1, got ${groups}`);
+    throw new Error(`${op}: groups is a whole number from 1, got ${described(groups)}`);
   if (!whole(attributes.stride, 1) || !whole(attributes.dilation, 1) || !whole(attributes.padding, 0)) {
     throw new Error(
       `${op}: stride and dilation are whole numbers from 1, padding from 0: stride ${show(attributes.stride)}, ` +
