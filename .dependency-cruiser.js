@@ -65,6 +65,14 @@ export default {
       from: { path: '^packages/tensor/src/ops/' },
       to: { path: '^packages/tensor/src/lowering/' },
     },
+    {
+      name: 'whole-tables',
+      severity: 'error',
+      comment:
+        'Functions take ops from the module that enters them (lowering/): what takes one from a table brings all into a bundle.',
+      from: { path: '^packages/tensor/src/', pathNot: '^packages/tensor/src/index\\.ts$' },
+      to: { path: '^packages/tensor/src/(op|update)-table\\.ts$', dependencyTypesNot: ['type-only'] },
+    },
     ...Object.entries(below).map(([name, allowed]) => ({
       name: `layers: ${name}`,
       severity: 'error',
