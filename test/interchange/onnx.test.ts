@@ -296,6 +296,9 @@ test('what has no form is refused, naming the op', () => {
     (x) => tg.add(x, new Generator(0, { device: x.device }).normal(x.shape)),
     /random \(op 1 of the function\): has no form in ONNX/,
   );
+  // It may compute anything.
+  const own: typeof ops.sin = { ...ops.sin };
+  refused((x) => tg.apply(own, [x], []), /sin \(op 1 of the function\): has no form in ONNX/);
   refused(
     (x) => tg.mean(x, 0),
     /affine \(op 2 of the function\): depends on the number of images: \[0.5,0\] for 2/,

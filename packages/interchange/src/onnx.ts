@@ -1,4 +1,4 @@
-import { type DType, internalsOf, type OpName, sameShape, show, type Tensor } from '@tapegrad/tensor';
+import { type DType, internalsOf, sameShape, show, type Tensor } from '@tapegrad/tensor';
 import { mergeBiases } from './onnx-bias.ts';
 import {
   type Attribute,
@@ -80,7 +80,8 @@ class GraphWriter implements Writer {
     const [call, again] = [this.#two.calls[i]!, this.#three.calls[i]];
     const where = `${call.op} (op ${i + 1} of the ${this.#traceable.name})`;
     if (call.op !== again?.op) throw new Error(`${where}: what runs depends on the number of images`);
-    const write = onnxOps[call.op as OpName] as ((writer: Writer, site: Site<unknown>) => string) | null;
+    const write =
+      call.name && (onnxOps[call.name] as ((writer: Writer, site: Site<unknown>) => string) | null);
     if (!write) throw new Error(`${where}: has no form in ONNX`);
     const [first, second] = [call, again].map(({ attributes }) => shown(attributes));
     if (first !== second)

@@ -3,7 +3,9 @@ import {
   type DType,
   type InPlaceUpdate,
   type NumericArray,
+  nameInTable,
   type OpCall,
+  type OpName,
   type Shape,
   type Storage,
   scope,
@@ -25,6 +27,8 @@ export interface Operand {
 /** One op that ran. */
 export interface Call {
   readonly op: string;
+  /** Its name in the op table; undefined for an op of the user's own, whatever that is called. */
+  readonly name: OpName | undefined;
   readonly attributes: unknown;
   readonly inputs: readonly Operand[];
   readonly output: Operand;
@@ -74,7 +78,13 @@ export class TracingDevice implements Device {
   }
 
   run({ op, attributes, inputs, output }: OpCall): void {
-    this.#calls?.push({ op: op.name, attributes, inputs: inputs.map(operand), output: operand(output) });
+    this.#calls?.push({
+      op: op.name,
+      name: nameInTable(op),
+      attributes,
+      inputs: inputs.map(operand),
+      output: operand(output),
+    });
   }
 
   update<A>({ name }: InPlaceUpdate<A>): void {
