@@ -4,7 +4,8 @@ enable chromium_experimental_subgroup_matrix;
 // of the units' own: M rows, N columns, K summed. A workgroup is one subgroup, and makes SIDE x SIDE such matrices of sums
 // in float32; operands are loaded straight from memory, where the caches hold what neighbouring workgroups share.
 //
-// A_ROWS, B_ROWS: rows of A, of B are contiguous; else their columns are. FUSED: what is stored goes through finish().
+// A_ROWS, B_ROWS: rows of A, of B are contiguous; else their columns are. DIRECT: C is float32, so that sums go to memory as they
+// are, if nothing is to be done with them. FUSED: what is stored goes through finish().
 // After https://dawn.googlesource.com/dawn/+/refs/heads/main/docs/dawn/features/subgroup_matrix.md.
 
 @group(0) @binding(1) var<storage, read_write> c: array<Out0>;
@@ -16,8 +17,11 @@ alias Left = subgroup_matrix_left<In0, K, M>;
 alias Right = subgroup_matrix_right<In1, N, K>;
 alias Sums = subgroup_matrix_result<f32, N, M>;
 
+//% let STORED = DIRECT && !FUSED
+//% if !STORED
 // Sums on their way to memory: each lane rounds and stores some.
 var<workgroup> patch_of_sums: array<f32, M * N>;
+//% end
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
@@ -39,7 +43,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   //% end
   //% end
 
-  for (var k = 0u; k < params.sums; k += K) {
+  // Turns are counted down: for a loop that counts up to what is not a constant, Dawn counts its turns besides.
+  var k = 0u;
+  for (var left = params.sums / K; left > 0; left--) {
     //% for i in 0..SIDE
     //% if A_ROWS
     let left${i} = subgroupMatrixLoad<Left, row_major>(&a, first.x + m${i} * params.strides.x + k, params.strides.x);
@@ -57,10 +63,16 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     sums${i}_${j} = subgroupMatrixMultiplyAccumulate(left${i}, right${j}, sums${i}_${j});
     //% end
     //% end
+    k += K;
   }
 
   //% for i in 0..SIDE
   //% for j in 0..SIDE
+  //% if STORED
+  if m_first + ${i}u * M < params.rows && n_first + ${j}u * N < params.columns {
+    subgroupMatrixStore<row_major>(&c, first.z + m${i} * params.strides.z + n${j}, sums${i}_${j}, params.strides.z);
+  }
+  //% else
   subgroupMatrixStore<row_major>(&patch_of_sums, 0u, sums${i}_${j}, N);
   workgroupBarrier();
   if m_first + ${i}u * M < params.rows && n_first + ${j}u * N < params.columns {
@@ -74,6 +86,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     }
   }
   workgroupBarrier();
+  //% end
   //% end
   //% end
 }

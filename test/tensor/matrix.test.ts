@@ -3,6 +3,8 @@ import { openDevice } from '@tapegrad/node';
 import { capture, conv2d, type DType, matmul, type Shape, scope, zeros } from '@tapegrad/tensor';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { matrix } from '../../packages/tensor/src/lowering/contraction/matrix.ts';
+import { product, tasksOf } from '../helpers/contractions.ts';
 
 /*
  * The contraction on matrix units. No adapter that the tests run on has any, so the kernel is compiled (by Dawn's null
@@ -28,14 +30,16 @@ async function kernels(matrices: readonly (typeof f16)[], product: () => unknown
   await f.prepare();
   const error = await device.gpu.popErrorScope();
   Object.assign(device, { matrices: none, subgroups: own });
-  const launches = f.programs[0]!.dispatches.map(({ kernel, launch: { constants } }) => ({
+  const { dispatches } = f.programs[0]!;
+  const sides = dispatches.map(({ launch }) => launch.constants!.SIDE);
+  const launches = dispatches.map(({ kernel, launch: { constants } }) => ({
     label: kernel.label,
     M: constants!.M,
     K: constants!.K,
     fused: constants!.FUSED,
   }));
   f.dispose();
-  return { launches, error: error?.message };
+  return { launches, sides, error: error?.message };
 }
 
 const operands = (dtype: DType, ...shapes: Shape[]) => shapes.map((shape) => zeros(shape, { dtype, device }));
@@ -62,10 +66,8 @@ for (const t of ['', 'A', 'B', 'AB']) {
 
 test('so do a product of float32, a batch, and one with a bias and an activation merged in', async () => {
   const full = await kernels([f16, f32], multiply('float32', [64, 64, 64]));
-  assert.equal(full, {
-    launches: [{ label: 'contraction_matrix.main', M: 8, K: 8, fused: false }],
-    error: undefined,
-  });
+  assert.is(full.error, undefined);
+  assert.equal(full.launches, [{ label: 'contraction_matrix.main', M: 8, K: 8, fused: false }]);
   const batch = await kernels([f16], () => {
     const [a, b] = operands('float16', [3, 64, 64], [64, 64]);
     return matmul(a!, b!);
@@ -76,10 +78,8 @@ test('so do a product of float32, a batch, and one with a bias and an activation
     const [a, b, bias] = operands('float16', [64, 64], [64, 64], [64]);
     return matmul(a!, b!).add(bias!).relu();
   });
-  assert.equal(merged, {
-    launches: [{ label: 'contraction_matrix.main', M: 16, K: 16, fused: true }],
-    error: undefined,
-  });
+  assert.is(merged.error, undefined);
+  assert.equal(merged.launches, [{ label: 'contraction_matrix.main', M: 16, K: 16, fused: true }]);
 });
 
 test('extents decide which of several units it is, or none', async () => {
@@ -99,6 +99,28 @@ test('extents decide which of several units it is, or none', async () => {
       `${extents}`,
     );
   }
+});
+
+test('a workgroup makes as many matrices of sums as registers hold and the extents leave workgroups for', async () => {
+  for (const [m, n, side] of [
+    [64, 64, 1],
+    [528, 528, 2],
+    [1088, 1072, 4],
+  ] as const)
+    for (const dtype of ['float16', 'float32'] as const) {
+      // Of float32 as large as of float16, which no unit has, for the sake of the way sums are stored.
+      const { sides, error } = await kernels(
+        [{ ...f16, componentType: dtype === 'float16' ? 'f16' : 'f32' }],
+        multiply(dtype, [m, n, 64]),
+      );
+      assert.is(error, undefined);
+      assert.equal(sides, [side], `${m} x ${n}, ${dtype}`);
+    }
+  // A lane of a small subgroup would have 256 sums.
+  const task = tasksOf(device, product([1088, 64], [64, 1072]))[0]!;
+  const unit = { ...f16, componentType: 'f32' };
+  const adapter = { kind: 'gpu', matrices: [unit], subgroups: { min: 16, max: 16 } } as const;
+  assert.is(matrix.plan(task, adapter)?.side, 2);
 });
 
 test('without float32 sums, a known subgroup, or matrices to multiply, the other kernels do it', async () => {

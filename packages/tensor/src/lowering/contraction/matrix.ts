@@ -4,8 +4,10 @@ import { launchOf } from './launch-of.ts';
 import { type Contraction, flopsOf, isProduct } from './task.ts';
 import type { Plan, Variant } from './variant.ts';
 
-/** Matrices of sums along each side of a workgroup's tile. */
-const SIDE = 2;
+/** Matrices of sums along each side of a workgroup's tile: so many multiply-adds meet each matrix that is loaded. */
+const SIDES = [4, 2, 1];
+/** Registers of a lane that sums may take, and workgroups that a large GPU wants at least: two for each multiprocessor. */
+const [MOST_REGISTERS, ENOUGH] = [128, 264];
 /** Fewer multiplications are left to other kernels. */
 const LEAST = 2 ** 18;
 
@@ -26,6 +28,7 @@ const kernel = shader(wgsl.contractionMatrix, {
 interface MatrixPlan extends Plan {
   readonly lanes: number;
   readonly config: MatrixConfig;
+  readonly side: number;
   /** Whether rows of A, of B are contiguous; else their columns are. */
   readonly A_ROWS: boolean;
   readonly B_ROWS: boolean;
@@ -56,15 +59,22 @@ export const matrix: Variant<MatrixPlan> = {
       .sort((x, y) => y.M * y.N * y.K - x.M * x.N * x.K)[0];
     if (!config || rows * columns[2] * sums[2] < LEAST) return undefined;
     const strides = [A_ROWS ? a.row : a.sums[2], B_ROWS ? step : column, c.row] as const;
-    return { task, parts: 1, lanes: subgroups.max, config, A_ROWS, B_ROWS, strides };
+    const side =
+      SIDES.find((one) => {
+        const [across, down] = gridOf(task, config, one);
+        const registers = (one * one * config.M * config.N) / subgroups.max;
+        return registers <= MOST_REGISTERS && across * down * task.batch >= ENOUGH;
+      }) ?? 1;
+    return { task, parts: 1, lanes: subgroups.max, config, side, A_ROWS, B_ROWS, strides };
   },
-  launch({ task, lanes, config: { M, N, K }, A_ROWS, B_ROWS, strides }, [left, right, output]) {
+  launch({ task, lanes, config, side, A_ROWS, B_ROWS, strides }, [left, right, output]) {
     const { rows, columns, sums, batch, a, b, c } = task;
-    const [across, down] = [Math.ceil(columns[2] / (SIDE * N)), Math.ceil(rows / (SIDE * M))];
+    const { M, N, K } = config;
+    const [across, down] = gridOf(task, config, side);
     const groups = across * down * batch;
     return launchOf({
       shader: kernel,
-      constants: { M, N, K, SIDE, LANES: lanes, A_ROWS, B_ROWS, FUSED: false },
+      constants: { M, N, K, SIDE: side, LANES: lanes, A_ROWS, B_ROWS, DIRECT: !task.half, FUSED: false },
       fusion: { role: 'producer', vectors: false },
       outputs: [output],
       inputs: [left, right],
@@ -84,6 +94,10 @@ export const matrix: Variant<MatrixPlan> = {
     });
   },
 };
+
+/** Tiles along the columns and along the rows. */
+const gridOf = ({ rows, columns }: Contraction, { M, N }: MatrixConfig, side: number) =>
+  [Math.ceil(columns[2] / (side * N)), Math.ceil(rows / (side * M))] as const;
 
 function isMatrixProduct(task: Contraction): boolean {
   return isProduct(task) && !task.phases && !task.grid && task.c.columns[2] === 1;
