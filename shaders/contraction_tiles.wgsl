@@ -14,6 +14,9 @@
 // FLAT, A_FLAT: a step of k is the same everywhere in B, in A.  CHECKED: B is padded.  TAPS: a mask has a bit for each pair
 // of i1 and i2, whether it lies in B; LINES: where pairs are too many, for each i1 and for each i2.  TAIL: DEPTH does not
 // divide the sums.  C_N4: C is written by vec4s.
+// BY_I0: a block of k is DEPTH values of i0 at one i1 and i2, and the blocks count i2, then i1, then i0. All elements that a
+// thread fetches then have the gaps A_GAP and B_GAP, and one answer to whether they lie in B. Else a block is DEPTH values
+// of the digits as they count:
 // ROUND: a block is whole rounds of i1 and i2.  STEADY: all blocks of B have the same gaps, B_0, B_1 … from the first k on.
 // WALK: length of `walk`, which has all of i1 and i2 and is made once; with ROLLING two blocks, made again as k goes on.
 // PIPELINED: as above, with a block's multiply-adds written out; else, for drivers that compile slowly, fetched, then multiplied.
@@ -44,7 +47,8 @@ const B_K = 4u * B_COLUMN + 1u;
 var<workgroup> a_tile: array<vec4f, ${K4}u * A_K>;
 var<workgroup> b_tile: array<vec4f, ${K4}u * B_K>;
 
-//% if !FLAT
+//% let DIGITS = !FLAT && !BY_I0
+//% if DIGITS
 // What a k adds to A's and to B's address, to h and to w; with LINES, in place of h: the bits of i1 and of i2.
 var<workgroup> walk: array<vec4i, WALK>;
 
@@ -140,7 +144,11 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   let a_k${e} = 4u * (local % ${K4}u);
   //% end
   let a_to${e} = a_k${e} / 4u * A_K + a_row${e} % 4u * A_ROW + a_row${e} / 4u;
+  //% if BY_I0 && !A_FLAT
+  let a_from${e} = start.a + min(m_first + i32(a_row${e}), params.rows - 1) * params.a_row + i32(a_k${e} * ${A_GAP}u);
+  //% else
   let a_from${e} = start.a + min(m_first + i32(a_row${e}), params.rows - 1) * params.a_row;
+  //% end
   //% if A_FLAT && A_K4
   var a_at${e} = u32(a_from${e} + k_first + i32(a_k${e})) / 4u;
   //% end
@@ -181,20 +189,49 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   let d${e} = column_digits(min(n_first + i32(b_column${e}), params.columns - 1));
   let h${e} = start.h + d${e}.y * params.h_column;
   let w${e} = start.w + d${e}.z * params.w_column;
+  //% if BY_I0
+  let b_from${e} = start.b + d${e}.x * params.b_d0 + h${e} * params.h_stride + w${e} * params.w_stride + i32(local / TILE_N * ${4 * B_GAP * (THREADS > TILE_N)}u);
+  //% else
   let b_from${e} = start.b + d${e}.x * params.b_d0 + h${e} * params.h_stride + w${e} * params.w_stride;
+  //% end
   //% if TAPS || LINES
   let inside${e} = inside_of(h${e}, w${e});
   //% end
   //% end
+  //% let STEP = THREADS / TILE_N + (THREADS < TILE_N)
+  let b_to = local / TILE_N * B_K + b_column0 % 4u * B_COLUMN + b_column0 / 4u;
   //% for e in 0..GROUPS_B
   //% if THREADS > TILE_N
   let b_k${e} = 4u * (local / TILE_N + ${e * THREADS / TILE_N}u);
   //% else
   let b_k${e} = ${e / CLASSES * 4}u;
   //% end
-  let b_to${e} = b_k${e} / 4u * B_K + b_column${e % CLASSES} % 4u * B_COLUMN + b_column${e % CLASSES} / 4u;
+  let b_to${e} = b_to + ${e / CLASSES * STEP}u * B_K + ${e % CLASSES * THREADS / 4}u;
   //% end
 
+  //% if BY_I0
+  // What a block adds to the addresses, to h and to w, and by how much that grows with i2; with i1, i2 starting again; with i0.
+  let length = params.sums.y * params.sums.z;
+  let block = k_first / i32(DEPTH);
+  let round = block / length;
+  let i1 = (block - round * length) / params.sums.z;
+  let i2 = block - round * length - i1 * params.sums.z;
+  let b_i1 = params.h_sum * params.h_stride;
+  let b_i2 = params.w_sum * params.w_stride;
+  var a_base = round * i32(DEPTH) * params.a_sums.x + i1 * params.a_sums.y + i2 * params.a_sums.z;
+  var b_base = round * i32(DEPTH) * params.b_i0 + i1 * b_i1 + i2 * b_i2;
+  var h_base = i1 * params.h_sum;
+  var w_base = i2 * params.w_sum;
+  // Not 0, and so at its end after the last i2 alone.
+  let h_walk = select(params.h_sum, 1, params.sums.y == 1);
+  let h_end = params.sums.y * h_walk;
+  let w_end = params.sums.z * params.w_sum;
+  let a_next1 = params.a_sums.y - (params.sums.z - 1) * params.a_sums.z;
+  let b_next1 = b_i1 - (params.sums.z - 1) * b_i2;
+  let a_next0 = i32(DEPTH) * params.a_sums.x - (params.sums.y - 1) * params.a_sums.y - (params.sums.z - 1) * params.a_sums.z;
+  let b_next0 = i32(DEPTH) * params.b_i0 - (params.sums.y - 1) * b_i1 - (params.sums.z - 1) * b_i2;
+  //% end
+  //% if DIGITS
   // A block's first k is number `first` of the walk, counted from where a_base and b_base begin.
   //% if ROLLING
   if local < DEPTH { walk[local] = walk_to(k_first + i32(local)); }
@@ -216,6 +253,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   //% end
   //% end
   workgroupBarrier();
+  //% end
   //% if ROUND && !A_FLAT && !A_K4
   //% for e in 0..GROUPS_A
   //% for j in 0..4
@@ -236,21 +274,26 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
 
   // The first block is fetched and put down (phase 0). Then each next one is fetched, and while it is on its way the one before
   // is multiplied (phase 1). The last is multiplied alone (phase 2). If not PIPELINED, phases 0 and 2 alternate.
-  //% if PIPELINED
-  var k = k_first;
-  //% else
-  for (var k = k_first; k < k_end; k += i32(DEPTH)) {
+  // Blocks are counted down: for a loop that counts up to what is not a constant, Dawn counts its turns besides.
+  let blocks = (k_end - k_first + i32(DEPTH) - 1) / i32(DEPTH);
+  //% if !PIPELINED
+  for (var ahead = blocks; ahead > 0; ahead--) {
+    let k = k_first + (blocks - ahead) * i32(DEPTH);
   //% end
   //% for phase in 0..3
   //% if phase != 1 || PIPELINED
+  //% if phase == 0 && PIPELINED
+    let k = k_first;
+  //% end
   //% if phase == 1
-  for (k += i32(DEPTH); k < k_end; k += i32(DEPTH)) {
+  for (var ahead = blocks - 1; ahead > 0; ahead--) {
+    let k = k_first + (blocks - ahead) * i32(DEPTH);
   //% end
     //% if phase > 0
     workgroupBarrier();
     //% end
     //% if phase < 2
-    //% if !FLAT && !ROUND
+    //% if DIGITS && !ROUND
     // It is no more than that anyway; but a compiler that is told so spares the check of each read's index.
     let begin = min(first, WALK - DEPTH);
     //% end
@@ -265,11 +308,18 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     //% if A_FLAT
     let a_got${e} = vec4(a[a_at${e}], a[a_at${e} + params.a_sums.z], a[a_at${e} + 2 * params.a_sums.z], a[a_at${e} + 3 * params.a_sums.z]);
     //% else
+    //% if BY_I0
+    let a_at${e} = a_from${e} + a_base;
+    //% end
     //% for j in 0..4
+    //% if BY_I0
+    let a_got${e}_${j} = a[a_at${e} + ${j * A_GAP}];
+    //% else
     //% if ROUND
     let a_got${e}_${j} = a[a_at${e}_${j} + a_base];
     //% else
     let a_got${e}_${j} = a[a_from${e} + a_base + walk[begin + a_k${e} + ${j}u].x];
+    //% end
     //% end
     //% end
     let a_got${e} = vec4(a_got${e}_0, a_got${e}_1, a_got${e}_2, a_got${e}_3);
@@ -285,9 +335,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     a_at${e} += i32(DEPTH) * params.a_sums.z;
     //% end
     //% end
-    //% if STEADY
+    //% if STEADY || BY_I0
     //% for e in 0..CLASSES
-    //% if ROUND
+    //% if ROUND || BY_I0
     let b_at${e} = b_from${e} + b_base;
     //% else
     let b_at${e} = b_from${e} + b_base + walk[begin].y;
@@ -304,10 +354,15 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     //% else
     // What lies outside is fetched from some place in B (WGSL promises no more and no less), and masked later.
     //% for j in 0..4
+    //% if BY_I0
+    //% let STEP = THREADS / TILE_N + (THREADS < TILE_N)
+    let b_got${e}_${j} = b[b_at${e % CLASSES} + ${(e / CLASSES * STEP * 4 + j) * B_GAP}];
+    //% else
     //% if STEADY
     let b_got${e}_${j} = b[b_at${e % CLASSES} + i32(B_${e / CLASSES * 4 + j})];
     //% else
     let b_got${e}_${j} = b[b_from${e % CLASSES} + b_base + walk[begin + b_k${e} + ${j}u].y];
+    //% end
     //% end
     //% end
     let b_got${e} = vec4(b_got${e}_0, b_got${e}_1, b_got${e}_2, b_got${e}_3);
@@ -354,14 +409,20 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
       //% end
       //% end
       //% else
-      //% for c in 0..COLUMNS
+      // Columns by pairs, the second first: one wait for shared memory does for both.
+      //% for pair in 0..COLUMNS / 2
+      //% for c in 2 * pair..2 * pair + 2
       let b${c} = b_tile[x + q * B_K + ${c % 4 * (N4 + 2) + c / 4 * ACROSS}u];
+      //% end
       //% for j in 0..4
       //% for r in 0..ROWS
+      //% for one in 0..2
+      //% let c = 2 * pair + 1 - one
       //% if A_M4
       sum${r}_${c} = fma(a${r / 4 * 4 + j}[${r % 4}], b${c}[${j}], sum${r}_${c});
       //% else
       sum${r}_${c} = fma(a${r}[${j}], b${c}[${j}], sum${r}_${c});
+      //% end
       //% end
       //% end
       //% end
@@ -396,9 +457,19 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
       //% end
     }
     //% end
-    //% for e in 0..GROUPS_B
+    //% if BY_I0 && CHECKED
+    //% for e in 0..CLASSES
+    let inside${e} = (u32(h${e} + h_base) < u32(params.h_extent)) & (u32(w${e} + w_base) < u32(params.w_extent));
+    //% end
+    //% end
+    // The last first: one wait for memory does then.
+    //% for last in 0..GROUPS_B
+    //% let e = GROUPS_B - 1 - last
     {
       var value = vec4f(b_got${e});
+      //% if BY_I0 && CHECKED
+      value = select(vec4f(), value, inside${e % CLASSES});
+      //% end
       //% if TAIL && B_N4
       value = select(vec4f(), value, vec4(i32(b_k${e}) < left.x));
       //% end
@@ -414,7 +485,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
       //% end
       value = select(vec4f(), value, (vec4u(bits) & vec4u(1, 2, 4, 8)) != vec4u());
       //% end
-      //% if CHECKED && !TAPS
+      //% if CHECKED && !TAPS && !BY_I0
       //% for j in 0..4
       let to${j} = walk[begin + b_k${e} + ${j}u];
       //% end
@@ -430,7 +501,23 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
       b_tile[b_to${e}] = value;
     }
     //% end
-    //% if !FLAT
+    //% if BY_I0
+    // What depends on a comparison follows it at once: scalar registers have a single place for its outcome.
+    let w_next = w_base + params.w_sum;
+    let ends2 = w_next == w_end;
+    w_base = select(w_next, 0, ends2);
+    let h_step = select(0, h_walk, ends2);
+    let a_step = select(params.a_sums.z, a_next1, ends2);
+    let b_step = select(b_i2, b_next1, ends2);
+    let h_next = h_base + h_step;
+    let ends1 = h_next == h_end;
+    h_base = select(h_next, 0, ends1);
+    let a_add = select(a_step, a_next0, ends1);
+    let b_add = select(b_step, b_next0, ends1);
+    a_base += a_add;
+    b_base += b_add;
+    //% end
+    //% if DIGITS
     //% if ROLLING
     first = DEPTH - first;
     if local < DEPTH { walk[first + local] = walk_to(k + i32(DEPTH + local)); }

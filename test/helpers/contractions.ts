@@ -123,7 +123,7 @@ export const cases: readonly ContractionCase[] = [
 
 const slow = new Set(['slides8', 'slides16', 'quads']);
 /** Tiles that differ from tiles32 by their extents. */
-export const otherTiles = ['tiles16x128', 'tiles32x128', 'tiles64', 'tiles128x64', 'tiles128'];
+export const otherTiles = ['tiles16x128', 'tiles32x64', 'tiles32x128', 'tiles64', 'tiles128x64', 'tiles128'];
 
 /** The rows of a kernel change its unrolling, not its formulas: kernels that compile long see fewer shapes. */
 export function casesOf(variant: string): readonly ContractionCase[] {
@@ -142,6 +142,15 @@ export const banded: readonly ContractionCase[] = [
   ...convolutions([5, 2, 4, 6], 9, [2, 2], { stride: [2, 2] }),
   ...convolutions([3, 4, 8, 9], 5, [3, 4], { padding: [1, 2] }),
 ];
+
+/** Windows over images and channels by the sixteens, which tiles sum in blocks of one tap, or one pixel: see `BY_I0` there. */
+export const bySixteens: readonly ContractionCase[] = [
+  ...convolutions([16, 32, 8, 8], 32, [4, 4], { stride: [2, 2], padding: [1, 1] }),
+  ...convolutions([16, 16, 6, 7], 16, [3, 4], { stride: [2, 1], padding: [1, 2], dilation: [1, 2] }),
+  ...convolutions([16, 32, 5, 4], 32, [1, 3], { padding: [0, 1], groups: 2 }),
+  ...convolutions([16, 16, 5, 4], 32, [1, 1]),
+];
+
 /** The same values everywhere: multiples of 1/64 in [-1, 1), which float32 holds exactly. */
 export function values(count: number, seed: number): Float64Array {
   let state = seed;

@@ -9,11 +9,13 @@ import {
   contractionVariants,
   ForcedVariant,
 } from '../../packages/tensor/src/lowering/contraction/table.ts';
+import type { Operands } from '../../packages/tensor/src/lowering/contraction/task.ts';
 import { windowVariants } from '../../packages/tensor/src/lowering/contraction/windows.ts';
 import { matmul } from '../../packages/tensor/src/ops/matmul.ts';
 import { expandTemplate } from '../../packages/tensor/src/webgpu/template.ts';
 import {
   banded,
+  bySixteens,
   type ContractionCase,
   cases,
   casesOf,
@@ -51,11 +53,11 @@ for (const [name, parts] of forms) {
 }
 
 // On software adapters tiles have loops where a GPU's have everything written out, and fetch a block ahead.
-const pipelined = cases.filter(({ name }) =>
-  /\[70,260\] x \[260,36\]|conv2d \[3,4,8,8\]|weight gradient \[2,5,10,7\]/.test(name),
+const pipelined = [...cases, ...bySixteens].filter(({ name }) =>
+  /\[70,260\] x \[260,36\]|conv2d \[(3,4,8,8|16,16,6,7)\]|weight gradient \[2,5,10,7\]/.test(name),
 );
 test(`tiles32 as a GPU runs them, ${pipelined.length} cases, on ${gpu.name}`, async () => {
-  assert.is(pipelined.length, 3);
+  assert.is(pipelined.length, 4);
   const { adapterKind, software } = gpu;
   Object.assign(gpu, { adapterKind: 'gpu', software: false });
   try {
@@ -114,9 +116,19 @@ test(`tiles where the digits of a sum fill no table, and where blocks are whole 
     await check(gpu, one, new ForcedVariant('tiles32', 2));
 });
 
+for (const [name, parts] of [['tiles32'], ['tiles32', 3], ['tiles16x128'], ['tiles128x64']] as const) {
+  const some = name === 'tiles32' ? bySixteens : bySixteens.slice(0, 3);
+  test(`${name}${parts ? ` in ${parts} parts` : ''}, blocks of one tap or pixel, on ${gpu.name}`, async () => {
+    for (const one of some) await check(gpu, one, new ForcedVariant(name, parts));
+  });
+}
+
+/** Its tasks are a GPU's, and nothing is run. */
+const nowhere = Object.assign(await openDevice('gpu', { nullBackend: true }), { adapterKind: 'gpu' });
+
 test('tiles for a GPU: rectangular for few rows, in parts where they would leave it idle', () => {
   const chosen = (one: ContractionCase) => {
-    const { variant, plan } = builtInChoice(tasksOf(gpu, one)[0]!, { kind: 'gpu', subgroups: undefined });
+    const { variant, plan } = builtInChoice(tasksOf(nowhere, one)[0]!, { kind: 'gpu', subgroups: undefined });
     return `${variant.name}, ${plan.parts}`;
   };
   assert.is(chosen(product([4096, 4096], [4096, 4096])), 'tiles128, 1');
@@ -125,6 +137,29 @@ test('tiles for a GPU: rectangular for few rows, in parts where they would leave
   const layer = convolutions([512, 1, 28, 28], 16, [4, 4], { stride: [2, 2], padding: [1, 1] });
   assert.is(chosen(layer[0]!), 'tiles16x128, 1');
   assert.is(chosen(layer[2]!), 'tiles32, 896');
+  assert.is(chosen(layer[1]!), 'thin, 1');
+  const byChannel = convolutions([32, 64, 14, 14], 64, [3, 3], { padding: [1, 1], groups: 64 });
+  assert.equal(byChannel.map(chosen), ['thin, 1', 'thin, 1', 'long, 8']);
+});
+
+test('groups of channels on a GPU: about two workgroups for each multiprocessor of a large one', () => {
+  for (const [batch, channels, size, groups] of [
+    [128, 32, 14, 4],
+    [128, 32, 14, 32],
+    [16, 64, 28, 64],
+  ] as const)
+    for (const one of convolutions([batch, channels, size, size], channels, [3, 3], {
+      padding: [1, 1],
+      groups,
+    })) {
+      const { variant, plan } = builtInChoice(tasksOf(nowhere, one)[0]!, {
+        kind: 'gpu',
+        subgroups: undefined,
+      });
+      const { workgroups } = variant.launch(plan, [] as unknown as Operands);
+      const count = [workgroups].flat().reduce((x, y) => x * y);
+      assert.ok(count >= 250, `${one.name}: ${count} of ${variant.name} in ${plan.parts} parts`);
+    }
 });
 
 test('what fits what: products, convolutions, adapters without known subgroups', () => {
@@ -142,10 +177,10 @@ test('what fits what: products, convolutions, adapters without known subgroups',
   assert.equal(sorted(able(narrow, undefined)), sorted(alone));
   assert.equal(sorted(able(narrow, { min: 8, max: 16 })), sorted(alone));
   assert.equal(sorted(able(narrow, { min: 8, max: 8 })), sorted([...alone, ...lanes, 'resident']));
-  assert.equal(sorted(able(wide, undefined)), sorted([...alone, 'slidesAlone4']));
+  assert.equal(sorted(able(wide, undefined)), sorted([...alone, 'slidesAlone4', 'thin']));
   assert.equal(
     sorted(able(wide, { min: 8, max: 8 })),
-    sorted([...alone, ...lanes, 'slidesAlone4', 'slides4', 'slides8', 'slides16', 'bands']),
+    sorted([...alone, ...lanes, 'slidesAlone4', 'slides4', 'slides8', 'slides16', 'bands', 'thin']),
   );
   assert.ok(able(narrow, { min: 4, max: 4 }).includes('quads'));
   assert.ok(able(wide, { min: 4, max: 4 }).includes('quads'));
@@ -256,7 +291,6 @@ test('templates: mistakes name their line', () => {
   fails('${N N}', "unexpected 'N'");
 });
 
-test.after(() => gpu.destroy());
 // So programs without convolutions lack nothing, which a bundle of them leaves out.
 test(`no product of matrices is for the variants that convolutions enter, on ${gpu.name}`, () => {
   const extents = [1, 2, 4, 5, 7, 8, 33];
@@ -277,4 +311,8 @@ test(`no product of matrices is for the variants that convolutions enter, on ${g
   assert.ok(windowVariants.some((variant) => variant.plan(image!, lanes[1]!)));
 });
 
+test.after(() => {
+  gpu.destroy();
+  nowhere.destroy();
+});
 test.run();

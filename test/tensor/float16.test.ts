@@ -253,7 +253,7 @@ for (const [shape, kernel, stride, groups] of [
 
 here(`each kernel of the contraction reads and stores halves: ${adapter}`, async () => {
   // The smallest variant of each: unrolled kernels take seconds to compile.
-  for (const name of ['naive', 'lanes4', 'slides4', 'plain4', 'tiles32'] as const) {
+  for (const name of ['naive', 'lanes4', 'slides4', 'plain4', 'thin', 'tiles32'] as const) {
     const run = (d: Device) =>
       tg.within(new tg.ForcedVariant(name), () => [
         tg.matmul(half(d, [37, 36]), half(d, [36, 40], 2)),

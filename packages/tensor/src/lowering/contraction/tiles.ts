@@ -1,5 +1,6 @@
 import * as wgsl from '@tapegrad/shaders';
 import { shader } from '../launch.ts';
+import { cyclesOfAdding, cyclesOfLaunch } from './estimate.ts';
 import { launchOf } from './launch-of.ts';
 import { addressesOf, addressing, flagsOf, fours, storesVectors, vectorModes } from './layout.ts';
 import { tiling } from './split.ts';
@@ -29,11 +30,25 @@ const BITS = 32;
 
 const threadsOf = ({ tile, thread }: Tile) => (tile[0] / thread[0]) * (tile[1] / thread[1]);
 
-const NO_WALK = { WALK: 0, TAPS: false, LINES: false, ROLLING: false, ROUND: false, STEADY: false };
+const NO_WALK = {
+  BY_I0: false,
+  A_GAP: 0,
+  B_GAP: 0,
+  WALK: 0,
+  TAPS: false,
+  LINES: false,
+  ROLLING: false,
+  ROUND: false,
+  STEADY: false,
+};
+
+const UNEVEN = { A_FLAT: false, A_K4: false, A_M4: false };
 
 /** What the kernel has to know of the sums' digits. */
-function walkOf({ sums: [, K1, K2], padded, b }: Task, tile: Tile) {
+function walkOf({ sums, padded, a, b }: Task, tile: Tile) {
+  const [, K1, K2] = sums;
   const { depth } = tile;
+  if (sums[0] % depth === 0) return { ...NO_WALK, BY_I0: true, A_GAP: a.sums[0], B_GAP: b.i0 };
   const length = K1 * K2;
   const steps = length + depth;
   // The table of steps lies beside the tiles.
@@ -48,6 +63,7 @@ function walkOf({ sums: [, K1, K2], padded, b }: Task, tile: Tile) {
     (Math.floor(j / K2) % K1) * b.h.sum * b.h.stride +
     (j % K2) * b.w.sum * b.w.stride;
   return {
+    ...NO_WALK,
     ROLLING,
     ROUND,
     STEADY,
@@ -62,19 +78,6 @@ function walkOf({ sums: [, K1, K2], padded, b }: Task, tile: Tile) {
 const gridOf = ({ rows, columns }: Task, { tile }: Tile) =>
   [Math.ceil(product(columns) / tile[1]), Math.ceil(rows / tile[0])] as const;
 
-/*
- * Which tile, and into how many parts the sums are cut, follows from an estimate of the cycles that a launch takes on a large
- * GPU, an H100: 132 multiprocessors of 4 schedulers, each a warp's multiply-add a cycle. The rest is rough: it has to tell
- * a GPU that is full from one that is idle, not one good tile from another.
- */
-const MULTIPROCESSORS = 132;
-const SCHEDULERS = 4;
-const WARP = 32;
-/** What a block takes at least, with its barriers and the way from memory; a launch, with the first block and the stores. */
-const BLOCK = 700;
-const LAUNCH = 5000;
-/** Bytes that all multiprocessors together get in a cycle from the second cache. */
-const TRAFFIC = 3000;
 /** More parts gain nothing. */
 const MOST_PARTS = 1024;
 
@@ -83,14 +86,15 @@ function cyclesOf(task: Task, tile: Tile, parts: number): number {
   const [across, down] = gridOf(task, tile);
   const groups = across * down * task.batch * parts;
   const blocks = Math.ceil(product(task.sums) / parts / tile.depth);
-  const warps = Math.ceil(threadsOf(tile) / WARP);
   const share = tile.shares[isProduct(task) ? 0 : 1];
-  const block = (tile.thread[0] * tile.thread[1] * tile.depth) / share;
-  const alone = Math.max(BLOCK, block * Math.ceil(warps / SCHEDULERS));
-  const crowded = (Math.ceil(groups / MULTIPROCESSORS) * block * warps) / SCHEDULERS;
-  const bytes = groups * blocks * tile.depth * (tile.tile[0] + tile.tile[1]) * 4;
-  const adding = parts > 1 ? LAUNCH + (2 * 4 * parts * outputsOf(task)) / TRAFFIC : 0;
-  return LAUNCH + Math.max(blocks * Math.max(alone, crowded), bytes / TRAFFIC) + adding;
+  const launch = cyclesOfLaunch({
+    groups,
+    threads: threadsOf(tile),
+    turns: blocks,
+    instructions: (tile.thread[0] * tile.thread[1] * tile.depth) / share,
+    bytes: groups * blocks * tile.depth * (tile.tile[0] + tile.tile[1]) * 4,
+  });
+  return launch + cyclesOfAdding(parts, outputsOf(task));
 }
 
 /** Parts of whole blocks, none of them empty. */
@@ -150,7 +154,8 @@ export const tiles = (name: string, tile: Tile): Variant<TilesPlan> => {
       const [across, down] = gridOf(task, tile);
       const groups = across * down * task.batch * parts;
       const partSize = task.sizes[2];
-      const modes = vectorModes(task);
+      const steps = isProduct(task) ? NO_WALK : walkOf(task, tile);
+      const modes = { ...vectorModes(task), ...(steps.BY_I0 && task.sums[1] * task.sums[2] > 1 && UNEVEN) };
       const { FLAT, A_K4, A_M4, B_K4, B_N4 } = modes;
       const [column, step] = [task.b.w.column * task.b.w.stride, task.b.w.sum * task.b.w.stride];
       const C_N4 = (fours(partSize) || parts === 1) && storesVectors(task);
@@ -166,7 +171,7 @@ export const tiles = (name: string, tile: Tile): Variant<TilesPlan> => {
           A_BY_ROW: !A_K4 && !A_M4 && task.a.row === 1,
           B_BY_K: FLAT && !B_K4 && !B_N4 && step === 1 && column !== 1,
           CLASSES: Math.max(1, TILE_N / threadsOf(tile)),
-          ...(FLAT ? NO_WALK : walkOf(task, tile)),
+          ...steps,
           ...flagsOf(task),
           TAIL: sums % depth !== 0,
           C_N4,

@@ -1,5 +1,7 @@
 import { bands } from './bands.ts';
+import { long } from './long.ts';
 import { slides } from './slides.ts';
+import { thin } from './thin.ts';
 import type { Variant } from './variant.ts';
 
 /** The variants for windows over images, which fit no product of matrices: convolutions enter them. */
@@ -9,4 +11,6 @@ export const windowVariants: readonly Variant[] = [
   slides('slides16', { rows: 16, subgroups: true }),
   slides('slidesAlone4', { rows: 4, subgroups: false }),
   bands,
+  thin,
+  long,
 ];
