@@ -21,7 +21,8 @@ Options:
   --quick              small shapes, few samples: to see that everything runs, not to know how fast
   --rounds <n>         passes over all rows (default: 3): the spread holds how the machine drifts between them
   --longest <seconds>  skips kernels that would take longer for one launch (default: 1)
-  --peers              jax-js, TensorFlow.js and PyTorch on the same tasks, in turns
+  --peers              jax-js, TensorFlow.js and PyTorch (with one thread and with two) on the same tasks, in turns
+  --against <name>     of the peers only those whose name contains this
   --list               names the rows and measures nothing
   --json <file>        writes everything measured
   --html <file>        writes a page with charts that needs no other file
@@ -42,6 +43,7 @@ export interface Options {
   readonly quick: boolean;
   readonly effort: Effort;
   readonly peers: boolean;
+  readonly against?: string | undefined;
   readonly list: boolean;
   readonly json?: string;
   readonly html?: string;
@@ -85,6 +87,7 @@ function parsed(argv: readonly string[]) {
         rounds: text,
         longest: text,
         peers: flag,
+        against: text,
         list: flag,
         json: text,
         html: text,

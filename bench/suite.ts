@@ -113,6 +113,7 @@ export async function runSuite(options: Options, device: OpenDevice, log: Log): 
     ? await contest(device, {
         effort,
         quick,
+        against: options.against,
         wanted: (id) => wanted(options, id),
         note,
         progress: (id) => log.progress(id),

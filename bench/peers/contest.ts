@@ -3,7 +3,7 @@ import { Generator, type WebGPUDevice } from '@tapegrad/tensor';
 import { models, settingsOf } from '@tapegrad/vae';
 import { type Effort, medianOf, quantile, type Timing, timingOf } from '../timing.ts';
 import { tapegrad } from './tapegrad.ts';
-import type { Array32, Entry, Peer, Task } from './task.ts';
+import type { Array32, Entry, Peer, Task, TrainedModel } from './task.ts';
 import { isTraining } from './task.ts';
 
 /** One contestant's result in one task. */
@@ -39,7 +39,7 @@ async function values(random: Generator, shape: readonly number[]): Promise<Arra
   return { shape, data };
 }
 
-async function trainingTask(name: 'ae' | 'vae-mlp', device: WebGPUDevice, quick: boolean): Promise<Task> {
+async function trainingTask(name: TrainedModel, device: WebGPUDevice, quick: boolean): Promise<Task> {
   const spec = models.get(name)!;
   const settings = settingsOf(spec);
   const count = quick ? 16 : settings.batchSize;
@@ -95,11 +95,14 @@ async function* tasks(device: WebGPUDevice, quick: boolean): AsyncGenerator<Task
   }
   yield trainingTask('ae', device, quick);
   yield trainingTask('vae-mlp', device, quick);
+  yield trainingTask('vae-blog', device, quick);
 }
 
 export interface ContestOptions {
   readonly effort: Effort;
   readonly quick: boolean;
+  /** Part of the names of the peers that take part; all of them if nothing is said. */
+  readonly against?: string | undefined;
   /** Which tasks, by name. */
   wanted(id: string): boolean;
   /** Something worth a line; and what is going on. */
@@ -115,9 +118,9 @@ export interface ContestOptions {
  */
 export async function contest(
   device: WebGPUDevice & { readonly found: { readonly gpu: GPU } },
-  { effort, quick, wanted, note, progress, finished }: ContestOptions,
+  { effort, quick, against, wanted, note, progress, finished }: ContestOptions,
 ): Promise<PeerRow[]> {
-  const { peers, missing } = await gather(device);
+  const { peers, missing } = await gather(device, against);
   for (const { peer, reason } of missing) note(`${peer} does not take part: ${reason}`);
   const rows: PeerRow[] = [];
   try {
@@ -135,7 +138,10 @@ export async function contest(
 }
 
 /** Loads the peers. Each needs what a browser has: `navigator.gpu`. */
-async function gather(device: WebGPUDevice & { readonly found: { readonly gpu: GPU } }) {
+async function gather(
+  device: WebGPUDevice & { readonly found: { readonly gpu: GPU } },
+  against = '',
+) {
   const navigator = { gpu: device.found.gpu, userAgent: 'Node', hardwareConcurrency: 1 };
   Object.defineProperty(globalThis, 'navigator', { value: navigator, configurable: true });
   // As this library waits: a software adapter needs the core that polling would take.
@@ -143,7 +149,11 @@ async function gather(device: WebGPUDevice & { readonly found: { readonly gpu: G
   const makers: [name: string, make: () => Promise<Peer>][] = [
     ['jax-js', async () => (await import('./jax.ts')).jax(wait)],
     ['TensorFlow.js', async () => (await import('./tfjs.ts')).tfjs(wait)],
-    ['PyTorch', async () => (await import('./pytorch.ts')).pytorch('cpu')],
+    // Which number of threads is the fastest depends on the task and the machine.
+    ...[1, 2].map((threads): [string, () => Promise<Peer>] => [
+      `PyTorch, ${threads} thread${threads > 1 ? 's' : ''}`,
+      async () => (await import('./pytorch.ts')).pytorch('cpu', threads),
+    ]),
   ];
   if (device.adapterKind === 'gpu') {
     makers.push(['PyTorch on the GPU', async () => (await import('./pytorch.ts')).pytorch('cuda')]);
@@ -151,6 +161,7 @@ async function gather(device: WebGPUDevice & { readonly found: { readonly gpu: G
   const peers = [tapegrad(device)];
   const missing: { peer: string; reason: string }[] = [];
   for (const [peer, make] of makers) {
+    if (!peer.toLowerCase().includes(against.toLowerCase())) continue;
     try {
       peers.push(await make());
     } catch (error) {

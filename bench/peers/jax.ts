@@ -104,6 +104,7 @@ function operands(task: Exclude<Task, TrainingTask>): Array32[] {
 }
 
 function training(jax: Jax, task: TrainingTask, wait: Wait): Entry {
+  if (task.kind === 'vae-blog') throw new Error('vae-blog is compared with PyTorch only');
   const { numpy: np } = jax;
   const like = (value: Parameters) =>
     Object.fromEntries(Object.entries(value).map(([name, { shape }]) => [name, np.zeros(shape)]));

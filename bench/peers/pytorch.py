@@ -47,7 +47,23 @@ def vae_mlp_loss(p, x):
     return (bce + kl) / x.shape[0]
 
 
-LOSSES = {"ae": ae_loss, "vae-mlp": vae_mlp_loss}
+def vae_blog_loss(p, x):
+    x = x.flatten(1)
+
+    def layer(name, h):
+        return F.linear(h, p[f"{name}.weight"], p[f"{name}.bias"])
+
+    h = F.relu(layer("encoder.2", F.relu(layer("encoder.0", x))))
+    mu = torch.tanh(layer("mean", h))
+    logvar = torch.log(torch.tanh(layer("std", h)).square() + 1e-8)
+    z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
+    h = F.relu(layer("decoder.2", F.relu(layer("decoder.0", z))))
+    bce = F.binary_cross_entropy_with_logits(layer("decoder.4", h), x, reduction="sum")
+    kl = 0.5 * torch.sum(mu.square() + logvar.exp() - logvar)
+    return (bce + 5 * kl) / x.shape[0]
+
+
+LOSSES = {"ae": ae_loss, "vae-mlp": vae_mlp_loss, "vae-blog": vae_blog_loss}
 
 
 def trainer(kind, parameters, x, lr, betas, loss_of=None):
@@ -191,10 +207,12 @@ if __name__ == "__main__":
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--json", action="store_true", help="a JSON object a line")
     parser.add_argument("--compile", action="store_true", help="training steps by torch.compile, too")
+    parser.add_argument("--threads", type=int, help="threads on the CPU (default: PyTorch's own choice)")
     parser.add_argument("--small", action="store_true", help="small sizes: to see that it runs")
     arguments = parser.parse_args()
     chosen = torch.device(arguments.device)
-    # PyTorch's own choice of threads stands: one for each core, which is faster than one for each of its two threads.
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
     # Full float32, as everybody else here computes: no TF32 in matrix products or convolutions.
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False

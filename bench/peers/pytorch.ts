@@ -7,12 +7,13 @@ import { type Array32, isTraining, type Peer, type Task } from './task.ts';
 
 export const script = fileURLToPath(new URL('./pytorch.py', import.meta.url));
 
-/** PyTorch in a process of its own, in whichever python3 has it. */
-export async function pytorch(device: 'cpu' | 'cuda'): Promise<Peer> {
+/** PyTorch in a process of its own, in whichever python3 has it; on the CPU with so many threads. */
+export async function pytorch(device: 'cpu' | 'cuda', threads = 1): Promise<Peer> {
   const { python, version } = await findPython(device);
-  const server = new Server(python, device);
+  const server = new Server(python, device, threads);
+  const counted = `CPU, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
   return {
-    name: `PyTorch (${device === 'cpu' ? 'CPU' : 'CUDA'})`,
+    name: `PyTorch (${device === 'cpu' ? counted : 'CUDA'})`,
     version,
     async enter(task) {
       const { check } = await server.ask({ task: encodeTask(task) });
@@ -61,8 +62,8 @@ class Server {
   readonly #lines: AsyncIterator<string>;
   #complaints = '';
 
-  constructor(python: string, device: string) {
-    this.#child = spawn(python, [script, '--serve', '--device', device]);
+  constructor(python: string, device: string, threads: number) {
+    this.#child = spawn(python, [script, '--serve', '--device', device, '--threads', String(threads)]);
     this.#child.stderr.on('data', (text) => {
       this.#complaints += text;
     });

@@ -22,9 +22,12 @@ export interface ConvolutionTask {
   readonly dy: Array32;
 }
 
+/** Models whose steps everybody knows. */
+export type TrainedModel = 'ae' | 'vae-mlp' | 'vae-blog';
+
 /** A training step of a model, always on the same batch, with Adam. */
 export interface TrainingTask {
-  readonly kind: 'ae' | 'vae-mlp';
+  readonly kind: TrainedModel;
   readonly id: string;
   readonly weights: ReadonlyMap<string, Array32>;
   /** [B, 1, 28, 28] as the model sees it, and the bytes that it is made from. */
@@ -36,7 +39,7 @@ export interface TrainingTask {
 
 export type Task = ProductTask | ConvolutionTask | TrainingTask;
 
-export const isTraining = (task: Task): task is TrainingTask => task.kind === 'ae' || task.kind === 'vae-mlp';
+export const isTraining = (task: Task): task is TrainingTask => 'weights' in task;
 
 /** Stride and padding of all convolutions here. */
 export const STRIDE = 2;

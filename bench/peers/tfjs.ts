@@ -95,6 +95,7 @@ function compute1(tf: Tf, kind: Exclude<Task, TrainingTask>['kind'], inputs: rea
 }
 
 function training(tf: Tf, task: TrainingTask, wait: Wait): Entry {
+  if (task.kind === 'vae-blog') throw new Error('vae-blog is compared with PyTorch only');
   const parameters = new Map(
     [...task.weights].map(([name, array]) => [name, tf.variable(put(tf, converted(name, array)))]),
   );
