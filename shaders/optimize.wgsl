@@ -1,5 +1,5 @@
 // Optimizer steps over flat buffers: one launch updates every parameter; they are padded to whole
-// vectors. Host constant: WORKGROUP.
+// vectors, of which a thread takes ITEMS neighbours. Host constants: WORKGROUP, ITEMS.
 //
 // Adam's clock is [steps, 1 - beta1^t, 1 - beta2^t]; its settings are [lr, beta1, beta2, epsilon, weight decay, 1 - beta1,
 // 1 - beta2, decoupled], those of sgd [lr, momentum, weight decay, nesterov].
@@ -26,22 +26,28 @@ fn tick() {
 
 @compute @workgroup_size(WORKGROUP)
 fn adam(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-  let i = group_index(wid, groups) * WORKGROUP + local;
-  if i >= params.size { return; }
   let lr = settings[0];
+  let betas = vec2f(settings[1], settings[2]);
+  let epsilon = settings[3];
   let decay = settings[4];
-  var p = parameters[i];
-  var g = gradients[i];
-  if settings[7] > 0.5 {
-    p -= lr * decay * p;
-  } else {
-    g += decay * p;
+  let rests = vec2f(settings[5], settings[6]);
+  let decoupled = settings[7] > 0.5;
+  let bias = vec2f(clock[1], clock[2]);
+  let first = (group_index(wid, groups) * WORKGROUP + local) * ITEMS;
+  for (var i = first; i < min(first + ITEMS, params.size); i++) {
+    var p = parameters[i];
+    var g = gradients[i];
+    if decoupled {
+      p -= lr * decay * p;
+    } else {
+      g += decay * p;
+    }
+    let m_now = betas.x * m[i] + rests.x * g;
+    let v_now = betas.y * v[i] + rests.y * g * g;
+    m[i] = m_now;
+    v[i] = v_now;
+    parameters[i] = p - lr / bias.x * m_now / (sqrt(v_now) / sqrt(bias.y) + epsilon);
   }
-  let m_now = settings[1] * m[i] + settings[5] * g;
-  let v_now = settings[2] * v[i] + settings[6] * g * g;
-  m[i] = m_now;
-  v[i] = v_now;
-  parameters[i] = p - lr / clock[1] * m_now / (sqrt(v_now) / sqrt(clock[2]) + settings[3]);
 }
 //% end
 
@@ -53,11 +59,17 @@ fn adam(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3
 
 @compute @workgroup_size(WORKGROUP)
 fn sgd(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-  let i = group_index(wid, groups) * WORKGROUP + local;
-  if i >= params.size { return; }
-  let g = gradients[i] + settings[2] * parameters[i];
-  let now = settings[1] * velocity[i] + g;
-  velocity[i] = now;
-  parameters[i] -= settings[0] * select(now, g + settings[1] * now, settings[3] > 0.5);
+  let lr = settings[0];
+  let momentum = settings[1];
+  let decay = settings[2];
+  let nesterov = settings[3] > 0.5;
+  let first = (group_index(wid, groups) * WORKGROUP + local) * ITEMS;
+  for (var i = first; i < min(first + ITEMS, params.size); i++) {
+    let p = parameters[i];
+    let g = gradients[i] + decay * p;
+    let now = momentum * velocity[i] + g;
+    velocity[i] = now;
+    parameters[i] = p - lr * select(now, g + momentum * now, nesterov);
+  }
 }
 //% end

@@ -1,5 +1,5 @@
 // What a training step needs besides arithmetic, all of it on the device: the next batch of a resident uint8 dataset.
-// Host constant: WORKGROUP.
+// Host constants: WORKGROUP, ITEMS.
 
 //% entry batch, batch_fours
 @group(0) @binding(2) var<storage, read> bytes: array<u32>; // batch: four pixels a word
@@ -28,17 +28,18 @@ fn batch(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec
 //% entry batch_fours
 @group(0) @binding(1) var<storage, read_write> fours: array<vec4f>;
 
-// The same, a word of four pixels a thread, where images are whole words: one look into the order for four.
+// The same, ITEMS words of four pixels a thread, where images are whole words: one look into the order for all of them.
 @compute @workgroup_size(WORKGROUP)
 fn batch_fours(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
   let words = params.pixels / 4u;
-  let word = wid.x * WORKGROUP + local;
   let row = wid.z * groups.y + wid.y;
-  if word >= words || row >= params.size { return; }
-  let image = order[(cursor[0] + row) % params.images] - params.first;
-  if image >= params.count { return; }
-  let four = bytes[image * words + word];
-  let pixels = vec4u(four & 0xffu, (four >> 8u) & 0xffu, (four >> 16u) & 0xffu, four >> 24u);
-  fours[row * words + word] = vec4f(pixels) * params.scale + params.shift;
+  let image = order[(cursor[0] + min(row, params.size - 1u)) % params.images] - params.first;
+  if row >= params.size || image >= params.count { return; }
+  let first = (wid.x * WORKGROUP + local) * ITEMS;
+  for (var word = first; word < min(first + ITEMS, words); word++) {
+    let four = bytes[image * words + word];
+    let pixels = vec4u(four & 0xffu, (four >> 8u) & 0xffu, (four >> 16u) & 0xffu, four >> 24u);
+    fours[row * words + word] = vec4f(pixels) * params.scale + params.shift;
+  }
 }
 //% end

@@ -138,10 +138,7 @@ export async function contest(
 }
 
 /** Loads the peers. Each needs what a browser has: `navigator.gpu`. */
-async function gather(
-  device: WebGPUDevice & { readonly found: { readonly gpu: GPU } },
-  against = '',
-) {
+async function gather(device: WebGPUDevice & { readonly found: { readonly gpu: GPU } }, against = '') {
   const navigator = { gpu: device.found.gpu, userAgent: 'Node', hardwareConcurrency: 1 };
   Object.defineProperty(globalThis, 'navigator', { value: navigator, configurable: true });
   // As this library waits: a software adapter needs the core that polling would take.

@@ -151,6 +151,15 @@ export const bySixteens: readonly ContractionCase[] = [
   ...convolutions([16, 16, 5, 4], 32, [1, 1]),
 ];
 
+/** Channels for 4, 8 or 16 lanes: planes by vec4s and not, strides that leave pixels out, a dilation, groups, padding all round. */
+export const planar: readonly ContractionCase[] = [
+  ...convolutions([5, 8, 6, 10], 5, [4, 4], { stride: [2, 2], padding: [1, 1] }),
+  ...convolutions([7, 12, 9, 7], 3, [2, 2], { stride: [2, 1], padding: [1, 0] }),
+  ...convolutions([3, 16, 7, 5], 17, [2, 4], { dilation: [2, 1], padding: [2, 2] }),
+  ...convolutions([4, 16, 8, 8], 6, [4, 4], { stride: [2, 2], padding: [1, 1], groups: 2 }),
+  ...convolutions([32, 8, 14, 14], 16, [4, 4], { stride: [2, 2], padding: [1, 1] }),
+];
+
 /** The same values everywhere: multiples of 1/64 in [-1, 1), which float32 holds exactly. */
 export function values(count: number, seed: number): Float64Array {
   let state = seed;

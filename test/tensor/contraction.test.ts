@@ -24,6 +24,7 @@ import {
   convolutions,
   fits,
   otherTiles,
+  planar,
   product,
   products,
   tasksOf,
@@ -201,6 +202,30 @@ const known = adapter.subgroups?.min === adapter.subgroups?.max && adapter.subgr
   // The phases of a stride together, where they are not too small to compile a kernel for.
   if (adapter.kind === 'lavapipe' && adapter.subgroups!.min >= 8)
     assert.equal([...chosen], [banded[1]!.name]);
+});
+
+(known ? test : test.skip)('planes, in parts of several sizes, and their choice', async () => {
+  const [possible, chosen] = [new Set<string>(), new Set<string>()];
+  for (const one of planar) {
+    const { variant } = builtInChoice(tasksOf(gpu, one)[0]!, adapter);
+    if (variant.name === 'planes') {
+      chosen.add(one.name);
+      await check(gpu, one);
+    }
+    if (!fits(gpu, 'planes', one)) continue;
+    possible.add(one.name);
+    for (const parts of [undefined, 2, 3]) await check(gpu, one, new ForcedVariant('planes', parts));
+  }
+  const gradients = planar.filter((_, i) => i % 3 === 2).map(({ name }) => name);
+  // One image has no parts, and other kernels make C itself.
+  assert.not.ok(fits(gpu, 'planes', convolutions([1, 8, 6, 10], 5, [4, 4])[2]!));
+  if (adapter.subgroups!.min === 8)
+    assert.ok(
+      gradients.every((name) => possible.has(name)),
+      [...possible].join('\n'),
+    );
+  if (adapter.kind === 'lavapipe' && adapter.subgroups!.min === 8)
+    assert.equal([...chosen], [gradients.at(-1)!]);
 });
 
 test('the choice splits a long sum, and computes the same bytes again', async () => {

@@ -14,7 +14,16 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { contractionVariants, ForcedVariant } from '../../packages/tensor/src/lowering/contraction/table.ts';
 import { close, numbers } from '../helpers/close.ts';
-import { adapterOf, banded, cases, check, convolutions, fits, product } from '../helpers/contractions.ts';
+import {
+  adapterOf,
+  banded,
+  cases,
+  check,
+  convolutions,
+  fits,
+  planar,
+  product,
+} from '../helpers/contractions.ts';
 import { emulated, type Subgroups, withEmulatedSubgroups } from '../helpers/emulated-subgroups.ts';
 import { someImages } from '../helpers/images.ts';
 import { softMax } from '../helpers/tolerances.ts';
@@ -35,6 +44,12 @@ const adapters: [name: string, kind: AdapterKind, subgroups: Subgroups | undefin
 const some = cases.filter(({ name }) =>
   /\[36,20\] x \[20,44\]|\[20,36\]ᵀ x \[44,20\]ᵀ|\[3,4,8,8\]/.test(name),
 );
+
+/** Variants that others reach. */
+const own = new Map([
+  ['bands', banded.slice(0, 6)],
+  ['planes', planar],
+]);
 
 /** Too large for the plain kernel: few rows and many, convolutions. */
 const large = [
@@ -67,7 +82,7 @@ for (const [name, kind, subgroups] of adapters) {
   const without = { ...adapterOf(device), subgroups: undefined };
   let exchanging = 0;
   for (const variant of contractionVariants.keys()) {
-    const fitting = (variant === 'bands' ? banded.slice(0, 6) : some).filter(
+    const fitting = (own.get(variant) ?? some).filter(
       (one) => fits(device, variant, one) && !fits(device, variant, one, without),
     );
     if (fitting.length === 0) continue;

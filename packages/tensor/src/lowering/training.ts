@@ -43,10 +43,11 @@ const batch: LoweringOf<typeof trainingOps.batch> = (
   const layers = Math.ceil(size / MAX_ROWS);
   const starts = startsOf(images);
   const fours = pixels % 4 === 0;
+  const ITEMS = fours && gpu.kind !== 'gpu' ? 4 : 1;
   for (const [part, bytes] of images.entries()) {
     gpu.launch({
       shader: fours ? shaders.batchFours : shaders.batch,
-      constants: { WORKGROUP },
+      constants: { WORKGROUP, ITEMS },
       outputs: [output],
       inputs: [bytes, order, cursor],
       uniforms: {
@@ -58,7 +59,7 @@ const batch: LoweringOf<typeof trainingOps.batch> = (
         scale,
         shift,
       },
-      workgroups: [Math.ceil(pixels / (fours ? 4 : 1) / WORKGROUP), Math.ceil(size / layers), layers],
+      workgroups: [Math.ceil(pixels / (fours ? 4 : 1) / ITEMS / WORKGROUP), Math.ceil(size / layers), layers],
     });
   }
 };

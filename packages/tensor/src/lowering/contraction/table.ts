@@ -140,7 +140,13 @@ const preferences: Record<AdapterKind, readonly Preference[]> = {
     ['naive'],
   ],
   // 32 rows were 5 % faster and took more than twice as long to compile.
-  lavapipe: [['naive', isTiny], ['bands', ({ grid }) => grid], ...inLanes(hasShortTurns), ['naive']],
+  lavapipe: [
+    ['naive', isTiny],
+    ['bands', ({ grid }) => grid],
+    ['planes', ({ rows, sums }) => rows >= 16 && sums >= 1024],
+    ...inLanes(hasShortTurns),
+    ['naive'],
+  ],
   swiftshader: [['naive', isTiny], ['quads', staysAndPasses], ...inLanes(() => true), ['naive']],
 };
 

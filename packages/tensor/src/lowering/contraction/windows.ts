@@ -1,5 +1,6 @@
 import { bands } from './bands.ts';
 import { long } from './long.ts';
+import { planes } from './planes.ts';
 import { slides } from './slides.ts';
 import { thin } from './thin.ts';
 import type { Variant } from './variant.ts';
@@ -13,4 +14,5 @@ export const windowVariants: readonly Variant[] = [
   bands,
   thin,
   long,
+  planes,
 ];
