@@ -18,8 +18,8 @@ export interface Part {
 /** The name of a part's uniform in the linked kernel. */
 export const fieldOf = (field: string, part: number) => `${field}__${part}`;
 
-/** Uniforms of a part besides its own: the workgroup after its last, and the extents of its own workgroups. */
-export const PLACING = { end: 'u32', extents: 'vec3u' } as const;
+/** Uniforms of a part besides its own, which may have any names: the workgroup after its last, and the extents of its workgroups. */
+export const PLACING = { link__end: 'u32', link__extents: 'vec3u' } as const;
 
 /** What the threads of a linked kernel work out for their part, and what is the same for both. */
 const GIVEN: Readonly<Record<string, string>> = {
@@ -140,12 +140,12 @@ function mainOf(modules: readonly WgslModule[], entries: readonly string[]): str
     ...same.map(([name, type]) => `@builtin(${name}) ${ownName(name)}: ${type}`),
   ];
   const blocks = modules.flatMap(({ entry }, part) => {
-    const first = part === 0 ? '0u' : `params.${fieldOf('end', part - 1)}`;
+    const first = part === 0 ? '0u' : `params.${fieldOf('link__end', part - 1)}`;
     const many = size / entry.size;
     const call = `${entries[part]}(${entry.builtins.map((name) => GIVEN[name] ?? ownName(name)).join(', ')});`;
     return [
-      `  ${part === 0 ? '' : 'else '}if group < params.${fieldOf('end', part)} {`,
-      `    let extents = params.${fieldOf('extents', part)};`,
+      `  ${part === 0 ? '' : 'else '}if group < params.${fieldOf('link__end', part)} {`,
+      `    let extents = params.${fieldOf('link__extents', part)};`,
       ...(many === 1
         ? [`    let at = group - ${first};`, '    let local = thread;', `    ${call}`]
         : [

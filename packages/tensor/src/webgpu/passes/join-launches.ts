@@ -160,7 +160,7 @@ function joined(turn: readonly Candidate[]): RecordedLaunch {
     const [x, y, z] = launch.workgroups;
     end += Math.ceil((x * y * z * module!.entry.size) / size);
     const all: [UniformFields, Readonly<Record<string, number | readonly number[]>>][] = [
-      [PLACING, { end, extents: launch.workgroups }],
+      [PLACING, { link__end: end, link__extents: launch.workgroups }],
       [shader.uniforms.fields, values],
     ];
     for (const [types, numbers] of all)
