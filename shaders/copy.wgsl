@@ -1,7 +1,5 @@
 // Copies elements from one strided walk to another: permute, slice, pad, concat, expand. Words are moved as they are,
-// so one kernel serves every 4-byte type. Host constants: WORKGROUP, HALF (elements are float16, and move as such).
-
-const MAX_DIGITS = 8u;
+// so one kernel serves every 4-byte type. Host constants: WORKGROUP, PATCH, HALF (elements are float16, and move as such).
 
 //% if HALF
 alias Word = f16;
@@ -13,16 +11,21 @@ alias Word = u32;
 @group(0) @binding(1) var<storage, read_write> target_words: array<Word>;
 //% end
 
+// By patches of up to PATCH x PATCH elements, along the axes x and y that are nearest to contiguous in the target and in the source:
+// what a thread costs a software adapter besides its elements, above all the divisions, is shared. `extents`, `source_near`,
+// `target_near`: of these two axes; `counts`: patches along them. The others are in `shape` and the strides.
 //% entry main
 @group(0) @binding(2) var<storage, read> source_words: array<Word>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
   let id = group_index(wid, groups) * WORKGROUP + local;
-  if id >= params.size { return; }
-  var rest = id;
-  var source = params.source_offset;
-  var destination = params.target_offset;
+  if id >= params.patches { return; }
+  let above = id / params.counts.x;
+  var rest = above / params.counts.y;
+  let first = PATCH * vec2u(id - above * params.counts.x, above - rest * params.counts.y);
+  var source = params.source_offset + first.x * params.source_near.x + first.y * params.source_near.y;
+  var destination = params.target_offset + first.x * params.target_near.x + first.y * params.target_near.y;
   for (var axis = i32(params.rank) - 1; axis >= 0; axis--) {
     let word = axis / 4;
     let lane = axis % 4;
@@ -33,7 +36,17 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3
     source += digit * params.source_strides[word][lane];
     destination += digit * params.target_strides[word][lane];
   }
-  target_words[destination] = source_words[source];
+  let left = params.extents - first;
+  for (var y = 0u; y < min(PATCH, left.y); y++) {
+    //% for x in 0..PATCH
+    let word${x} = source_words[source + min(${x}u, left.x - 1u) * params.source_near.x];
+    //% end
+    //% for x in 0..PATCH
+    if ${x}u < left.x { target_words[destination + ${x}u * params.target_near.x] = word${x}; }
+    //% end
+    source += params.source_near.y;
+    destination += params.target_near.y;
+  }
 }
 //% end
 

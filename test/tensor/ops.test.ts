@@ -924,6 +924,19 @@ for (const { op, shapes, run } of movement) {
   });
 }
 
+// A GPU's threads move an element each, where those of a software adapter move patches.
+test(`movement as a GPU does it ${adapter}`, async () => {
+  const { adapterKind } = device;
+  for (const { op, shapes, run } of movement.filter(({ op }) => !/by fours|scalar|empty/.test(op))) {
+    Object.assign(device, { adapterKind: 'gpu' });
+    try {
+      await agree((d) => run(...shapes.map((shape) => on(d, shape, count(shape)))), EXACT, op);
+    } finally {
+      Object.assign(device, { adapterKind });
+    }
+  }
+});
+
 test(`movement of int32 and uint32 ${adapter}`, async () => {
   const [ints, words] = [
     Int32Array.of(-1, 2, 3, -4, 5, 2 ** 31 - 1),

@@ -7,11 +7,15 @@ import { type LaunchContext, shader } from './launch.ts';
 const WORKGROUP = 64;
 const MAX_DIGITS = 8;
 
-const strided = shader(wgsl.copy, {
-  size: 'u32',
+const byPatches = shader(wgsl.copy, {
+  patches: 'u32',
   rank: 'u32',
   source_offset: 'u32',
   target_offset: 'u32',
+  counts: 'vec2u',
+  extents: 'vec2u',
+  source_near: 'vec2u',
+  target_near: 'vec2u',
   shape: 'array<vec4u, 2>',
   source_strides: 'array<vec4u, 2>',
   target_strides: 'array<vec4u, 2>',
@@ -49,7 +53,8 @@ export function copyStrided(
   const isInOrder = size === 1 || (shape.length === 1 && strides.every(([stride]) => stride === 1));
   const HALF = target.dtype === 'float16';
   const fusion = isInOrder && { fusion: { role: 'copy', size, from: from.offset, to: to.offset } as const };
-  const blocks = blocksOf({ shape, from: strides[0]!, to: strides[1]!, offsets: [from.offset, to.offset] });
+  const walk = { shape, from: strides[0]!, to: strides[1]!, offsets: [from.offset, to.offset] } as const;
+  const blocks = blocksOf(walk);
   if (blocks) {
     const { constants, ...uniforms } = blocks;
     gpu.launch({
@@ -63,21 +68,15 @@ export function copyStrided(
     });
     return;
   }
+  const PATCH = gpu.kind === 'gpu' ? 1 : 4;
+  const uniforms = patchesOf(walk, PATCH);
   gpu.launch({
-    shader: strided,
-    constants: { WORKGROUP, HALF },
+    shader: byPatches,
+    constants: { WORKGROUP, HALF, PATCH },
     outputs: [target],
     inputs: [source],
-    uniforms: {
-      size,
-      rank: shape.length,
-      source_offset: from.offset,
-      target_offset: to.offset,
-      shape,
-      source_strides: strides[0]!,
-      target_strides: strides[1]!,
-    },
-    workgroups: Math.ceil(size / WORKGROUP),
+    uniforms,
+    workgroups: Math.ceil(uniforms.patches / WORKGROUP),
     ...fusion,
   });
 }
@@ -119,6 +118,44 @@ function blocksOf({ shape, from, to, offsets }: Walk) {
     shape: counts,
     source_strides: strides(from),
     target_strides: strides(to),
+  };
+}
+
+/**
+ * The walk by patches of so many elements each way, fewer at the edges: along the axis that is nearest to contiguous in the
+ * target, and along the one that is in the source, or the longest of the others where they are the same.
+ */
+function patchesOf({ shape, from, to, offsets }: Walk, patch: number) {
+  const axes = [...shape.keys()];
+  const least = (strides: readonly number[]) =>
+    axes.reduce((best, axis) => (strides[axis]! < strides[best]! ? axis : best), 0);
+  const longest = (among: readonly number[]) =>
+    among.reduce<number | undefined>(
+      (best, axis) => (best === undefined || shape[axis]! > shape[best]! ? axis : best),
+      undefined,
+    );
+  const x = least(to);
+  // A stride of 0, of an axis that is expanded, is near as well.
+  const nearest = least(from);
+  const y = nearest === x ? longest(axes.filter((axis) => axis !== x)) : nearest;
+  const near = (values: readonly number[], otherwise: number) =>
+    [values[x] ?? otherwise, y === undefined ? otherwise : values[y]!] as const;
+  const extents = near(shape, 1);
+  const counts = [Math.ceil(extents[0] / patch), Math.ceil(extents[1] / patch)] as const;
+  const others = axes.filter((axis) => axis !== x && axis !== y);
+  const of = (values: readonly number[]) => others.map((axis) => values[axis]!);
+  return {
+    patches: sizeOf(counts) * sizeOf(of(shape)),
+    rank: others.length,
+    source_offset: offsets[0],
+    target_offset: offsets[1],
+    counts,
+    extents,
+    source_near: near(from, 0),
+    target_near: near(to, 0),
+    shape: of(shape),
+    source_strides: of(from),
+    target_strides: of(to),
   };
 }
 
