@@ -42,10 +42,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   //% end
   let b_step = params.w_sum * params.w_stride;
 
+  // Not a constant to the driver, which would write the loops out: rows are never negative.
+  let depth = select(i32(DEPTH), 0, params.rows < 0);
   var block: array<vec4f, DEPTH>;
   for (var first = 0; first < K; first += i32(DEPTH)) {
     //% if B_K4
-    for (var k = 0; k < i32(DEPTH); k += 4) {
+    for (var k = 0; k < depth; k += 4) {
       let live = !TAIL || first + k < K;
       //% for q in 0..4
       let column${q} = select(vec4f(), vec4f(b[select(0u, u32(b_at${q} + first + k) >> 2u, live)]), live);
@@ -55,7 +57,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
       //% end
     }
     //% else
-    for (var k = 0; k < i32(DEPTH); k++) {
+    for (var k = 0; k < depth; k++) {
       let live = !TAIL || first + k < K;
       let b_walk = select(0, (first + k) * b_step, live);
       //% if B_N4

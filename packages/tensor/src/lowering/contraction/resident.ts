@@ -9,7 +9,7 @@ import { hasSums, lanesOf, type Plan, type Variant } from './variant.ts';
 const LEAST_ROWS = 128;
 const ENOUGH_GROUPS = 16;
 /** Summed elements of a block, at most 2 KiB for each lane. Few depths, since each is a kernel to compile. */
-const DEPTHS = [128, 112, 64] as const;
+const DEPTHS = [128, 112, 64, 32] as const;
 
 /**
  * The depth by which a row costs least. A summed element costs lavapipe about 17 instructions (6 to fetch A's, 3 to hand

@@ -87,6 +87,11 @@ type Preference = readonly [
 const isTiny = ({ work }: Extents) => work < 2 ** 15;
 /** Takes less time than compiling a kernel for its layout. */
 const isSmall = ({ work }: Extents) => work < 2 ** 19;
+/** Hardly more than one block of sums of `resident`: the weight gradients of small batches, and layers after a small code. */
+const isOuter = (extents: Extents) => {
+  const { long, wide, sums } = extents;
+  return long >= 64 && wide >= 16 && sums > 16 && sums <= 32 && !isSmall(extents);
+};
 const rowsFrom =
   (least: number) =>
   ({ long }: Extents) =>
@@ -144,6 +149,7 @@ const preferences: Record<AdapterKind, readonly Preference[]> = {
     ['naive', isTiny],
     ['bands', ({ grid }) => grid],
     ['planes', ({ rows, sums }) => rows >= 16 && sums >= 1024],
+    ['resident', isOuter],
     ...inLanes(hasShortTurns),
     ['naive'],
   ],
