@@ -25,6 +25,8 @@ const ENOUGH = 4;
 /** Workgroups of one dimension, and lanes of the smallest. */
 const MOST_GROUPS = 65_535;
 const LEAST_LANES = 4;
+/** A batch, which with its parts is one dimension of workgroups. */
+const MOST_BATCH = 512;
 
 /** The largest divisor of n up to `most`. */
 const divisor = (n: number, most: number) => {
@@ -37,11 +39,10 @@ const divisor = (n: number, most: number) => {
  * The cuts for a task, or nothing where columns and sums do not slide along a row of B, or where that saves less than a
  * fifth of the loads.
  */
-function slidesOf({ batch, columns, sums, b, grid }: Contraction): Slides | undefined {
+function slidesOf({ batch, columns, sums, b }: Contraction): Slides | undefined {
   const [, N1, N2] = columns;
   const [K0, K1, K2] = sums;
-  if ((batch !== 1 && !grid) || b.w.stride !== 1 || b.w.column < 1 || b.w.sum < 1 || K0 * K1 * K2 === 0)
-    return undefined;
+  if (b.w.stride !== 1 || b.w.column < 1 || b.w.sum < 1 || K0 * K1 * K2 === 0) return undefined;
   const cols = N2 % 4 === 0 ? 4 : (([7, 6, 5] as const).find((width) => N2 % width === 0) ?? 4);
   const groups = Math.ceil(N2 / cols);
   const taps = divisor(K2, MOST_TAPS);
@@ -49,7 +50,8 @@ function slidesOf({ batch, columns, sums, b, grid }: Contraction): Slides | unde
   const span = (cols - 1) * b.w.column + (taps - 1) * b.w.sum + 1;
   const used = N2 / (cols * groups);
   const all = columns[0] * N1 * groups;
-  if (span >= 0.8 * used * cols * taps || all > LEAST_LANES * MOST_GROUPS) return undefined;
+  if (span >= 0.8 * used * cols * taps || all > LEAST_LANES * MOST_GROUPS || batch > MOST_BATCH)
+    return undefined;
   return { cols, groups, all, turns, taps, span };
 }
 
@@ -67,10 +69,11 @@ function forwards(task: Task): Task {
 
 /** What the kernel has unrolled. */
 function slidesConstants(task: Contraction, { cols, turns, taps, span }: Slides) {
-  const { rows, a, b, sums, columns, grid } = task;
+  const { batch, rows, a, b, sums, columns, grid } = task;
   const neighbours = a.sums[2] === 1 && (turns === 1 || a.sums[1] === sums[2]);
   const byFours =
     fours(turns * taps, a.offset, ...(grid?.a ?? [])) &&
+    (batch === 1 || fours(a.batch)) &&
     (rows === 1 || fours(a.row)) &&
     (sums[0] === 1 || fours(a.sums[0])) &&
     (sums[1] === turns || fours(turns * a.sums[1]));

@@ -146,7 +146,7 @@ const preferences: Record<AdapterKind, readonly Preference[]> = {
   ],
   // 32 rows were 5 % faster and took more than twice as long to compile.
   lavapipe: [
-    ['naive', isTiny],
+    ['naive', (extents) => isTiny(extents) && (extents.work < 2 ** 14 || !extents.flat)],
     ['bands', ({ grid }) => grid],
     ['planes', ({ rows, sums }) => rows >= 16 && sums >= 1024],
     ['resident', isOuter],
