@@ -163,6 +163,18 @@ test('groups of channels on a GPU: about two workgroups for each multiprocessor 
     }
 });
 
+test('on lavapipe: few sums by blocks that stay, convolutions in groups slide, tiny products by one kernel', () => {
+  const subgroups = { min: 8, max: 8 };
+  const chosen = (one: ContractionCase) =>
+    builtInChoice(tasksOf(gpu, one)[0]!, { kind: 'lavapipe', subgroups }).variant.name;
+  assert.is(chosen(product([32, 784], [32, 512], 'A')), 'resident');
+  assert.is(chosen(product([128, 40], [40, 784])), 'lanes16');
+  assert.is(chosen(product([32, 64], [64, 12])), 'plain4');
+  assert.is(chosen(product([16, 16], [16, 16])), 'naive');
+  const depthwise = convolutions([16, 32, 28, 28], 32, [3, 3], { padding: [1, 1], groups: 32 });
+  assert.equal(depthwise.map(chosen), ['slides4', 'slides4', 'slides4']);
+});
+
 test('what fits what: products, convolutions, adapters without known subgroups', () => {
   const [narrow, wide] = [
     product([36, 20], [20, 44]),
