@@ -17,7 +17,8 @@ import { type Package, packages, published, root } from './packages.ts';
 
 /**
  * WGSL without comments and spaces that nothing needs: those beside a bracket, a comma, a colon or a semicolon, and those between
- * a word and an operator, but not those that keep two operators apart. Lines that begin with `//%` are the templates' own.
+ * a word and an operator, but not those that keep two operators apart, or a word and what a template puts there. Lines that begin
+ * with `//%` are the templates' own.
  */
 const shortened = (wgsl: string): string =>
   wgsl
@@ -25,7 +26,7 @@ const shortened = (wgsl: string): string =>
     .replace(/^\s+|[^\S\n]+$/gm, '')
     .replace(/\n{2,}/g, '\n')
     .replace(/^(?!\/\/%).*$/gm, (line) =>
-      line.replace(/ *([()[\]{},:;]) */g, '$1').replace(/(?<=\w) (?=[^\w\s])|(?<=[^\w\s]) (?=\w)/g, ''),
+      line.replace(/ *([()[\]{},:;]) */g, '$1').replace(/(?<=\w) (?=[^\w\s$])|(?<=[^\w\s]) (?=\w)/g, ''),
     );
 
 /**
