@@ -15,7 +15,8 @@ import { diagnose } from '@tapegrad/node';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 /**
  * How a suite wants to be run; it says so in its first line. Those that use no kernels, or that choose adapters themselves,
- * run once; so do those that train, since they are long and their kernels have suites of their own.
+ * run once; so do those that train, since they are long and their kernels have suites of their own. Those that add `, for
+ * long` come first: begun last, they would keep one core busy when there is nothing left for the others.
  */
 const schedules = ['without an adapter', 'on the fastest adapter', 'on every adapter'] as const;
 type Schedule = (typeof schedules)[number];
@@ -24,17 +25,19 @@ type Schedule = (typeof schedules)[number];
 interface Suite {
   readonly name: string;
   readonly schedule: Schedule;
+  readonly isLong: boolean;
 }
 
 function readSuite(name: string): Suite {
   const [first = ''] = readFileSync(join(root, 'test', `${name}.test.ts`), 'utf8').split(/\r?\n/, 1);
-  const schedule = schedules.find((known) => first === `/* Runs ${known}. */`);
+  const [, said = '', long] = /^\/\* Runs (.*?)(, for long)?\. \*\/$/.exec(first) ?? [];
+  const schedule = schedules.find((known) => known === said);
   if (!schedule) {
     throw new Error(
       `test/${name}.test.ts: the first line has to be one of ${schedules.map((known) => `/* Runs ${known}. */`).join(', ')}`,
     );
   }
-  return { name, schedule };
+  return { name, schedule, isLong: long !== undefined };
 }
 
 interface Result {
@@ -80,8 +83,7 @@ const shaderCache =
   process.env.MESA_SHADER_CACHE_DIR ?? process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
 
 /** A suite to be run, on an adapter or on none. */
-interface Task {
-  readonly name: string;
+interface Task extends Pick<Suite, 'name' | 'isLong'> {
   readonly adapter?: string;
 }
 
@@ -173,11 +175,13 @@ const tasks: Task[] = [
         ({ schedule }) =>
           schedule === 'on every adapter' || (i === 0 && schedule === 'on the fastest adapter'),
       )
-      .map(({ name }) => ({ name, adapter })),
+      .map((suite) => ({ ...suite, adapter })),
   ),
-  ...suites.filter(({ schedule }) => schedule === 'without an adapter').map(({ name }) => ({ name })),
+  ...suites.filter(({ schedule }) => schedule === 'without an adapter'),
 ];
-results.push(...(await inParallel(tasks)));
+results.push(
+  ...(await inParallel([true, false].flatMap((long) => tasks.filter(({ isLong }) => isLong === long)))),
+);
 if (adapters.length === 0) {
   process.stdout.write('FAILED: no adapter to run kernels on; `npx tapegrad doctor` says what to install\n');
   results.push({ passed: 0, failed: 1 });

@@ -1,4 +1,4 @@
-/* Runs on the fastest adapter. */
+/* Runs on the fastest adapter, for long. */
 
 import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';

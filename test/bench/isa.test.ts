@@ -1,4 +1,4 @@
-/* Runs without an adapter. */
+/* Runs without an adapter, for long. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { findDriver } from '../../bench/isa/compiler.ts';

@@ -1,4 +1,4 @@
-/* Runs on the fastest adapter. */
+/* Runs on the fastest adapter, for long. */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'uvu';

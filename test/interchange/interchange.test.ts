@@ -1,4 +1,4 @@
-/* Runs on the fastest adapter. */
+/* Runs on the fastest adapter, for long. */
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

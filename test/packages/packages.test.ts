@@ -1,4 +1,4 @@
-/* Runs without an adapter. */
+/* Runs without an adapter, for long. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';

@@ -1,4 +1,4 @@
-/* Runs without an adapter. */
+/* Runs without an adapter, for long. */
 import { test } from 'uvu';
 import { openSite } from '../helpers/site.ts';
 import { autogradSuite } from './pages/autograd.ts';

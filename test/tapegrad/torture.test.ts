@@ -1,4 +1,4 @@
-/* Runs on the fastest adapter. */
+/* Runs on the fastest adapter, for long. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { temporaryFolder } from '../helpers/runs.ts';

@@ -1,8 +1,9 @@
-/* Runs on every adapter. */
+/* Runs on every adapter, for long. */
 import { openDevice } from '@tapegrad/node';
-import { apply, referenceDevice, scope, tensor, within } from '@tapegrad/tensor';
+import { apply, Program, referenceDevice, scope, tensor, type WebGPUDevice, within } from '@tapegrad/tensor';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { pretend } from '../../bench/isa/kernels.ts';
 import { piecesOf, WorkLimit } from '../../packages/tensor/src/lowering/contraction/pieces.ts';
 import {
   builtInChoice,
@@ -34,6 +35,34 @@ import {
 const gpu = await openDevice(process.env.TAPEGRAD_ADAPTER ?? 'auto');
 const adapter = { kind: gpu.adapterKind, subgroups: gpu.subgroups };
 
+/** The WGSL of the tiles that a case launches. */
+function tilesOf(device: WebGPUDevice, one: ContractionCase, forced: ForcedVariant): string[] {
+  const program = Program.record(device, [], () => {
+    within(forced, () => compute(device, one));
+    return null;
+  });
+  const kernels = program.dispatches.map(({ kernel }) => kernel);
+  program.dispose();
+  return kernels.filter(({ label }) => label === 'contraction_tiles.main').map(({ code }) => code);
+}
+
+type AwkwardCase = readonly [variant: string, one: ContractionCase, parts?: number];
+/** Blocks of a sum that are whole rows; too many rows and columns of a window for a mask. */
+const awkward: readonly AwkwardCase[] = [
+  ['tiles16x128', convolutions([2, 3, 8, 8], 5, [3, 3], { padding: [1, 1] })[2]!],
+  ['tiles32', convolutions([1, 2, 24, 23], 3, [2, 3])[2]!],
+  ...convolutions([1, 2, 28, 28], 3, [2, 3]).map((one): AwkwardCase => ['tiles32', one, 2]),
+];
+/** Tiles whose blocks are of one tap or pixel. */
+const blocked: readonly (readonly [variant: string, parts?: number])[] = [
+  ['tiles32'],
+  ['tiles32', 3],
+  ['tiles16x128'],
+  ['tiles128x64'],
+];
+/** Of what only a GPU chooses, and SwiftShader runs all: see `casesOf`. */
+const some = <T>(list: readonly T[]) => (gpu.adapterKind === 'lavapipe' ? list.slice(0, 1) : list);
+
 /** Each variant by itself, and with its sums cut into parts. */
 const forms: [name: string, parts?: number][] = [
   ...[...contractionVariants.keys()].map((name) => [name] as [string]),
@@ -46,7 +75,7 @@ const forms: [name: string, parts?: number][] = [
 for (const one of cases) test(`the one chosen, ${one.name}, on ${gpu.name}`, () => check(gpu, one));
 
 for (const [name, parts] of forms) {
-  const fitting = casesOf(name).filter((one) => fits(gpu, name, one));
+  const fitting = casesOf(name, gpu.adapterKind).filter((one) => fits(gpu, name, one));
   const suite = fitting.length > 0 ? test : test.skip;
   suite(`${name}${parts ? ` in ${parts} parts` : ''}, ${fitting.length} cases, on ${gpu.name}`, async () => {
     for (const one of fitting) await check(gpu, one, new ForcedVariant(name, parts));
@@ -57,16 +86,50 @@ for (const [name, parts] of forms) {
 const pipelined = [...cases, ...bySixteens].filter(({ name }) =>
   /\[70,260\] x \[260,36\]|conv2d \[(3,4,8,8|16,16,6,7)\]|weight gradient \[2,5,10,7\]/.test(name),
 );
-test(`tiles32 as a GPU runs them, ${pipelined.length} cases, on ${gpu.name}`, async () => {
+test(`tiles32 as a GPU runs them, ${some(pipelined).length} cases, on ${gpu.name}`, async () => {
   assert.is(pipelined.length, 4);
   const { adapterKind, software } = gpu;
   Object.assign(gpu, { adapterKind: 'gpu', software: false });
   try {
-    for (const one of pipelined) await check(gpu, one, new ForcedVariant('tiles32'));
+    for (const one of some(pipelined)) await check(gpu, one, new ForcedVariant('tiles32'));
   } finally {
     Object.assign(gpu, { adapterKind, software });
   }
 });
+
+(gpu.adapterKind === 'lavapipe' ? test : test.skip)(
+  'tiles that lavapipe does not run are the same text on SwiftShader, which runs them',
+  async () => {
+    const adapters = [
+      { kind: 'lavapipe', subgroups: { min: 8, max: 8 } },
+      { kind: 'swiftshader', subgroups: { min: 4, max: 4 } },
+    ] as const;
+    const devices = await Promise.all(adapters.map(pretend));
+    const left = ['tiles32', ...otherTiles].flatMap((name) =>
+      [...casesOf(name, 'swiftshader'), product([40, 3], [3, 40])]
+        .filter((one) => !casesOf(name, 'lavapipe').includes(one))
+        .map((one): AwkwardCase => [name, one]),
+    );
+    const blocks = blocked.flatMap(([name, parts]) =>
+      bySixteens.map((one): AwkwardCase => [name, one, parts]),
+    );
+    for (const [software, list] of [
+      [true, [...left, ...awkward, ...blocks]],
+      [false, pipelined.map((one): AwkwardCase => ['tiles32', one])],
+    ] as const) {
+      for (const [name, one, parts] of list) {
+        const [lavapipe, swiftshader] = devices.map((device, i) => {
+          Object.assign(device, { software, adapterKind: software ? adapters[i]!.kind : 'gpu' });
+          return tilesOf(device, one, new ForcedVariant(name, parts));
+        });
+        // There are sums of nothing, which are no tile's.
+        assert.is(lavapipe!.length > 0, fits(devices[0]!, name, one), `${name}: ${one.name}`);
+        assert.equal(lavapipe, swiftshader, `${name}: ${one.name}`);
+      }
+    }
+    for (const device of devices) device.destroy();
+  },
+);
 
 test(`many parts, added up by several threads as on a GPU, on ${gpu.name}`, async () => {
   const { adapterKind } = gpu;
@@ -108,19 +171,13 @@ test(`a GPU's launches are bounded in work, and the pieces make the same bytes, 
 });
 
 test(`tiles where the digits of a sum fill no table, and where blocks are whole rows, on ${gpu.name}`, async () => {
-  const rows = convolutions([2, 3, 8, 8], 5, [3, 3], { padding: [1, 1] })[2]!;
-  await check(gpu, rows, new ForcedVariant('tiles16x128'));
-  // Too many rows and columns of a window for a mask.
-  const many = convolutions([1, 2, 24, 23], 3, [2, 3])[2]!;
-  await check(gpu, many, new ForcedVariant('tiles32'));
-  for (const one of convolutions([1, 2, 28, 28], 3, [2, 3]))
-    await check(gpu, one, new ForcedVariant('tiles32', 2));
+  for (const [name, one, parts] of some(awkward)) await check(gpu, one, new ForcedVariant(name, parts));
 });
 
-for (const [name, parts] of [['tiles32'], ['tiles32', 3], ['tiles16x128'], ['tiles128x64']] as const) {
-  const some = name === 'tiles32' ? bySixteens : bySixteens.slice(0, 3);
+for (const [name, parts] of blocked) {
+  const list = some(name === 'tiles32' ? bySixteens : bySixteens.slice(0, 3));
   test(`${name}${parts ? ` in ${parts} parts` : ''}, blocks of one tap or pixel, on ${gpu.name}`, async () => {
-    for (const one of some) await check(gpu, one, new ForcedVariant(name, parts));
+    for (const one of list) await check(gpu, one, new ForcedVariant(name, parts));
   });
 }
 
@@ -268,6 +325,7 @@ test('infinities of one summand stay with it: tails are masked, not multiplied b
   b[2 * 40 + 39] = Number.POSITIVE_INFINITY;
   const attributes = { transposeA: false, transposeB: false };
   for (const name of contractionVariants.keys()) {
+    if (otherTiles.includes(name) && gpu.adapterKind === 'lavapipe') continue;
     const c = within(new ForcedVariant(name), () =>
       apply(matmul, [a, tensor(b, { shape: [3, 40], device: gpu, dtype: 'float32' })], attributes),
     );

@@ -1,4 +1,4 @@
-/* Runs without an adapter. */
+/* Runs without an adapter, for long. */
 import { Adam } from '@tapegrad/nn';
 import * as tg from '@tapegrad/tensor';
 import {

@@ -1,4 +1,4 @@
-/* Runs on every adapter. */
+/* Runs on every adapter, for long. */
 import * as tg from '@tapegrad/tensor';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';

@@ -1,4 +1,4 @@
-/* Runs on every adapter. */
+/* Runs on every adapter, for long. */
 import { openDevice } from '@tapegrad/node';
 import * as tg from '@tapegrad/tensor';
 import { ForcedVariant, within } from '@tapegrad/tensor';
