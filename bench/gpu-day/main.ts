@@ -107,10 +107,14 @@ function inProcess(stage: Stage, conditions: Conditions, seconds: number): Promi
   const worker = fileURLToPath(new URL('./worker.ts', import.meta.url));
   const started = performance.now();
   // A group of its own: the suites' processes end with it.
-  const child = spawn(process.execPath, ['--import', 'tsx', worker, stage.name, JSON.stringify(conditions)], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  });
+  const child = spawn(
+    process.execPath,
+    [...process.execArgv, worker, stage.name, JSON.stringify(conditions)],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    },
+  );
   const rows: Row[] = [];
   let complaints = '';
   createInterface({ input: child.stdout }).on('line', (line) => {

@@ -110,7 +110,7 @@ function run(driver: string, kernels: readonly KernelText[], onBegin: (done: num
   const output = openSync(printed, 'w');
   const child = spawn(
     process.execPath,
-    ['--import', 'tsx', fileURLToPath(new URL('./compile-batch.ts', import.meta.url))],
+    [...process.execArgv, fileURLToPath(new URL('./compile-batch.ts', import.meta.url))],
     { env, stdio: ['pipe', 'pipe', output] },
   );
   closeSync(output);

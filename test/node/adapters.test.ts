@@ -69,8 +69,7 @@ process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));
 
 const argv = (code: string, args: unknown[]) => [
   '--expose-gc',
-  '--import',
-  'tsx',
+  ...process.execArgv,
   '--input-type=module',
   '-e',
   code,

@@ -118,7 +118,7 @@ const taking = (path: string, then: string) => `
   await Lock.take(${JSON.stringify(path)});
   console.log('taken');
   ${then}`;
-const node = ['--import', 'tsx', '--input-type=module', '-e'];
+const node = [...process.execArgv, '--input-type=module', '-e'];
 
 test('locks: a process that ends, however, takes its locks with it; one that is killed leaves one that is stale', async () => {
   const path = at('locks', 'g');

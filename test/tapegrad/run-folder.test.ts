@@ -24,7 +24,7 @@ const root = mkdtempSync(join(tmpdir(), 'tapegrad-runs-'));
 test.after(() => rmSync(root, { recursive: true }));
 
 const moduleUrl = new URL('../../packages/tapegrad/src/run/run-folder.ts', import.meta.url).href;
-const node = [process.execPath, '--import', 'tsx', '--input-type=module', '-e'];
+const node = [process.execPath, ...process.execArgv, '--input-type=module', '-e'];
 
 let folders = 0;
 const fresh = (): string => join(root, `run-${folders++}`);

@@ -100,9 +100,13 @@ test(`sums over nothing do not show what the memory held before ${adapter}`, asy
 test('no default device: the error says what to call', () => {
   const program =
     "import { zeros } from '@tapegrad/tensor'; try { zeros([1]); } catch (e) { console.log(e.message); }";
-  const { stdout } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program], {
-    encoding: 'utf8',
-  });
+  const { stdout } = spawnSync(
+    process.execPath,
+    [...process.execArgv, '--input-type=module', '-e', program],
+    {
+      encoding: 'utf8',
+    },
+  );
   assert.match(stdout, /^no default device: call setDefaultDevice/);
 });
 
