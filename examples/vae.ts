@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { encodePng } from '@tapegrad/plot';
+import { encodePng } from '@tapegrad/plot/node';
 import { setDefaultDevice, vae } from 'tapegrad';
 import { drawPicture, loadDataset, openDevice } from 'tapegrad/node';
 

@@ -11,7 +11,14 @@ import {
   stacked,
   tiles,
 } from '@tapegrad/plot';
-import { imageGrid, rasterized, textMeasure } from '@tapegrad/plot/node';
+import {
+  encodePixels,
+  encodePngAside,
+  encodePng as encodePngInNode,
+  imageGrid,
+  rasterized,
+  textMeasure,
+} from '@tapegrad/plot/node';
 import { decode } from 'fast-png';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -39,19 +46,40 @@ const white: Rgb = [255, 255, 255];
 
 // -------------------------------------------------------------------------------------------------------------- PNG
 
-test('png: colours and greys survive', () => {
-  const raster = createRaster(7, 5, 30);
-  raster.data.set([255, 0, 0], 3 * 9);
-  const colours = decode(encodePng(raster));
-  assert.equal([colours.width, colours.height, colours.channels, colours.depth], [7, 5, 3, 8]);
-  assert.equal([...colours.data], [...raster.data]);
+const encoders = { 'by JavaScript': encodePng, "by Node's zlib": encodePngInNode, aside: encodePngAside };
 
-  const grey = createRaster(3, 1, 9);
-  grey.data.fill(0, 3, 6);
-  const greys = decode(encodePng(grey));
-  assert.is(greys.channels, 1);
-  assert.equal([...greys.data], [9, 0, 9]);
-  assert.equal(encodePng(raster), encodePng(raster));
+for (const [how, encoded] of Object.entries(encoders)) {
+  test(`png: colours and greys survive (${how})`, async () => {
+    const raster = createRaster(7, 5, 30);
+    raster.data.set([255, 0, 0], 3 * 9);
+    const colours = decode(await encoded(raster));
+    assert.equal([colours.width, colours.height, colours.channels, colours.depth], [7, 5, 3, 8]);
+    assert.equal([...colours.data], [...raster.data]);
+
+    const grey = createRaster(3, 1, 9);
+    grey.data.fill(0, 3, 6);
+    const greys = decode(await encoded(grey));
+    assert.is(greys.channels, 1);
+    assert.equal([...greys.data], [9, 0, 9]);
+    assert.equal(await encoded(raster), await encoded(raster));
+  });
+}
+
+test('png: in Node the bytes are the same, compressed aside or not', async () => {
+  const raster = createRaster(50, 40, 3);
+  assert.equal(encodePngInNode(raster), await encodePngAside(raster));
+  assert.ok(encodePngInNode(raster).length < encodePngInNode(raster, 0).length);
+});
+
+test('png: four bits a pixel, rows padded; a wrong number of bytes is said', () => {
+  const data = Uint8Array.of(0x12, 0x30, 0xf0, 0xa0);
+  const read = decode(encodePixels({ width: 3, height: 2, channels: 1, depth: 4, data }));
+  assert.equal([read.width, read.height, read.channels, read.depth], [3, 2, 1, 4]);
+  assert.equal([...read.data], [...data]);
+  assert.throws(
+    () => encodePixels({ width: 3, height: 3, channels: 1, depth: 4, data }),
+    /png: 4 bytes are no picture of 3 x 3 pixels, 1 x 4 bits each: it takes 6/,
+  );
 });
 
 test('png: as an address, of any length', () => {
@@ -148,7 +176,8 @@ test('grid: its PNG says where the images lie, and gives them back as they were'
       { pixels, shape },
       { columns: 3, title: 'a title', rowLabels, columnLabels: ['x', 'yy', 'z'] },
     );
-    const read = decodePng(encodePng(drawn));
+    assert.equal(decodePng(encodePng(drawn)), drawn);
+    const read = decodePng(await encodePngAside(drawn));
     assert.equal(read, drawn);
     assert.equal(imagesOf(read), { pixels, shape });
     assert.equal(read.grid!.rowLabels, rowLabels);

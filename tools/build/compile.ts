@@ -49,13 +49,14 @@ async function constantsOf(path: string): Promise<string> {
   >;
   const constant = (value: object) =>
     JSON.stringify(value, (_, part) => (typeof part === 'string' ? constantModules[path]!(part) : part));
-  return Object.entries(module)
-    .map(([name, value]) =>
+  let text = '';
+  for (const [name, value] of Object.entries(module)) {
+    text +=
       typeof value === 'function'
-        ? `const ${name}_value = ${constant(value())};\nexport const ${name} = () => ${name}_value;\n`
-        : `export const ${name} = ${constant(value)};\n`,
-    )
-    .join('');
+        ? `const ${name}_value = ${constant(await value())};\nexport const ${name} = () => ${name}_value;\n`
+        : `export const ${name} = ${constant(value)};\n`;
+  }
+  return text;
 }
 
 /** A source map whose sources are where they lie from `folder`. */

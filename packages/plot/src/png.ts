@@ -1,27 +1,33 @@
 import { decode, encode } from 'fast-png';
 import type { Grid, Raster } from './pixels.ts';
+import type { PngPixels } from './png-file.ts';
 
-type PngLevel = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
+/** How hard to compress. */
+export type PngLevel = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
 
 /** Keyword of the text chunk that says where the images of a picture lie. */
 const GRID = 'tapegrad-grid';
 
 /**
- * The picture as a PNG file, in one channel when it is all grey. The same picture gives the same bytes.
+ * The picture as a PNG file, in one channel when it is all grey. The same picture gives the same bytes. In Node the function
+ * of this name in '@tapegrad/plot/node' is faster.
  * @param level of compression, 0 to 9
  */
-export function encodePng({ width, height, data, grid }: Raster, level: PngLevel = 6): Uint8Array {
-  const options = { zlib: { level } };
+export const encodePng = (raster: Raster, level: PngLevel = 6): Uint8Array =>
+  encode(pngPixels(raster), { zlib: { level } });
+
+/** What a file holds of a picture. */
+export function pngPixels({ width, height, data, grid }: Raster): PngPixels {
   // Text in a PNG is Latin-1.
   const text = grid && { [GRID]: JSON.stringify(grid).replaceAll(/[^\x20-\x7e]/g, escapeOf) };
   const levels = new Uint8Array(width * height);
   for (let i = 0; i < levels.length; i++) {
     const level = data[3 * i]!;
     const isGrey = level === data[3 * i + 1] && level === data[3 * i + 2];
-    if (!isGrey) return encode({ width, height, data, channels: 3, ...(text && { text }) }, options);
+    if (!isGrey) return { width, height, data, channels: 3, ...(text && { text }) };
     levels[i] = level;
   }
-  return encode({ width, height, data: levels, channels: 1, ...(text && { text }) }, options);
+  return { width, height, data: levels, channels: 1, ...(text && { text }) };
 }
 
 const escapeOf = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;

@@ -44,7 +44,8 @@ export async function draw(path: string, name: PictureName, options: PictureOpti
       ...(pairs && { pairs }),
       ...(images && { indices: images }),
     });
-    process.stdout.write(`${writePicture(folder, name, await drawPicture(made, headingOf(config)))}\n`);
+    const path = await writePicture(folder, name, await drawPicture(made, headingOf(config)));
+    process.stdout.write(`${path}\n`);
   } catch (error) {
     if (error instanceof NoPicture) throw new UserError(`${path}: no such picture: ${error.message}`);
     throw error;

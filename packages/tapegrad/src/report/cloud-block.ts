@@ -1,4 +1,5 @@
-import { classColors, classShape, encodePng, mostClasses, pngUri, shapePaths, tiles } from '@tapegrad/plot';
+import { classColors, classShape, mostClasses, pngUri, shapePaths, tiles } from '@tapegrad/plot';
+import { encodePng } from '@tapegrad/plot/node';
 import type { Cloud } from '@tapegrad/vae';
 import type { CloudData } from './client/types.ts';
 import { html, type Markup } from './markup.ts';

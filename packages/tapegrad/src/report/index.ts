@@ -15,6 +15,7 @@ import { spriteOf } from './png.ts';
 import type { ReportedRun, RunPictures } from './reported-run.ts';
 import { dateBlock, detailsBlock, resultBlock } from './result.ts';
 
+export { assembleAhead } from './page.ts';
 export type { ReportedRun } from './reported-run.ts';
 
 /** Writes `report.html`, which shows all that there is to see of a run, and returns its path. */

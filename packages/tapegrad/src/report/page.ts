@@ -1,4 +1,5 @@
-import { deflateRawSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { deflateRaw as deflateRawLater, type InputType, type ZlibOptions } from 'node:zlib';
 import { type Color, classColors, darkClassColors } from '@tapegrad/plot';
 import type { Section } from './blocks.ts';
 import type { LivingData } from './client/living/types.ts';
@@ -19,8 +20,15 @@ export interface Page {
  * A page in one file: styles, script, images and data are inside, and a policy forbids it to fetch anything. Whatever
  * comes from people or files is escaped.
  */
-export async function renderPage({ title, summary, sections, data, living }: Page): Promise<string> {
-  const { script, styles, licence, livingScript } = await assets();
+export async function renderPage({
+  title,
+  summary,
+  sections,
+  data,
+  living: livingData,
+}: Page): Promise<string> {
+  const { script, styles, licence } = await pageAssets();
+  const livingScript = livingData && (await livingAssets());
   const policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
   const page = html`<!DOCTYPE html>
 <html lang="en">
@@ -40,7 +48,7 @@ export async function renderPage({ title, summary, sections, data, living }: Pag
 ${sections.map(({ id, title: name, body, isLiving }) => html`<section id="${id}"${isLiving ? hidden : ''} aria-labelledby="${id}-title"><h2 id="${id}-title">${name}</h2>${body}</section>\n`)}</main>
 <noscript><p class="note">The planes of points and the sliders need JavaScript.</p></noscript>
 <footer>Written by Tapegrad. Charts by Vega and uPlot; uPlot’s licence is in the source of this page.</footer>
-${living && html`<script type="application/json" id="living-data">${jsonFor(living)}</script>\n<script type="text/plain" id="living-script">${livingScript()}</script>\n`}<script type="application/json" id="data">${jsonFor(data)}</script>
+${livingData && html`<script type="application/json" id="living-data">${jsonFor(livingData)}</script>\n<script type="text/plain" id="living-script">${livingScript}</script>\n`}<script type="application/json" id="data">${jsonFor(data)}</script>
 <script>
 /* uPlot: ${licence} */
 ${script}</script>
@@ -50,6 +58,8 @@ ${script}</script>
   return page.text;
 }
 
+const deflateRaw = promisify<InputType, ZlibOptions, Buffer>(deflateRawLater);
+
 /** What the living part shows when it lives. */
 const hidden = html` data-living hidden`;
 
@@ -57,28 +67,32 @@ interface Assets {
   readonly script: Markup;
   readonly styles: Markup;
   readonly licence: Markup;
-  readonly livingScript: () => Markup;
 }
 
-let made: Assets | undefined;
+let page: Promise<Assets> | undefined;
+let living: Promise<Markup> | undefined;
+
+/**
+ * Begins to assemble what every page contains, which takes another process a second in the checkout: called some time before
+ * a page is rendered.
+ */
+export function assembleAhead(): void {
+  // Whoever needs it hears what went wrong.
+  pageAssets().catch(() => {});
+  livingAssets().catch(() => {});
+}
 
 /** Assembled once per process. */
-async function assets(): Promise<Assets> {
-  if (made) return made;
+const pageAssets = (): Promise<Assets> => (page ??= assembled());
+
+async function assembled(): Promise<Assets> {
   // Half a megabyte of text, which commands that write no page do without.
-  const { pageAssets, livingScript } = await import('./assets.ts');
-  const { script, styles, licence } = pageAssets();
+  const { script, styles, licence } = await (await import('./assets.ts')).pageAssets();
   // A script ends at the first `</script`, wherever that is.
   const inside = (text: string) => new Markup(text.replaceAll('</script', '<\\/script'));
-  let living: Markup | undefined;
   const palette = (colors: readonly Color[]) => colors.map((color, i) => `--class-${i}: ${color};`);
-  made = {
+  return {
     script: inside(script),
-    livingScript: () => {
-      // A quarter of a megabyte that many readers have no use for: it is inflated where there is a GPU.
-      living ??= new Markup(deflateRawSync(livingScript(), { level: 9 }).toString('base64'));
-      return living;
-    },
     styles: new Markup(
       `:root { ${palette(classColors).join(' ')} }\n` +
         `@media (prefers-color-scheme: dark) { :root { ${palette(darkClassColors).join(' ')} } }\n` +
@@ -86,5 +100,12 @@ async function assets(): Promise<Assets> {
     ),
     licence: new Markup(licence),
   };
-  return made;
+}
+
+/** A quarter of a megabyte that many readers have no use for: it is inflated where there is a GPU. */
+const livingAssets = (): Promise<Markup> => (living ??= packedLivingScript());
+
+async function packedLivingScript(): Promise<Markup> {
+  const script = await (await import('./assets.ts')).livingScript();
+  return new Markup((await deflateRaw(script, { level: 9 })).toString('base64'));
 }

@@ -1,5 +1,5 @@
-import { encodePng, type ImageBatch, imageCount, pngUri, type Raster } from '@tapegrad/plot';
-import { encode } from 'fast-png';
+import { type ImageBatch, imageCount, pngUri, type Raster } from '@tapegrad/plot';
+import { encodePixels, encodePng } from '@tapegrad/plot/node';
 import type { Sprite } from './client/types.ts';
 
 /** The most bytes that a page's thumbnails may have before compression. */
@@ -33,7 +33,7 @@ export function spriteOf(batch: ImageBatch & { readonly pixels: Uint8Array }, co
     coarse && channels === 1
       ? { ...sheet, data: nibbles(data, sheet.width), channels: 1 as const, depth: 4 as const }
       : { ...sheet, data, channels: channels as 1 | 3 };
-  return { source: pngUri(encode(png, { zlib: { level: 9 } })), columns, width, height };
+  return { source: pngUri(encodePixels(png, 9)), columns, width, height };
 }
 
 /** Bytes of grey as two pixels of 4 bits a byte, rows padded to whole bytes. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { basename, resolve } from 'node:path';
-import { encodePng, type Raster, sideBySide, stacked } from '@tapegrad/plot';
+import { type Raster, sideBySide, stacked } from '@tapegrad/plot';
+import { encodePng } from '@tapegrad/plot/node';
 import { type Device, defaultDevice } from '@tapegrad/tensor';
 import { allPictures, flagOf } from '@tapegrad/vae';
 import { UserError } from '../errors.ts';

@@ -1,6 +1,6 @@
 import { decodeSafetensors } from '@tapegrad/nn';
 import type { Raster } from '@tapegrad/plot';
-import { encodePng } from '@tapegrad/plot';
+import { encodePng } from '@tapegrad/plot/node';
 import { exp, type NumericArray, scope } from '@tapegrad/tensor';
 import type { Metrics } from '@tapegrad/vae';
 import { type Autoencoder, evaluating, inBatches, normalized } from '@tapegrad/vae';

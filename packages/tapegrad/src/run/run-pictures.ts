@@ -1,5 +1,6 @@
 import type { Raster } from '@tapegrad/plot';
-import { encodePng, stacked } from '@tapegrad/plot';
+import { stacked } from '@tapegrad/plot';
+import { encodePngAside } from '@tapegrad/plot/node';
 import type { Autoencoder } from '@tapegrad/vae';
 import { type CodeSummary, type PictureResult, Subject } from '@tapegrad/vae';
 import type { Dataset } from '../data/dataset.ts';
@@ -18,8 +19,8 @@ export const headingOf = ({ model, latent }: Pick<RunConfig, 'model' | 'latent'>
   `${model} (d = ${latent})`;
 
 /** Writes `images/<name>.png` and returns its path. */
-export function writePicture(folder: RunFolder, name: string, raster: Raster): string {
-  folder.writeImage(`${name}.png`, encodePng(raster));
+export async function writePicture(folder: RunFolder, name: string, raster: Raster): Promise<string> {
+  folder.writeImage(`${name}.png`, await encodePngAside(raster));
   return folder.file(`images/${name}.png`);
 }
 
@@ -29,9 +30,16 @@ export async function writePictures(
   all: Readonly<Record<string, PictureResult>>,
   heading: string,
 ): Promise<void> {
+  // The next one is drawn while another thread compresses the last.
+  let written: Promise<unknown> = Promise.resolve();
   for (const [name, picture] of Object.entries(all)) {
-    if (picture.kind !== 'absent') writePicture(folder, name, await drawPicture(picture, heading));
+    if (picture.kind === 'absent') continue;
+    const raster = await drawPicture(picture, heading);
+    await written;
+    written = writePicture(folder, name, raster);
+    written.catch(() => {}); // said when it is awaited
   }
+  await written;
   await writeCurves(folder, heading);
 }
 

@@ -13,7 +13,7 @@ import {
 } from '@tapegrad/vae';
 import type { Dataset } from '../data/dataset.ts';
 import { attempt, reasonOf, UserError } from '../errors.ts';
-import { writeReport } from '../report/index.ts';
+import { assembleAhead, writeReport } from '../report/index.ts';
 import { keepCodeSummary } from './code-summary.ts';
 import { drawPicture } from './draw.ts';
 import { type RunConfig, storedConfig, writeWeights } from './run.ts';
@@ -190,7 +190,7 @@ async function showFirst({ folder, config, data, listener, trainer }: Run): Prom
     for (const [name, picture] of Object.entries(all)) {
       if (picture.kind === 'absent') continue;
       const raster = await drawPicture({ ...picture, title: `${name} ${after}` }, headingOf(config));
-      paths.push(writePicture(folder, `first-${name}`, raster));
+      paths.push(await writePicture(folder, `first-${name}`, raster));
     }
     listener.note?.(`first pictures, ${after}: ${paths.join(', ')}`);
   });
@@ -225,7 +225,7 @@ async function showEpoch({ folder, events, config, subject, listener, trainer }:
     const sheet = await pictures.reconstructions(subject);
     const title = `epoch ${epoch}: test loss ${record.test.loss!.toPrecision(4)}`;
     const picture = await drawPicture({ ...sheet, title }, headingOf(config));
-    writePicture(folder, epochPicture(epoch), picture);
+    await writePicture(folder, epochPicture(epoch), picture);
     events?.picture(step, 'reconstructions', picture);
   });
 }
@@ -233,6 +233,7 @@ async function showEpoch({ folder, events, config, subject, listener, trainer }:
 /** Draws all pictures of a trained model, and writes the report. */
 async function lastPictures({ folder, config, data, listener, trainer, spec }: Run): Promise<void> {
   await unlessBroken(listener, `pictures; \`tapegrad report ${folder.path}\` tries again`, async () => {
+    assembleAhead();
     const subject = subjectOf(trainer.model, data);
     const all = await allPictures(subject, { seed: config.seed });
     await keepCodeSummary(folder, subject);
