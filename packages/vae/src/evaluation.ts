@@ -63,11 +63,27 @@ export class Evaluation {
     }
   }
 
-  async #run({ ring, step }: Pass, progress?: ImagesDone): Promise<Metrics> {
+  /** The batches that all images are taken in. */
+  #sizes(): number[] {
     const { count } = this.#dataset;
     const sizes: number[] = [];
     for (let start = 0; start < count; start += this.#batch) sizes.push(Math.min(this.#batch, count - start));
-    for (const size of new Set(sizes)) await step.prepare(size);
+    return sizes;
+  }
+
+  /**
+   * Compiles the kernels of an evaluation, in parallel.
+   * @throws TensorTooLargeError where `run` will take smaller batches
+   */
+  async prepare(): Promise<void> {
+    const { step } = this.#pass;
+    for (const size of new Set(this.#sizes())) await step.prepare(size);
+  }
+
+  async #run({ ring, step }: Pass, progress?: ImagesDone): Promise<Metrics> {
+    const { count } = this.#dataset;
+    const sizes = this.#sizes();
+    await this.prepare();
     this.#dataset.seek(0);
     writeTo(ring.steps, new Uint32Array(2));
     writeTo(this.#noise.state, new Uint32Array(2), 2);

@@ -205,6 +205,16 @@ export class Trainer {
   }
 
   /**
+   * Compiles what an epoch needs besides: kernels of a last batch that is smaller, and of evaluations. Asked for together with
+   * `prepare`, all are compiled in parallel, those of a whole batch first; nobody has to wait for it.
+   * @throws TensorTooLargeError where evaluations will take smaller batches
+   */
+  async prepareRest(): Promise<void> {
+    const last = (this.imagesPerEpoch - this.position) % this.#options.batchSize;
+    await Promise.all([...(last > 0 ? [this.#trainingStep.prepare(last)] : []), this.#evaluation.prepare()]);
+  }
+
+  /**
    * Trains to the end of the epoch, or until `stop` returns true between windows, or until `until` images of the epoch are
    * done. `onStep` is told of every step, in order, but somewhat later. Returns whether the epoch is complete.
    * @throws NotFiniteError at the first step whose metrics are not all finite; the trainer cannot be used afterwards

@@ -1,7 +1,7 @@
 import { decodeSafetensors } from '@tapegrad/nn';
 import type { Raster } from '@tapegrad/plot';
 import { encodePng } from '@tapegrad/plot/node';
-import { exp, type NumericArray, scope } from '@tapegrad/tensor';
+import { type CapturedFunction, capture, exp, type NumericArray, type Tensor } from '@tapegrad/tensor';
 import type { Metrics } from '@tapegrad/vae';
 import { type Autoencoder, evaluating, inBatches, normalized } from '@tapegrad/vae';
 import { EventLog, rewindEvents } from './tensorboard.ts';
@@ -16,6 +16,7 @@ const ENCODED = 256;
  */
 export class RunEvents {
   readonly #log: EventLog;
+  #encode: Encode | undefined;
 
   private constructor(log: EventLog) {
     this.#log = log;
@@ -57,25 +58,44 @@ export class RunEvents {
 
   /** Histograms of the first test images' codes: means, and σ if there is one. */
   async codes(step: number, model: Autoencoder, images: Uint8Array): Promise<void> {
-    const pixels = model.imageShape.reduce((product, extent) => product * extent, 1);
+    const pixels = model.pixelCount;
     const lists = new Map<string, number[]>();
     await inBatches(Math.min(ENCODED, images.length / pixels), ENCODED, async (start, rows) => {
-      const bytes = images.subarray(start * pixels, (start + rows) * pixels);
-      const code = scope(() =>
-        evaluating(model, () => {
-          const { mean, logSigma } = model.encode(normalized(model, bytes));
-          return { mean, ...(logSigma ? { sigma: exp(logSigma) } : {}) };
-        }),
-      );
-      for (const [name, values] of Object.entries(code)) {
-        const tag = `latent/${name}`;
-        lists.set(tag, [...(lists.get(tag) ?? []), ...(await values.data())]);
-        values.dispose();
+      const x = normalized(model, images.subarray(start * pixels, (start + rows) * pixels));
+      try {
+        const encode = this.#encodeOf(model);
+        await encode.prepare(x);
+        for (const [name, values] of Object.entries(encode(x))) {
+          const tag = `latent/${name}`;
+          lists.set(tag, [...(lists.get(tag) ?? []), ...(await values.data())]);
+        }
+      } finally {
+        x.dispose();
       }
     });
     this.#log.histograms(step, lists);
   }
+
+  /** Captured, so that its kernels are those of an evaluation. */
+  #encodeOf(model: Autoencoder): Encode {
+    this.#encode ??= capture(
+      (x) =>
+        evaluating(model, (): Record<string, Tensor> => {
+          const { mean, logSigma } = model.encode(x);
+          return { mean, ...(logSigma && { sigma: exp(logSigma) }) };
+        }),
+      { device: model.parameters()[0]!.device },
+    );
+    return this.#encode;
+  }
+
+  /** Gives back what was captured. */
+  dispose(): void {
+    this.#encode?.dispose();
+  }
 }
+
+type Encode = CapturedFunction<[x: Tensor], Record<string, Tensor>>;
 
 /** The numbers among the values, with a tag for each. */
 const tagged = (group: string, values: object): Record<string, number> =>

@@ -72,7 +72,10 @@ interface Run extends Omit<RunRequest, 'folder' | 'config'> {
   readonly trainer: Trainer;
   /** Event files for TensorBoard, if they are wanted. */
   readonly events: RunEvents | undefined;
-  /** What each epoch's pictures are of: its programs are captured once. Codes that it would remember are not asked of it. */
+  /**
+   * What all pictures are of: its programs are captured once. Codes that it would remember are not asked of it before the
+   * training is over.
+   */
   readonly subject: Subject;
   /** The sums behind the epoch's averages. */
   tally: Tally;
@@ -96,12 +99,11 @@ const emptyTally = (): Tally => ({ rows: [], images: 0, seconds: 0 });
  */
 export async function trainRun(request: RunRequest): Promise<boolean> {
   const { spec, resume } = request;
-  const { trainer, config } = await prepared(request);
+  const { trainer, config, subject } = await prepared(request);
   const folder = await request.folder();
   folder.writeConfig(storedConfig(config, spec));
   folder.rewindMetrics(trainer);
   const events = RunEvents.open(folder.path, { step: trainer.step, wanted: config.tensorboard ?? true });
-  const subject = subjectOf(trainer.model, request.data);
   const run = { ...request, folder, config, trainer, events, subject, tally: resume?.tally ?? emptyTally() };
   try {
     if (resume && !folder.has(runFiles.weights)) await checkpointWeights(run);
@@ -114,19 +116,20 @@ export async function trainRun(request: RunRequest): Promise<boolean> {
       run.tally = emptyTally();
       await checkpoint(run);
     }
-    subject.dispose();
     await lastPictures(run);
     await request.finished?.(trainer, folder);
   } catch (error) {
     throw explained(error, run);
   } finally {
+    events?.dispose();
+    subject.dispose();
     folder.release();
   }
   return true;
 }
 
 /** Makes a trainer and compiles its step: everything that can fail before there is anything to keep. */
-async function prepared(request: RunRequest): Promise<Pick<Run, 'trainer' | 'config'>> {
+async function prepared(request: RunRequest): Promise<Pick<Run, 'trainer' | 'config' | 'subject'>> {
   const { spec, data, resume, listener, device = defaultDevice() } = request;
   try {
     const trainer = new Trainer(spec, data, { ...request.config, device });
@@ -134,8 +137,12 @@ async function prepared(request: RunRequest): Promise<Pick<Run, 'trainer' | 'con
     const parameters = trainer.model.parameters().reduce((sum, { size }) => sum + size, 0);
     const config = { ...request.config, parameters };
     listener.preparing(config);
-    await trainer.prepare((done, total) => listener.compiling?.(done, total));
-    return { trainer, config };
+    const subject = subjectOf(trainer.model, data);
+    const step = trainer.prepare((done, total) => listener.compiling?.(done, total));
+    // Behind the step's kernels, those of evaluations and pictures. What goes wrong is said when they are needed.
+    void Promise.all([trainer.prepareRest(), subject.prepare()]).catch(() => {});
+    await step;
+    return { trainer, config, subject };
   } catch (error) {
     if (error instanceof DeviceLostError)
       throw new UserError(`${error.message}; nothing was written: start again`, { cause: error });
@@ -180,12 +187,10 @@ function firstLook({ config, trainer }: Run): number {
 }
 
 /** What a model makes of the held-out images, and samples, long before the first epoch is done. */
-async function showFirst({ folder, config, data, listener, trainer }: Run): Promise<void> {
+async function showFirst({ folder, config, subject, listener, trainer }: Run): Promise<void> {
   await unlessBroken(listener, 'first pictures', async () => {
-    const subject = subjectOf(trainer.model, data);
     const after = `after ${trainer.position.toLocaleString('en')} images`;
     const all = await allPictures(subject, { seed: config.seed, only: ['reconstructions', 'samples'] });
-    subject.dispose();
     const paths: string[] = [];
     for (const [name, picture] of Object.entries(all)) {
       if (picture.kind === 'absent') continue;
@@ -231,15 +236,13 @@ async function showEpoch({ folder, events, config, subject, listener, trainer }:
 }
 
 /** Draws all pictures of a trained model, and writes the report. */
-async function lastPictures({ folder, config, data, listener, trainer, spec }: Run): Promise<void> {
+async function lastPictures({ folder, config, data, listener, trainer, spec, subject }: Run): Promise<void> {
   await unlessBroken(listener, `pictures; \`tapegrad report ${folder.path}\` tries again`, async () => {
     assembleAhead();
-    const subject = subjectOf(trainer.model, data);
     const all = await allPictures(subject, { seed: config.seed });
     await keepCodeSummary(folder, subject);
     await writePictures(folder, all, headingOf(config));
     await writeReport(folder, { config, spec, data, model: trainer.model, subject }, all);
-    subject.dispose();
   });
 }
 

@@ -12,7 +12,7 @@ import { BufferPool, byteLength, type GpuStorage } from './memory.ts';
 import { type CompiledKernel, PipelineCache } from './pipelines.ts';
 import { noStats } from './stats.ts';
 import { stage, unstage, upload } from './transfer.ts';
-import { warm } from './warm.ts';
+import { KernelWarmer } from './warm.ts';
 
 /** Told how many of the kernels that were not compiled yet are compiled now. */
 export type CompileProgress = (done: number, total: number) => void;
@@ -50,9 +50,7 @@ export class Backend {
   readonly wait: <T>(promise: Promise<T>) => Promise<T>;
   readonly #device: Device;
   readonly #context: LaunchContext;
-  readonly #warming: BackendOptions['warming'];
-  /** Kernels that ran or were compiled ahead. */
-  readonly #warm = new WeakSet<CompiledKernel>();
+  readonly #warmer: KernelWarmer | undefined;
   #recorder: Recorder | undefined;
   /** Memory of the lowering that is running, and the op that it is for. */
   #scratch: TensorInternals[] = [];
@@ -63,11 +61,11 @@ export class Backend {
     this.#device = device;
     this.gpu = gpu;
     this.wait = wait ?? ((promise) => promise);
-    this.#warming = warming;
     this.failures = new FailureLog(gpu);
     this.pool = new BufferPool(gpu, this.stats);
     this.pipelines = new PipelineCache(gpu, this.stats);
     this.stream = new CommandStream(gpu, this.pipelines, this.stats);
+    this.#warmer = warming && this.#warmerOf(warming);
     this.#context = Object.assign(Object.create(traits) as Traits, {
       launch: (launch: Launch) => this.#launch(launch),
       scratch: (dtype: DType, size: number) => this.#scratchOf(dtype, size),
@@ -205,21 +203,32 @@ export class Backend {
     }
   }
 
-  /** Compiles kernels in parallel, as far as the driver lets itself be asked; tells how many of them are done. */
+  /**
+   * Compiles kernels in parallel, as far as the driver lets itself be asked; tells how many of them are done. Several calls
+   * may be under way: the earlier ones come first.
+   */
   async compile(kernels: readonly CompiledKernel[], onProgress?: CompileProgress): Promise<void> {
+    const warmer = this.#warmer;
     const missing = [...new Set(kernels)].filter((kernel) =>
-      this.#warming ? !this.#warm.has(kernel) : !kernel.pipeline,
+      warmer ? !warmer.hasRun(kernel) : !kernel.pipeline,
     );
     let done = 0;
     const onDone = () => onProgress?.(++done, missing.length);
     if (missing.length > 0) onProgress?.(0, missing.length);
-    await this.pipelines.compile(kernels, this.#warming ? undefined : onDone);
-    if (!this.#warming) return;
-    const { another, workers } = this.#warming;
-    await warm(missing, {
-      onDone,
+    await Promise.all([
+      this.pipelines.compile(kernels, warmer ? undefined : onDone),
+      warmer?.run(missing, onDone),
+    ]);
+    this.failures.check();
+  }
+
+  #warmerOf({ another, workers }: NonNullable<BackendOptions['warming']>): KernelWarmer {
+    return new KernelWarmer({
       gpu: this.gpu,
-      pipeline: async (kernel) => this.pipelines.ready(kernel),
+      pipeline: async (kernel) => {
+        await this.pipelines.compile([kernel]);
+        return this.pipelines.ready(kernel);
+      },
       wait: this.wait,
       workers,
       another: async () => {
@@ -227,7 +236,5 @@ export class Backend {
         return adapter ? requestEverything(adapter) : undefined;
       },
     });
-    for (const kernel of kernels) this.#warm.add(kernel);
-    this.failures.check();
   }
 }

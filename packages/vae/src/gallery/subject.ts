@@ -1,6 +1,7 @@
 import {
   type CapturedFunction,
   capture,
+  empty,
   Generator,
   type NumericArray,
   reshape,
@@ -8,7 +9,6 @@ import {
   type Tensor,
   TensorTooLargeError,
   tensor,
-  zeros,
 } from '@tapegrad/tensor';
 import { inBatches } from '../batches.ts';
 import type { Images } from '../device-dataset.ts';
@@ -20,10 +20,23 @@ import { NoPicture } from './picture.ts';
 
 /** How many training images the pictures of the latent space show. */
 export const SHOWN = 5000;
-/** Images per step, unless a tensor would be larger than the device takes. */
+/**
+ * Rows of a batch, filled up to the one or the other, so that there are few programs and few kernels; fewer where a tensor
+ * would be larger than the device takes.
+ */
 const BATCH = 256;
-/** Batches are whole multiples of so many rows. */
 const ROWS = 64;
+
+/** What pictures show of a model, row by row. */
+const functions = {
+  /** The code of an image: the mean, where it has one. */
+  encode: (model: Autoencoder, x: Tensor) => model.encode(x).mean,
+  /** Pixels in [0, 1] of a code. */
+  decode: (model: Autoencoder, z: Tensor) => model.pixels(model.decode(z)),
+  /** Pixels in [0, 1] of an image's reconstruction. */
+  forward: (model: Autoencoder, x: Tensor) => model.pixels(model.forward(x)),
+} as const;
+type FunctionName = keyof typeof functions;
 
 /** Images and their classes, if they have any. */
 export interface LabelledImages extends Images {
@@ -78,7 +91,7 @@ export class Subject {
   readonly isVector: boolean;
   #codes?: Promise<ShownCodes>;
   #isStochastic?: boolean;
-  readonly #captured = new Map<string, CapturedFunction<[x: Tensor], Tensor>>();
+  readonly #captured = new Map<FunctionName, CapturedFunction<[x: Tensor], Tensor>>();
   readonly #summary: CodeSummary | undefined;
 
   constructor(
@@ -92,6 +105,34 @@ export class Subject {
     this.heldOut = heldOut;
     this.size = model.latentShape.reduce((product, extent) => product * extent, 1);
     this.isVector = model.latentShape.length === 1;
+  }
+
+  /**
+   * Compiles the kernels of what every run shows, in parallel, long before it is shown.
+   * @throws TensorTooLargeError where smaller batches will be taken
+   */
+  async prepare(): Promise<void> {
+    const { imageShape, latentShape } = this.model;
+    const needs: readonly (readonly [FunctionName, rows: number, shape: readonly number[]])[] = [
+      ['forward', ROWS, imageShape],
+      ...(this.isVector
+        ? ([
+            ['decode', BATCH, latentShape],
+            ['decode', ROWS, latentShape],
+            ['encode', ROWS, imageShape],
+          ] as const)
+        : []),
+    ];
+    await Promise.all(
+      needs.map(async ([name, rows, shape]) => {
+        const x = empty([rows, ...shape], { device: this.#device });
+        try {
+          await this.#capturedOf(name).prepare(x);
+        } finally {
+          x.dispose();
+        }
+      }),
+    );
   }
 
   /** Gives the memory of what was captured back. It is captured anew if it is asked for again. */
@@ -132,21 +173,29 @@ export class Subject {
 
   /** The codes of images of the test set, [indices.length, size]: the means, where a code has one. */
   async encode(indices: readonly number[]): Promise<Float32Array> {
-    const { model } = this;
-    const encode = (x: Tensor) => model.encode(x).mean;
-    return this.#map('encode', encode, this.#normalized(indices), model.imageShape, this.size);
+    return this.#map('encode', this.#normalized(indices), this.model.imageShape, this.size);
   }
 
   /** The codes of images of the test set, with their deviations if the encoder is stochastic. */
-  encodeFully(indices: readonly number[]): Promise<Codes> {
-    return encodeAll(this.model, { images: this.testImages(indices), count: indices.length }, this.#device);
+  async encodeFully(indices: readonly number[]): Promise<Codes> {
+    // Filled up as other batches are.
+    const count = indices.length <= ROWS ? ROWS : indices.length;
+    const images = new Uint8Array(count * this.model.pixelCount);
+    images.set(this.testImages(indices));
+    const { size, means, logSigmas, errors } = await encodeAll(this.model, { images, count }, this.#device);
+    const first = (values: Float32Array, width: number) => values.subarray(0, indices.length * width);
+    return {
+      count: indices.length,
+      size,
+      means: first(means, size),
+      errors: first(errors, 1),
+      ...(logSigmas && { logSigmas: first(logSigmas, size) }),
+    };
   }
 
   /** Pixels in [0, 1] of codes [n, size]. */
   async decode(codes: Float32Array): Promise<Float32Array> {
-    const { model } = this;
-    const decode = (z: Tensor) => model.pixels(model.decode(z));
-    return this.#map('decode', decode, codes, model.latentShape, model.pixelCount);
+    return this.#map('decode', codes, this.model.latentShape, this.model.pixelCount);
   }
 
   /** Whether the encoder gives a distribution of codes, so that codes have a prior. */
@@ -155,12 +204,12 @@ export class Subject {
     return this.#isStochastic;
   }
 
-  /** Encodes so many blank images, as `#map` does, to see what comes. */
+  /** Encodes so many images of no concern, as `#map` does, to see what comes. */
   #hasDeviation(rows: number): boolean {
     const encode = capture((x: Tensor) => evaluating(this.model, () => this.model.encode(x)), {
       device: this.#device,
     });
-    const x = zeros([rows, ...this.model.imageShape], { device: this.#device });
+    const x = empty([rows, ...this.model.imageShape], { device: this.#device });
     try {
       const { mean, logSigma } = encode(x);
       mean.dispose();
@@ -203,8 +252,7 @@ export class Subject {
         corrupted.set(await this.#read(() => model.corrupt!(x(), noise)), first);
       });
     }
-    const forward = (x: Tensor) => model.pixels(model.forward(x));
-    const decoded = await this.#map('forward', forward, corrupted ?? images, imageShape, pixelCount);
+    const decoded = await this.#map('forward', corrupted ?? images, imageShape, pixelCount);
     return {
       decoded,
       ...(corrupted && { corrupted: corrupted.map((value) => (value - shift) / (255 * scale)) }),
@@ -280,13 +328,23 @@ export class Subject {
     return Float32Array.from(this.testImages(indices), (byte) => byte * scale + shift);
   }
 
-  /**
-   * `fn` of rows of `shape`, of which it makes `size` numbers each. Captured, and in batches of few sizes, so that its kernels
-   * are compiled together and most of them are those of an evaluation; once for all pictures, by its name.
-   */
+  /** Captured once for all pictures: its kernels are compiled together, and most of them are those of an evaluation. */
+  #capturedOf(name: FunctionName): CapturedFunction<[x: Tensor], Tensor> {
+    let captured = this.#captured.get(name);
+    if (!captured) {
+      const fn = functions[name];
+      captured = capture(
+        (x: Tensor) => evaluating(this.model, () => reshape(fn(this.model, x), [x.shape[0]!, -1])),
+        { device: this.#device },
+      );
+      this.#captured.set(name, captured);
+    }
+    return captured;
+  }
+
+  /** A function of rows of `shape`, of which it makes `size` numbers each. */
   async #map(
-    name: string,
-    fn: (x: Tensor) => Tensor,
+    name: FunctionName,
     values: Float32Array,
     shape: readonly number[],
     size: number,
@@ -295,12 +353,7 @@ export class Subject {
     const width = shape.reduce((product, extent) => product * extent, 1);
     const count = values.length / width;
     const result = new Float32Array(count * size);
-    let run = this.#captured.get(name);
-    if (!run) {
-      const rowsOf = (x: Tensor) => evaluating(this.model, () => reshape(fn(x), [x.shape[0]!, -1]));
-      run = capture(rowsOf, { device });
-      this.#captured.set(name, run);
-    }
+    const run = this.#capturedOf(name);
     const part = async (start: number, rows: number, padded: number) => {
       const filled = new Float32Array(padded * width);
       filled.set(values.subarray(start * width, (start + rows) * width));
@@ -314,14 +367,14 @@ export class Subject {
         x.dispose();
       }
     };
-    let multiple = ROWS;
+    let fills = true;
     await inBatches(count, BATCH, async (start, rows) => {
-      const padded = Math.ceil(rows / multiple) * multiple;
+      const padded = rows <= ROWS ? ROWS : BATCH;
       try {
-        await part(start, rows, padded);
+        await part(start, rows, fills ? padded : rows);
       } catch (error) {
-        if (padded === rows || !(error instanceof TensorTooLargeError)) throw error;
-        multiple = 1; // no more than is needed, on a device that is so small
+        if (!fills || padded === rows || !(error instanceof TensorTooLargeError)) throw error;
+        fills = false; // no more than is needed, on a device that is so small
         await part(start, rows, rows);
       }
     });
