@@ -6,7 +6,7 @@ import {
   type Limits,
   substitute,
 } from './fused-expression.ts';
-import { END } from './merge-ends.ts';
+import { END, isReduction } from './merge-ends.ts';
 import { type Node, type ProgramIndex, sameMemory } from './program-index.ts';
 
 /** Inputs of a kernel: with an output they are the 8 storage buffers that every WebGPU device has. */
@@ -41,9 +41,6 @@ export function mergeChains(
     index.remove(node);
   }
 }
-
-const isReduction = ({ launch }: Node) =>
-  launch.fusion?.role === 'producer' && launch.fusion.loads !== undefined;
 
 /** Of an elementwise launch all that it computes; of a reduction what it reads, its input as it is. float32 only. */
 function loadsOf(node: Node): FusedExpression | undefined {

@@ -10,7 +10,8 @@ export const END: Limits = { inputs: 3, steps: 3, words: 12 };
  * computed as before and in the same order, so the bytes stay the same; a pass over memory and a launch are saved.
  *
  * It is done where the input is a temporary that nobody else reads, all its writers can take one more op, and nothing in
- * between uses the output or writes the other operand.
+ * between uses the output or writes the other operand. What comes after another end and only a reduction reads is left to
+ * `mergeChains`: a loss without a gradient then ends in the contraction that it ends in with one, and shares its kernel.
  */
 export function mergeEnds(
   index: ProgramIndex,
@@ -24,6 +25,20 @@ export function mergeEnds(
     for (const writer of merged) index.replace(writer);
     index.remove(node);
   }
+}
+
+/** Whether it can take what is read into its loads. */
+export const isReduction = ({ launch }: Node): boolean =>
+  launch.fusion?.role === 'producer' && launch.fusion.loads !== undefined;
+
+/** Whether the values go to one reduction and nowhere else, as they are. */
+function isReadByReduction(index: ProgramIndex, node: Node): boolean {
+  const output = node.bindings[0]!;
+  if (!index.isTemporary(output.storage)) return false;
+  const [reader, ...others] = index.usersOf(output.storage).filter(({ at }) => at !== node.at);
+  if (!reader || others.length > 0 || reader.at < node.at || !isReduction(reader)) return false;
+  const { inputs } = reader.launch;
+  return inputs.length === 1 && inputs[0]!.dtype === 'float32' && inputs[0]!.size === output.storage.size;
 }
 
 /** The launches before an elementwise one that can do its work, as they become by it. */
@@ -44,6 +59,7 @@ function mergedWriters(index: ProgramIndex, node: Node): Node[] | undefined {
     if (!index.isTemporary(storage) || !whole) continue;
     const writers = writersToRedirect(index, node, storage, output);
     if (!writers) continue;
+    if (writers.some(({ ends }) => ends) && isReadByReduction(index, node)) continue;
     const others = expression.inputs.filter((input) => !own.includes(input)).map((input) => input.binding);
     const isChanged = others.some(
       (other) =>
