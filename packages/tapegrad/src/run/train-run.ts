@@ -99,7 +99,7 @@ const emptyTally = (): Tally => ({ rows: [], images: 0, seconds: 0 });
  */
 export async function trainRun(request: RunRequest): Promise<boolean> {
   const { spec, resume } = request;
-  const { trainer, config, subject } = await prepared(request);
+  const { trainer, config, subject, compiled } = await prepared(request);
   const folder = await request.folder();
   folder.writeConfig(storedConfig(config, spec));
   folder.rewindMetrics(trainer);
@@ -121,6 +121,8 @@ export async function trainRun(request: RunRequest): Promise<boolean> {
   } catch (error) {
     throw explained(error, run);
   } finally {
+    // A process that ends while a driver compiles may crash.
+    await compiled;
     events?.dispose();
     subject.dispose();
     folder.release();
@@ -128,8 +130,13 @@ export async function trainRun(request: RunRequest): Promise<boolean> {
   return true;
 }
 
+interface Prepared extends Pick<Run, 'trainer' | 'config' | 'subject'> {
+  /** When nothing is compiled ahead any more. */
+  readonly compiled: Promise<void>;
+}
+
 /** Makes a trainer and compiles its step: everything that can fail before there is anything to keep. */
-async function prepared(request: RunRequest): Promise<Pick<Run, 'trainer' | 'config' | 'subject'>> {
+async function prepared(request: RunRequest): Promise<Prepared> {
   const { spec, data, resume, listener, device = defaultDevice() } = request;
   try {
     const trainer = new Trainer(spec, data, { ...request.config, device });
@@ -140,9 +147,9 @@ async function prepared(request: RunRequest): Promise<Pick<Run, 'trainer' | 'con
     const subject = subjectOf(trainer.model, data);
     const step = trainer.prepare((done, total) => listener.compiling?.(done, total));
     // Behind the step's kernels, those of evaluations and pictures. What goes wrong is said when they are needed.
-    void Promise.all([trainer.prepareRest(), subject.prepare()]).catch(() => {});
+    const rest = Promise.allSettled([trainer.prepareRest(), subject.prepare()]);
     await step;
-    return { trainer, config, subject };
+    return { trainer, config, subject, compiled: rest.then(() => {}) };
   } catch (error) {
     if (error instanceof DeviceLostError)
       throw new UserError(`${error.message}; nothing was written: start again`, { cause: error });
