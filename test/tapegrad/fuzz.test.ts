@@ -1,4 +1,4 @@
-/* Runs without an adapter. */
+/* Runs without an adapter, for long. */
 import { test } from 'uvu';
 import { fuzzTargets } from '../fuzz-targets.ts';
 import { fuzz } from '../helpers/fuzz.ts';
