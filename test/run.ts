@@ -75,9 +75,6 @@ async function check(name: string, args: string[]): Promise<Result> {
   return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1 };
 }
 
-/** How suites, and what they start of this repository, load TypeScript. */
-const typescript = import.meta.resolve('../tools/typescript/register.mjs');
-
 /**
  * Where Mesa keeps the kernels that it compiled for lavapipe: suites that give the command a cache folder of its own would else
  * compile all of them anew.
@@ -98,11 +95,7 @@ async function suite({ name, adapter }: Task): Promise<Result> {
     MESA_SHADER_CACHE_DIR: shaderCache,
     ...(adapter && { TAPEGRAD_ADAPTER: adapter }),
   };
-  const { code, output } = await shell(
-    process.execPath,
-    ['--import', typescript, `test/${name}.test.ts`],
-    env,
-  );
+  const { code, output } = await shell(process.execPath, ['--import', 'tsx', `test/${name}.test.ts`], env);
   const count = (what: string) => Number(new RegExp(`${what}: +(\\d+)`).exec(output)?.[1] ?? 0);
   const [total, passed, skipped] = [count('Total'), count('Passed'), count('Skipped')];
   const missing = total - passed;
