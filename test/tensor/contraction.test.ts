@@ -232,6 +232,14 @@ test('on lavapipe: few sums by blocks that stay, convolutions in groups slide, t
   assert.equal(depthwise.map(chosen), ['slides4', 'slides4', 'slides4']);
 });
 
+test('windows are masked where they may leave the image', () => {
+  const padded = (padding: readonly [number, number]) =>
+    convolutions([2, 3, 8, 8], 4, [3, 3], { padding }).map((one) => tasksOf(nowhere, one)[0]!.padded);
+  assert.equal(padded([0, 1]), [true, true, true]);
+  // Fewer outputs see the pixels at the edge, which is the input gradient's padding.
+  assert.equal(padded([0, 0]), [false, true, false]);
+});
+
 test('what fits what: products, convolutions, adapters without known subgroups', () => {
   const [narrow, wide] = [
     product([36, 20], [20, 44]),

@@ -60,7 +60,7 @@ const conv2dWeightGradient: LoweringOf<typeof convOps.conv2dWeightGradient> = (
         w: { start: -padding[1], column: dilation[1], sum: stride[1], extent: W, stride: 1 },
       },
       c: { offset: 0, batch: OG * CG * KH * KW, row: CG * KH * KW, columns: [KH * KW, KW, 1] },
-      padded: true,
+      padded: padding[0] + padding[1] > 0,
     },
     [y, x, w],
   );
