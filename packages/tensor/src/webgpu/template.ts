@@ -7,7 +7,7 @@ type Expression = (known: TemplateVariables) => Value;
 /** Appends what a line, or a block, makes. */
 type Part = (known: Names, entry: string, out: string[]) => void;
 
-/** Each source is read once: its loops would else be read again in every turn, which took most of the time to a first step. */
+/** Each source is read once: its loops would else be read again in every turn, which took half of the host's time to a first step. */
 const read = new Map<string, Part>();
 
 /**
