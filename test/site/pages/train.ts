@@ -23,7 +23,10 @@ import {
 /* The page that trains, used as a person would. Everything is small enough for SwiftShader. */
 
 const SETTINGS = 'model=vae-mlp&hidden=32&latent=4&batchSize=8&images=160';
-const NAME = 'vae-mlp-latent-4-hidden-32-batchSize-8-epochs-2-160-images';
+/** Long enough to be paused on a busy machine: a run of 40 steps was at times over before the button was reached. */
+const EPOCHS = 12;
+const STEPS = 20 * EPOCHS;
+const NAME = `vae-mlp-latent-4-hidden-32-batchSize-8-epochs-${EPOCHS}-160-images`;
 
 export function trainSuite(test: Test, site: Site): void {
   test('train: settings from the address, and back into it', async () => {
@@ -51,7 +54,7 @@ export function trainSuite(test: Test, site: Site): void {
   });
 
   test('train: by keyboard, paused and on to the end; what is saved goes on in Node with the same bytes', async () => {
-    const visitor = await site.visit(`train/?${SETTINGS}&epochs=2`);
+    const visitor = await site.visit(`train/?${SETTINGS}&epochs=${EPOCHS}`);
     const { page, faults } = visitor;
     await page.waitForSelector('#start:not([disabled])');
     await page.focus('#start');
@@ -61,11 +64,11 @@ export function trainSuite(test: Test, site: Site): void {
     await page.waitForSelector('#go');
     await waitForText(page, '#runs', /paused/);
     const step = stepOf(await textOf(page, '#status'));
-    assert.ok(step > 0 && step < 40, `step ${step}`);
+    assert.ok(step > 0 && step < STEPS, `step ${step}`);
     const saved = await saveRun(visitor, NAME);
 
     await page.click('#go');
-    await waitForText(page, '#status', /Done: epoch 2 of 2, step 40/);
+    await waitForText(page, '#status', new RegExp(`Done: epoch ${EPOCHS} of ${EPOCHS}, step ${STEPS}`));
     const state = decodeSafetensors((await saveRun(visitor, NAME))['state.safetensors']!);
 
     const folder = join(visitor.downloads, 'run');
@@ -79,7 +82,7 @@ export function trainSuite(test: Test, site: Site): void {
     const { train, test: held } = fewDigits(160, 10);
     const trainer = new Trainer(spec, { shape: [1, 28, 28], train, test: held }, { ...config, device });
     trainer.restore(tensors, metadata);
-    while (trainer.epoch < 2) await trainer.trainEpoch(() => {});
+    while (trainer.epoch < EPOCHS) await trainer.trainEpoch(() => {});
     const mine = await trainer.checkpoint();
     assert.equal([...mine.tensors.keys()].sort(), [...state.tensors.keys()].sort());
     for (const [name, { data }] of mine.tensors) assert.equal(data, state.tensors.get(name)!.data, name);
@@ -90,7 +93,10 @@ export function trainSuite(test: Test, site: Site): void {
       assert.ok(await page.$(`[aria-labelledby=${name}-title] canvas`), name);
     const label = (selector: string) =>
       page.$eval(selector, (element) => element.getAttribute('aria-label')!);
-    assert.match(await label('.curves'), /loss from [\d.]+ to [\d.]+ in 40 steps, [\d.]+ on the test set/);
+    assert.match(
+      await label('.curves'),
+      new RegExp(`loss from [\\d.]+ to [\\d.]+ in ${STEPS} steps, [\\d.]+ on the test set`),
+    );
     assert.match(await textOf(page, '#status'), /launches a step, [\d,]+ parameters, .*software adapter/);
     assert.is((await page.$$('.bars dt')).length, 10, 'a gradient norm for each parameter');
     await page.select('#layer', 'fc1.weight');
@@ -104,7 +110,7 @@ export function trainSuite(test: Test, site: Site): void {
 
     // The run is still there at the next visit.
     await page.reload();
-    await waitForText(page, '#runs', /kept\s+40/);
+    await waitForText(page, '#runs', new RegExp(`kept\\s+${STEPS}`));
     await page.close();
   });
 
