@@ -1,6 +1,6 @@
 /* Runs on the fastest adapter. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { decodeSafetensors } from '@tapegrad/nn';
@@ -161,6 +161,32 @@ test('signals: a reader who goes away ends the training with a checkpoint', asyn
   const ended = await run(training(folder, '--json'), folder, ({ stdout }) => stdout!.destroy());
   assert.is(ended.code, 141, ended.stderr);
   assertCheckpoint(folder);
+});
+
+for (const [name, args] of [
+  ['results', ['completion', 'bash']],
+  ['help', ['train', '--help']],
+] as const) {
+  (existsSync('/dev/full') ? test : test.skip)(`output: a full disk under ${name} is an error`, () => {
+    const full = openSync('/dev/full', 'w');
+    const { status, stderr } = spawnSync(process.execPath, [bin, ...args], {
+      stdio: ['ignore', full, 'pipe'],
+      encoding: 'utf8',
+    });
+    assert.match(stderr, /^tapegrad: standard output: cannot write it: the disk is full; [^\n]+\n$/);
+    assert.is(status, 1);
+  });
+}
+
+(existsSync('/dev/full') ? test : test.skip)('output: a full disk under notes changes no result', () => {
+  const words = ['train', 'vae-mlp', '--data', digits, '--hidden', '4', '--epochs', '1', '--json'];
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    [bin, ...words, '--adapter', process.env.TAPEGRAD_ADAPTER ?? 'auto', '--out', join(root, 'notes')],
+    { stdio: ['ignore', 'pipe', openSync('/dev/full', 'w')], encoding: 'utf8' },
+  );
+  assert.is(status, 0);
+  assert.match(stdout, /"kind":"end"/);
 });
 
 test.run();

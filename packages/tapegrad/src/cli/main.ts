@@ -4,18 +4,18 @@ import { UserError } from '../errors.ts';
 import { versions } from '../versions.ts';
 import { addCommands } from './commands.ts';
 import { described } from './options/flag.ts';
-import { surviveHangUp } from './signals.ts';
+import { exit, surviveHangUp } from './signals.ts';
 
 /**
  * Runs the command line. Whatever goes wrong ends with one line on stderr and exit code 1; `--debug` adds the stack.
  */
 export async function main(argv: readonly string[]): Promise<void> {
   const debug = argv.includes('--debug');
-  const fail = (error: unknown): never => {
+  const fail = (error: unknown): Promise<never> => {
     const { code, exitCode } = error as { code?: string; exitCode?: number };
     // Help has been printed, which is an error only if nothing was asked for.
     if (error instanceof CommanderError && (exitCode === 0 || code === 'commander.help'))
-      process.exit(exitCode);
+      return exit(exitCode!);
     process.stderr.write(
       debug && error instanceof Error ? `${error.stack}\n` : `tapegrad: ${messageOf(error)}\n`,
     );
@@ -36,7 +36,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   addCommands(program);
   await program.parseAsync(asCommander(argv, program), { from: 'user' }).catch(fail);
   // Dawn keeps no handles open, but a driver's threads may linger.
-  process.exit(process.exitCode ?? 0);
+  await exit(Number(process.exitCode ?? 0));
 }
 
 /**

@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { reasonOf, UserError } from '../errors.ts';
 import { isHangUpIgnored } from './hang-up.ts';
 
 /** Signals of people and schedulers who want an end: two of them mean "at once". SIGBREAK is Ctrl-Break of Windows. */
@@ -22,9 +23,9 @@ let onBrokenPipe = (): void => process.exit(exitCodeOf('SIGPIPE'));
 /**
  * For the beginning of a program: where the one who started it has SIGHUP ignored, as `nohup` does, it goes on. Node does
  * not: it gives every signal its default at its own start. A terminal that has gone refuses what is written to it, which
- * is no reason to end.
+ * is no reason to end; nor is a full disk under standard error, which has no results.
  *
- * @param fail what to do about all other errors of the output
+ * @param fail what to do about results that cannot be written
  */
 export function surviveHangUp(fail: (error: Error) => void): void {
   if (isHangUpIgnored()) process.on('SIGHUP', () => {});
@@ -32,8 +33,15 @@ export function surviveHangUp(fail: (error: Error) => void): void {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EIO') return;
       if (error.code === 'EPIPE') onBrokenPipe();
-      else fail(error);
+      else if (stream === process.stdout)
+        fail(new UserError(`standard output: cannot write it: ${reasonOf(error)}`, { cause: error }));
     });
+}
+
+/** Ends the process when all results are written: what refuses them (a full disk) is known only after the write. */
+export async function exit(code: number): Promise<never> {
+  await new Promise((resolve) => process.stdout.write('', resolve));
+  process.exit(code);
 }
 
 export interface Stop {
