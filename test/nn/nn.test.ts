@@ -843,7 +843,7 @@ test('optimizers refuse settings and parameters that make no sense', () => {
   assert.throws(() => new nn.Adam(p(), { lr: Number.NaN }), /Adam: lr has to be a number from 0, got NaN/);
   assert.throws(
     () => new nn.AdamW(p(), { betas: [0.9, 1] }),
-    /AdamW: betas are from 0 to below 1, got 0\.9, 1/,
+    /AdamW: betas are two numbers from 0 to below 1, got \[0\.9, 1\]/,
   );
   assert.throws(() => new nn.SGD(p(), { nesterov: true }), /SGD: nesterov needs a momentum/);
   const shared = p();

@@ -74,7 +74,7 @@ const bad: [string, () => unknown, RegExp][] = [
   [
     'float64',
     () => tg.zeros([1], { dtype: 'float64' as never }),
-    /no type is named 'float64': float32, float16, int32/,
+    /no type is named "float64": float32, float16, int32/,
   ],
   [
     'extents instead of a shape',

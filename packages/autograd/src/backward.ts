@@ -1,6 +1,7 @@
 import {
   accumulate,
   add,
+  assertFlag,
   assertTensor,
   assign,
   checkOptions,
@@ -27,6 +28,7 @@ const slots = new WeakMap<Tensor, Tensor>();
 /** Asks for gradients with respect to a tensor that no op made: a parameter, an input. Returns the tensor. */
 export function requiresGrad<T extends Tensor>(tensor: T, on = true): T {
   assertTensor('requiresGrad', tensor);
+  assertFlag('requiresGrad', 'the second argument', on);
   if (!isFloat(tensor.dtype)) throw new Error(`requiresGrad: expects float32, got ${tensor.dtype}`);
   if (on) leaves.add(tensor);
   else leaves.delete(tensor);
@@ -57,7 +59,10 @@ function discard(gradient: Tensor): void {
 }
 
 /** The same values with no history. */
-export const detach = (x: Tensor): Tensor => constant(x);
+export function detach(x: Tensor): Tensor {
+  assertTensor('detach', x);
+  return constant(x);
+}
 
 /** How `backward` begins, and what it leaves behind. */
 export interface BackwardOptions {
@@ -77,7 +82,8 @@ export interface BackwardOptions {
  */
 export function backward(root: Tensor, options: BackwardOptions = {}): void {
   assertTensor('backward', root);
-  checkOptions('backward', options, ['gradient', 'retainGraph', 'createGraph']);
+  const flags = ['retainGraph', 'createGraph'];
+  checkOptions('backward', options, ['gradient', ...flags], flags);
   const { createGraph = false, retainGraph = createGraph } = options;
   checkFloat('backward', root);
   const graph = graphOf(root);

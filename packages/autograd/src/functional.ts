@@ -1,5 +1,6 @@
 import {
   assertFunction,
+  assertTensor,
   broadcastShapes,
   checkOptions,
   constant,
@@ -25,20 +26,23 @@ type Differentiable<A extends Tensors> = (...args: A) => Tensor;
 
 /** The value of `fn`, and for each cotangent (see `vjp`) the gradients for the arguments that `argnums` counts. */
 function differentiate<A extends Tensors>(
+  what: string,
   [fn, ...args]: [Differentiable<A>, ...A],
   argnums: readonly number[],
   cotangents: (value: Tensor) => Tensors,
 ): { value: Tensor; rows: Tensor[][] } {
-  assertFunction('grad', fn);
+  assertFunction(what, fn);
   const other = args.findIndex((arg) => !(arg instanceof Tensor));
   if (other !== -1)
     throw new Error(
-      `grad: argument ${other} is no tensor but ${described(args[other])}: close over it instead`,
+      `${what}: argument ${other} is no tensor but ${described(args[other])}: close over it instead`,
     );
   for (const k of argnums) {
     if (args[k] && isFloat(args[k].dtype)) continue;
-    const what = args[k] ? `which is ${args[k].dtype}` : `of ${args.length}`;
-    throw new Error(`grad: no gradient for argument ${k}, ${what}: { argnums } names those that have one`);
+    const why = args[k] ? `which is ${args[k].dtype}` : `of ${args.length}`;
+    throw new Error(
+      `${what}: no gradient for argument ${described(k)}, ${why}: { argnums } names those that have one`,
+    );
   }
   return scope(() => {
     // Aliases, so that a tensor passed twice has two gradients. In a graph outside, each descends from its argument.
@@ -48,10 +52,16 @@ function differentiate<A extends Tensors>(
     for (const target of targets) leaves.add(target);
     const value = enableGrad(() => fn(...(inputs as unknown as A)));
     for (const target of targets) leaves.delete(target);
-    if (!(value instanceof Tensor)) throw new Error('grad: the function must return a tensor');
+    if (!(value instanceof Tensor)) {
+      throw new Error(`${what}: the function must return a tensor, got ${described(value)}`);
+    }
     const graph = graphOf(value, targets);
     const seeds = cotangents(value);
-    for (const seed of seeds) checkSeed('vjp', value, seed, broadcastShapes('vjp', seed.shape, value.shape));
+    if (!Array.isArray(seeds)) throw new Error(`${what}: cotangents are an array, got ${described(seeds)}`);
+    for (const seed of seeds) {
+      assertTensor(`${what}, cotangent`, seed);
+      checkSeed(what, value, seed, broadcastShapes(what, seed.shape, value.shape));
+    }
     // Results have handles of their own: a rule may hand on the seed itself. Where there is no gradient, it is not
     // 0 · argument: that is NaN where the argument is infinite.
     const walks = () =>
@@ -86,7 +96,7 @@ export function grad<A extends Tensors, const N extends number | readonly number
   checkOptions('grad', options, ['argnums']);
   const { argnums = 0 as N } = options;
   return (...args) => {
-    const [row] = scope(() => differentiate([fn, ...args], [argnums].flat(), scalarSeed).rows);
+    const [row] = scope(() => differentiate('grad', [fn, ...args], [argnums].flat(), scalarSeed).rows);
     return (Array.isArray(argnums) ? row : row![0]) as Gradients<N>;
   };
 }
@@ -95,18 +105,19 @@ export function grad<A extends Tensors, const N extends number | readonly number
  * The function that computes the value of a scalar-valued `fn` and its gradients for all arguments. Nothing leaks: what
  * was computed on the way is disposed, unless a graph outside needs it.
  */
-export const valueAndGrad =
-  <A extends Tensors>(fn: Differentiable<A>) =>
-  (...args: A): { value: Tensor; gradients: { [K in keyof A]: Tensor } } => {
-    const { value, rows } = differentiate([fn, ...args], [...args.keys()], scalarSeed);
+export function valueAndGrad<A extends Tensors>(fn: Differentiable<A>) {
+  assertFunction('valueAndGrad', fn);
+  return (...args: A): { value: Tensor; gradients: { [K in keyof A]: Tensor } } => {
+    const { value, rows } = differentiate('valueAndGrad', [fn, ...args], [...args.keys()], scalarSeed);
     return { value, gradients: rows[0] as unknown as { [K in keyof A]: Tensor } };
   };
+}
 
 /** Vᵀ·J: for a tensor-valued `fn` and a cotangent V that broadcasts to its value, Σ V·fn's gradients for all arguments. */
 export const vjp = <A extends Tensors>(fn: Differentiable<A>, args: A, cotangent: Tensor): Tensor[] => {
   if (!Array.isArray(args as unknown))
     throw new Error(`vjp: the arguments are an array such as [x], got ${described(args)}`);
-  return scope(() => differentiate([fn, ...args], [...args.keys()], () => [cotangent]).rows[0]!);
+  return scope(() => differentiate('vjp', [fn, ...args], [...args.keys()], () => [cotangent]).rows[0]!);
 };
 
 /**
@@ -118,6 +129,7 @@ export function valueAndVjps(
   x: Tensor,
   cotangents: (value: Tensor) => Tensors,
 ): { value: Tensor; products: Tensor[] } {
-  const { value, rows } = differentiate([fn, x], [0], cotangents);
+  assertFunction('valueAndVjps', cotangents);
+  const { value, rows } = differentiate('valueAndVjps', [fn, x], [0], cotangents);
   return { value, products: rows.map(([product]) => product!) };
 }

@@ -1,5 +1,9 @@
 import {
+  assertCount,
   assertFunction,
+  assertNumber,
+  assertTensor,
+  checkOptions,
   described,
   mul,
   type Shape,
@@ -35,12 +39,18 @@ export async function gradcheck(
   inputs: readonly Tensor[],
   options: GradcheckOptions = {},
 ): Promise<void> {
+  checkOptions('gradcheck', options, ['order', 'epsilon', 'tolerance', 'directions', 'seed']);
   const { order = 1, epsilon = 1e-5, tolerance = 1e-6, directions = 3, seed = 1 } = options;
   assertFunction('gradcheck', fn);
+  if (order !== 1 && order !== 2) throw new Error(`gradcheck: the order is 1 or 2, got ${described(order)}`);
+  for (const [name, value] of Object.entries({ epsilon, tolerance, seed }))
+    assertNumber('gradcheck', name, value);
+  assertCount('gradcheck', 'directions', directions);
   if (!Array.isArray(inputs)) {
     throw new Error(`gradcheck: the inputs are an array such as [x], got ${described(inputs)}`);
   }
   for (const input of inputs) {
+    assertTensor('gradcheck', input);
     if (input.device.kind !== 'reference')
       throw new Error('gradcheck: expects inputs on the reference device (float64)');
   }
@@ -50,7 +60,12 @@ export async function gradcheck(
       shape,
       device: inputs[0]!.device,
     });
-  const weights = like(scope(() => fn(...inputs).shape as number[]) as Shape);
+  const shape = scope((): Shape => {
+    const value: unknown = fn(...inputs);
+    assertTensor('gradcheck, what the function returns', value);
+    return value.shape;
+  });
+  const weights = like(shape);
   const weighted = (...args: Tensor[]) => sum(mul(fn(...args), weights));
   await compare('gradient', weighted, inputs, like, { epsilon, tolerance, directions });
   if (order === 2) {

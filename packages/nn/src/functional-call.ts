@@ -1,5 +1,5 @@
-import { Tensor } from '@tapegrad/tensor';
-import type { Module } from './module.ts';
+import { assertFunction, assertTensor, described, Tensor } from '@tapegrad/tensor';
+import { assertModule, type Module } from './module.ts';
 
 /**
  * Runs `fn` with other tensors in the place of some of a module's parameters and buffers, by the names of `stateDict`, and
@@ -11,6 +11,12 @@ import type { Module } from './module.ts';
  * @throws if the module has no tensor of a name
  */
 export function functionalCall<T>(module: Module, tensors: ReadonlyMap<string, Tensor>, fn: () => T): T {
+  assertModule('functionalCall', module);
+  assertFunction('functionalCall', fn);
+  if (!(tensors instanceof Map)) {
+    const got = described(tensors);
+    throw new Error(`functionalCall: expects a Map from names to tensors, such as a stateDict(), got ${got}`);
+  }
   const own = module.stateDict();
   const replacements = new Map<unknown, Tensor>();
   for (const [name, tensor] of tensors) {
@@ -18,6 +24,7 @@ export function functionalCall<T>(module: Module, tensors: ReadonlyMap<string, T
     if (!replaced) {
       throw new Error(`functionalCall: the module has no '${name}'; it has ${[...own.keys()].join(', ')}`);
     }
+    assertTensor(`functionalCall, '${name}'`, tensor);
     replacements.set(replaced, tensor);
   }
   const undo: (() => void)[] = [];

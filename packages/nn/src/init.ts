@@ -1,4 +1,13 @@
-import { type Generator, type Shape, scope, sizeOf, type Tensor } from '@tapegrad/tensor';
+import {
+  assertGenerator,
+  assertShape,
+  defaultGenerator,
+  type Generator,
+  type Shape,
+  scope,
+  sizeOf,
+  type Tensor,
+} from '@tapegrad/tensor';
 import { parameter } from './module.ts';
 
 export { defaultGenerator, manualSeed } from '@tapegrad/tensor';
@@ -9,8 +18,15 @@ export interface InitOptions {
   generator?: Generator;
 }
 
+/** Who draws a layer's initial numbers. @throws if the options name something else */
+export function generatorFor(layer: string, { generator = defaultGenerator() }: InitOptions): Generator {
+  assertGenerator(layer, generator);
+  return generator;
+}
+
 /** A parameter of the given shape, drawn uniformly from [−bound, bound). */
 export function uniformParameter(shape: Shape, bound: number, generator: Generator): Tensor {
+  assertGenerator('uniformParameter', generator);
   return parameter(
     scope(() =>
       generator
@@ -23,6 +39,7 @@ export function uniformParameter(shape: Shape, bound: number, generator: Generat
 
 /** A parameter of the given shape, drawn from N(0, 1). */
 export function normalParameter(shape: Shape, generator: Generator): Tensor {
+  assertGenerator('normalParameter', generator);
   return parameter(generator.normal(shape));
 }
 
@@ -33,6 +50,7 @@ export function normalParameter(shape: Shape, generator: Generator): Tensor {
  * 2015 with a = √5.
  */
 export function fanInBound(weight: Shape): number {
+  assertShape('fanInBound', weight);
   const fanIn = sizeOf(weight.slice(1));
   return fanIn > 0 ? 1 / Math.sqrt(fanIn) : 0;
 }

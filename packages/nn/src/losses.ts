@@ -5,6 +5,7 @@ import {
   checkOptions,
   described,
   gather,
+  isFloat,
   logSoftmax,
   mean,
   mul,
@@ -80,17 +81,22 @@ export function bceWithLogitsLoss(logits: Tensor, target: Tensor, options: LossO
  * @throws if the shapes do not go together, or the labels are not integers
  */
 export function nllLoss(logProbabilities: Tensor, labels: Tensor, options: LossOptions = {}): Tensor {
-  for (const operand of [logProbabilities, labels]) assertTensor('nllLoss', operand);
+  return picked('nllLoss', logProbabilities, labels, options);
+}
+
+/** The `nllLoss` under the name of the loss that was called. */
+function picked(loss: string, logProbabilities: Tensor, labels: Tensor, options: LossOptions): Tensor {
+  for (const operand of [logProbabilities, labels]) assertTensor(loss, operand);
   const [batch, , ...rest] = logProbabilities.shape;
   if (logProbabilities.rank < 2 || !sameShape(labels.shape, [batch!, ...rest])) {
     throw new Error(
-      `nllLoss: expects [N, C, ...] and labels [N, ...], got ${show(logProbabilities.shape)} and ${show(labels.shape)}`,
+      `${loss}: expects [N, C, ...] and labels [N, ...], got ${show(logProbabilities.shape)} and ${show(labels.shape)}`,
     );
   }
-  if (labels.dtype === 'float32') throw new Error('nllLoss: labels have to be integers, got float32');
+  if (isFloat(labels.dtype)) throw new Error(`${loss}: labels have to be integers, got ${labels.dtype}`);
   const index = labels.dtype === 'int32' ? labels : cast(labels, 'int32');
-  const picked = gather(logProbabilities, 1, reshape(index, [batch!, 1, ...rest]));
-  return reduce('nllLoss', neg(reshape(picked, labels.shape)), options);
+  const chosen = gather(logProbabilities, 1, reshape(index, [batch!, 1, ...rest]));
+  return reduce(loss, neg(reshape(chosen, labels.shape)), options);
 }
 
 /**
@@ -103,5 +109,5 @@ export function crossEntropyLoss(logits: Tensor, labels: Tensor, options: LossOp
   checkOptions('crossEntropyLoss', options, ['reduction']);
   if (logits.rank < 2)
     throw new Error(`crossEntropyLoss: expects logits [N, C, ...], got ${show(logits.shape)}`);
-  return nllLoss(logSoftmax(logits, 1), labels, options);
+  return picked('crossEntropyLoss', logSoftmax(logits, 1), labels, options);
 }

@@ -1,7 +1,18 @@
 import { defineRule } from '@tapegrad/autograd';
-import { apply, cast, mul, type Op, type Tensor, type TensorView } from '@tapegrad/tensor';
+import {
+  apply,
+  assertFunction,
+  assertTensors,
+  cast,
+  checkOptions,
+  described,
+  mul,
+  type Op,
+  type Tensor,
+  type TensorView,
+} from '@tapegrad/tensor';
 import { functionalCall } from './functional-call.ts';
-import type { Module } from './module.ts';
+import { assertModule, type Module } from './module.ts';
 
 /** Options of `autocast`. */
 export interface AutocastOptions {
@@ -39,8 +50,16 @@ export function autocast<A extends Tensor[]>(
   module: Module,
   fn: (...inputs: A) => Tensor,
   inputs: A,
-  { scale = 1024 }: AutocastOptions = {},
+  options: AutocastOptions = {},
 ): Tensor {
+  assertModule('autocast', module);
+  assertFunction('autocast', fn);
+  assertTensors('autocast', inputs);
+  checkOptions('autocast', options, ['scale']);
+  const { scale = 1024 } = options;
+  if (!(typeof scale === 'number' && scale > 0)) {
+    throw new Error(`autocast: the scale is a number above 0, got ${described(scale)}`);
+  }
   const halved = (x: Tensor) => cast(apply(scaleGradient, [x], 1 / scale), 'float16');
   const parameters = new Map([...module.namedParameters()].map(([name, tensor]) => [name, halved(tensor)]));
   return functionalCall(module, parameters, () => {

@@ -1,5 +1,5 @@
 import { requiresGrad } from '@tapegrad/autograd';
-import { keep, Tensor } from '@tapegrad/tensor';
+import { assertFlag, assertTensor, described, keep, Tensor } from '@tapegrad/tensor';
 import { type LoadOptions, type LoadReport, loadTensors, type TensorSource } from './state.ts';
 
 const parameters = new WeakSet<Tensor>();
@@ -7,6 +7,7 @@ const buffers = new WeakSet<Tensor>();
 
 /** Marks a tensor as a parameter of the module that has it as a property: it is learned, saved and loaded. */
 export function parameter(tensor: Tensor): Tensor {
+  assertTensor('parameter', tensor);
   parameters.add(tensor);
   return requiresGrad(keep(tensor));
 }
@@ -15,6 +16,7 @@ export function parameter(tensor: Tensor): Tensor {
  * Marks a tensor as part of the module's state that is saved and loaded, but not learned, such as running statistics.
  */
 export function buffer(tensor: Tensor): Tensor {
+  assertTensor('buffer', tensor);
   buffers.add(tensor);
   return keep(tensor);
 }
@@ -79,6 +81,7 @@ export abstract class Module {
 
   /** Switches this module and all inside it to training, or with `false` to evaluation. */
   train(on = true): this {
+    assertFlag('train', 'the argument', on);
     for (const module of this.modules()) module.training = on;
     return this;
   }
@@ -111,7 +114,14 @@ function* members(name: string, value: unknown): Iterable<[string, Tensor | Modu
 const snakeCase = (name: string): string =>
   name.replace(/(?<=[a-z0-9])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
+/** @throws unless a value is a module */
+export function assertModule(what: string, value: unknown): asserts value is Module {
+  if (value instanceof Module) return;
+  throw new Error(`${what}: expects a module, such as new Linear(3, 4), got ${described(value)}`);
+}
+
 /** A module as a function: `callable(layer)(x)`, for what takes functions, such as `gradcheck`. */
 export function callable<M extends Module>(module: M): M['forward'] {
+  assertModule('callable', module);
   return (...inputs) => module.forward(...inputs);
 }

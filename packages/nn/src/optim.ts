@@ -8,6 +8,7 @@ import {
   internalsOf,
   keep,
   run,
+  show,
   slotsOf,
   type Tensor,
   tensor,
@@ -73,7 +74,7 @@ export abstract class Optimizer {
     }
     const { moments, clock, schedule } = how;
     this.parameters = [...new Set(parameters)];
-    for (const parameter of this.parameters) assertTensor(name, parameter);
+    for (const parameter of this.parameters) checkParameter(name, parameter);
     if (this.parameters.length === 0) throw new Error(`${name}: expects at least one parameter`);
     this.#name = name;
     this.#lr = settings[0]!;
@@ -173,6 +174,10 @@ export abstract class Optimizer {
    * @throws one line that names what is missing, unexpected or has another shape; nothing is loaded then.
    */
   loadState(state: ReadonlyMap<string, TensorSource>): void {
+    if (!(state instanceof Map)) {
+      const got = described(state);
+      throw new Error(`${this.#name}.loadState: expects a Map, such as the state() of another, got ${got}`);
+    }
     for (const key of state.keys()) {
       const first = Number(/^clock\.(\d+)$/.exec(key)?.[1] ?? 0);
       if (first < this.parameters.length) this.#cut(first);
@@ -207,9 +212,24 @@ export abstract class Optimizer {
   }
 }
 
+/** @throws for what cannot be learned: no leaf of a graph, or no float32 */
+function checkParameter(optimizer: string, parameter: Tensor): void {
+  assertTensor(optimizer, parameter);
+  const { dtype, shape } = parameter;
+  if (dtype !== 'float32') {
+    throw new Error(`${optimizer}: parameters are float32, got ${dtype} ${show(shape)}`);
+  }
+  if (internalsOf(parameter).history) {
+    throw new Error(
+      `${optimizer}: a tensor of shape ${show(shape)} was computed from others that require grad, so it is no parameter: ` +
+        'optimize those, or detach() it',
+    );
+  }
+}
+
 function assertNotNegative(optimizer: string, name: string, value: number): void {
-  if (!(value >= 0 && Number.isFinite(value))) {
-    throw new Error(`${optimizer}: ${name} has to be a number from 0, got ${value}`);
+  if (!(typeof value === 'number' && value >= 0 && Number.isFinite(value))) {
+    throw new Error(`${optimizer}: ${name} has to be a number from 0, got ${described(value)}`);
   }
 }
 
@@ -234,7 +254,7 @@ export interface SGDOptions {
  */
 export class SGD extends Optimizer {
   constructor(parameters: Iterable<Tensor>, options: SGDOptions = {}) {
-    checkOptions('SGD', options, ['lr', 'momentum', 'weightDecay', 'nesterov', 'schedule']);
+    checkOptions('SGD', options, ['lr', 'momentum', 'weightDecay', 'nesterov', 'schedule'], ['nesterov']);
     const { lr = 1e-3, momentum = 0, weightDecay = 0, nesterov = false, schedule } = options;
     assertNotNegative('SGD', 'momentum', momentum);
     assertNotNegative('SGD', 'weightDecay', weightDecay);
@@ -265,22 +285,28 @@ export interface AdamOptions {
   schedule?: Schedule;
 }
 
+function checkAdamOptions(name: string, options: AdamOptions): void {
+  const flags = ['decoupledWeightDecay'];
+  checkOptions(name, options, ['lr', 'betas', 'eps', 'weightDecay', ...flags, 'schedule'], flags);
+}
+
 /**
  * Adam (Kingma and Ba 2015). The equations are at `updates.adam`.
  * @throws if a setting is negative, or a beta is not from 0 to below 1
  */
 export class Adam extends Optimizer {
   constructor(parameters: Iterable<Tensor>, options: AdamOptions = {}) {
+    const name = options?.decoupledWeightDecay ? 'AdamW' : 'Adam';
+    checkAdamOptions(name, options);
     const { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0 } = options;
     const { decoupledWeightDecay: decoupled = false, schedule } = options;
-    const name = decoupled ? 'AdamW' : 'Adam';
-    checkOptions(name, options, ['lr', 'betas', 'eps', 'weightDecay', 'decoupledWeightDecay', 'schedule']);
     assertNotNegative(name, 'eps', eps);
     assertNotNegative(name, 'weightDecay', weightDecay);
-    const [beta1, beta2] = betas;
-    if (!betas.every((beta) => beta >= 0 && beta < 1)) {
-      throw new Error(`${name}: betas are from 0 to below 1, got ${betas.join(', ')}`);
+    const isDecay = (beta: unknown) => typeof beta === 'number' && beta >= 0 && beta < 1;
+    if (!(Array.isArray(betas) && betas.length === 2 && betas.every(isDecay))) {
+      throw new Error(`${name}: betas are two numbers from 0 to below 1, got ${described(betas)}`);
     }
+    const [beta1, beta2] = betas;
     const settings = [lr, beta1, beta2, eps, weightDecay, 1 - beta1, 1 - beta2, decoupled ? 1 : 0];
     super(name, parameters, settings, { moments: ['m', 'v'], clock: 3, schedule });
   }
@@ -294,6 +320,9 @@ export class Adam extends Optimizer {
 /** Adam with decoupled weight decay (Loshchilov and Hutter 2019), 1e-2 by default. */
 export class AdamW extends Adam {
   constructor(parameters: Iterable<Tensor>, options: AdamOptions = {}) {
-    super(parameters, { weightDecay: 1e-2, decoupledWeightDecay: true, ...options });
+    // The spread would take anything for options.
+    checkAdamOptions('AdamW', options);
+    const { weightDecay = 1e-2, decoupledWeightDecay = true } = options;
+    super(parameters, { ...options, weightDecay, decoupledWeightDecay });
   }
 }

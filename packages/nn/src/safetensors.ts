@@ -4,7 +4,7 @@
  * too.
  */
 
-import { halfValue } from '@tapegrad/tensor';
+import { described, halfValue } from '@tapegrad/tensor';
 import { brief } from './brief.ts';
 
 /** What a tensor's values are held in. */
@@ -97,6 +97,12 @@ export function encodeSafetensors(
   tensors: ReadonlyMap<string, SafetensorsEntry>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBuffer> {
+  if (!((tensors as unknown) instanceof Map)) {
+    throw new Error(`safetensors: expects a Map from names to tensors, got ${described(tensors)}`);
+  }
+  if (!isObject(metadata) || !Object.values(metadata).every((text) => typeof text === 'string')) {
+    throw new Error(`safetensors: the metadata map names to texts, got ${described(metadata)}`);
+  }
   const parts = [...tensors].map(([name, entry]) => ({ name, ...entry, bytes: bytesOf(name, entry) }));
   parts.sort((a, b) => arrays[b.dtype].BYTES_PER_ELEMENT - arrays[a.dtype].BYTES_PER_ELEMENT);
 
@@ -126,9 +132,15 @@ export function encodeSafetensors(
 }
 
 /** The little-endian bytes of an entry, which is what every platform with WebGPU or Node has in memory. */
-function bytesOf(name: string, { dtype, shape, data }: SafetensorsEntry): Uint8Array {
+function bytesOf(name: string, entry: SafetensorsEntry): Uint8Array {
   if (name === metadataKey) throw new Error(`safetensors: a tensor cannot be named ${metadataKey}`);
-  const array = arrays[dtype];
+  if (!isObject(entry) || !isCounts(entry.shape) || !ArrayBuffer.isView(entry.data)) {
+    throw new Error(
+      `safetensors: ${brief(name)}: expects { dtype, shape, data }, data a typed array, got ${described(entry)}`,
+    );
+  }
+  const { dtype, shape, data } = entry as SafetensorsEntry;
+  const array = Object.hasOwn(arrays, dtype) ? arrays[dtype] : undefined;
   if (!array) throw new Error(`safetensors: ${name}: cannot write dtype ${dtype}`);
   if (elements(shape) !== data.length) {
     throw new Error(`safetensors: ${name}: ${data.length} values do not fill shape [${shape.join(', ')}]`);
@@ -156,6 +168,9 @@ const formatName = (dtype: SafetensorsDType): string =>
  * @throws one line when the file is truncated or too long, or when its header is not what the format asks for
  */
 export function decodeSafetensors(file: Uint8Array): SafetensorsFile {
+  if (!(file instanceof Uint8Array)) {
+    throw new Error(`safetensors: expects the bytes of a file, a Uint8Array, got ${described(file)}`);
+  }
   const { header, body } = split(file);
   const metadata: Record<string, string> = {};
   const entries: { name: string; format: Format; shape: number[]; start: number; end: number }[] = [];

@@ -1,16 +1,19 @@
 import { noGrad } from '@tapegrad/autograd';
 import {
   add,
+  assertFunction,
   assign,
   cast,
   checkOptions,
   clamp,
   cos,
+  described,
   empty,
   exp,
   floor,
   keep,
   mul,
+  requireOptions,
   reshape,
   run,
   scope,
@@ -47,22 +50,22 @@ const power = (gamma: number, n: Tensor): Tensor => exp(mul(n, Math.log(gamma)))
 
 function assertCount(schedule: string, name: string, value: number): void {
   if (Number.isInteger(value) && value >= 1) return;
-  throw new Error(`${schedule}: ${name} is a whole number from 1, got ${value}`);
+  throw new Error(`${schedule}: ${name} is a whole number from 1, got ${described(value)}`);
 }
 
 function assertFactor(schedule: string, name: string, value: number): void {
   if (Number.isFinite(value) && value >= 0) return;
-  throw new Error(`${schedule}: ${name} is a number from 0, got ${value}`);
+  throw new Error(`${schedule}: ${name} is a number from 0, got ${described(value)}`);
 }
 
 function assertGamma(schedule: string, gamma: number): void {
   if (Number.isFinite(gamma) && gamma > 0) return;
-  throw new Error(`${schedule}: gamma is a number above 0, got ${gamma}`);
+  throw new Error(`${schedule}: gamma is a number above 0, got ${described(gamma)}`);
 }
 
 /** lr · gamma^⌊t / stepSize⌋, with gamma 0.1 by default: PyTorch's `StepLR`. */
 export function stepLR(options: { stepSize: number; gamma?: number }): Schedule {
-  checkOptions('stepLR', options, ['stepSize', 'gamma']);
+  requireOptions('stepLR', options, ['stepSize', 'gamma']);
   const { stepSize, gamma = 0.1 } = options;
   assertCount('stepLR', 'stepSize', stepSize);
   assertGamma('stepLR', gamma);
@@ -71,8 +74,11 @@ export function stepLR(options: { stepSize: number; gamma?: number }): Schedule 
 
 /** lr · gamma for each milestone that t has reached, with gamma 0.1 by default: PyTorch's `MultiStepLR`. */
 export function multiStepLR(options: { milestones: readonly number[]; gamma?: number }): Schedule {
-  checkOptions('multiStepLR', options, ['milestones', 'gamma']);
+  requireOptions('multiStepLR', options, ['milestones', 'gamma']);
   const { milestones, gamma = 0.1 } = options;
+  if (!Array.isArray(milestones)) {
+    throw new Error(`multiStepLR: milestones are an array such as [30, 80], got ${described(milestones)}`);
+  }
   for (const milestone of milestones) assertCount('multiStepLR', 'a milestone', milestone);
   assertGamma('multiStepLR', gamma);
   return (lr, t) => milestones.reduce((rate, at) => mul(rate, add(mul(reached(t, at), gamma - 1), 1)), lr);
@@ -80,7 +86,7 @@ export function multiStepLR(options: { milestones: readonly number[]; gamma?: nu
 
 /** lr · gammaᵗ: PyTorch's `ExponentialLR`. */
 export function exponentialLR(options: { gamma: number }): Schedule {
-  checkOptions('exponentialLR', options, ['gamma']);
+  requireOptions('exponentialLR', options, ['gamma']);
   const { gamma } = options;
   assertGamma('exponentialLR', gamma);
   return (lr, t) => mul(lr, power(gamma, t));
@@ -92,7 +98,7 @@ export function exponentialLR(options: { gamma: number }): Schedule {
  * `CosineAnnealingLR`. On a GPU it is as exact as its cosine, which WGSL wants within 2⁻¹¹; never below etaMin.
  */
 export function cosineAnnealingLR(options: { tMax: number; etaMin?: number }): Schedule {
-  checkOptions('cosineAnnealingLR', options, ['tMax', 'etaMin']);
+  requireOptions('cosineAnnealingLR', options, ['tMax', 'etaMin']);
   const { tMax, etaMin = 0 } = options;
   assertCount('cosineAnnealingLR', 'tMax', tMax);
   assertFactor('cosineAnnealingLR', 'etaMin', etaMin);
@@ -135,11 +141,18 @@ export function constantLR(options: { factor?: number; totalIters?: number } = {
  * @throws unless there is a milestone between any two schedules, in rising order
  */
 export function sequentialLR(schedules: readonly Schedule[], milestones: readonly number[]): Schedule {
+  for (const list of [schedules, milestones]) {
+    if (Array.isArray(list)) continue;
+    throw new Error(
+      `sequentialLR: expects an array of schedules and one of milestones, such as [100], got ${described(list)}`,
+    );
+  }
+  for (const schedule of schedules) assertFunction('sequentialLR', schedule);
   const rising = milestones.every((at, i) => Number.isInteger(at) && at > (milestones[i - 1] ?? 0));
   if (schedules.length !== milestones.length + 1 || !rising) {
     throw new Error(
       `sequentialLR: expects a milestone between any two schedules, in rising order; got ${schedules.length} schedules ` +
-        `and milestones ${show(milestones)}`,
+        `and milestones ${described(milestones)}`,
     );
   }
   return (lr, t) =>
@@ -155,6 +168,7 @@ export function sequentialLR(schedules: readonly Schedule[], milestones: readonl
 /** The schedule with t counted in epochs, or whatever else takes so many steps, rather than in steps. */
 export function every(steps: number, schedule: Schedule): Schedule {
   assertCount('every', 'steps', steps);
+  assertFunction('every', schedule);
   return (lr, t) => schedule(lr, periods(t, steps));
 }
 
@@ -172,7 +186,7 @@ export class ScheduledSettings {
   constructor(optimizer: string, schedule: Schedule, settings: Tensor) {
     if (typeof schedule !== 'function') {
       throw new Error(
-        `${optimizer}: schedule is a function of the rate and the step, such as stepLR({ stepSize: 30 }), got ${JSON.stringify(schedule)}`,
+        `${optimizer}: schedule is a function of the rate and the step, such as stepLR({ stepSize: 30 }), got ${described(schedule)}`,
       );
     }
     const { device, shape } = settings;
@@ -191,7 +205,7 @@ export class ScheduledSettings {
       scope(() => {
         const rate = this.#schedule(this.#base, cast(this.steps, 'float32'));
         if (!(rate instanceof Tensor) || rate.size !== 1) {
-          const got = rate instanceof Tensor ? show(rate.shape) : typeof rate;
+          const got = rate instanceof Tensor ? show(rate.shape) : described(rate);
           throw new Error(
             `${this.#optimizer}: the schedule returns the rate as one number, a tensor [], got ${got}`,
           );

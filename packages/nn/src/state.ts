@@ -1,5 +1,6 @@
 import {
   assign,
+  checkOptions,
   described,
   type NumericArray,
   type Shape,
@@ -43,6 +44,13 @@ export function loadTensors(
   if (!(sources instanceof Map)) {
     const got = described(sources);
     throw new Error(`${what}: expects a Map from names to tensors, such as a stateDict(), got ${got}`);
+  }
+  checkOptions(what, options, ['strict'], ['strict']);
+  for (const [name, source] of sources) {
+    if (source instanceof Tensor || (Array.isArray(source?.shape) && source.data?.length !== undefined))
+      continue;
+    const got = described(source);
+    throw new Error(`${what}: ${brief(name)} is a tensor, or { shape, data }, got ${got}`);
   }
   const wrong = misfits(targets, sources, options);
   if (wrong) throw new Error(`${what}: the tensors do not fit, nothing was loaded: ${wrong}`);

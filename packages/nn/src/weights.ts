@@ -1,5 +1,13 @@
-import { internalsOf, type NumericArray, type Storage, type Tensor } from '@tapegrad/tensor';
-import type { Module } from './module.ts';
+import {
+  assertTensor,
+  described,
+  internalsOf,
+  type NumericArray,
+  type Storage,
+  type Tensor,
+} from '@tapegrad/tensor';
+import { brief } from './brief.ts';
+import { assertModule, type Module } from './module.ts';
 import {
   decodeSafetensors,
   encodeSafetensors,
@@ -12,6 +20,11 @@ import type { LoadOptions, LoadReport } from './state.ts';
 export async function readTensors(
   tensors: ReadonlyMap<string, Tensor>,
 ): Promise<Map<string, SafetensorsEntry>> {
+  if (!(tensors instanceof Map)) {
+    const got = described(tensors);
+    throw new Error(`readTensors: expects a Map from names to tensors, such as a stateDict(), got ${got}`);
+  }
+  for (const [name, tensor] of tensors) assertTensor(`readTensors, ${brief(name)}`, tensor);
   const spans = new Map<Storage, { start: number; end: number }>();
   for (const { storage, offset, size } of [...tensors.values()].map(internalsOf)) {
     if (size === 0) continue;
@@ -46,6 +59,7 @@ export async function saveStateDict(
   module: Module,
   metadata?: Readonly<Record<string, string>>,
 ): Promise<Uint8Array<ArrayBuffer>> {
+  assertModule('saveStateDict', module);
   return saveTensors(module.stateDict(), metadata);
 }
 
@@ -58,6 +72,7 @@ export function loadStateDict(
   file: Uint8Array,
   options?: LoadOptions,
 ): LoadReport & Pick<SafetensorsFile, 'metadata'> {
+  assertModule('loadStateDict', module);
   const { tensors, metadata } = decodeSafetensors(file);
   return { ...module.loadStateDict(tensors, options), metadata };
 }

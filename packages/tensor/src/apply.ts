@@ -1,8 +1,7 @@
-import { assertTensor } from './arguments.ts';
+import { assertFunction, assertTensor } from './arguments.ts';
 import { announce, defaultDevice, within } from './context.ts';
 import type { Device, Each, InPlaceUpdate, Inputs, Op, OpCall } from './contracts.ts';
-import { sizeOf } from './shape.ts';
-import { assertAlive, type Tensor, TensorInternals, viewOf } from './tensor.ts';
+import { allocated, assertAlive, type Tensor, viewOf } from './tensor.ts';
 
 /**
  * Runs one op: checks the inputs, infers the output's shape, computes on the inputs' device, tells the interceptors.
@@ -15,9 +14,7 @@ export function apply<A, I extends Inputs>(
 ): Tensor {
   const device = deviceOf(op.name, inputs) ?? defaultDevice();
   const { shape, dtype } = op.infer(inputs as unknown as I, attributes);
-  const output = op.alias
-    ? viewOf(inputs[0]!, shape)
-    : new TensorInternals(device.allocate(dtype, sizeOf(shape)), shape);
+  const output = op.alias ? viewOf(inputs[0]!, shape) : allocated(op.name, device, dtype, shape);
   const call = { op, inputs, attributes, output };
   // Devices look inside.
   if (!op.alias && output.size > 0) device.run(call as unknown as OpCall);
@@ -37,8 +34,10 @@ export function run<A, T extends Inputs>(
 }
 
 /** Tells `observer` of every op that `fn` runs, once it ran. */
-export const observe = <T>(observer: (call: OpCall<Tensor>) => void, fn: () => T): T =>
-  within({ ran: observer }, fn);
+export function observe<T>(observer: (call: OpCall<Tensor>) => void, fn: () => T): T {
+  for (const each of [observer, fn]) assertFunction('observe', each);
+  return within({ ran: observer }, fn);
+}
 
 /** The one device that all inputs are on, all of them alive. */
 export function deviceOf(op: string, inputs: readonly Tensor[]): Device | undefined {

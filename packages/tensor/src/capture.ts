@@ -1,6 +1,6 @@
 import { deviceOf } from './apply.ts';
-import { assertFunction } from './arguments.ts';
-import { announce, defaultDevice } from './context.ts';
+import { assertCount, assertFunction } from './arguments.ts';
+import { announce, assertDevice, defaultDevice } from './context.ts';
 import type { Device } from './contracts.ts';
 import { defaultGenerator } from './generator.ts';
 import { checkOptions } from './options.ts';
@@ -55,6 +55,9 @@ export function capture<A extends unknown[], R>(
   assertFunction('capture', fn);
   checkOptions('capture', options, ['device', 'limit', 'onCompile']);
   const { device: chosen, limit = 32, onCompile } = options;
+  if (chosen !== undefined) assertDevice('capture', chosen);
+  assertCount('capture', 'the limit', limit);
+  if (onCompile !== undefined) assertFunction('capture, onCompile', onCompile);
   const programs = new Map<string, Program<R>>();
   const devices: Device[] = [];
 

@@ -1,11 +1,11 @@
-import { assertCount, assertNumber, assertShape } from './arguments.ts';
+import { assertCount, assertNumber, assertShape, assertTensor } from './arguments.ts';
 import { assertDevice, defaultDevice } from './context.ts';
 import type { Device } from './contracts.ts';
 import { described } from './described.ts';
 import { bytesPerElement, type DType, hostArray, type NumericArray } from './dtype.ts';
 import { checkOptions } from './options.ts';
 import { type Shape, show, sizeOf } from './shape.ts';
-import { internalsOf, type Nested, Tensor, TensorInternals } from './tensor.ts';
+import { allocated, internalsOf, type Nested, Tensor } from './tensor.ts';
 
 /** Where and how a tensor is made. */
 export interface TensorOptions {
@@ -56,10 +56,10 @@ function made(what: string, shape: Shape, options: TensorOptions): Tensor {
   if (!Object.hasOwn(bytesPerElement, dtype)) {
     const known = Object.keys(bytesPerElement).join(', ');
     throw new Error(
-      `${what}: no type is named '${dtype}': ${known} (the reference device computes float32 in double precision)`,
+      `${what}: no type is named ${described(dtype)}: ${known} (the reference device computes float32 in double precision)`,
     );
   }
-  return new TensorInternals(device.allocate(dtype, sizeOf(shape)), [...shape]);
+  return allocated(what, device, dtype, [...shape]);
 }
 
 function filled(what: string, shape: Shape, value: number, options: TensorOptions = {}): Tensor {
@@ -73,6 +73,21 @@ function filled(what: string, shape: Shape, value: number, options: TensorOption
   return result;
 }
 
+/** A tensor whose elements follow from their numbers. The host makes no values of one that the device cannot hold. */
+function counted(
+  what: string,
+  shape: Shape,
+  value: (i: number) => number,
+  options: TensorOptions = {},
+): Tensor {
+  const result = made(what, shape, options);
+  if (result.size === 0) return result;
+  const values = new Float64Array(result.size);
+  for (let i = 0; i < values.length; i++) values[i] = value(i);
+  result.device.write(internalsOf(result).storage, 0, values);
+  return result;
+}
+
 /** A tensor filled with one value. */
 export const full = (shape: Shape, value: number, options?: TensorOptions): Tensor =>
   filled('full', shape, value, options);
@@ -81,10 +96,17 @@ export const zeros = (shape: Shape, options?: TensorOptions): Tensor => filled('
 /** A tensor of ones. */
 export const ones = (shape: Shape, options?: TensorOptions): Tensor => filled('ones', shape, 1, options);
 
-/** Zeros of another tensor's shape, type and device. */
-export const zerosLike = (x: Tensor): Tensor => zeros(x.shape, { dtype: x.dtype, device: x.device });
-/** Ones of another tensor's shape, type and device. */
-export const onesLike = (x: Tensor): Tensor => ones(x.shape, { dtype: x.dtype, device: x.device });
+/** Zeros of another tensor's shape; of its type and on its device unless the options say otherwise. */
+export const zerosLike = (x: Tensor, options?: TensorOptions): Tensor => like('zerosLike', x, 0, options);
+/** Ones of another tensor's shape; of its type and on its device unless the options say otherwise. */
+export const onesLike = (x: Tensor, options?: TensorOptions): Tensor => like('onesLike', x, 1, options);
+
+function like(what: string, x: Tensor, value: number, options?: TensorOptions): Tensor {
+  assertTensor(what, x);
+  checkOptions(what, options, ['dtype', 'device']);
+  const { dtype = x.dtype, device = x.device } = options ?? {};
+  return filled(what, x.shape, value, { dtype, device });
+}
 
 /**
  * start, start + step, … up to but without `end`: [⌈(end − start) / step⌉]. With one number, 0 … end − 1. float32 unless
@@ -105,10 +127,7 @@ export function arange(
   if (!(count >= 0) || count === Number.POSITIVE_INFINITY) {
     throw new Error(`arange: cannot go from ${start} to ${end} by ${step}`);
   }
-  return tensor(
-    Float64Array.from({ length: count }, (_, i) => start + i * step),
-    { dtype: 'float32', ...options },
-  );
+  return counted('arange', [count], (i) => start + i * step, options);
 }
 
 /** `count` evenly spaced numbers from `start` to `end`, both included: [count]. */
@@ -120,18 +139,15 @@ export function linspace(start: number, end: number, count: number, options?: Te
     i < count / 2
       ? start + (i * (end - start)) / (count - 1)
       : end - ((count - 1 - i) * (end - start)) / (count - 1);
-  const values = Float64Array.from({ length: count }, (_, i) => (count === 1 ? start : at(i)));
-  return tensor(values, { dtype: 'float32', ...options });
+  return counted('linspace', [count], (i) => (count === 1 ? start : at(i)), options);
 }
 
 /** The identity matrix, [rows, columns], square by default. */
 export function eye(rows: number, columns?: number | TensorOptions, options?: TensorOptions): Tensor {
   const width = typeof columns === 'number' ? columns : rows;
   for (const count of [rows, width]) assertCount('eye', 'each of rows and columns', count);
-  const values = new Float64Array(rows * width);
-  for (let i = 0; i < Math.min(rows, width); i++) values[i * width + i] = 1;
-  const chosen = typeof columns === 'object' ? columns : options;
-  return tensor(values, { dtype: 'float32', ...chosen, shape: [rows, width] });
+  const chosen = typeof columns === 'number' ? options : (columns ?? options);
+  return counted('eye', [rows, width], (i) => Number(i % (width + 1) === 0 && i < width * width), chosen);
 }
 
 function dtypeOf(values: unknown): DType {

@@ -6,8 +6,11 @@ export class TensorTooLargeError extends Error {
   /** The most that the device takes. */
   readonly limit: number;
 
-  constructor(bytes: number, limit: number) {
-    super(`a tensor of ${bytes} bytes is more than this adapter binds at once (${limit} bytes): split it`);
+  /** @param whose what was to have it, and as what, such as `add: float32 [65536, 65536], ` */
+  constructor(bytes: number, limit: number, whose = '') {
+    super(
+      `${whose}a tensor of ${bytes} bytes is more than this adapter binds at once (${limit} bytes): split it`,
+    );
     this.bytes = bytes;
     this.limit = limit;
   }

@@ -1,6 +1,6 @@
 import { apply, run } from './apply.ts';
 import { assertShape } from './arguments.ts';
-import { defaultDevice } from './context.ts';
+import { assertDevice, defaultDevice } from './context.ts';
 import type { Device } from './contracts.ts';
 import { tensor } from './creation.ts';
 import { described } from './described.ts';
@@ -14,9 +14,11 @@ import type { Shape } from './shape.ts';
 import type { Tensor } from './tensor.ts';
 import { writeTo } from './updates.ts';
 
-function stateOf(seed: number, stream: number): Uint32Array {
-  if (!Number.isSafeInteger(seed))
-    throw new Error(`Generator: a seed is a whole number, got ${described(seed)}`);
+function stateOf(what: string, seed: number, stream: number): Uint32Array {
+  for (const [name, value] of Object.entries({ seed, stream })) {
+    if (Number.isSafeInteger(value)) continue;
+    throw new Error(`${what}: a ${name} is a whole number, got ${described(value)}`);
+  }
   const upper = Math.floor(seed / 2 ** 32) ^ Math.imul(stream, 0x9e3779b9);
   return Uint32Array.of(seed >>> 0, upper >>> 0, 0, 0);
 }
@@ -34,13 +36,14 @@ export class Generator {
   constructor(seed: number, options: { stream?: number; device?: Device } = {}) {
     checkOptions('Generator', options, ['stream', 'device']);
     const { stream = 0, device = defaultDevice() } = options;
+    assertDevice('Generator', device);
     this.#stream = stream;
-    this.state = keep(tensor(stateOf(seed, stream), { device }));
+    this.state = keep(tensor(stateOf('Generator', seed, stream), { device }));
   }
 
   /** Begins anew from a seed, where the state lies: captured functions that draw from it do so, too. */
   manualSeed(seed: number): void {
-    writeTo(this.state, stateOf(seed, this.#stream));
+    writeTo(this.state, stateOf('manualSeed', seed, this.#stream));
   }
 
   /** Uniform in [0, 1), with 24 bits. */
@@ -71,12 +74,19 @@ export class Generator {
   }
 }
 
+/** @throws unless it is a generator of random numbers */
+export function assertGenerator(what: string, value: unknown): asserts value is Generator {
+  if (value instanceof Generator) return;
+  throw new Error(`${what}: the generator is a Generator, such as new Generator(1), got ${described(value)}`);
+}
+
 const defaults = new WeakMap<Device, Generator>();
 
 /** The generator of what is given none, layers among others: one for each device, with seed 0 until `manualSeed` sets another. */
 export function defaultGenerator(device: Device = defaultDevice()): Generator {
   let generator = defaults.get(device);
   if (!generator) {
+    assertDevice('defaultGenerator', device);
     generator = new Generator(0, { device });
     defaults.set(device, generator);
   }
@@ -85,5 +95,6 @@ export function defaultGenerator(device: Device = defaultDevice()): Generator {
 
 /** Restarts a device's default generator from a seed. */
 export function manualSeed(seed: number, device: Device = defaultDevice()): void {
+  assertDevice('manualSeed', device);
   defaultGenerator(device).manualSeed(seed);
 }

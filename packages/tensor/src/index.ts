@@ -1,9 +1,24 @@
 import './methods.ts';
 
 export { apply, observe, run } from './apply.ts';
-export { assertCount, assertFunction, assertNumber, assertShape, assertTensor } from './arguments.ts';
+export {
+  assertCount,
+  assertFunction,
+  assertNumber,
+  assertShape,
+  assertTensor,
+  assertTensors,
+} from './arguments.ts';
 export { type CapturedFunction, type CaptureOptions, capture } from './capture.ts';
-export { defaultDevice, type Interceptor, innermost, install, setDefaultDevice, within } from './context.ts';
+export {
+  assertDevice,
+  defaultDevice,
+  type Interceptor,
+  innermost,
+  install,
+  setDefaultDevice,
+  within,
+} from './context.ts';
 export type {
   AnyOp,
   AnyUpdate,
@@ -35,7 +50,7 @@ export { type DType, isFloat, type NumericArray } from './dtype.ts';
 export { TensorTooLargeError } from './errors.ts';
 export { HALF_EPSILON, HALF_MAX, halfBits, halfValue, roundToHalf } from './float16.ts';
 export * from './functions/index.ts';
-export { defaultGenerator, Generator, manualSeed } from './generator.ts';
+export { assertGenerator, defaultGenerator, Generator, manualSeed } from './generator.ts';
 export { elementwiseLowering } from './lowering/elementwise.ts';
 export {
   type Launch,
@@ -51,7 +66,7 @@ export { nameInTable, opNamed } from './op-named.ts';
 export { type Attributes, type InputsOf, type OpName, ops } from './op-table.ts';
 export { elementwiseOps } from './ops/elementwise-table.ts';
 export { blocksOf, threefry } from './ops/random.ts';
-export { checkOptions } from './options.ts';
+export { assertFlag, checkOptions, requireOptions } from './options.ts';
 export { labelled, labelsInForce, nameEntry, type Origin, withOrigins } from './origin.ts';
 export { referenceDevice } from './reference/device.ts';
 export { isKept, keep, scope } from './scope.ts';

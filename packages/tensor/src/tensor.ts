@@ -1,6 +1,7 @@
 import { announceTensor } from './context.ts';
 import type { Device, Storage, TensorView } from './contracts.ts';
 import { bytesPerElement, type DType, type NumericArray } from './dtype.ts';
+import { TensorTooLargeError } from './errors.ts';
 import { type Shape, show, sizeOf } from './shape.ts';
 
 /** What somebody noted about how a tensor came to be: it holds on to other tensors until it is told to let go. */
@@ -162,6 +163,20 @@ export const Tensor = TensorInternals as TensorClass;
 
 /** A tensor as it is inside: every one is made by that class. @internal */
 export const internalsOf = (tensor: Tensor): TensorInternals => tensor as TensorInternals;
+
+/**
+ * A tensor in memory of its own, of unspecified content.
+ * @throws where it is larger than the device's tensors can be, naming what was to have it
+ * @internal
+ */
+export function allocated(what: string, device: Device, dtype: DType, shape: Shape): Tensor {
+  try {
+    return new TensorInternals(device.allocate(dtype, sizeOf(shape)), shape);
+  } catch (error) {
+    if (!(error instanceof TensorTooLargeError)) throw error;
+    throw new TensorTooLargeError(error.bytes, error.limit, `${what}: ${dtype} ${show(shape)}, `);
+  }
+}
 
 /** A tensor over a part of another's memory, which starts at element `from` of all that memory. @internal */
 export const viewOf = (x: Tensor, shape: Shape, from = internalsOf(x).offset): Tensor =>

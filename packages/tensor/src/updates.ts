@@ -1,8 +1,11 @@
 import { deviceOf, run } from './apply.ts';
+import { assertCount, assertTensors } from './arguments.ts';
 import { full } from './creation.ts';
+import { described } from './described.ts';
 import type { NumericArray } from './dtype.ts';
 import { assignments } from './lowering/assign.ts';
 import { scope } from './scope.ts';
+import { show } from './shape.ts';
 import { internalsOf, type Tensor, viewOf } from './tensor.ts';
 
 /*
@@ -17,8 +20,21 @@ export const assign = (target: Tensor, source: Tensor): void =>
 export const accumulate = (target: Tensor, source: Tensor): void =>
   run(assignments.accumulate, [target, source], null);
 
-/** Overwrites a tensor's elements from number `from` on with values of the host. */
+/**
+ * Overwrites a tensor's elements from number `from` on with values of the host.
+ * @throws unless they are a typed array of numbers that ends within the tensor
+ */
 export function writeTo(target: Tensor, values: NumericArray, from = 0): void {
+  deviceOf('writeTo', [target]);
+  assertCount('writeTo', 'the place of the first element', from);
+  if (!ArrayBuffer.isView(values) || typeof (values[0] ?? 0) !== 'number') {
+    throw new Error(`writeTo: expects a typed array of numbers, got ${described(values)}`);
+  }
+  if (from + values.length > target.size) {
+    throw new Error(
+      `writeTo: ${values.length} values from element ${from} on do not fit into shape ${show(target.shape)}`,
+    );
+  }
   const { device, storage, offset } = internalsOf(target);
   device.write(storage, offset + from, values);
 }
@@ -29,6 +45,7 @@ export function writeTo(target: Tensor, values: NumericArray, from = 0): void {
  * Returns the buffer as one tensor; padding is 0.
  */
 export function flattenInto(tensors: readonly Tensor[], { copy = true } = {}): Tensor {
+  assertTensors('flattenInto', tensors);
   const device = deviceOf('flattenInto', tensors);
   if (!device) throw new Error('flattenInto: expects at least one tensor');
   for (const { dtype } of tensors) {

@@ -1,25 +1,29 @@
 import {
   add,
+  assertCount,
+  assertTensor,
   type ConvOptions,
   type ConvTransposeOptions,
   checkOptions,
   conv2d,
   convTranspose2d,
+  described,
   expand,
   type PairOption,
   pair,
+  requireOptions,
   reshape,
   show,
   type Tensor,
 } from '@tapegrad/tensor';
-import { defaultGenerator, fanInBound, type InitOptions, uniformParameter } from '../init.ts';
+import { fanInBound, generatorFor, type InitOptions, uniformParameter } from '../init.ts';
 import { Module } from '../module.ts';
 
 /** @throws unless the groups divide both numbers of channels */
 function checkGroups(layer: string, groups: number, inputs: number, outputs: number): void {
   if (Number.isInteger(groups) && groups >= 1 && inputs % groups === 0 && outputs % groups === 0) return;
   throw new Error(
-    `${layer}: groups is a whole number that divides the channels, ${inputs} in and ${outputs} out, got ${groups}`,
+    `${layer}: groups is a whole number that divides the channels, ${inputs} in and ${outputs} out, got ${described(groups)}`,
   );
 }
 
@@ -45,8 +49,11 @@ export class Conv2d extends Module {
   constructor(inputs: number, outputs: number, kernelSize: PairOption, options: Conv2dOptions = {}) {
     super();
     const known = ['stride', 'padding', 'dilation', 'groups', 'bias', 'generator'];
-    checkOptions('Conv2d', options, known);
-    const { bias = true, generator = defaultGenerator(), ...convolution } = options;
+    checkOptions('Conv2d', options, known, ['bias']);
+    assertCount('Conv2d', 'inputs', inputs);
+    assertCount('Conv2d', 'outputs', outputs);
+    const { bias = true, generator: _, ...convolution } = options;
+    const generator = generatorFor('Conv2d', options);
     const { groups = 1 } = convolution;
     checkGroups('Conv2d', groups, inputs, outputs);
     const shape = [outputs, inputs / groups, ...pair(kernelSize, 'Conv2d: kernelSize')];
@@ -82,8 +89,11 @@ export class ConvTranspose2d extends Module {
   constructor(inputs: number, outputs: number, kernelSize: PairOption, options: ConvTranspose2dOptions = {}) {
     super();
     const known = ['stride', 'padding', 'outputPadding', 'dilation', 'groups', 'bias', 'generator'];
-    checkOptions('ConvTranspose2d', options, known);
-    const { bias = true, generator = defaultGenerator(), ...convolution } = options;
+    checkOptions('ConvTranspose2d', options, known, ['bias']);
+    assertCount('ConvTranspose2d', 'inputs', inputs);
+    assertCount('ConvTranspose2d', 'outputs', outputs);
+    const { bias = true, generator: _, ...convolution } = options;
+    const generator = generatorFor('ConvTranspose2d', options);
     const { groups = 1 } = convolution;
     checkGroups('ConvTranspose2d', groups, inputs, outputs);
     const shape = [inputs, outputs / groups, ...pair(kernelSize, 'ConvTranspose2d: kernelSize')];
@@ -108,15 +118,17 @@ export class Upsample extends Module {
   /** How often rows and columns are repeated. */
   readonly scale: readonly [number, number];
 
-  constructor({ scaleFactor }: { scaleFactor: PairOption }) {
+  constructor(options: { scaleFactor: PairOption }) {
     super();
-    this.scale = pair(scaleFactor, 'Upsample: scaleFactor');
+    requireOptions('Upsample', options, ['scaleFactor']);
+    this.scale = pair(options.scaleFactor, 'Upsample: scaleFactor');
     if (!this.scale.every((factor) => Number.isInteger(factor) && factor >= 1)) {
       throw new Error(`Upsample: scale factors are whole numbers from 1, got ${show(this.scale)}`);
     }
   }
 
   forward(x: Tensor): Tensor {
+    assertTensor('Upsample', x);
     if (x.rank !== 4) throw new Error(`Upsample: expects [N, C, H, W], got ${show(x.shape)}`);
     const [n, c, h, w] = x.shape as [number, number, number, number];
     const [sh, sw] = this.scale;

@@ -1,4 +1,5 @@
 import {
+  assertTensor,
   checkOptions,
   described,
   type Generator,
@@ -8,7 +9,7 @@ import {
   type Tensor,
   tensor,
 } from '@tapegrad/tensor';
-import { defaultGenerator, type InitOptions } from '../init.ts';
+import { generatorFor, type InitOptions } from '../init.ts';
 import { Module } from '../module.ts';
 
 /**
@@ -26,8 +27,10 @@ export class Dropout extends Module {
   constructor(p = 0.5, options: InitOptions = {}) {
     super();
     checkOptions('Dropout', options, ['generator']);
-    const { generator = defaultGenerator() } = options;
-    if (!(p >= 0 && p <= 1)) throw new Error(`Dropout: p is a probability, got ${described(p)}`);
+    const generator = generatorFor('Dropout', options);
+    if (!(typeof p === 'number' && p >= 0 && p <= 1)) {
+      throw new Error(`Dropout: p is a probability, got ${described(p)}`);
+    }
     this.p = p;
     this.generator = generator;
     // On the device already, so that a training step uploads nothing.
@@ -35,6 +38,7 @@ export class Dropout extends Module {
   }
 
   forward(x: Tensor): Tensor {
+    assertTensor('Dropout', x);
     if (!this.training || this.p === 0) return x;
     return scope(() => {
       const mask = this.generator.bernoulli(x.shape, this.#survival);

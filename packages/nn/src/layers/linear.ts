@@ -9,13 +9,7 @@ import {
   show,
   type Tensor,
 } from '@tapegrad/tensor';
-import {
-  defaultGenerator,
-  fanInBound,
-  type InitOptions,
-  normalParameter,
-  uniformParameter,
-} from '../init.ts';
+import { fanInBound, generatorFor, type InitOptions, normalParameter, uniformParameter } from '../init.ts';
 import { Module } from '../module.ts';
 
 /** `bias` (default true) adds a number per output. */
@@ -36,8 +30,9 @@ export class Linear extends Module {
 
   constructor(inputs: number, outputs: number, options: LinearOptions = {}) {
     super();
-    checkOptions('Linear', options, ['bias', 'generator']);
-    const { bias = true, generator = defaultGenerator() } = options;
+    checkOptions('Linear', options, ['bias', 'generator'], ['bias']);
+    const { bias = true } = options;
+    const generator = generatorFor('Linear', options);
     assertCount('Linear', 'inputs', inputs);
     assertCount('Linear', 'outputs', outputs);
     const shape = [outputs, inputs];
@@ -70,11 +65,16 @@ export class Embedding extends Module {
     checkOptions('Embedding', options, ['generator']);
     assertCount('Embedding', 'count', count);
     assertCount('Embedding', 'size', size);
-    this.weight = normalParameter([count, size], options.generator ?? defaultGenerator());
+    this.weight = normalParameter([count, size], generatorFor('Embedding', options));
   }
 
   forward(indices: Tensor): Tensor {
     assertTensor('Embedding', indices);
+    if (indices.dtype !== 'int32') {
+      throw new Error(
+        `Embedding: the indices are int32, got ${indices.dtype} ${show(indices.shape)}; cast them`,
+      );
+    }
     const rows = indexSelect(this.weight, 0, reshape(indices, [indices.size]));
     return reshape(rows, [...indices.shape, this.weight.shape[1]!]);
   }

@@ -2,12 +2,16 @@ import { noGrad } from '@tapegrad/autograd';
 import {
   add,
   assertCount,
+  assertDevice,
+  assertNumber,
   assertShape,
+  assertTensor,
   assign,
   cast,
   checkOptions,
   type Device,
   defaultDevice,
+  described,
   div,
   mean,
   mul,
@@ -40,6 +44,14 @@ function moments(x: Tensor, axes: readonly number[]): [mu: Tensor, variance: Ten
   return [mu, mean(square(sub(x, mu)), axes, { keepDims: true })];
 }
 
+/** @throws unless ε is a number from 0 and the device is one */
+function checkCommon(layer: string, eps: number, device: Device): void {
+  if (!(typeof eps === 'number' && eps >= 0)) {
+    throw new Error(`${layer}: eps is a number from 0, got ${described(eps)}`);
+  }
+  assertDevice(layer, device);
+}
+
 /** Options of `BatchNorm2d`, with PyTorch's defaults. */
 export interface BatchNorm2dOptions {
   /** Added to the variance. Default 1e-5. */
@@ -58,7 +70,7 @@ export interface BatchNorm2dOptions {
  * Batch normalization (Ioffe and Szegedy 2015): [N, C, H, W] → the same, y = (x − μ)/√(σ² + ε)·weight + bias for each
  * channel. In training μ and σ² are the batch's (σ² biased), and the running statistics move towards them (σ²
  * unbiased): r ← r + momentum·(batch − r). In evaluation μ and σ² are the running ones.
- * @throws in `forward` if the rank is not 4, or if a training batch has only one value per channel
+ * @throws in `forward` if the images have another number of channels, or if a training batch has only one value per channel
  */
 export class BatchNorm2d extends Module {
   /** What the standardized values are multiplied with, [channels]. */
@@ -71,6 +83,7 @@ export class BatchNorm2d extends Module {
   readonly runningVar: Tensor | null;
   /** How many batches those are of: one int32. */
   readonly numBatchesTracked: Tensor | null;
+  readonly channels: number;
   /** What is added to the variance. */
   readonly eps: number;
   /** A batch's share in the running statistics; null: their plain average. */
@@ -78,10 +91,14 @@ export class BatchNorm2d extends Module {
 
   constructor(channels: number, options: BatchNorm2dOptions = {}) {
     super();
-    checkOptions('BatchNorm2d', options, ['eps', 'momentum', 'affine', 'trackRunningStats', 'device']);
+    const flags = ['affine', 'trackRunningStats'];
+    checkOptions('BatchNorm2d', options, ['eps', 'momentum', ...flags, 'device'], flags);
     assertCount('BatchNorm2d', 'channels', channels);
     const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true } = options;
     const { device = defaultDevice() } = options;
+    checkCommon('BatchNorm2d', eps, device);
+    if (momentum !== null) assertNumber('BatchNorm2d', 'the momentum, if not null,', momentum);
+    this.channels = channels;
     this.weight = affine ? parameter(ones([channels], { device })) : null;
     this.bias = affine ? parameter(zeros([channels], { device })) : null;
     this.runningMean = trackRunningStats ? buffer(zeros([channels], { device })) : null;
@@ -92,7 +109,10 @@ export class BatchNorm2d extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    if (x.rank !== 4) throw new Error(`BatchNorm2d: expects [N, C, H, W], got ${show(x.shape)}`);
+    assertTensor('BatchNorm2d', x);
+    if (x.rank !== 4 || x.shape[1] !== this.channels) {
+      throw new Error(`BatchNorm2d: expects [N, ${this.channels}, H, W], got ${show(x.shape)}`);
+    }
     const perChannel = (t: Tensor) => reshape(t, [t.size, 1, 1]);
     const [mu, variance] =
       this.training || !this.runningMean
@@ -154,10 +174,12 @@ export class GroupNorm extends Module {
 
   constructor(groups: number, channels: number, options: GroupNormOptions = {}) {
     super();
-    checkOptions('GroupNorm', options, ['eps', 'affine', 'device']);
+    checkOptions('GroupNorm', options, ['eps', 'affine', 'device'], ['affine']);
     const { eps = 1e-5, affine = true, device = defaultDevice() } = options;
+    checkCommon('GroupNorm', eps, device);
+    assertCount('GroupNorm', 'channels', channels);
     if (!(Number.isInteger(groups) && groups >= 1 && channels % groups === 0)) {
-      throw new Error(`GroupNorm: ${groups} groups do not divide ${channels} channels`);
+      throw new Error(`GroupNorm: ${described(groups)} groups do not divide ${channels} channels`);
     }
     this.groups = groups;
     this.channels = channels;
@@ -167,6 +189,7 @@ export class GroupNorm extends Module {
   }
 
   forward(x: Tensor): Tensor {
+    assertTensor('GroupNorm', x);
     const [batch, channels, ...rest] = x.shape;
     if (x.rank < 2 || channels !== this.channels) {
       throw new Error(`GroupNorm: expects [N, ${this.channels}, ...], got ${show(x.shape)}`);
@@ -208,8 +231,10 @@ export class LayerNorm extends Module {
 
   constructor(normalizedShape: number | Shape, options: LayerNormOptions = {}) {
     super();
-    checkOptions('LayerNorm', options, ['eps', 'elementwiseAffine', 'bias', 'device']);
+    const flags = ['elementwiseAffine', 'bias'];
+    checkOptions('LayerNorm', options, ['eps', ...flags, 'device'], flags);
     const { eps = 1e-5, elementwiseAffine = true, bias = true, device = defaultDevice() } = options;
+    checkCommon('LayerNorm', eps, device);
     const given = typeof normalizedShape === 'number' ? [normalizedShape] : normalizedShape;
     assertShape('LayerNorm', given);
     const shape = [...given];
@@ -221,6 +246,7 @@ export class LayerNorm extends Module {
   }
 
   forward(x: Tensor): Tensor {
+    assertTensor('LayerNorm', x);
     const rank = this.normalizedShape.length;
     if (x.rank < rank || !sameShape(x.shape.slice(x.rank - rank), this.normalizedShape)) {
       throw new Error(`LayerNorm: expects [..., ${this.normalizedShape.join(', ')}], got ${show(x.shape)}`);

@@ -17,7 +17,7 @@ export class MaxPool2d extends Module {
 
   constructor(kernelSize: PairOption, options: MaxPoolOptions = {}) {
     super();
-    checkOptions('MaxPool2d', options, ['stride', 'padding', 'dilation', 'ceilMode']);
+    checkOptions('MaxPool2d', options, ['stride', 'padding', 'dilation', 'ceilMode'], ['ceilMode']);
     this.kernelSize = pair(kernelSize, 'MaxPool2d: kernelSize');
     this.options = options;
   }
@@ -34,7 +34,8 @@ export class AvgPool2d extends Module {
 
   constructor(kernelSize: PairOption, options: AvgPoolOptions = {}) {
     super();
-    checkOptions('AvgPool2d', options, ['stride', 'padding', 'ceilMode', 'countIncludePad']);
+    const flags = ['ceilMode', 'countIncludePad'];
+    checkOptions('AvgPool2d', options, ['stride', 'padding', ...flags], flags);
     this.kernelSize = pair(kernelSize, 'AvgPool2d: kernelSize');
     this.options = options;
   }

@@ -1,5 +1,6 @@
 import {
   assertShape,
+  assertTensor,
   described,
   flatten,
   reshape,
@@ -80,6 +81,7 @@ export class Unflatten extends Module {
   }
 
   forward(x: Tensor): Tensor {
+    assertTensor('Unflatten', x);
     const axis = this.axis < 0 ? this.axis + x.rank : this.axis;
     if (x.shape[axis] !== sizeOf(this.sizes)) {
       throw new Error(

@@ -17,12 +17,14 @@ export interface MatmulOptions {
   transposeB?: boolean;
 }
 
+const TRANSPOSITIONS = ['transposeA', 'transposeB'];
+
 /**
  * The matrix product [..., M, K] x [..., K, N] → [..., M, N]; batch axes broadcast. Float; sums are gathered in float32.
  * @throws if an operand has rank below 2, or if the inner dimensions differ
  */
 export function matmul(a: Tensor, b: Tensor, options?: MatmulOptions): Tensor {
-  checkOptions('matmul', options, ['transposeA', 'transposeB']);
+  checkOptions('matmul', options, TRANSPOSITIONS, TRANSPOSITIONS);
   const { transposeA = false, transposeB = false } = options ?? {};
   return apply(products.matmul, [a, b], { transposeA, transposeB });
 }
@@ -125,7 +127,8 @@ export interface ConvTransposeOptions extends WindowOptions {
 /**
  * images [N, C, H, W], weights [C, O / groups, kh, kw] → [N, O, oh, ow] with
  * oh = (H − 1)·stride − 2·padding + dilation·(kh − 1) + outputPadding + 1: the gradient of a convolution.
- * @throws if the channels differ, if `groups` does not divide them, or if the output padding is neither smaller than the stride nor than the dilation
+ * @throws if the channels differ, if `groups` does not divide them, if the padding leaves nothing of the output, or if the
+ *   output padding is neither smaller than the stride nor than the dilation
  */
 export function convTranspose2d(x: Tensor, weight: Tensor, options: ConvTransposeOptions = {}): Tensor {
   checkOptions('convTranspose2d', options, ['stride', 'padding', 'outputPadding', 'dilation', 'groups']);
@@ -140,13 +143,20 @@ export function convTranspose2d(x: Tensor, weight: Tensor, options: ConvTranspos
     extra[d] +
     1;
   for (const d of [0, 1] as const) {
-    if (extra[d] < 0 || (extra[d] > 0 && extra[d] >= Math.max(stride[d], dilation[d]))) {
+    const room = Math.max(stride[d], dilation[d]);
+    if (!(Number.isInteger(extra[d]) && extra[d] >= 0 && (extra[d] === 0 || extra[d] < room))) {
       throw new Error(
-        `convTranspose2d: output padding ${show(extra)} has to be smaller than stride ${show(stride)} or dilation ${show(dilation)}`,
+        `convTranspose2d: output padding ${show(extra)} has to be whole, not negative and smaller than stride ${show(stride)} or dilation ${show(dilation)}`,
       );
     }
   }
   const size: [number, number] = [along(0), along(1)];
+  if (size.some((extent) => extent < 1)) {
+    throw new Error(
+      `convTranspose2d: nothing is left of the output: size ${show(size)} with ${show(x.shape)} and weights ` +
+        `${show(weight.shape)}, padding ${show(padding)}`,
+    );
+  }
   if (extra[0] < stride[0] && extra[1] < stride[1])
     return apply(convolutions.conv2dInputGradient, [x, weight], { ...attributes, size });
   // With more, the output is no image of a convolution that gives `x`: cut it out of the one without any padding.

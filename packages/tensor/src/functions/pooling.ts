@@ -45,7 +45,7 @@ function poolAttributes(op: string, kernelSize: PairOption, options: MaxPoolOpti
  * @throws if the padding is more than half of the window, or the window larger than the padded image
  */
 export function maxPool2d(x: Tensor, kernelSize: PairOption, options: MaxPoolOptions = {}): Tensor {
-  checkOptions('maxPool2d', options, ['stride', 'padding', 'dilation', 'ceilMode']);
+  checkOptions('maxPool2d', options, ['stride', 'padding', 'dilation', 'ceilMode'], ['ceilMode']);
   return apply(pools.maxPool2d, [x], poolAttributes('maxPool2d', kernelSize, options));
 }
 
@@ -55,7 +55,8 @@ export function maxPool2d(x: Tensor, kernelSize: PairOption, options: MaxPoolOpt
  * @throws if the padding is more than half of the window, or the window larger than the padded image
  */
 export function avgPool2d(x: Tensor, kernelSize: PairOption, options: AvgPoolOptions = {}): Tensor {
-  checkOptions('avgPool2d', options, ['stride', 'padding', 'ceilMode', 'countIncludePad']);
+  const flags = ['ceilMode', 'countIncludePad'];
+  checkOptions('avgPool2d', options, ['stride', 'padding', ...flags], flags);
   const { countIncludePad = true, ...others } = options;
   return apply(pools.avgPool2d, [x], { ...poolAttributes('avgPool2d', kernelSize, others), countIncludePad });
 }

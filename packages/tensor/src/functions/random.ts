@@ -1,7 +1,7 @@
 import { assertShape } from '../arguments.ts';
 import type { Device } from '../contracts.ts';
 import { described } from '../described.ts';
-import { defaultGenerator, Generator } from '../generator.ts';
+import { assertGenerator, defaultGenerator, type Generator } from '../generator.ts';
 import { checkOptions } from '../options.ts';
 import type { Shape } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
@@ -30,11 +30,7 @@ function draw(op: string, kind: 'uniform' | 'normal', shape: Shape, options: Ran
   checkOptions(op, options, ['generator', 'device', 'dtype']);
   const { device, dtype = 'float32' } = options;
   const { generator = defaultGenerator(device) } = options;
-  if (!(generator instanceof Generator)) {
-    throw new Error(
-      `${op}: the generator is a Generator, such as new Generator(1), got ${described(generator)}`,
-    );
-  }
+  assertGenerator(op, generator);
   if (device && device !== generator.state.device) {
     throw new Error(`${op}: the generator is on ${generator.state.device.name}, not on ${device.name}`);
   }

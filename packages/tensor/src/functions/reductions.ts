@@ -40,7 +40,7 @@ export function sum(x: Tensor, axes?: Axes, options?: ReduceOptions): Tensor {
 /** The attributes of a reduction. @throws for options and axes that there are not */
 function reducing(op: string, x: Tensor, axes: Axes | undefined, options: ReduceOptions | undefined) {
   assertTensor(op, x);
-  checkOptions(op, options, ['keepDims']);
+  checkOptions(op, options, ['keepDims'], ['keepDims']);
   return { axes: normalizeAxes(op, axes, x.rank), keepDims: options?.keepDims ?? false };
 }
 
@@ -120,7 +120,7 @@ function spread(
   options: VarianceOptions | undefined,
   end: (variance: Tensor) => Tensor,
 ): Tensor {
-  checkOptions(op, options, ['correction', 'keepDims']);
+  checkOptions(op, options, ['correction', 'keepDims'], ['keepDims']);
   const { correction = 1, keepDims } = options ?? {};
   assertNumber(op, 'the correction', correction);
   if (!(correction >= 0)) throw new Error(`${op}: the correction is 0 or more, got ${correction}`);
@@ -141,7 +141,7 @@ export interface CumsumOptions {
 /** Running sums along one axis (default: the last), of x's shape; element i is the sum of elements 0 to i. Float, summed in float32. */
 export function cumsum(x: Tensor, axis = -1, options?: CumsumOptions): Tensor {
   assertTensor('cumsum', x);
-  checkOptions('cumsum', options, ['reverse']);
+  checkOptions('cumsum', options, ['reverse'], ['reverse']);
   const { reverse = false } = options ?? {};
   return apply(scans.cumsum, [x], { axis: normalizeAxis('cumsum', axis, x.rank), reverse });
 }

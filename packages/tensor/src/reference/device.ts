@@ -1,5 +1,6 @@
 import type { Device, InPlaceUpdate, OpCall, Storage, TensorView, Values } from '../contracts.ts';
-import type { DType, NumericArray } from '../dtype.ts';
+import { bytesPerElement, type DType, type NumericArray } from '../dtype.ts';
+import { TensorTooLargeError } from '../errors.ts';
 import { roundToHalf } from '../float16.ts';
 
 interface HostStorage extends Storage {
@@ -13,8 +14,13 @@ interface HostStorage extends Storage {
 export const referenceDevice: Device = {
   name: 'reference',
   kind: 'reference',
-  maxTensorBytes: Number.POSITIVE_INFINITY,
+  // As adapters have it, and no more than JavaScript's arrays take: float32 is held in twice its bytes.
+  maxTensorBytes: 2 ** 31,
   allocate(dtype, size) {
+    const bytes = size * bytesPerElement[dtype];
+    if (bytes > referenceDevice.maxTensorBytes) {
+      throw new TensorTooLargeError(bytes, referenceDevice.maxTensorBytes);
+    }
     const storage: HostStorage = {
       device: referenceDevice,
       dtype,
