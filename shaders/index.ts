@@ -17,6 +17,7 @@ export const contractionLanes = readShader('contraction_lanes');
 export const contractionLong = readShader('contraction_long');
 export const contractionMatrix = readShader('contraction_matrix');
 export const contractionNaive = readShader('contraction_naive');
+export const contractionPatches = readShader('contraction_patches');
 export const contractionPlanes = readShader('contraction_planes');
 export const contractionQuads = readShader('contraction_quads');
 export const contractionResident = readShader('contraction_resident');

@@ -220,7 +220,7 @@ test('groups of channels on a GPU: about two workgroups for each multiprocessor 
     }
 });
 
-test('on lavapipe: few sums by blocks that stay, convolutions in groups slide, tiny products by one kernel', () => {
+test('on lavapipe: few sums by blocks that stay, convolutions of few channels by patches, tiny products by one kernel', () => {
   const subgroups = { min: 8, max: 8 };
   const chosen = (one: ContractionCase) =>
     builtInChoice(tasksOf(gpu, one)[0]!, { kind: 'lavapipe', subgroups }).variant.name;
@@ -229,7 +229,10 @@ test('on lavapipe: few sums by blocks that stay, convolutions in groups slide, t
   assert.is(chosen(product([32, 64], [64, 12])), 'plain4');
   assert.is(chosen(product([16, 16], [16, 16])), 'naive');
   const depthwise = convolutions([16, 32, 28, 28], 32, [3, 3], { padding: [1, 1], groups: 32 });
-  assert.equal(depthwise.map(chosen), ['slides4', 'slides4', 'slides4']);
+  assert.equal(depthwise.map(chosen), ['patches', 'patches', 'slides4']);
+  const strided = { stride: [2, 2], padding: [1, 1] } as const;
+  assert.is(chosen(convolutions([32, 1, 28, 28], 16, [4, 4], strided)[0]!), 'patches');
+  assert.is(chosen(convolutions([32, 16, 14, 14], 32, [4, 4], strided)[0]!), 'slides16');
 });
 
 test('windows are masked where they may leave the image', () => {
@@ -258,7 +261,9 @@ test('what fits what: products, convolutions, adapters without known subgroups',
   assert.equal(sorted(able(wide, undefined)), sorted([...alone, 'slidesAlone4', 'thin']));
   assert.equal(
     sorted(able(wide, { min: 8, max: 8 })),
-    sorted([...alone, ...lanes, 'slidesAlone4', 'slides4', 'slides8', 'slides16', 'bands', 'thin']),
+    sorted([
+      ...[...alone, ...lanes, 'slidesAlone4', 'slides4', 'slides8', 'slides16', 'bands', 'patches', 'thin'],
+    ]),
   );
   assert.ok(able(narrow, { min: 4, max: 4 }).includes('quads'));
   assert.ok(able(wide, { min: 4, max: 4 }).includes('quads'));

@@ -27,6 +27,7 @@ const KINDS: readonly AdapterKind[] = ['gpu', 'lavapipe', 'swiftshader'];
 /** Variants that exchange values between lanes. */
 const NEED_SUBGROUPS = [
   ...['lanes4', 'lanes8', 'lanes16', 'plain4', 'slides4', 'slides8', 'slides16', 'bands', 'resident'],
+  'patches',
   'planes',
   'quads',
   'matrix',
@@ -34,6 +35,7 @@ const NEED_SUBGROUPS = [
 const SHADERS_OF_SUBGROUPS = [
   'contraction_bands',
   'contraction_matrix',
+  'contraction_patches',
   'contraction_planes',
   'contraction_quads',
   'contraction_resident',

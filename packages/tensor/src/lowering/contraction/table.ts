@@ -149,11 +149,18 @@ const preferences: Record<AdapterKind, readonly Preference[]> = {
     ['naive', (extents) => isTiny(extents) && (extents.work < 2 ** 14 || !extents.flat)],
     ['bands', ({ grid }) => grid],
     ['planes', ({ rows, sums }) => rows >= 16 && sums >= 1024],
+    ['patches', (extents) => !isSmall(extents)],
     ['resident', isOuter],
     ...inLanes(hasShortTurns),
     ['naive'],
   ],
-  swiftshader: [['naive', isTiny], ['quads', staysAndPasses], ...inLanes(() => true), ['naive']],
+  swiftshader: [
+    ['naive', isTiny],
+    ['patches', (extents) => !isSmall(extents) && extents.sums <= 24],
+    ['quads', staysAndPasses],
+    ...inLanes(() => true),
+    ['naive'],
+  ],
 };
 
 /** On the stack of interceptors: contractions run by this variant wherever it fits, the innermost having its way. */

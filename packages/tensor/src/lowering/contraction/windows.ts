@@ -1,5 +1,6 @@
 import { bands } from './bands.ts';
 import { long } from './long.ts';
+import { patches } from './patches.ts';
 import { planes } from './planes.ts';
 import { slides } from './slides.ts';
 import { thin } from './thin.ts';
@@ -14,5 +15,6 @@ export const windowVariants: readonly Variant[] = [
   bands,
   thin,
   long,
+  patches,
   planes,
 ];

@@ -1,0 +1,118 @@
+import * as wgsl from '@tapegrad/shaders';
+import { shader } from '../launch.ts';
+import { launchOf } from './launch-of.ts';
+import { addressesOf, addressing, fours } from './layout.ts';
+import { type Contraction, flopsOf } from './task.ts';
+import { hasSums, lanesOf, type Plan, type Variant } from './variant.ts';
+
+/** Columns of a lane, multiply-adds for a row of C, which are unrolled, and elements of B that a lane keeps, at most. */
+const MOST_COLUMNS = 32;
+const MOST_WORK = 512;
+const MOST_PATCH = 256;
+/** Workgroups that are enough, and rows that a patch is worth fetching for. */
+const ENOUGH_GROUPS = 16;
+const LEAST_ROWS = 8;
+
+/** How `contraction_patches.wgsl` cuts a convolution up. */
+interface Patches {
+  /** Rows of C's image of a lane. */
+  readonly band: number;
+  /** Rows of B's image that they see, and where the first tap's is among them. */
+  readonly height: number;
+  readonly first: number;
+}
+
+function patchOf({ sums, b }: Contraction, band: number): Patches {
+  const [reach, step] = [b.h.sum * (sums[1] - 1), b.h.column * (band - 1)];
+  return { band, height: Math.abs(reach) + step + 1, first: Math.max(0, -reach) };
+}
+
+/** The cuts for a task, or nothing where a lane has no room for a row of C's image. */
+function patchesOf(task: Contraction): Patches | undefined {
+  const { columns, sums, a, b } = task;
+  const [, N1, N2] = columns;
+  const [K0, K1, K2] = sums;
+  if (task.grid || b.w.stride !== 1 || b.h.stride !== b.w.extent || b.h.column < 1) return undefined;
+  if (a.sums[2] !== 1 || (K1 > 1 && a.sums[1] !== K2) || (K0 > 1 && a.sums[0] !== K1 * K2)) return undefined;
+  if (N1 * N2 === 0) return undefined;
+  const cuts = [4, 3, 2, 1]
+    .filter((band) => N1 % band === 0 && band * N2 <= MOST_COLUMNS && band * N2 * K0 * K1 * K2 <= MOST_WORK)
+    .map((band) => patchOf(task, band))
+    .filter(({ height }) => K0 * height * b.w.extent <= MOST_PATCH);
+  return cuts.find(({ band }) => storesFours(task, band)) ?? cuts[0];
+}
+
+/** Whether a lane's columns are neighbours in C, from a multiple of four on. */
+function storesFours({ batch, rows, columns: [N0, N1, N2], c, phases }: Contraction, band: number): boolean {
+  const dense = c.columns[2] === 1 && (band === 1 || c.columns[1] === N2);
+  const apart = [
+    N0 > 1 ? c.columns[0] : 0,
+    N1 > band ? band * c.columns[1] : 0,
+    rows > 1 ? c.row : 0,
+    batch > 1 ? c.batch : 0,
+  ];
+  return dense && !phases && fours(band * N2, c.offset, ...apart);
+}
+
+const kernel = shader(wgsl.contractionPatches, {
+  ...addressing,
+  /** Bands of an image, and of all images. */
+  image_groups: 'i32',
+  groups: 'i32',
+  /** Of C, for which a workgroup fetches patches once. */
+  slice_rows: 'i32',
+});
+
+interface PatchesPlan extends Plan {
+  readonly lanes: number;
+  readonly patches: Patches;
+}
+
+/** `contraction_patches.wgsl`: a lane keeps what its columns see of B. Fits small images of few channels. */
+export const patches: Variant<PatchesPlan> = {
+  name: 'patches',
+  plan(task, adapter) {
+    const lanes = lanesOf(adapter, true);
+    const patches = lanes && hasSums(task) ? patchesOf(task) : undefined;
+    return patches && { task, parts: 1, lanes: lanes!, patches };
+  },
+  launch({ task, lanes, patches: { band, height, first } }, [a, b, c]) {
+    const { batch, rows, columns, sums } = task;
+    const { h, w, offset, d0, i0 } = task.b;
+    const image_groups = columns[1] / band;
+    const groups = columns[0] * image_groups;
+    const across = Math.ceil(groups / lanes);
+    const slices = Math.max(
+      1,
+      Math.min(Math.ceil(ENOUGH_GROUPS / (across * batch)), Math.floor(rows / LEAST_ROWS)),
+    );
+    const slice_rows = Math.ceil(rows / slices);
+    const C_4 = storesFours(task, band);
+    return launchOf({
+      shader: kernel,
+      constants: {
+        ...{ LANES: lanes, BAND: band, COLS: columns[2], WIDTH: w.extent, HEIGHT: height },
+        ...{ CHANNELS: sums[0], TAPS_H: sums[1], TAPS_W: sums[2] },
+        ...{
+          FIRST_H: first,
+          STEP_H: h.column,
+          SUM_H: h.sum,
+          FIRST_W: w.start,
+          STEP_W: w.column,
+          SUM_W: w.sum,
+        },
+        B_4: fours(w.extent, offset, d0, sums[0] > 1 ? i0 : 0, batch > 1 ? task.b.batch : 0),
+        C_4,
+        PHASES: task.phases !== undefined,
+        GRID: false,
+        FUSED: false,
+      },
+      fusion: { role: 'producer', vectors: C_4 },
+      outputs: [c],
+      inputs: [a, b],
+      uniforms: { ...addressesOf(task), h_start: h.start - first, image_groups, groups, slice_rows },
+      flops: flopsOf(task),
+      workgroups: [across, Math.ceil(rows / slice_rows), batch],
+    });
+  },
+};
