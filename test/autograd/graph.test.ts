@@ -223,6 +223,30 @@ for (const [name, where] of [
     ]);
   });
 
+  test('where a derivative is 0 it stays 0 beside NaN and infinity, as in PyTorch', async () => {
+    const of = (values: number[]) => tensor(values, { device: where });
+    const [zeros, exponents] = [of([0, 2, 0, 0]), of([0, 0, 1, -1])];
+    const derivative = (f: (t: Tensor) => Tensor, order: number): ((t: Tensor) => Tensor) =>
+      order === 0
+        ? f
+        : derivative(
+            grad((t: Tensor) => f(t).sum()),
+            order - 1,
+          );
+    assert.equal(await derivative((t) => t.pow(0), 1)(zeros).array(), [0, 0, 0, 0]);
+    assert.equal(await derivative((t) => t.pow(1), 2)(zeros).array(), [0, 0, 0, 0]);
+    assert.equal(await derivative((t) => t.pow(2), 3)(zeros).array(), [0, 0, 0, 0]);
+    const { gradients } = valueAndGrad((a: Tensor, b: Tensor) => a.pow(b).sum())(zeros, exponents);
+    const infinity = Number.POSITIVE_INFINITY;
+    assert.equal(await gradients[0].array(), [0, 0, 1, -infinity]);
+    close(await gradients[1].data(), [0, Math.log(2), 0, -infinity], { absolute: 1e-6 }, 'exponents');
+    const [a, b, weights] = [of([Number.NaN, 1, 1, 2]), of([0, Number.NaN, 1, 1]), of([3, 4, 5, infinity])];
+    const [forA, forB] = vjp(tg.maximum, [a, b], weights);
+    assert.equal(await forA!.array(), [3, 4, 2.5, infinity]);
+    assert.equal(await forB!.array(), [3, 4, 2.5, 0]);
+    assert.equal(await vjp((t: Tensor) => t.clamp({ max: 1 }), [a], weights)[0]!.array(), [0, 4, 5, 0]);
+  });
+
   test('empty tensors have empty gradients', async () => {
     const x = requiresGrad(tg.zeros([0, 3], { device: where }));
     x.mul(2).sum().backward();

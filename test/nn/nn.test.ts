@@ -187,6 +187,13 @@ onEachDevice('batch normalization refuses to train on one value for each channel
   layer.eval().forward(zeros([1, 2, 1, 1]));
 });
 
+test('a linear layer without inputs gives its bias for each row', async () => {
+  setDefaultDevice(referenceDevice);
+  const layer = new nn.Linear(0, 2);
+  assert.equal(layer.forward(zeros([3, 4, 0])).shape, [3, 4, 2]);
+  assert.equal(await layer.forward(zeros([0])).data(), await layer.bias!.data());
+});
+
 test('a layer names itself and the shape that does not fit', () => {
   setDefaultDevice(referenceDevice);
   assert.throws(

@@ -4,7 +4,6 @@ import {
   add,
   apply,
   cast,
-  clamp,
   concat,
   cos,
   cumsum,
@@ -13,6 +12,7 @@ import {
   elementwiseOps,
   equal,
   exp,
+  full,
   greater,
   greaterEqual,
   type Inputs,
@@ -83,6 +83,10 @@ const binary =
 
 const positive = (g: Tensor, x: Tensor) => apply(opNamed('maskPositive'), [g, x], []);
 const oneMinus = (x: Tensor) => sub(1, x);
+/** Half of the gradient where the operands are equal. */
+const shared = (g: Tensor, a: Tensor, b: Tensor) => mul(g, sub(1, mul(equal(a, b), 0.5)));
+/** No gradient anywhere: it may be smaller than x. */
+const zero = (x: Tensor) => full([], 0, { dtype: x.dtype, device: x.device });
 const normalDensity = (x: Tensor) => mul(exp(mul(square(x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
 /** gelu's approximation is x·σ(slope·(x + 0.044715 x³)). */
 const TANH_SLOPE = 2 * Math.sqrt(2 / Math.PI);
@@ -128,7 +132,10 @@ export const rules: { readonly [K in OpName]: Vjp<Attributes<K>, InputsOf<K>> | 
   relu: unary((g, _x, y) => positive(g, y)),
   leakyRelu: unary((g, x, _y, [slope]) => add(mul(g, slope), mul(positive(g, x), 1 - slope))),
   // 1 above 0 and alpha·eˣ up to there, of an exponent that is never positive.
-  elu: unary((g, x, _y, [alpha]) => mul(g, where(greater(x, 0), 1, mul(exp(clamp(x, { max: 0 })), alpha)))),
+  elu: unary((g, x, _y, [alpha]) => {
+    const above = greater(x, 0);
+    return mul(g, where(above, 1, mul(exp(where(above, 0, x)), alpha)));
+  }),
   // Φ + x·φ, where φ is the normal density, Φ's derivative.
   gelu: unary((g, x) => mul(g, add(apply(opNamed('normalCdf'), [x], []), mul(x, normalDensity(x))))),
   geluTanh: unary((g, x) => {
@@ -144,9 +151,10 @@ export const rules: { readonly [K in OpName]: Vjp<Attributes<K>, InputsOf<K>> | 
   sigmoid: unary((g, _x, y) => mul(g, mul(y, oneMinus(y)))),
   tanh: unary((g, _x, y) => mul(g, oneMinus(mul(y, y)))),
   softplus: unary((g, x) => mul(g, sigmoid(x))),
-  clamp: unary((g, x, _y, [low, high]) => mul(g, mul(greaterEqual(x, low), lessEqual(x, high)))),
+  clamp: unary((g, x, _y, [low, high]) => where(mul(greaterEqual(x, low), lessEqual(x, high)), g, 0)),
   affine: unary((g, _x, _y, [scale]) => mul(g, scale)),
-  powScalar: unary((g, x, _y, [p]) => mul(g, mul(pow(x, p - 1), p))),
+  // x⁰ is 1 everywhere, but 0·x⁻¹ is no number at 0.
+  powScalar: unary((g, x, _y, [p]) => (p === 0 ? zero(x) : mul(g, mul(pow(x, p - 1), p)))),
   add: binary(
     ({ g }) => g,
     ({ g }) => g,
@@ -164,18 +172,22 @@ export const rules: { readonly [K in OpName]: Vjp<Attributes<K>, InputsOf<K>> | 
     ({ g, b, y }) => neg(mul(g, div(y, b))),
   ),
   pow: binary(
-    ({ g, a, b }) => mul(g, mul(b, pow(a, sub(b, 1)))),
+    // As above where b is 0.
+    ({ g, a, b }) => mul(g, where(equal(b, 0), 0, mul(b, pow(a, sub(b, 1))))),
     // 0ᵇ is 0 around any positive b.
-    ({ g, a, y }) => mul(g, where(equal(a, 0), 0, mul(y, log(where(equal(a, 0), 1, a))))),
+    ({ g, a, b, y }) => {
+      const flat = mul(equal(a, 0), greaterEqual(b, 0));
+      return mul(g, where(flat, 0, mul(y, log(where(flat, 1, a)))));
+    },
   ),
-  // Equal operands share the gradient, as in PyTorch.
+  // Equal operands share the gradient, and beside NaN both have it, as in PyTorch.
   minimum: binary(
-    ({ g, a, b }) => mul(g, add(less(a, b), mul(equal(a, b), 0.5))),
-    ({ g, a, b }) => mul(g, add(less(b, a), mul(equal(a, b), 0.5))),
+    ({ g, a, b }) => where(greater(a, b), 0, shared(g, a, b)),
+    ({ g, a, b }) => where(greater(b, a), 0, shared(g, a, b)),
   ),
   maximum: binary(
-    ({ g, a, b }) => mul(g, add(greater(a, b), mul(equal(a, b), 0.5))),
-    ({ g, a, b }) => mul(g, add(greater(b, a), mul(equal(a, b), 0.5))),
+    ({ g, a, b }) => where(less(a, b), 0, shared(g, a, b)),
+    ({ g, a, b }) => where(less(b, a), 0, shared(g, a, b)),
   ),
   maskPositive: ({ gradient, inputs: [, b] }) => [() => positive(gradient, b), null],
   equal: none,

@@ -7,6 +7,7 @@ import {
   matmul,
   reshape,
   show,
+  sizeOf,
   type Tensor,
 } from '@tapegrad/tensor';
 import { fanInBound, generatorFor, type InitOptions, normalParameter, uniformParameter } from '../init.ts';
@@ -46,7 +47,7 @@ export class Linear extends Module {
     if (x.shape.at(-1) !== inputs) {
       throw new Error(`Linear: expects [..., ${inputs}], got ${show(x.shape)}`);
     }
-    const rows = x.rank === 2 ? x : reshape(x, [x.size / Math.max(inputs, 1), inputs]);
+    const rows = x.rank === 2 ? x : reshape(x, [sizeOf(x.shape.slice(0, -1)), inputs]);
     const product = matmul(rows, this.weight, { transposeB: true });
     const y = this.bias ? add(product, this.bias) : product;
     return x.rank === 2 ? y : reshape(y, [...x.shape.slice(0, -1), this.weight.shape[0]!]);
