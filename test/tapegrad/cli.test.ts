@@ -311,6 +311,20 @@ const BAD: [name: string, args: string[], message: RegExp][] = [
     /state.safetensors: broken: safetensors: .*truncated/,
   ],
   [
+    'a state with one bit changed, in a number',
+    [
+      'train',
+      '--resume',
+      damaged('flipped', (path) => {
+        const file = join(path, 'state.safetensors');
+        const content = readFileSync(file);
+        content[content.length - 1000]! ^= 1;
+        writeFileSync(file, content);
+      }),
+    ],
+    /state.safetensors: broken: it was changed after it was written: its checksum is another; /,
+  ],
+  [
     'weights in place of the state',
     [
       'train',

@@ -698,6 +698,11 @@ test('folder: a name that is no UTF-8 is a file that cannot be read', async () =
   await refused(load(path), /1 of 21 images cannot be used: cat\/x\ufffd.png \(cannot read it: no such file/);
 });
 
+test('folder: a name with the end of a line, or a command for the terminal, is named in one line', async () => {
+  const path = put('lines', { ...twenty, 'cat/a\n\u001b[2Jb.png': 'x' });
+  await refused(load(path), /: 1 of 21 images cannot be used: cat\/a\\u000a\\u001b\[2Jb.png \(neither JPEG/);
+});
+
 const root = process.getuid?.() === 0;
 (root ? test.skip : test)('folder: an image without permission to read it', async () => {
   const path = put('locked', twenty);

@@ -43,6 +43,14 @@ const CASES: [what: string, name: string, chosen: Chosen, bytes: string, advice:
     'make --image-size smaller',
     { shape: [3, 512, 512], ...folder },
   ],
+  [
+    'images whose first layer alone is too large, as it is when they are halved',
+    'vae',
+    {},
+    '537 MB',
+    'make --image-size smaller',
+    { shape: [3, 4096, 4096], ...folder },
+  ],
 ];
 
 for (const [what, name, chosen, bytes, advice, data] of CASES) {

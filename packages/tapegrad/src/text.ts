@@ -12,3 +12,7 @@ export function readText(path: string): string {
 
 /** Lines without their ends, whether these are LF, CRLF or CR. */
 export const linesOf = (text: string): string[] => text.split(/\r\n?|\n/);
+
+/** A name from somebody's disk, as part of a message of one line: an end of a line or a terminal's command in it is escaped. */
+export const inLine = (name: string): string =>
+  name.replaceAll(/[\p{Cc}\u2028\u2029]/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);

@@ -48,9 +48,10 @@ export function tooLarge(asked: Training, device: Device): UserError | undefined
   const helping = reductions.filter(
     ({ reduced }) => overflowOf({ ...training, ...reduced }, limit) <= WORTH_SAYING * bytes,
   );
-  // Blame what was made larger than usual before what was not.
-  const large = helping.filter(({ excess }) => excess > 1);
-  const flags = (large.length > 0 ? large : helping).map(({ flag }) => `--${flag}`);
+  // Blame what was made larger than usual before what was not. What is far too large does not fit when halved, either.
+  const large = (some: Reduction[]) => some.filter(({ excess }) => excess > 1);
+  const named = [large(helping), helping, large(reductions)].find(({ length }) => length > 0) ?? [];
+  const flags = named.map(({ flag }) => `--${flag}`);
   const advice = flags.length > 0 ? `make ${flags.join(' or ')} smaller` : 'choose another adapter';
   return new UserError(
     `${asked.spec.name} with these options needs a tensor of ${shown(bytes)}, and ${device.name} takes ` +

@@ -14,6 +14,7 @@ import {
 import type { Dataset } from '../data/dataset.ts';
 import { attempt, reasonOf, UserError } from '../errors.ts';
 import { assembleAhead, writeReport } from '../report/index.ts';
+import { assertChecksum, withChecksum } from './checksum.ts';
 import { keepCodeSummary } from './code-summary.ts';
 import { drawPicture } from './draw.ts';
 import { type RunConfig, storedConfig, writeWeights } from './run.ts';
@@ -272,7 +273,11 @@ async function checkpoint(run: Run): Promise<void> {
   const { tensors, metadata } = await trainer.checkpoint();
   folder.assertHeld();
   const state = { ...metadata, model: config.model, tally: JSON.stringify(tally) };
-  const writeState = () => folder.writeAtomically(runFiles.state, encodeSafetensors(tensors, state));
+  const writeState = () =>
+    folder.writeAtomically(
+      runFiles.state,
+      withChecksum((checksum) => encodeSafetensors(tensors, { checksum, ...state })),
+    );
   const isFirst = !folder.has(runFiles.state);
   if (isFirst) writeState();
   await checkpointWeights(run);
@@ -307,7 +312,10 @@ export function readRunState(folder: RunFolder): RunState {
     );
   }
   return attempt(`${file}: broken`, () => {
-    const { tensors, metadata } = decodeSafetensors(readFileSync(file));
+    const bytes = readFileSync(file);
+    const { tensors, metadata } = decodeSafetensors(bytes);
+    // Pages write none, nor did version 0.1.0.
+    if (metadata.checksum !== undefined) assertChecksum(bytes, metadata.checksum);
     return { file, tensors, metadata, tally: JSON.parse(metadata.tally ?? '', renamed) as Tally };
   });
 }
