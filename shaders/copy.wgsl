@@ -1,5 +1,6 @@
 // Copies elements from one strided walk to another: permute, slice, pad, concat, expand. Words are moved as they are,
-// so one kernel serves every 4-byte type. Host constants: WORKGROUP, PATCH, HALF (elements are float16, and move as such).
+// so one kernel serves every 4-byte type. Host constants: WORKGROUP, PATCH, RANK (digits of a patch's or a block's number), HALF
+// (elements are float16, and move as such).
 
 //% if HALF
 alias Word = f16;
@@ -13,7 +14,7 @@ alias Word = u32;
 
 // By patches of up to PATCH x PATCH elements, along the axes x and y that are nearest to contiguous in the target and in the source:
 // what a thread costs a software adapter besides its elements, above all the divisions, is shared. `extents`, `source_near`,
-// `target_near`: of these two axes; `counts`: patches along them. The others are in `shape` and the strides.
+// `target_near`: of these two axes; `counts`: patches along them. The others are in `axes`.
 //% entry main
 @group(0) @binding(2) var<storage, read> source_words: array<Word>;
 
@@ -26,16 +27,15 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3
   let first = PATCH * vec2u(id - above * params.counts.x, above - rest * params.counts.y);
   var source = params.source_offset + first.x * params.source_near.x + first.y * params.source_near.y;
   var destination = params.target_offset + first.x * params.target_near.x + first.y * params.target_near.y;
-  for (var axis = i32(params.rank) - 1; axis >= 0; axis--) {
-    let word = axis / 4;
-    let lane = axis % 4;
-    let extent = params.shape[word][lane];
-    let next = select(rest / extent, 0u, axis == 0);
-    let digit = rest - next * extent;
-    rest = next;
-    source += digit * params.source_strides[word][lane];
-    destination += digit * params.target_strides[word][lane];
-  }
+  //% for k in 1..RANK
+  //% let axis = RANK - k
+  let next${axis} = rest / params.axes[${axis}].w;
+  source += (rest - next${axis} * params.axes[${axis}].w) * params.axes[${axis}].x;
+  destination += (rest - next${axis} * params.axes[${axis}].w) * params.axes[${axis}].y;
+  rest = next${axis};
+  //% end
+  source += rest * params.axes[0].x;
+  destination += rest * params.axes[0].y;
   let left = params.extents - first;
   for (var y = 0u; y < min(PATCH, left.y); y++) {
     //% for x in 0..PATCH
@@ -64,18 +64,15 @@ fn blocks(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: ve
   var rest = id;
   var source = params.source_offset;
   var destination = params.target_offset;
-  //% for i in 0..RANK
-  //% let axis = RANK - 1 - i
-  //% if axis > 0
-  let next${axis} = rest / params.shape[${axis / 4}][${axis % 4}];
-  let digit${axis} = rest - next${axis} * params.shape[${axis / 4}][${axis % 4}];
+  //% for k in 1..RANK
+  //% let axis = RANK - k
+  let next${axis} = rest / params.axes[${axis}].w;
+  source += (rest - next${axis} * params.axes[${axis}].w) * params.axes[${axis}].x;
+  destination += (rest - next${axis} * params.axes[${axis}].w) * params.axes[${axis}].y;
   rest = next${axis};
-  //% else
-  let digit0 = rest;
   //% end
-  source += digit${axis} * params.source_strides[${axis / 4}][${axis % 4}];
-  destination += digit${axis} * params.target_strides[${axis / 4}][${axis % 4}];
-  //% end
+  source += rest * params.axes[0].x;
+  destination += rest * params.axes[0].y;
   //% for k in 0..ROWS
   let row${k} = source_fours[source + ${k}u * params.source_row];
   //% end

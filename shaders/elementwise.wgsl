@@ -1,11 +1,8 @@
 // Elementwise ops with broadcasting. The host appends `fn f(a: A, b: B, c: C, p: vec4<T>) -> T`, the op's own expression, and the
 // types A, B, C and T in which the inputs and the result are computed: f32, i32 or u32.
-// Host constants: WORKGROUP, ITEMS (elements, or vec4s of them, a thread does), LINEAR (inputs are read straight, or are
-// one value). VECTORS: a thread does four neighbours at once, which halves the time of a software adapter; then A_STRAIGHT
+// Host constants: WORKGROUP, ITEMS (elements, or vec4s of them, a thread does), RANK (digits of an output's index). VECTORS: a thread does four neighbours at once, which halves the time of a software adapter; then A_STRAIGHT
 // … tell which inputs are read straight, A_SPLAT … which have one value for all four neighbours, and A_RUN … which have
 // the four side by side, though not at the output's place.
-
-const MAX_DIGITS = 8u;
 
 //% if VECTORS
 alias Outs = vec4<Out0>;
@@ -37,22 +34,15 @@ alias Cs = C;
 
 // Where each input has the element for output index i.
 fn positions(i: u32) -> vec3u {
-  if LINEAR {
-    return i * vec3u(params.strides[1].w, params.strides[3].w, params.strides[5].w);
-  }
   var rest = i;
   var at = vec3u(0u);
-  for (var k = 0u; k < params.rank; k++) {
-    let axis = MAX_DIGITS - 1u - k;
-    let word = axis / 4u;
-    let lane = axis % 4u;
-    let extent = params.shape[word][lane];
-    let next = rest / extent;
-    let digit = rest - next * extent;
-    rest = next;
-    at += digit * vec3u(params.strides[word][lane], params.strides[2u + word][lane], params.strides[4u + word][lane]);
-  }
-  return at;
+  //% for k in 1..RANK
+  //% let axis = RANK - k
+  let next${axis} = rest / params.axes[${axis}].w;
+  at += (rest - next${axis} * params.axes[${axis}].w) * params.axes[${axis}].xyz;
+  rest = next${axis};
+  //% end
+  return at + rest * params.axes[0].xyz;
 }
 
 //% if VECTORS

@@ -1,4 +1,5 @@
-// gather and its transpose along one axis. Host constant: WORKGROUP.
+// gather and its transpose along one axis. Host constants: WORKGROUP, ITEMS (elements that a thread makes, every WORKGROUP-th), RANK
+// (digits of an output's index).
 
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
 @group(0) @binding(2) var<storage, read> values: array<f32>;
@@ -8,32 +9,27 @@
 fn positions(i: u32) -> vec3u {
   var rest = i;
   var at = vec3u(0u);
-  for (var axis = i32(params.rank) - 1; axis >= 0; axis--) {
-    let word = axis / 4;
-    let lane = axis % 4;
-    let extent = params.shape[word][lane];
-    let next = rest / extent;
-    let digit = rest - next * extent;
-    rest = next;
-    at.x += digit * params.value_strides[word][lane];
-    at.y += digit * params.index_strides[word][lane];
-    //% entry scatter_add
-    at.z += digit * params.axis_strides[word][lane];
-    //% end
-  }
-  return at;
+  //% for k in 1..RANK
+  //% let axis = RANK - k
+  let next${axis} = rest / params.axes[${axis}].w;
+  at += (rest - next${axis} * params.axes[${axis}].w) * params.axes[${axis}].xyz;
+  rest = next${axis};
+  //% end
+  return at + rest * params.axes[0].xyz;
 }
 
 //% entry gather
 @compute @workgroup_size(WORKGROUP)
 fn gather(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-  let id = group_index(wid, groups) * WORKGROUP + local;
-  if id >= params.size { return; }
-  let at = positions(id);
-  let j = index[at.y];
-  let valid = j >= 0 && u32(j) < params.extent;
-  let value = values[at.x + select(0u, u32(j), valid) * params.stride];
-  out[id] = select(nan(), value, valid);
+  var id = group_index(wid, groups) * WORKGROUP * ITEMS + local;
+  for (var item = 0u; item < ITEMS && id < params.size; item++) {
+    let at = positions(id);
+    let j = index[at.y];
+    let valid = j >= 0 && u32(j) < params.extent;
+    let value = values[at.x + select(0u, u32(j), valid) * params.stride];
+    out[id] = select(nan(), value, valid);
+    id += WORKGROUP;
+  }
 }
 //% end
 

@@ -1,24 +1,21 @@
 import * as wgsl from '@tapegrad/shaders';
 import type { TensorView } from '../contracts.ts';
 import type { StridedCopy } from '../ops/movement.ts';
-import { collapse, show, sizeOf } from '../shape.ts';
+import { sizeOf } from '../shape.ts';
+import { axesOf, digitFields, digitsOf } from './digits.ts';
 import { type LaunchContext, shader } from './launch.ts';
 
 const WORKGROUP = 64;
-const MAX_DIGITS = 8;
 
 const byPatches = shader(wgsl.copy, {
   patches: 'u32',
-  rank: 'u32',
   source_offset: 'u32',
   target_offset: 'u32',
   counts: 'vec2u',
   extents: 'vec2u',
   source_near: 'vec2u',
   target_near: 'vec2u',
-  shape: 'array<vec4u, 2>',
-  source_strides: 'array<vec4u, 2>',
-  target_strides: 'array<vec4u, 2>',
+  ...digitFields,
 });
 
 const byBlocks = shader(
@@ -29,9 +26,7 @@ const byBlocks = shader(
     target_offset: 'u32',
     source_row: 'u32',
     target_row: 'u32',
-    shape: 'array<vec4u, 2>',
-    source_strides: 'array<vec4u, 2>',
-    target_strides: 'array<vec4u, 2>',
+    ...digitFields,
   },
 );
 
@@ -47,9 +42,7 @@ export function copyStrided(
 ): void {
   const size = sizeOf(extents);
   if (size === 0) return;
-  const { shape, strides } = collapse(extents, from.strides, to.strides);
-  if (shape.length > MAX_DIGITS)
-    throw new Error(`copy: more than ${MAX_DIGITS} interleaved axes: ${show(extents)}`);
+  const { shape, strides } = digitsOf('copy', extents, from.strides, to.strides);
   const isInOrder = size === 1 || (shape.length === 1 && strides.every(([stride]) => stride === 1));
   const HALF = target.dtype === 'float16';
   const fusion = isInOrder && { fusion: { role: 'copy', size, from: from.offset, to: to.offset } as const };
@@ -69,10 +62,10 @@ export function copyStrided(
     return;
   }
   const PATCH = gpu.kind === 'gpu' ? 1 : 4;
-  const uniforms = patchesOf(walk, PATCH);
+  const { RANK, ...uniforms } = patchesOf(walk, PATCH);
   gpu.launch({
     shader: byPatches,
-    constants: { WORKGROUP, HALF, PATCH },
+    constants: { WORKGROUP, HALF, PATCH, RANK },
     outputs: [target],
     inputs: [source],
     uniforms,
@@ -115,9 +108,7 @@ function blocksOf({ shape, from, to, offsets }: Walk) {
     target_offset: offsets[1] / 4,
     source_row: rows < 0 ? 1 : from[rows]! / 4,
     target_row: TRANSPOSED ? to[p]! / 4 : rows < 0 ? 1 : to[rows]! / 4,
-    shape: counts,
-    source_strides: strides(from),
-    target_strides: strides(to),
+    axes: axesOf(counts, strides(from), strides(to)),
   };
 }
 
@@ -145,17 +136,15 @@ function patchesOf({ shape, from, to, offsets }: Walk, patch: number) {
   const others = axes.filter((axis) => axis !== x && axis !== y);
   const of = (values: readonly number[]) => others.map((axis) => values[axis]!);
   return {
+    RANK: others.length,
     patches: sizeOf(counts) * sizeOf(of(shape)),
-    rank: others.length,
     source_offset: offsets[0],
     target_offset: offsets[1],
     counts,
     extents,
     source_near: near(from, 0),
     target_near: near(to, 0),
-    shape: of(shape),
-    source_strides: of(from),
-    target_strides: of(to),
+    axes: axesOf(of(shape), of(from), of(to)),
   };
 }
 

@@ -2,23 +2,19 @@ import * as wgsl from '@tapegrad/shaders';
 import type { TensorView } from '../contracts.ts';
 import { type DType, isFloat } from '../dtype.ts';
 import type { ElementwiseOp } from '../ops/elementwise-op.ts';
-import { broadcastStrides, collapse, sizeOf, stridesOf } from '../shape.ts';
+import { broadcastStrides, sizeOf } from '../shape.ts';
+import { axesOf, digitFields, digitsOf } from './digits.ts';
 import { type Launch, type LaunchContext, type Lower, shader } from './launch.ts';
 
 /** Threads of a workgroup. */
 const WORKGROUP = 64;
 /** Threads that keep a large GPU busy while they wait for memory: 2,048 on each of some 130 multiprocessors. */
 const FULL = 2 ** 18;
-/** Digits that the strided kernel decodes; collapsing neighbouring axes makes real programs stay far below. */
-const MAX_DIGITS = 8;
 
 const fields = {
   size: 'u32',
-  rank: 'u32',
   p: 'vec4f',
-  /** Digits of the output index, outermost first, right-aligned; then the strides of a, b and c along them. */
-  shape: 'array<vec4u, 2>',
-  strides: 'array<vec4u, 6>',
+  ...digitFields,
 } as const;
 
 /** Types in which kernels compute: float16 is widened. */
@@ -89,27 +85,19 @@ function elementwiseLaunch(
   parameters: readonly number[],
   output: TensorView,
 ): Launch<typeof fields> {
-  const collapsed = collapse(
+  const { shape, strides } = digitsOf(
+    name,
     output.shape,
-    stridesOf(output.shape),
     ...inputs.map((input) => broadcastStrides(input.shape, output.shape)),
   );
-  const [, ...strides] = collapsed.strides;
-  const rank = collapsed.shape.length;
-  if (rank > MAX_DIGITS) {
-    throw new Error(
-      `${name}: more than ${MAX_DIGITS} interleaved broadcast axes: [${output.shape.join(', ')}]`,
-    );
-  }
-  // With at most one digit left, every input is read straight or is a single value.
-  const linear = rank <= 1;
+  const RANK = shape.length;
   const size = sizeOf(output.shape);
   // Each input along a vector: read straight, or one value (the last axis is broadcast and no vector leaves a row), or
   // four side by side (an earlier axis is broadcast, as for a bias).
-  const whole = vectors && rank > 0 && collapsed.shape.at(-1)! % 4 === 0;
+  const whole = vectors && RANK > 0 && shape.at(-1)! % 4 === 0;
   const [A, B, C] = strides.map((list, i) => ({
     straight: vectors && inputs[i]!.size === size,
-    splat: (vectors && rank === 0) || (whole && list.at(-1) === 0),
+    splat: (vectors && RANK === 0) || (whole && list.at(-1) === 0),
     run: whole && list.at(-1) === 1,
   }));
   const modes = {
@@ -125,20 +113,13 @@ function elementwiseLaunch(
     C_RUN: C?.run ?? false,
   };
   const [p0 = 0, p1 = 0, p2 = 0, p3 = 0] = parameters;
-  const pad = (list: readonly number[]) => [...new Array(MAX_DIGITS - list.length).fill(0), ...list];
   return {
     shader,
-    constants: { WORKGROUP, ITEMS: items, LINEAR: linear, ...modes },
+    constants: { WORKGROUP, ITEMS: items, RANK, ...modes },
     code,
     outputs: [output],
     inputs,
-    uniforms: {
-      size,
-      rank,
-      p: [p0, p1, p2, p3],
-      shape: pad(collapsed.shape),
-      strides: strides.flatMap(pad),
-    },
+    uniforms: { size, p: [p0, p1, p2, p3], axes: axesOf(shape, ...strides) },
     workgroups: Math.ceil(size / (WORKGROUP * items * (vectors ? 4 : 1))),
     fusion,
   };

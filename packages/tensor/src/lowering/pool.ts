@@ -7,11 +7,15 @@ import { entered } from './table.ts';
 const WORKGROUP = 64;
 
 const fields = {
-  /** Elements of the output. */
-  size: 'u32',
+  /** Threads, those of a row of the output, and the output's rows and columns. */
+  threads: 'u32',
+  runs: 'u32',
+  extents: 'vec2u',
   /** Rows and columns of the images, and of what they are pooled to. */
   image: 'vec2i',
   pooled: 'vec2i',
+  /** Rows and columns of taps. */
+  taps: 'vec2i',
   kernel: 'vec2i',
   stride: 'vec2i',
   padding: 'vec2i',
@@ -26,9 +30,23 @@ const shaders = {
   spread: shader({ ...wgsl.pool, entry: 'spread' }, fields),
 };
 
+type Pair = readonly [number, number];
+
 const extentsOf = ({ shape }: TensorView): [number, number] => [shape[2]!, shape[3]!];
 
-/** A launch with a thread for each element of the output. */
+/** Taps that a kernel has written out: small windows wholly, of others some neighbours of a row. */
+function written([rows, columns]: Pair) {
+  const WHOLE = rows * columns <= 16;
+  return { WHOLE, ROWS: WHOLE ? rows : 1, COLUMNS: WHOLE ? columns : Math.min(columns, 8) };
+}
+
+/** How many outputs a pixel can reach along each axis. */
+const reachOf = (kernel: Pair, stride: Pair, dilation: Pair): Pair => {
+  const along = (d: 0 | 1) => Math.floor(((kernel[d] - 1) * dilation[d]) / stride[d]) + 1;
+  return [along(0), along(1)];
+};
+
+/** A launch that makes the output's elements, a few neighbours of a row by each thread. */
 function launch(
   gpu: LaunchContext,
   kernel: Shader<typeof fields>,
@@ -38,22 +56,30 @@ function launch(
   output: TensorView,
   countPad = false,
 ): void {
+  const taps = output === pooled ? window : reachOf(window, stride, dilation);
+  const ITEMS = gpu.kind === 'gpu' ? 1 : 8;
+  const [rows, columns] = extentsOf(output);
+  const runs = Math.ceil(columns / ITEMS);
+  const threads = output.shape[0]! * output.shape[1]! * rows * runs;
   gpu.launch({
     shader: kernel,
-    constants: { WORKGROUP, COUNT_PAD: countPad, FUSED: false },
+    constants: { ...written(taps), WORKGROUP, ITEMS, COUNT_PAD: countPad, FUSED: false },
     ...(output.dtype !== 'int32' && { fusion: { role: 'producer', vectors: false } }),
     outputs: [output],
     inputs,
     uniforms: {
-      size: output.size,
+      threads,
+      runs,
+      extents: [rows, columns],
       image: extentsOf(image),
       pooled: extentsOf(pooled),
+      taps,
       kernel: window,
       stride,
       padding,
       dilation,
     },
-    workgroups: Math.ceil(output.size / WORKGROUP),
+    workgroups: Math.ceil(threads / WORKGROUP),
   });
 }
 
