@@ -1,6 +1,17 @@
 /* Runs on every adapter, for long. */
 import { openDevice } from '@tapegrad/node';
-import { apply, Program, referenceDevice, scope, tensor, type WebGPUDevice, within } from '@tapegrad/tensor';
+import {
+  apply,
+  capture,
+  matmul as multiply,
+  Program,
+  referenceDevice,
+  relu,
+  scope,
+  tensor,
+  type WebGPUDevice,
+  within,
+} from '@tapegrad/tensor';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { pretend } from '../../bench/isa/kernels.ts';
@@ -316,6 +327,28 @@ test('the choice splits a long sum, and computes the same bytes again', async ()
   const [x, y, z] = [await first.data(), await second.data(), await expected.data()];
   assert.equal(x, y);
   assert.ok(x.every((v, i) => Math.abs(v - z[i]!) < 1e-3));
+});
+
+(known ? test : test.skip)('what runs briefly has other kernels, and the same bytes', async () => {
+  const before = gpu.stats.pipelines;
+  for (const transposes of ['', 'A', 'B', 'AB'] as const) {
+    const { shapes } = products(70, 36, 260)[['', 'A', 'B', 'AB'].indexOf(transposes)]!;
+    const [a, b] = shapes.map((shape, i) =>
+      tensor(values(shape[0]! * shape[1]!, i + 1), { shape, device: gpu, dtype: 'float32' }),
+    );
+    const [transposeA, transposeB] = [transposes.includes('A'), transposes.includes('B')];
+    const results: unknown[] = [];
+    for (const brief of [false, true]) {
+      gpu.brief = brief;
+      // With an end of its own, as a layer has it.
+      const layer = capture(() => relu(multiply(a!, b!, { transposeA, transposeB })), { device: gpu });
+      results.push(await within(new ForcedVariant('resident'), () => layer()).data());
+      layer.dispose();
+    }
+    gpu.brief = false;
+    assert.equal(results[0], results[1], transposes);
+  }
+  assert.is(gpu.stats.pipelines - before, 8);
 });
 
 test('more tiles than one dimension of workgroups holds', async () => {

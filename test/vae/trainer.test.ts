@@ -316,6 +316,15 @@ test('trainer: a device lost in the middle of a run: the last checkpoint stays, 
   same('lost', 'vae-mlp-straight');
 });
 
+test('trainer: a short training has kernels that compile soon, a long one the fast ones', async () => {
+  await run('ae', 'long', { epochs: 1e7, stop: () => true });
+  assert.is(device.brief, false);
+  await run('ae', 'long', { epochs: 1, resume: true });
+  assert.is(device.brief, true);
+  await run('ae', 'short');
+  same('long', 'short');
+});
+
 test('trainer: a device lost before the first step: no folder is left', async () => {
   const other = await openDevice(process.env.TAPEGRAD_ADAPTER ?? 'auto');
   const listener: Partial<Listener> = { preparing: () => other.destroy() };

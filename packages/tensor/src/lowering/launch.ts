@@ -131,6 +131,11 @@ export interface LaunchContext {
   readonly matrices?: readonly MatrixConfig[] | undefined;
   /** Choices that were measured on this adapter. */
   readonly tuned?: TunedTable | undefined;
+  /**
+   * Whether so little is going to run that a kernel which compiles sooner is worth more than a faster one. It decides only
+   * between kernels that compute the same bits.
+   */
+  readonly brief?: boolean | undefined;
   /** Queues a launch. */
   launch<F extends UniformFields>(launch: Launch<F>): void;
   /** Scratch memory, valid until the lowering returns. */

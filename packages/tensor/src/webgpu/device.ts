@@ -42,6 +42,11 @@ export class WebGPUDevice implements Device {
   readonly matrices: readonly MatrixConfig[];
   /** Contraction variants that were measured on this adapter, preferred to the built-in choice. */
   tuned: TunedTable | undefined;
+  /**
+   * Whether so little is going to run that kernels had better compile soon than run fast: to be said before they are asked for.
+   * Every bit of a result is the same either way.
+   */
+  brief = false;
   /** Elements from which captured programs merge elementwise launches: all, unless somebody wants to see them apart. */
   fuseFrom = 0;
   /** Whether captured programs run launches that do not wait for each other as one; undefined: as is good for its kind. */
@@ -147,5 +152,8 @@ const traitsSeenOn = (device: WebGPUDevice) => ({
   },
   get tuned() {
     return device.tuned;
+  },
+  get brief() {
+    return device.brief;
   },
 });

@@ -10,6 +10,8 @@ const LEAST_ROWS = 128;
 const ENOUGH_GROUPS = 16;
 /** Summed elements of a block, at most 2 KiB for each lane. Few depths, since each is a kernel to compile. */
 const DEPTHS = [128, 112, 64, 32] as const;
+/** The depth of what runs briefly: two fifths more time for a sum, a third of the time to compile. */
+const BRIEF_DEPTH = 32;
 
 /**
  * The depth by which a row costs least. A summed element costs lavapipe about 17 instructions (6 to fetch A's, 3 to hand
@@ -31,6 +33,8 @@ const kernel = shader(wgsl.contractionResident, {
 
 interface ResidentPlan extends Plan {
   readonly lanes: number;
+  /** Summed elements of a block. Sums are added up in the same order whatever it is. */
+  readonly depth: number;
 }
 
 /** `contraction_resident.wgsl`: B stays, A passes by. Fits products; its partial sums lie in C, so C is float32. */
@@ -39,12 +43,12 @@ export const resident: Variant<ResidentPlan> = {
   plan(task, adapter) {
     const lanes = lanesOf(adapter, true);
     const fits = isProduct(task) && !task.grid && !task.phases && hasSums(task) && !task.half;
-    return lanes && fits ? { task, parts: 1, lanes } : undefined;
+    if (!lanes || !fits) return undefined;
+    return { task, parts: 1, lanes, depth: adapter.brief ? BRIEF_DEPTH : depthFor(product(task.sums)) };
   },
-  launch({ task, lanes }, [a, b, c]) {
+  launch({ task, lanes, depth }, [a, b, c]) {
     const sums = product(task.sums);
     const columns = product(task.columns);
-    const depth = depthFor(sums);
     const across = Math.ceil(columns / (4 * lanes));
     const most = Math.ceil(ENOUGH_GROUPS / (across * task.batch));
     const slices = Math.min(most, Math.max(1, Math.floor(task.rows / LEAST_ROWS)));

@@ -2,7 +2,7 @@ import { type Launch, type LaunchContext, subgroupSize } from '../launch.ts';
 import { type Operands, product, type Task } from './task.ts';
 
 /** What the choice depends on besides the task. */
-export type Adapter = Pick<LaunchContext, 'kind' | 'software' | 'subgroups' | 'matrices' | 'tuned'>;
+export type Adapter = Pick<LaunchContext, 'kind' | 'software' | 'subgroups' | 'matrices' | 'tuned' | 'brief'>;
 
 /** How a variant is going to compute a task. */
 export interface Plan {
