@@ -93,7 +93,7 @@ interface Tally {
 const SHORT_EPOCH = 40;
 
 /**
- * Multiplications of a training's dense layers below which it is brief: at most 1.3 s of CPU time are lost, of the 3 to 8 s that
+ * Multiplications of a training's dense layers below which it is brief: at most 2 s of CPU time are lost, of the 5 to 6 s that
  * are spared where the driver has compiled nothing yet.
  */
 const BRIEF_WORK = 2 ** 36;

@@ -10,7 +10,7 @@ const LEAST_ROWS = 128;
 const ENOUGH_GROUPS = 16;
 /** Summed elements of a block, at most 2 KiB for each lane. Few depths, since each is a kernel to compile. */
 const DEPTHS = [128, 112, 64, 32] as const;
-/** The depth of what runs briefly: two fifths more time for a sum, a third of the time to compile. */
+/** The depth of what runs briefly: a quarter to a third more time for a product, a third of the time to compile. */
 const BRIEF_DEPTH = 32;
 
 /**
