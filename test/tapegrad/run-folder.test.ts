@@ -280,6 +280,21 @@ test('run folder: a broken line in the middle is named', async () => {
   refused(() => run.readMetrics(), /metrics.jsonl: line 7 is not a JSON object; remove the line/);
 });
 
+for (const [line, fault] of [
+  ['{"step":1}', 'it has no kind'],
+  ['{"kind":"step","step":"1"}', 'step is not a whole number'],
+  ['{"kind":"epoch","epoch":[]}', 'epoch is not a whole number'],
+  ['{"kind":"epoch","epoch":1,"test":{"loss":"x"}}', 'test does not hold numbers'],
+  ['{"kind":"epoch","epoch":1,"nats":"x"}', 'nats does not hold numbers'],
+] as const) {
+  test(`run folder: a line of metrics that no run writes is named: ${line}`, async () => {
+    const run = await made();
+    writeFileSync(run.file('metrics.jsonl'), `{"kind":"epoch","epoch":1,"test":{"loss":null}}\n${line}\n`);
+    const wanted = new RegExp(`metrics.jsonl: line 2: ${fault}; remove the line to go on$`);
+    refused(() => run.readMetrics(), wanted);
+  });
+}
+
 // ------------------------------------------------------------------------------------------------------- whole files
 
 test('run folder: a file is replaced whole', async () => {

@@ -275,6 +275,8 @@ export class RunFolder {
       const record = parseObject(line);
       if (!record)
         throw new UserError(`${path}: line ${i + 1} is not a JSON object; remove the line to go on`);
+      const fault = faultOf(record);
+      if (fault) throw new UserError(`${path}: line ${i + 1}: ${fault}; remove the line to go on`);
       end += Buffer.byteLength(line) + 1;
       return { record: record as MetricsRecord, end };
     });
@@ -298,6 +300,25 @@ export class RunFolder {
     this.writeAtomically(join('images', name), png);
   }
 }
+
+/** What no run writes into a line of `metrics.jsonl`: curves, figures and `--resume` go by these. */
+function faultOf(record: Record<string, unknown>): string | undefined {
+  if (typeof record.kind !== 'string') return 'it has no kind';
+  const isCount = (value: unknown) =>
+    value === undefined || (Number.isSafeInteger(value) && Number(value) >= 0);
+  for (const name of ['step', 'epoch']) if (!isCount(record[name])) return `${name} is not a whole number`;
+  for (const name of ['train', 'test', 'nats']) {
+    const values = record[name];
+    if (values !== undefined && !areNumbers(values)) return `${name} does not hold numbers`;
+  }
+  return undefined;
+}
+
+/** Whether something is an object of numbers, or of null, which stands for those that JSON does not have. */
+const areNumbers = (values: unknown): boolean =>
+  typeof values === 'object' &&
+  values !== null &&
+  Object.values(values).every((value) => value === null || typeof value === 'number');
 
 /** The files of a run that a folder holds. */
 const filesHeld = (path: string): string[] =>
