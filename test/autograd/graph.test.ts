@@ -247,6 +247,53 @@ for (const [name, where] of [
     assert.equal(await vjp((t: Tensor) => t.clamp({ max: 1 }), [a], weights)[0]!.array(), [0, 4, 5, 0]);
   });
 
+  test('what a derivative needs may not be updated in place before it is computed', async () => {
+    const needs =
+      /^backward: the derivative of \w+ needs a tensor of shape \[2\] as it was, which was updated in place/;
+    const [w, v, x] = [parameter([1, 2]), parameter([3, 4]), tensor([5, 6], { device: where })];
+    const product = w.mul(x);
+    const plain = w.add(x).sum();
+    const other = v.mul(x).sum();
+    tg.assign(w, x);
+    plain.backward(); // needs no values
+    other.backward();
+    assert.equal(await v.grad!.array(), [5, 6]);
+    product.sum().backward(); // needs those of x
+    assert.equal(await w.grad!.array(), [6, 7]);
+    const square = w.square();
+    tg.assign(w, x);
+    assert.throws(() => square.sum().backward(), needs);
+    assert.equal(await w.grad!.array(), [6, 7]);
+    const exponential = w.exp();
+    tg.writeTo(exponential, Float32Array.of(7), 1);
+    assert.throws(() => exponential.sum().backward(), needs);
+    const twice = w.square().sum();
+    tg.capture(() => tg.accumulate(w, x), { device: where })();
+    assert.throws(() => twice.backward(), needs);
+    w.square().sum().backward();
+  });
+
+  test('an optimizer may take parameters over between forward and backward, and step others', async () => {
+    const [w, v] = [parameter([1, 2]), parameter([3, 4])];
+    const square = w.square().sum();
+    const adam = new Adam([w, v]);
+    square.backward();
+    assert.equal(await w.grad!.array(), [2, 4]);
+    adam.zeroGrad();
+    const other = v.square().sum();
+    w.square().sum().backward();
+    adam.step();
+    other.backward();
+    assert.equal(await v.grad!.array(), [6, 8]);
+    const both = w.mul(v).sum();
+    both.backward({ retainGraph: true });
+    adam.step();
+    assert.throws(
+      () => both.backward(),
+      /^backward: the derivative of mul needs a tensor of shape \[2\] as it was/,
+    );
+  });
+
   test('empty tensors have empty gradients', async () => {
     const x = requiresGrad(tg.zeros([0, 3], { device: where }));
     x.mul(2).sum().backward();

@@ -11,9 +11,12 @@ import {
   labelled,
   nameEntry,
   type OpCall,
+  show,
   sumToSize,
   type Tensor,
+  updatesSoFar,
   within,
+  writtenSince,
 } from '@tapegrad/tensor';
 import { ruleFor } from './rules.ts';
 
@@ -31,6 +34,8 @@ class Node implements History {
   readonly number = Node.#count++;
   /** What a captured program calls it, if one is being recorded. */
   readonly name: string;
+  /** When it was made, by the count of updates in place: what it holds on to is to be as it was then. */
+  readonly time = updatesSoFar();
   #call: OpCall<Tensor> | undefined;
 
   constructor(call: OpCall<Tensor>) {
@@ -139,16 +144,38 @@ export function walk({ root, computed }: Graph, targets: readonly Tensor[], seed
   for (const tensor of computed.toReversed()) {
     const gradient = gradients.get(tensor);
     if (!gradient) continue;
-    const { call, name } = nodeOf(tensor)!;
+    const { call, name, time } = nodeOf(tensor)!;
     labelled(
       () => `backward of ${name}`,
-      () => backpropagate(call, gradient, gradients, useful),
+      () => within(new Unchanged(call, time), () => backpropagate(call, gradient, gradients, useful)),
     );
   }
   return targets.map((target) => {
     const gradient = gradients.get(target);
     return gradient ? expand(gradient, target.shape) : null;
   });
+}
+
+/** While a rule runs: what it computes with is still what the op computed with, or made. */
+class Unchanged implements Interceptor<Tensor> {
+  readonly #call: OpCall<Tensor>;
+  readonly #time: number;
+
+  constructor(call: OpCall<Tensor>, time: number) {
+    this.#call = call;
+    this.#time = time;
+  }
+
+  ran({ inputs }: OpCall<Tensor>): void {
+    const { op, inputs: kept, output } = this.#call;
+    for (const input of inputs) {
+      if (!writtenSince(input, this.#time) || !(input === output || kept.includes(input))) continue;
+      throw new Error(
+        `backward: the derivative of ${op.name} needs a tensor of shape ${show(input.shape)} as it was, which was updated in ` +
+          'place since, by an optimizer or assign(): call backward() before that, or compute again after it',
+      );
+    }
+  }
 }
 
 /** Turns the gradient of a call's output into contributions to those of its inputs. */

@@ -1,7 +1,8 @@
 import { assertFunction, assertTensor } from './arguments.ts';
 import { announce, defaultDevice, within } from './context.ts';
 import type { Device, Each, InPlaceUpdate, Inputs, Op, OpCall } from './contracts.ts';
-import { allocated, assertAlive, type Tensor, viewOf } from './tensor.ts';
+import { allocated, assertAlive, internalsOf, type Tensor, viewOf } from './tensor.ts';
+import { noteWrite } from './writes.ts';
 
 /**
  * Runs one op: checks the inputs, infers the output's shape, computes on the inputs' device, tells the interceptors.
@@ -30,7 +31,9 @@ export function run<A, T extends Inputs>(
 ): void {
   const device = deviceOf(update.name, tensors)!;
   update.check?.(tensors as unknown as T, attributes);
-  if (tensors[0]!.size > 0) device.update(update, tensors as unknown as T, attributes);
+  if (tensors[0]!.size === 0) return;
+  device.update(update, tensors as unknown as T, attributes);
+  for (const i of update.writes) noteWrite(internalsOf(tensors[i]!));
 }
 
 /** Tells `observer` of every op that `fn` runs, once it ran. */

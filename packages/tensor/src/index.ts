@@ -84,3 +84,4 @@ export { foldTree, mapTensors, tensorsIn } from './tree.ts';
 export { updates } from './update-table.ts';
 export * from './updates.ts';
 export * from './webgpu/index.ts';
+export { updatesSoFar, writtenSince } from './writes.ts';

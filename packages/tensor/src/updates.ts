@@ -7,6 +7,7 @@ import { assignments } from './lowering/assign.ts';
 import { scope } from './scope.ts';
 import { show } from './shape.ts';
 import { internalsOf, type Tensor, viewOf } from './tensor.ts';
+import { forgetWrites, noteWrite } from './writes.ts';
 
 /*
  * Updates in place, which leave no trace in a graph, and the flat buffers that they are made on.
@@ -37,6 +38,7 @@ export function writeTo(target: Tensor, values: NumericArray, from = 0): void {
   }
   const { device, storage, offset } = internalsOf(target);
   device.write(storage, offset + from, values);
+  noteWrite({ storage, offset: offset + from, size: values.length });
 }
 
 /**
@@ -60,6 +62,7 @@ export function flattenInto(tensors: readonly Tensor[], { copy = true } = {}): T
       internalsOf(x).moveTo(internalsOf(buffer).storage, slots.starts[i]!);
     });
   });
+  forgetWrites(internalsOf(buffer).storage);
   return buffer;
 }
 

@@ -1,3 +1,5 @@
+import { bytesPerElement } from '../dtype.ts';
+import type { Span } from '../writes.ts';
 import type { Backend } from './backend.ts';
 import type { RecordedLaunch } from './dispatch.ts';
 import { type Block, byteLength, type GpuStorage } from './memory.ts';
@@ -50,6 +52,23 @@ export function lifetimesOf(
       lifetimes.set(storage, lifetime);
     }
   return lifetimes;
+}
+
+/** What the launches write of memory that is there after them, each part once. */
+export function spansWritten(
+  launches: readonly RecordedLaunch[],
+  isTemporary: (storage: GpuStorage) => boolean,
+): Span[] {
+  const spans = new Map<GpuStorage, Map<string, Span>>();
+  for (const { bindings, outputs } of launches)
+    for (const { storage, offset, bytes } of bindings.slice(0, outputs)) {
+      if (isTemporary(storage)) continue;
+      const width = bytesPerElement[storage.dtype];
+      const own = spans.get(storage) ?? new Map<string, Span>();
+      own.set(`${offset} ${bytes}`, { storage, offset: offset / width, size: bytes / width });
+      spans.set(storage, own);
+    }
+  return [...spans.values()].flatMap((own) => [...own.values()]);
 }
 
 /** Bytes of the slots that so many words of uniforms take. */

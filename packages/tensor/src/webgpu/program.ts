@@ -6,6 +6,7 @@ import { keep, scope } from '../scope.ts';
 import type { Shape } from '../shape.ts';
 import { internalsOf, type Tensor, TensorInternals, viewOf } from '../tensor.ts';
 import { mapTensors, tensorsIn } from '../tree.ts';
+import { noteWrite, type Span } from '../writes.ts';
 import type { CompileProgress } from './backend.ts';
 import { backendOf, type WebGPUDevice } from './device.ts';
 import { type Binding, type Dispatch, resolved } from './dispatch.ts';
@@ -20,6 +21,7 @@ import {
   type ProgramMemory,
   type Range,
   slotBytes,
+  spansWritten,
   UniformSlots,
 } from './program-memory.ts';
 import { printProgram } from './program-print.ts';
@@ -59,6 +61,8 @@ export class Program<R = unknown> {
   readonly #steps: readonly Step[];
   readonly #blocks: readonly Block[];
   readonly #uniforms: GPUBuffer | undefined;
+  /** Memory outside and results, which every replay writes over. */
+  readonly #changes: readonly Span[];
   /** Constants that the launches update, and where their first values are kept. */
   readonly #restores: readonly Copy[];
   #result: R;
@@ -138,6 +142,7 @@ export class Program<R = unknown> {
     this.joined = optimized.joined;
     this.chain = longestChain(optimized.launches);
     const dispatches = optimized.launches.map((launch) => resolved(launch, pipelines));
+    this.#changes = spansWritten(optimized.launches, isTemporary);
     const lifetimes = lifetimesOf(optimized.launches, isTemporary);
     const largest = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
     const plan = planMemory([...lifetimes.values()], largest);
@@ -268,6 +273,7 @@ export class Program<R = unknown> {
 
   /** Copies the arguments in, and puts updated constants back to their first values. */
   #prepare(encoder: GPUCommandEncoder, inputs: readonly Tensor[]): void {
+    for (const change of this.#changes) noteWrite(change);
     inputs.forEach((input, i) => {
       const from = storageOf(input);
       const to = storageOf(this.#inputs[i]!).block!;
