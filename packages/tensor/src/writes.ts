@@ -23,7 +23,7 @@ interface Written {
 /** Counts updates in place, of whatever tensors. */
 let clock = 0;
 const written = new WeakMap<Storage, readonly Written[]>();
-/** Beyond so many ranges a storage counts as written from the first to the last. */
+/** Of a storage only the latest ranges are remembered: better not to notice than to find fault with what was not written. */
 const MANY = 64;
 
 /** The time now: how many updates in place there were so far. */
@@ -34,15 +34,8 @@ export function noteWrite({ storage, offset, size }: Span): void {
   clock++;
   const latest = { from: offset, to: offset + size, at: clock };
   const others = (written.get(storage) ?? []).filter(({ from, to }) => from < latest.from || to > latest.to);
-  const all = [...others, latest];
-  written.set(storage, all.length > MANY ? [merged(all)] : all);
+  written.set(storage, [...others, latest].slice(-MANY));
 }
-
-const merged = (all: readonly Written[]): Written => ({
-  from: Math.min(...all.map(({ from }) => from)),
-  to: Math.max(...all.map(({ to }) => to)),
-  at: clock,
-});
 
 /** Forgets what was written to a storage: its tensors have the values that they had elsewhere. */
 export const forgetWrites = (storage: Storage): void => void written.delete(storage);
