@@ -96,7 +96,7 @@ export function setDefaultDevice(chosen: Device): void {
   device = chosen;
 }
 
-/** @throws unless it is a device */
+/** Checks an argument that is to be a device. @throws unless it is one */
 export function assertDevice(what: string, device: unknown): void {
   if (typeof (device as Device | undefined)?.allocate === 'function') return;
   throw new Error(

@@ -74,7 +74,7 @@ export class Generator {
   }
 }
 
-/** @throws unless it is a generator of random numbers */
+/** Checks an argument that is to be a generator of random numbers. @throws unless it is one */
 export function assertGenerator(what: string, value: unknown): asserts value is Generator {
   if (value instanceof Generator) return;
   throw new Error(`${what}: the generator is a Generator, such as new Generator(1), got ${described(value)}`);

@@ -32,7 +32,7 @@ export function requireOptions(what: string, options: unknown, known: readonly s
   checkOptions(what, options, known);
 }
 
-/** @throws unless a value is true or false, or not given */
+/** Checks an option that is true, false, or not given. @throws if it is something else */
 export function assertFlag(what: string, name: string, value: unknown): void {
   if (value === undefined || typeof value === 'boolean') return;
   throw new Error(`${what}: ${name} is true or false, got ${described(value)}`);
