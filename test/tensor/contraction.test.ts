@@ -351,6 +351,26 @@ test('the choice splits a long sum, and computes the same bytes again', async ()
   assert.is(gpu.stats.pipelines - before, 8);
 });
 
+test('no launch has more workgroups in one dimension than there can be', () => {
+  const some = [
+    ...convolutions([2, 1, 28, 28], 2, [3, 3], { padding: [1, 1] }),
+    ...convolutions([2, 2, 8, 8], 2, [4, 4], { stride: [2, 2], padding: [1, 1] }),
+  ];
+  for (const one of some)
+    for (const [name, variant] of contractionVariants)
+      for (const lanes of [4, 8]) {
+        const [task] = tasksOf(nowhere, one);
+        const images = { ...task!, columns: [2 ** 21, task!.columns[1], task!.columns[2]] as const };
+        for (const many of [images, { ...task!, batch: 2 ** 17 }]) {
+          const subgroups = { min: lanes, max: lanes };
+          const plan = variant.plan(many, { kind: 'lavapipe', subgroups });
+          const { workgroups } = plan ? variant.launch(plan, [] as unknown as Operands) : { workgroups: 1 };
+          if (typeof workgroups !== 'number')
+            assert.ok(Math.max(...workgroups) <= 65_535, `${name}, ${one.name}: ${workgroups.join(' x ')}`);
+        }
+      }
+});
+
 test('more tiles than one dimension of workgroups holds', async () => {
   const rows = 4 * 70_000;
   for (const name of ['lanes4', 'alone4'] as const) {

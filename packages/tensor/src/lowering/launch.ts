@@ -63,6 +63,9 @@ export function shader<const F extends UniformFields>(
   return { name, entry, wgsl, uniforms: new UniformStruct(uniforms) };
 }
 
+/** Workgroups that WebGPU allows in one dimension. */
+export const MOST_GROUPS = 65_535;
+
 /** One kernel launch, as a lowering describes it. */
 export interface Launch<F extends UniformFields = UniformFields> {
   /** What runs. */

@@ -1,13 +1,10 @@
 import type { TensorView } from '../contracts.ts';
 import { bytesPerElement } from '../dtype.ts';
-import type { Launch } from '../lowering/launch.ts';
+import { type Launch, MOST_GROUPS } from '../lowering/launch.ts';
 import type { Origin } from '../origin.ts';
 import type { Shape } from '../shape.ts';
 import { byteLength, type GpuStorage } from './memory.ts';
 import type { CompiledKernel, PipelineCache } from './pipelines.ts';
-
-/** Workgroups that WebGPU allows in one dimension. */
-const MAX_GROUPS = 65_535;
 
 /** The memory of one tensor in a launch, in bytes. */
 export interface Binding {
@@ -72,12 +69,12 @@ export function resolved(recorded: RecordedLaunch, pipelines: PipelineCache): Di
 /** A count of workgroups as extents within the limit of one dimension. */
 export function spread(workgroups: Launch['workgroups']): readonly [number, number, number] {
   if (typeof workgroups !== 'number') {
-    if (workgroups.some((extent) => extent > MAX_GROUPS)) {
-      throw new Error(`kernel: ${workgroups.join(' x ')} workgroups exceed ${MAX_GROUPS} in one dimension`);
+    if (workgroups.some((extent) => extent > MOST_GROUPS)) {
+      throw new Error(`kernel: ${workgroups.join(' x ')} workgroups exceed ${MOST_GROUPS} in one dimension`);
     }
     return workgroups;
   }
-  if (workgroups <= MAX_GROUPS) return [workgroups, 1, 1];
-  const rows = Math.ceil(workgroups / MAX_GROUPS);
+  if (workgroups <= MOST_GROUPS) return [workgroups, 1, 1];
+  const rows = Math.ceil(workgroups / MOST_GROUPS);
   return [Math.ceil(workgroups / rows), rows, 1];
 }

@@ -1,5 +1,5 @@
 import * as wgsl from '@tapegrad/shaders';
-import { shader } from '../launch.ts';
+import { MOST_GROUPS, shader } from '../launch.ts';
 import { launchOf } from './launch-of.ts';
 import { addressesOf, addressing, fours } from './layout.ts';
 import { type Contraction, flopsOf } from './task.ts';
@@ -30,7 +30,7 @@ const ONE = { counts: [1, 1], a: [0, 0], starts: [0, 0], c: [0, 0] } as const;
 /** The cuts for a task, or nothing where the images do not fit `lanes`, or A's elements are not neighbours. */
 export function bandsOf(task: Contraction, lanes: number): Bands | undefined {
   const { batch, rows, columns, sums, a, b, phases, grid = ONE } = task;
-  const [, N1, N2] = columns;
+  const [N0, N1, N2] = columns;
   const [K0, K1, K2] = sums;
   const [PH, PW] = grid.counts;
   const taps = PH * PW * K1 * K2;
@@ -42,7 +42,7 @@ export function bandsOf(task: Contraction, lanes: number): Bands | undefined {
   if (!band || band * PH * PW * N2 > MOST_SUMS) return undefined;
   const lines = N1 / band;
   const images = Math.floor(lanes / lines);
-  if (images * lines < 0.75 * lanes) return undefined;
+  if (images * lines < 0.75 * lanes || N0 > MOST_GROUPS * images) return undefined;
   // The window's rows are the lane's own or a neighbour's.
   const own = b.h.column * band;
   const ends = (starts: number, sum: number, count: number) => [

@@ -1,5 +1,5 @@
 import * as wgsl from '@tapegrad/shaders';
-import { shader } from '../launch.ts';
+import { MOST_GROUPS, shader } from '../launch.ts';
 import { launchOf } from './launch-of.ts';
 import { addressesOf, addressing, fours } from './layout.ts';
 import { type Contraction, flopsOf } from './task.ts';
@@ -65,6 +65,8 @@ const kernel = shader(wgsl.contractionPatches, {
 
 interface PatchesPlan extends Plan {
   readonly lanes: number;
+  /** Workgroups for the bands of all images. */
+  readonly across: number;
   readonly patches: Patches;
 }
 
@@ -74,14 +76,17 @@ export const patches: Variant<PatchesPlan> = {
   plan(task, adapter) {
     const lanes = lanesOf(adapter, true);
     const patches = lanes && hasSums(task) ? patchesOf(task) : undefined;
-    return patches && { task, parts: 1, lanes: lanes!, patches };
+    if (!lanes || !patches) return undefined;
+    const across = Math.ceil((task.columns[0] * task.columns[1]) / (patches.band * lanes));
+    return Math.max(across, task.batch) > MOST_GROUPS
+      ? undefined
+      : { task, parts: 1, lanes, across, patches };
   },
-  launch({ task, lanes, patches: { band, height, first } }, [a, b, c]) {
+  launch({ task, lanes, across, patches: { band, height, first } }, [a, b, c]) {
     const { batch, rows, columns, sums } = task;
     const { h, w, offset, d0, i0 } = task.b;
     const image_groups = columns[1] / band;
     const groups = columns[0] * image_groups;
-    const across = Math.ceil(groups / lanes);
     const slices = Math.max(
       1,
       Math.min(Math.ceil(ENOUGH_GROUPS / (across * batch)), Math.floor(rows / LEAST_ROWS)),

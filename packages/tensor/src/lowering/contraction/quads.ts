@@ -1,5 +1,5 @@
 import * as wgsl from '@tapegrad/shaders';
-import { shader } from '../launch.ts';
+import { MOST_GROUPS, shader } from '../launch.ts';
 import { launchOf } from './launch-of.ts';
 import { addressesOf, addressing, flagsOf, vectorModes } from './layout.ts';
 import { exchanged, flopsOf, isProduct, product, type Task } from './task.ts';
@@ -14,8 +14,6 @@ const MOST_DEPTH = 128;
  */
 const LEAST_COLUMNS = 128;
 const ENOUGH_GROUPS = 8;
-/** Workgroups of one dimension. */
-const MOST_GROUPS = 65_535;
 
 /** Summed elements of a block: a multiple of `step` that divides the sums, if there is one that is not much smaller. */
 function depthFor(sums: number, step: number): number {

@@ -1,5 +1,5 @@
 import * as wgsl from '@tapegrad/shaders';
-import { shader } from '../launch.ts';
+import { MOST_GROUPS, shader } from '../launch.ts';
 import { launchOf } from './launch-of.ts';
 import { addressesOf, addressing, flagsOf, fours } from './layout.ts';
 import { partsOf } from './split.ts';
@@ -22,8 +22,7 @@ interface Slides {
 /** Summed elements of one row of the window that a turn takes at most, and from which on it takes one row only. */
 const MOST_TAPS = 8;
 const ENOUGH = 4;
-/** Workgroups of one dimension, and lanes of the smallest. */
-const MOST_GROUPS = 65_535;
+/** Lanes of the smallest workgroup. */
 const LEAST_LANES = 4;
 /** A batch, which with its parts is one dimension of workgroups. */
 const MOST_BATCH = 512;
