@@ -36,8 +36,10 @@ import {
   Tensor,
   tensor,
   updates,
+  updatesSoFar,
   viewOf,
   writeTo,
+  writtenSince,
   zeros,
 } from '@tapegrad/tensor';
 import fc from 'fast-check';
@@ -415,6 +417,18 @@ test(named('disposing gives all memory back'), async () => {
   await refuses(() => program.run([x]), /disposed/);
   device.trim();
   assert.is(device.stats.bufferBytes, bufferBytes);
+});
+
+test(named('a replay writes over what the one before returned, be it a copy of an argument'), () => {
+  const [x, y] = [made([3]), made([3], 2)];
+  const f = capture((t: Tensor) => [t, mul(t, 2)]);
+  const results = f(x);
+  const time = updatesSoFar();
+  f(y);
+  assert.equal(
+    [...results, x, y].map((t) => writtenSince(t, time)),
+    [true, true, false, false],
+  );
 });
 
 test('capture on the reference device: the function just runs', async () => {

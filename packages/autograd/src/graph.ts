@@ -169,7 +169,8 @@ class Unchanged implements Interceptor<Tensor> {
   ran({ inputs }: OpCall<Tensor>): void {
     const { op, inputs: kept, output } = this.#call;
     for (const input of inputs) {
-      if (!writtenSince(input, this.#time) || !(input === output || kept.includes(input))) continue;
+      const isKept = input === output || kept.includes(input);
+      if (!isKept || !writtenSince(input, this.#time)) continue;
       throw new Error(
         `backward: the derivative of ${op.name} needs a tensor of shape ${show(input.shape)} as it was, which was updated in ` +
           'place since, by an optimizer or assign(): call backward() before that, or compute again after it',

@@ -3,7 +3,7 @@ import type { Tensor } from './tensor.ts';
 import { internalsOf } from './tensor.ts';
 
 /*
- * When memory was written over, so that who computes with values from before can tell that they are gone: the counterpart of
+ * When memory was written over, so that whoever computes with values from before can tell that they are gone: the counterpart of
  * PyTorch's version counters. By ranges, since the parameters of an optimizer lie in one buffer.
  */
 
@@ -17,24 +17,36 @@ export interface Span {
 interface Written {
   readonly from: number;
   readonly to: number;
-  readonly at: number;
+  at: number;
 }
 
 /** Counts updates in place, of whatever tensors. */
 let clock = 0;
-const written = new WeakMap<Storage, readonly Written[]>();
-/** Of a storage only the latest ranges are remembered: better not to notice than to find fault with what was not written. */
-const MANY = 64;
+/** The ranges of each storage, each once. */
+const written = new WeakMap<Storage, Written[]>();
+/** Ranges of a storage that are remembered: better not to notice a write than to find fault with what was not written. */
+const MANY = 256;
 
 /** The time now: how many updates in place there were so far. */
 export const updatesSoFar = (): number => clock;
 
 /** Takes down that a part of a storage was written over. */
-export function noteWrite({ storage, offset, size }: Span): void {
+export function noteWrite({ storage, offset: from, size }: Span): void {
   clock++;
-  const latest = { from: offset, to: offset + size, at: clock };
-  const others = (written.get(storage) ?? []).filter(({ from, to }) => from < latest.from || to > latest.to);
-  written.set(storage, [...others, latest].slice(-MANY));
+  const to = from + size;
+  let ranges = written.get(storage);
+  if (!ranges) {
+    ranges = [];
+    written.set(storage, ranges);
+  }
+  // A loop writes the same ranges again and again.
+  for (const range of ranges)
+    if (range.from === from && range.to === to) {
+      range.at = clock;
+      return;
+    }
+  if (ranges.length === MANY) ranges.shift();
+  ranges.push({ from, to, at: clock });
 }
 
 /** Forgets what was written to a storage: its tensors have the values that they had elsewhere. */
@@ -44,6 +56,6 @@ export const forgetWrites = (storage: Storage): void => void written.delete(stor
 export function writtenSince(tensor: Tensor, time: number): boolean {
   if (clock === time) return false;
   const { storage, offset, size } = internalsOf(tensor);
-  const spans = written.get(storage);
-  return spans?.some(({ from, to, at }) => at > time && from < offset + size && to > offset) ?? false;
+  const ranges = written.get(storage);
+  return ranges?.some(({ from, to, at }) => at > time && from < offset + size && to > offset) ?? false;
 }

@@ -61,7 +61,7 @@ export class Program<R = unknown> {
   readonly #steps: readonly Step[];
   readonly #blocks: readonly Block[];
   readonly #uniforms: GPUBuffer | undefined;
-  /** Memory outside and results, which every replay writes over. */
+  /** What every replay writes over: memory outside, results, and the copies of arguments, which may be among these. */
   readonly #changes: readonly Span[];
   /** Constants that the launches update, and where their first values are kept. */
   readonly #restores: readonly Copy[];
@@ -142,7 +142,7 @@ export class Program<R = unknown> {
     this.joined = optimized.joined;
     this.chain = longestChain(optimized.launches);
     const dispatches = optimized.launches.map((launch) => resolved(launch, pipelines));
-    this.#changes = spansWritten(optimized.launches, isTemporary);
+    this.#changes = [...spansWritten(optimized.launches, isTemporary), ...inputs.map(internalsOf)];
     const lifetimes = lifetimesOf(optimized.launches, isTemporary);
     const largest = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
     const plan = planMemory([...lifetimes.values()], largest);
