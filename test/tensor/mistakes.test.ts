@@ -456,6 +456,11 @@ const mistakes: [call: string, fn: () => unknown, message: RegExp][] = [
     () => new T.Generator(0, { stream: 0.5 }),
     /^Generator: a stream is a whole number, got 0.5/,
   ],
+  [
+    'grad(square)(x)',
+    () => (grad as Untyped)((t: Tensor) => t.square())(x),
+    /^grad: the function returned shape \[2, 3\], no scalar: sum it, or use vjp\(\)/,
+  ],
   ['valueAndGrad(x)', () => valueAndGrad(x), /^valueAndGrad: expects a function, got Tensor/],
   [
     'vjp(square, [x], 2)',

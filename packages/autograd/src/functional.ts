@@ -9,6 +9,7 @@ import {
   onesLike,
   reshape,
   scope,
+  show,
   Tensor,
   zerosLike,
 } from '@tapegrad/tensor';
@@ -76,10 +77,15 @@ function differentiate<A extends Tensors>(
   });
 }
 
-function scalarSeed(value: Tensor): Tensors {
-  checkSeed('grad', value);
-  return [onesLike(value)];
-}
+/** The cotangent of a scalar. */
+const scalarSeed =
+  (what: string) =>
+  (value: Tensor): Tensors => {
+    if (value.size === 1) return [onesLike(value)];
+    throw new Error(
+      `${what}: the function returned shape ${show(value.shape)}, no scalar: sum it, or use vjp()`,
+    );
+  };
 
 /** A gradient for one argument, or as many as are named. */
 type Gradients<N> = N extends readonly number[] ? { -readonly [K in keyof N]: Tensor } : Tensor;
@@ -96,7 +102,9 @@ export function grad<A extends Tensors, const N extends number | readonly number
   checkOptions('grad', options, ['argnums']);
   const { argnums = 0 as N } = options;
   return (...args) => {
-    const [row] = scope(() => differentiate('grad', [fn, ...args], [argnums].flat(), scalarSeed).rows);
+    const [row] = scope(
+      () => differentiate('grad', [fn, ...args], [argnums].flat(), scalarSeed('grad')).rows,
+    );
     return (Array.isArray(argnums) ? row : row![0]) as Gradients<N>;
   };
 }
@@ -108,7 +116,8 @@ export function grad<A extends Tensors, const N extends number | readonly number
 export function valueAndGrad<A extends Tensors>(fn: Differentiable<A>) {
   assertFunction('valueAndGrad', fn);
   return (...args: A): { value: Tensor; gradients: { [K in keyof A]: Tensor } } => {
-    const { value, rows } = differentiate('valueAndGrad', [fn, ...args], [...args.keys()], scalarSeed);
+    const seeds = scalarSeed('valueAndGrad');
+    const { value, rows } = differentiate('valueAndGrad', [fn, ...args], [...args.keys()], seeds);
     return { value, gradients: rows[0] as unknown as { [K in keyof A]: Tensor } };
   };
 }
