@@ -1,8 +1,9 @@
 // Pooling and its gradients. What is pooled, and what came of it, are planes (one for each image and channel) of params.image
 // and of params.pooled rows and columns. A thread makes up to ITEMS neighbours of a row of the output: to begin one costs a
 // software adapter as much as a window. Host constants: WORKGROUP, ITEMS, FUSED (what is stored goes through finish(), which the
-// host appends), COUNT_PAD (the padding counts among what is averaged); ROWS and COLUMNS of taps that are written out (one row, unless they are all: WHOLE).
-// Those of a window are the pixels under it; those of a pixel, in a gradient, the outputs that it reaches.
+// host appends), COUNT_PAD (the padding counts among what is averaged); ROWS and COLUMNS of taps that are written out (one row,
+// unless they are all: WHOLE). Taps of a window are the pixels under it; those of a pixel, in a gradient, the outputs that it
+// reaches.
 
 //% entry indices
 @group(0) @binding(1) var<storage, read_write> out: array<i32>;

@@ -35,6 +35,7 @@ const maxima = [
   max(3, { stride: 2, ceilMode: true }),
   max([4, 5], { stride: 3, padding: [2, 1], ceilMode: true }),
   max(2, { stride: 1, dilation: [3, 2], padding: 1 }),
+  max([2, 11], { stride: [1, 2], padding: [1, 5] }),
 ];
 const averages = [
   average(2),
@@ -44,6 +45,7 @@ const averages = [
   average(3, { stride: 2, ceilMode: true }),
   average([4, 5], { stride: 3, padding: [2, 1], ceilMode: true }),
   average([4, 5], { stride: 3, padding: [2, 1], ceilMode: true, countIncludePad: false }),
+  average([2, 11], { stride: [2, 1], padding: [1, 5], countIncludePad: false }),
 ];
 
 const text = (value: unknown) => JSON.stringify(value).replaceAll('"', '');

@@ -90,14 +90,13 @@ function elementwiseLaunch(
     output.shape,
     ...inputs.map((input) => broadcastStrides(input.shape, output.shape)),
   );
-  const RANK = shape.length;
   const size = sizeOf(output.shape);
   // Each input along a vector: read straight, or one value (the last axis is broadcast and no vector leaves a row), or
   // four side by side (an earlier axis is broadcast, as for a bias).
-  const whole = vectors && RANK > 0 && shape.at(-1)! % 4 === 0;
+  const whole = vectors && shape.at(-1)! % 4 === 0;
   const [A, B, C] = strides.map((list, i) => ({
     straight: vectors && inputs[i]!.size === size,
-    splat: (vectors && RANK === 0) || (whole && list.at(-1) === 0),
+    splat: whole && list.at(-1) === 0,
     run: whole && list.at(-1) === 1,
   }));
   const modes = {
@@ -115,7 +114,7 @@ function elementwiseLaunch(
   const [p0 = 0, p1 = 0, p2 = 0, p3 = 0] = parameters;
   return {
     shader,
-    constants: { WORKGROUP, ITEMS: items, RANK, ...modes },
+    constants: { WORKGROUP, ITEMS: items, RANK: shape.length, ...modes },
     code,
     outputs: [output],
     inputs,
