@@ -3,16 +3,21 @@ import { readFileSync } from 'node:fs';
 import { gradcheck, noGrad } from '@tapegrad/autograd';
 import * as nn from '@tapegrad/nn';
 import {
+  add,
+  assign,
   capture,
   div,
   Generator,
   keep,
+  randn,
   referenceDevice,
   relu,
   scope,
   setDefaultDevice,
+  sub,
   type Tensor,
   tensor,
+  writeTo,
   zeros,
 } from '@tapegrad/tensor';
 import { test } from 'uvu';
@@ -842,6 +847,122 @@ test('schedules refuse what makes no sense', () => {
     /SGD: the schedule returns the rate as one number, a tensor \[\], got \[2\]/,
   );
 });
+
+const normal = (...shape: number[]) => randn(shape);
+const network = (inputs: number, outputs: number) =>
+  new nn.Sequential(new nn.Linear(inputs, 8), new nn.ReLU(), new nn.Linear(8, outputs));
+/** A step is what PyTorch allows, too: what it updates in place, no derivative needs any more. */
+const loops: Record<string, () => { models: nn.Module[]; step: () => void }> = {
+  'a generator and a discriminator in turns, with one optimizer': () => {
+    const [generator, critic] = [network(2, 3), network(3, 1)];
+    const adam = new nn.Adam([...generator.parameters(), ...critic.parameters()]);
+    const step = () => {
+      const fake = generator.forward(normal(4, 2));
+      adam.zeroGrad();
+      sub(critic.forward(fake.detach()).mean(), critic.forward(normal(4, 3)).mean()).backward();
+      adam.step();
+      adam.zeroGrad();
+      critic.forward(fake).mean().backward();
+      adam.step();
+    };
+    return { models: [generator, critic], step };
+  },
+  'gradients accumulated from one buffer for batches, and clipped in place': () => {
+    const [model, x] = [network(3, 2), keep(zeros([4, 3]))];
+    const sgd = new nn.SGD(model.parameters(), { lr: 0.1, momentum: 0.9 });
+    const step = () => {
+      sgd.zeroGrad();
+      for (let k = 1; k < 3; k++) {
+        writeTo(x, new Float32Array(12).fill(k));
+        model.forward(x).square().mean().backward();
+      }
+      for (const { grad } of model.parameters()) assign(grad!, grad!.clamp({ min: -0.1, max: 0.1 }));
+      sgd.step();
+    };
+    return { models: [model], step };
+  },
+  'two graphs, each walked after the other was stepped': () => {
+    const [first, second] = [network(3, 1), network(3, 1)];
+    const [adam, sgd] = [new nn.Adam(first.parameters()), new nn.SGD(second.parameters(), { lr: 0.1 })];
+    const step = () => {
+      const losses = [first, second].map((model) => model.forward(normal(4, 3)).square().mean());
+      losses[0]!.backward();
+      adam.step();
+      losses[1]!.backward();
+      sgd.step();
+    };
+    return { models: [first, second], step };
+  },
+  'an average of the weights, loaded and evaluated before the walk': () => {
+    const [model, average] = [network(3, 2), network(3, 2)];
+    const adam = new nn.Adam(model.parameters());
+    const step = () => {
+      adam.zeroGrad();
+      const loss = model.forward(normal(4, 3)).square().mean();
+      noGrad(() => {
+        const moving = average.parameters();
+        for (const [i, p] of model.parameters().entries()) assign(moving[i]!, div(add(moving[i]!, p), 2));
+        average.forward(normal(4, 3));
+      });
+      loss.backward();
+      adam.step();
+    };
+    return { models: [model, average], step };
+  },
+  'batch statistics that move between forward and backward': () => {
+    const model = new nn.Sequential(new nn.Conv2d(1, 2, 3), new nn.BatchNorm2d(2), new nn.Dropout(0.1));
+    const adam = new nn.Adam(model.parameters());
+    const step = () => {
+      adam.zeroGrad();
+      const evaluated = model
+        .eval()
+        .forward(normal(2, 1, 5, 5))
+        .square()
+        .mean();
+      model
+        .train()
+        .forward(normal(2, 1, 5, 5))
+        .square()
+        .mean()
+        .backward();
+      evaluated.backward();
+      adam.step();
+    };
+    return { models: [model], step };
+  },
+  'a captured step while a graph waits': () => {
+    const [captured, eager] = [network(3, 1), network(3, 1)];
+    const [adam, other] = [new nn.Adam(captured.parameters()), new nn.Adam(eager.parameters())];
+    const replay = capture((x: Tensor) => {
+      adam.zeroGrad();
+      captured.forward(x).square().mean().backward();
+      adam.step();
+    });
+    const step = () => {
+      other.zeroGrad();
+      const loss = eager.forward(normal(4, 3)).square().mean();
+      replay(normal(4, 3));
+      loss.backward();
+      other.step();
+    };
+    return { models: [captured, eager], step };
+  },
+};
+
+for (const [name, make] of Object.entries(loops)) {
+  onEachDevice(`a loop that PyTorch runs: ${name}`, async () => {
+    const { models, step } = make();
+    const values = () =>
+      Promise.all(models.flatMap((model) => model.parameters().map(async (p) => [...(await p.data())])));
+    const before = await values();
+    for (let i = 0; i < 3; i++) scope(step);
+    const after = await values();
+    for (const [i, list] of after.entries()) {
+      assert.ok(list.every(Number.isFinite));
+      assert.not.equal(list, before[i]);
+    }
+  });
+}
 
 test('optimizers refuse settings and parameters that make no sense', () => {
   setDefaultDevice(referenceDevice);
