@@ -8,6 +8,11 @@ alias Word = f16;
 alias Word = u32;
 //% end
 
+//% entry main, blocks
+// Positions: in the source and in the target.
+//% include digits
+//% end
+
 //% entry main, fill
 @group(0) @binding(1) var<storage, read_write> target_words: array<Word>;
 //% end
@@ -23,19 +28,11 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3
   let id = group_index(wid, groups) * WORKGROUP + local;
   if id >= params.patches { return; }
   let above = id / params.counts.x;
-  var rest = above / params.counts.y;
-  let first = PATCH * vec2u(id - above * params.counts.x, above - rest * params.counts.y);
-  var source = params.source_offset + first.x * params.source_near.x + first.y * params.source_near.y;
-  var destination = params.target_offset + first.x * params.target_near.x + first.y * params.target_near.y;
-  //% for k in 1..RANK
-  //% let axis = RANK - k
-  let next${axis} = rest / params.axes[${axis}].w;
-  source += (rest - next${axis} * params.axes[${axis}].w) * params.axes[${axis}].x;
-  destination += (rest - next${axis} * params.axes[${axis}].w) * params.axes[${axis}].y;
-  rest = next${axis};
-  //% end
-  source += rest * params.axes[0].x;
-  destination += rest * params.axes[0].y;
+  let others = above / params.counts.y;
+  let first = PATCH * vec2u(id - above * params.counts.x, above - others * params.counts.y);
+  let at = positions(others);
+  var source = params.source_offset + first.x * params.source_near.x + first.y * params.source_near.y + at.x;
+  var destination = params.target_offset + first.x * params.target_near.x + first.y * params.target_near.y + at.y;
   let left = params.extents - first;
   for (var y = 0u; y < min(PATCH, left.y); y++) {
     //% for x in 0..PATCH
@@ -61,18 +58,9 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3
 fn blocks(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
   let id = group_index(wid, groups) * WORKGROUP + local;
   if id >= params.blocks { return; }
-  var rest = id;
-  var source = params.source_offset;
-  var destination = params.target_offset;
-  //% for k in 1..RANK
-  //% let axis = RANK - k
-  let next${axis} = rest / params.axes[${axis}].w;
-  source += (rest - next${axis} * params.axes[${axis}].w) * params.axes[${axis}].x;
-  destination += (rest - next${axis} * params.axes[${axis}].w) * params.axes[${axis}].y;
-  rest = next${axis};
-  //% end
-  source += rest * params.axes[0].x;
-  destination += rest * params.axes[0].y;
+  let at = positions(id);
+  let source = params.source_offset + at.x;
+  let destination = params.target_offset + at.y;
   //% for k in 0..ROWS
   let row${k} = source_fours[source + ${k}u * params.source_row];
   //% end

@@ -33,18 +33,8 @@ alias Cs = C;
 @group(0) @binding(4) var<storage, read> in_c: array<In2>;
 //% end
 
-// Where each input has the element for output index i.
-fn positions(i: u32) -> vec3u {
-  var rest = i;
-  var at = vec3u(0u);
-  //% for k in 1..RANK
-  //% let axis = RANK - k
-  let next${axis} = rest / params.axes[${axis}].w;
-  at += (rest - next${axis} * params.axes[${axis}].w) * params.axes[${axis}].xyz;
-  rest = next${axis};
-  //% end
-  return at + rest * params.axes[0].xyz;
-}
+// Positions: where each input has the element for an output index.
+//% include digits
 
 //% if VECTORS
 fn load_a(i: u32) -> As {

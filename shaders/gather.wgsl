@@ -5,18 +5,8 @@
 @group(0) @binding(2) var<storage, read> values: array<f32>;
 @group(0) @binding(3) var<storage, read> index: array<i32>;
 
-// Position in the values, in the index, and (for scatter_add) along the axis, of output element i.
-fn positions(i: u32) -> vec3u {
-  var rest = i;
-  var at = vec3u(0u);
-  //% for k in 1..RANK
-  //% let axis = RANK - k
-  let next${axis} = rest / params.axes[${axis}].w;
-  at += (rest - next${axis} * params.axes[${axis}].w) * params.axes[${axis}].xyz;
-  rest = next${axis};
-  //% end
-  return at + rest * params.axes[0].xyz;
-}
+// Positions: in the values, in the index, and (for scatter_add) along the axis, of an output element.
+//% include digits
 
 //% entry gather
 @compute @workgroup_size(WORKGROUP)

@@ -5,7 +5,7 @@ export type { ShaderFile } from './read.ts';
 /*
  * The WGSL files of this folder, a kernel family each, by their names, so that a bundle has those that its program names. Here,
  * in the checkout, they are read from disk; the build puts a module that holds them as strings in the place of this one, so that
- * no bundler, page or worker has to find files. What others include (`contraction_tiled`) is part of them.
+ * no bundler, page or worker has to find files. What others include (`contraction_tiled`, `digits`) is part of them.
  */
 
 export const accumulate = readShader('accumulate');

@@ -1,5 +1,5 @@
 /* Runs without an adapter. */
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import * as shaders from '@tapegrad/shaders';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -90,8 +90,14 @@ test('every file under shaders/ is exported, by itself or as a part of others', 
   const folder = new URL('../../shaders/', import.meta.url);
   const files = readdirSync(folder).filter((file) => file.endsWith('.wgsl'));
   const names = files.map((file) => file.slice(0, -'.wgsl'.length));
+  const parts = files.flatMap((file) =>
+    [...readFileSync(new URL(file, folder), 'utf8').matchAll(/^\/\/% include (\w+)$/gm)].map(
+      ([, part]) => part!,
+    ),
+  );
+  assert.equal([...new Set(parts)].sort(), ['contraction_tiled', 'digits']);
   assert.equal(
-    names.filter((name) => name !== 'contraction_tiled'),
+    names.filter((name) => !parts.includes(name)),
     Object.values(shaders)
       .map(({ name }) => name)
       .sort(),
