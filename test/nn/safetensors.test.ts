@@ -35,8 +35,9 @@ function file(header: unknown, data: Uint8Array = new Uint8Array(0)): Uint8Array
 
 test('safetensors: every dtype survives the round trip', () => {
   const written = sample();
-  const { tensors, metadata } = decodeSafetensors(encodeSafetensors(written, { model: 'väe', epoch: '3' }));
-  assert.equal(metadata, { model: 'väe', epoch: '3' });
+  const texts = JSON.parse('{"model":"väe","epoch":"3","__proto__":"as any other"}');
+  const { tensors, metadata } = decodeSafetensors(encodeSafetensors(written, texts));
+  assert.equal(Object.entries(metadata), Object.entries(texts));
   assert.is(tensors.size, written.size);
   for (const [name, entry] of written) {
     const read = tensors.get(name)!;
@@ -141,6 +142,17 @@ const broken: [string, Uint8Array, RegExp][] = [
   ['out of range', file({ a: { ...one, data_offsets: [4, 8] } }, four), /a ends at byte 8.*has 4/],
   ['overlap', file({ a: one, b: one }, four), /b starts at byte 0 of the data, expected 4/],
   ['gap', file({ a: { ...one, data_offsets: [4, 8] } }, new Uint8Array(8)), /a starts at byte 4.*expected 0/],
+  [
+    'a tensor twice',
+    file('{"a":ONE,"\\u0061":ONE}'.replaceAll('ONE', JSON.stringify(one)), four),
+    /header has a twice/,
+  ],
+  [
+    'a shape twice',
+    file(`{"a:{":${JSON.stringify(one).replace('{', '{"shape":[],')}}`, four),
+    /has shape twice/,
+  ],
+  ['a byte order mark', file('\ufeff{}'), /not valid JSON/],
   ['metadata of numbers', file({ __metadata__: { a: 1 } }), /__metadata__ must map strings/],
 ];
 for (const [name, bytes, message] of broken) {

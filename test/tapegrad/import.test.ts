@@ -46,6 +46,28 @@ const pickled = (pickle: Uint8Array) => zipSync({ 'a/data.pkl': pickle });
 const bytes = (...parts: (string | number)[]) =>
   Uint8Array.from(parts.flatMap((part) => (typeof part === 'number' ? [part] : [...strToU8(part)])));
 
+/** A file with the state_dict { w }, of one float32 1.5, or of what else the options say. */
+function smallFile({
+  type = 'FloatStorage',
+  shape = [1] as readonly number[],
+  strides = [1] as readonly number[],
+  more = ['N'] as readonly (string | number)[],
+}): Uint8Array {
+  const text = (value: string) => bytes('X', value.length, 0, 0, 0, value);
+  const counts = (list: readonly number[]) => bytes('(', ...list.flatMap((count) => ['K', count]), 't');
+  const storage = ['((', ...text('storage'), `ctorch\n${type}\n`, ...text('0'), ...text('cpu'), 'K', 1, 'tQ'];
+  const view = ['K', 0, ...counts(shape), ...counts(strides), 0x89, 'N', ...more];
+  const pickle = ['}', ...text('w'), 'ctorch._utils\n_rebuild_tensor_v2\n', ...storage, ...view, 'tRs.'];
+  return zipSync({ 'a/data.pkl': bytes(...pickle), 'a/data/0': new Uint8Array(Float32Array.of(1.5).buffer) });
+}
+
+test('torch.save: a view of one element as many, within reason', () => {
+  assert.equal(decodeTorchFile(smallFile({})).get('w')!.data, Float32Array.of(1.5));
+  const { shape, data } = decodeTorchFile(smallFile({ shape: [200, 100], strides: [0, 0] })).get('w')!;
+  assert.equal(shape, [200, 100]);
+  assert.equal(data, new Float32Array(20_000).fill(1.5));
+});
+
 const REFUSED: [what: string, file: Uint8Array, key: string | undefined, message: RegExp][] = [
   [
     'a checkpoint without its key',
@@ -109,6 +131,47 @@ const REFUSED: [what: string, file: Uint8Array, key: string | undefined, message
     }),
     'model',
     /a storage has 92 bytes, expected 96 for 24 values/,
+  ],
+  [
+    'a view of one element as billions',
+    smallFile({ shape: [255, 255, 255, 255], strides: [0, 0, 0, 0] }),
+    undefined,
+    /far larger than the file: save them as x\.contiguous\(\)/,
+  ],
+  [
+    'a tensor of 65 axes',
+    smallFile({ shape: Array(65).fill(1), strides: Array(65).fill(1) }),
+    undefined,
+    /not made as PyTorch makes one/,
+  ],
+  [
+    'a view beyond its storage',
+    smallFile({ shape: [2] }),
+    undefined,
+    /shape \[2\] reaches beyond its storage/,
+  ],
+  [
+    'a tensor of complex numbers',
+    smallFile({ type: 'ComplexFloatStorage' }),
+    undefined,
+    /'w' is a torch\.ComplexFloatStorage, which is not read/,
+  ],
+  [
+    'a negated view',
+    smallFile({ more: ['}X', 3, 0, 0, 0, 'neg', 0x88, 's'] }),
+    undefined,
+    /as the negative .* of another/,
+  ],
+  [
+    'a file twice',
+    // The names of two entries are made one, in the local header and in the directory.
+    Uint8Array.from(
+      [...zipSync({ 'a/data.pkl': bytes('}.'), 'b/data.pkl': bytes('}.') }, { level: 0 })].map(
+        (byte, i, zip) => (byte === 98 && zip[i + 1] === 47 ? 97 : byte),
+      ),
+    ),
+    undefined,
+    /two entries a\/data\.pkl/,
   ],
   [
     'big-endian numbers',

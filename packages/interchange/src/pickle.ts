@@ -63,7 +63,7 @@ export function readPickle(data: Uint8Array, { globals, persistent }: PickleOpti
   const text = (length: number): string => {
     const bytes = take(length);
     try {
-      return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
     } catch {
       throw new Error('the pickle has text that is none');
     }

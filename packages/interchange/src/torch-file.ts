@@ -58,49 +58,50 @@ class TorchStorage {
 class TorchTensor {
   readonly entry: SafetensorsEntry;
 
-  constructor(storage: Pickled, offset: Pickled, shape: Pickled, strides: Pickled) {
-    if (!(storage instanceof TorchStorage) || !isCounts([offset]) || !isCounts(shape) || !isCounts(strides))
-      throw new Error('a tensor is not made as PyTorch makes one');
-    this.entry = {
-      dtype: storage.dtype,
-      shape,
-      data: gathered(storage.values, offset as number, shape, strides),
-    };
+  constructor(view: StridedView, dtype: SafetensorsEntry['dtype']) {
+    this.entry = { dtype, shape: view.shape, data: gathered(view) };
   }
 }
 
-const isCounts = (list: unknown): list is number[] =>
-  Array.isArray(list) && list.every((count) => Number.isSafeInteger(count) && count >= 0);
-
-/** The elements that strides lead to, row-major. */
-function gathered<T extends SafetensorsEntry['data']>(
-  values: T,
-  offset: number,
-  shape: readonly number[],
-  strides: readonly number[],
-): T {
-  const size = shape.reduce((product, extent) => product * extent, 1);
-  const last = shape.reduce((sum, extent, axis) => sum + (extent - 1) * strides[axis]!, offset);
-  if (strides.length !== shape.length || (size > 0 && last >= values.length))
-    throw new Error(`a tensor of shape [${shape.join(', ')}] reaches beyond its storage`);
-  if (size > values.length)
-    throw new Error(`a tensor of shape [${shape.join(', ')}] is larger than its storage`);
-  const contiguous = strides.every((stride, axis) => shape[axis] === 1 || stride === sizeAfter(shape, axis));
-  if (contiguous) return values.slice(offset, offset + size) as T;
-  const elements = Array.from({ length: size }, (_, index) => {
-    let position = offset;
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      position += (index % shape[axis]!) * strides[axis]!;
-      index = Math.floor(index / shape[axis]!);
-    }
-    return values[position]!;
-  });
-  const { from } = values.constructor as unknown as { from(elements: readonly (number | bigint)[]): T };
-  return from.call(values.constructor, elements);
+/** The elements of a storage that strides lead to from an offset. */
+interface StridedView {
+  readonly values: SafetensorsEntry['data'];
+  readonly offset: number;
+  readonly shape: readonly number[];
+  readonly strides: readonly number[];
 }
 
-const sizeAfter = (shape: readonly number[], axis: number) =>
-  shape.slice(axis + 1).reduce((product, extent) => product * extent, 1);
+/** PyTorch's own limit, so that what is done for each axis is little. */
+const MOST_AXES = 64;
+
+const isCounts = (list: unknown): list is number[] =>
+  Array.isArray(list) &&
+  list.length <= MOST_AXES &&
+  list.every((count) => Number.isSafeInteger(count) && count >= 0);
+
+const sizeOf = (shape: readonly number[]) => shape.reduce((product, extent) => product * extent, 1);
+
+/** A view's elements, row-major. */
+function gathered({ values, offset, shape, strides }: StridedView): SafetensorsEntry['data'] {
+  const size = sizeOf(shape);
+  const isContiguous = strides.every(
+    (stride, axis) => shape[axis] === 1 || stride === sizeOf(shape.slice(axis + 1)),
+  );
+  if (isContiguous) return values.slice(offset, offset + size);
+  const elements = new (values.constructor as new (size: number) => typeof values)(size);
+  const index = shape.map(() => 0);
+  let position = offset;
+  for (let i = 0; i < size; i++) {
+    elements[i] = values[position]!;
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      position += strides[axis]!;
+      if (++index[axis]! < shape[axis]!) break;
+      position -= shape[axis]! * strides[axis]!;
+      index[axis] = 0;
+    }
+  }
+  return elements;
+}
 
 /** Python's protocol 2 and later make a dictionary empty, and set its items afterwards. */
 function emptyDictionary(...items: Pickled[]): Dictionary {
@@ -108,21 +109,32 @@ function emptyDictionary(...items: Pickled[]): Dictionary {
   return new Dictionary();
 }
 
-/** What a file of `torch.save` may name: what tensors and dictionaries are made of. */
-function allowed(budget: { bytes: number }): Globals {
+/**
+ * What a file of `torch.save` may name: what tensors and dictionaries are made of.
+ * @param most bytes that all tensors together may take
+ */
+function allowed(most: number): Globals {
   const storages = Object.entries(storageTypes).map(([name, type]) => [`torch.${name}`, type] as const);
+  let taken = 0;
+  const rebuilt = (...[storage, offset, shape, strides, , , bits]: Pickled[]): Pickled => {
+    if (storage instanceof Opaque) return storage;
+    if (!(storage instanceof TorchStorage) || !isCounts([offset]) || !isCounts(shape) || !isCounts(strides))
+      throw new Error('a tensor is not made as PyTorch makes one');
+    if (bits instanceof Dictionary && bits.size > 0)
+      throw new Error('a tensor is stored as the negative or conjugate of another, which is not read');
+    const { dtype, values } = storage;
+    const last = shape.reduce((sum, extent, axis) => sum + (extent - 1) * strides[axis]!, offset as number);
+    if (strides.length !== shape.length || (!shape.includes(0) && !(last < values.length)))
+      throw new Error(`a tensor of shape ${brief(shape)} reaches beyond its storage`);
+    taken += shape.includes(0) ? 0 : sizeOf(shape) * values.BYTES_PER_ELEMENT;
+    if (taken > most)
+      throw new Error('its tensors are far larger than the file: save them as x.contiguous(), if expanded');
+    return new TorchTensor({ values, offset: offset as number, shape, strides }, dtype);
+  };
   return new Map<string, ((...args: Pickled[]) => Pickled) | object>([
     ...storages,
     ['collections.OrderedDict', emptyDictionary],
-    [
-      'torch._utils._rebuild_tensor_v2',
-      (storage, offset, shape, strides) => {
-        const tensor = new TorchTensor(storage!, offset!, shape!, strides!);
-        budget.bytes -= tensor.entry.data.byteLength;
-        if (budget.bytes < 0) throw new Error('its tensors are far larger than the file');
-        return tensor;
-      },
-    ],
+    ['torch._utils._rebuild_tensor_v2', rebuilt],
     ['torch._utils._rebuild_parameter', (data) => data!],
   ]);
 }
@@ -154,25 +166,29 @@ export function decodeTorchFile(file: Uint8Array, key?: string): Map<string, Saf
   const storages = new Map<string, TorchStorage>();
   const persistent = (id: Pickled): Pickled => {
     const [kind, type, name, , count] = Array.isArray(id) ? (id as Pickled[]) : [];
+    if (kind === 'storage' && type instanceof Opaque) return type;
     if (kind !== 'storage' || !isStorageType(type) || typeof name !== 'string' || typeof count !== 'number')
       throw new Error('it refers to what is no storage');
     const data = files.get(`${folder}data/${name}`);
     if (!data) throw new Error(`storage ${brief(name)} is missing`);
-    const key = `${type.dtype} ${type.bytes} ${count} ${name}`;
+    const key = `${storageKinds.indexOf(type)} ${count} ${name}`;
     const storage = storages.get(key) ?? new TorchStorage(type, data, count);
     storages.set(key, storage);
     return storage;
   };
   // Views of one storage are copied apart: a small file could ask for any number of copies.
-  const budget = { bytes: 1024 + MOST_COPIES * file.length };
-  return stateDict(readPickle(files.get(pickle)!, { globals: allowed(budget), persistent }), key);
+  const most = SMALL_COPIES + MOST_COPIES * file.length;
+  return stateDict(readPickle(files.get(pickle)!, { globals: allowed(most), persistent }), key);
 }
 
 /** Bytes of tensors for each byte of a file: more than one where tensors share a storage, or are widened. */
 const MOST_COPIES = 16;
+/** And besides: a constant that was expanded to a mask is small in a small file. */
+const SMALL_COPIES = 2 ** 22;
 
-const isStorageType = (value: unknown): value is StorageType =>
-  Object.values(storageTypes).includes(value as StorageType);
+const storageKinds = Object.values(storageTypes);
+
+const isStorageType = (value: unknown): value is StorageType => storageKinds.includes(value as StorageType);
 
 function stateDict(content: Pickled, key: string | undefined): Map<string, SafetensorsEntry> {
   const found = key === undefined ? content : content instanceof Dictionary ? content.get(key) : undefined;

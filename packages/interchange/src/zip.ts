@@ -17,6 +17,7 @@ const LONGEST_COMMENT = 0xffff;
 /** Bytes that all entries together may be unpacked to, for each byte of the file. Weights hardly compress at all. */
 const MOST_EXPANSION = 20;
 
+const tooLarge = () => new Error('a zip file of more than 4 GB is not read');
 const broken = (what: string) => new Error(`not a whole zip file (${what}): truncated?`);
 
 /**
@@ -28,7 +29,7 @@ export function readZip(file: Uint8Array): Map<string, Uint8Array> {
   const end = endOfDirectory(view);
   const count = view.getUint16(end + 10, true);
   let at = view.getUint32(end + 16, true);
-  if (count === 0xffff || at === 0xffffffff) throw new Error('a zip file of more than 4 GB is not read');
+  if (count === 0xffff || at === 0xffffffff) throw tooLarge();
   const files = new Map<string, Uint8Array>();
   let unpacked = 0;
   for (let i = 0; i < count; i++) {
@@ -46,9 +47,11 @@ export function readZip(file: Uint8Array): Map<string, Uint8Array> {
       number,
     ];
     const local = view.getUint32(at + 42, true);
+    if ([packed, size, local].includes(0xffffffff)) throw tooLarge();
     const name = nameOf(file.subarray(at + ENTRY_BYTES, at + ENTRY_BYTES + nameLength));
     at += ENTRY_BYTES + nameLength + extra + comment;
     if (at > end) throw broken('its directory is damaged');
+    if (files.has(name)) throw new Error(`a zip file with two entries ${brief(name)}: which is meant?`);
     unpacked += size;
     if (unpacked > MOST_EXPANSION * file.length)
       throw new Error('a zip file that unpacks to far more than its size');
@@ -74,7 +77,7 @@ function endOfDirectory(view: DataView): number {
 
 function nameOf(bytes: Uint8Array): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     throw broken('a name in its directory is no text');
   }

@@ -172,12 +172,12 @@ export function decodeSafetensors(file: Uint8Array): SafetensorsFile {
     throw new Error(`safetensors: expects the bytes of a file, a Uint8Array, got ${described(file)}`);
   }
   const { header, body } = split(file);
-  const metadata: Record<string, string> = {};
+  let metadata: Record<string, string> = {};
   const entries: { name: string; format: Format; shape: number[]; start: number; end: number }[] = [];
   for (const [name, value] of Object.entries(header)) {
     if (name !== metadataKey) entries.push({ name, ...readEntry(name, value) });
     else if (isObject(value) && Object.values(value).every((text) => typeof text === 'string')) {
-      Object.assign(metadata, value);
+      metadata = value as Record<string, string>;
     } else throw new Error(`safetensors: ${metadataKey} must map strings to strings`);
   }
 
@@ -229,14 +229,33 @@ function split(file: Uint8Array): { header: Record<string, unknown>; body: Uint8
     );
   }
   let header: unknown;
+  let twice: string | undefined;
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(file.subarray(lengthBytes, bodyStart));
+    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+    const text = decoder.decode(file.subarray(lengthBytes, bodyStart));
     header = JSON.parse(text);
+    twice = repeatedName(text);
   } catch {
     throw new Error('safetensors: the header is not valid JSON: not a safetensors file, or a broken one');
   }
+  if (twice !== undefined) throw new Error(`safetensors: the header has ${brief(twice)} twice`);
   if (!isObject(header)) throw new Error('safetensors: the header is not a JSON object');
   return { header, body: file.subarray(bodyStart) };
+}
+
+/** A name that stands twice in one object of a JSON text. The format forbids it; `JSON.parse` takes the last. */
+function repeatedName(json: string): string | undefined {
+  const open: Set<string>[] = [];
+  for (const [token, colon] of json.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?|[{}]/g)) {
+    if (token === '{') open.push(new Set());
+    else if (token === '}') open.pop();
+    else if (colon) {
+      const name: string = JSON.parse(token.slice(0, -colon.length));
+      if (open.at(-1)!.has(name)) return name;
+      open.at(-1)!.add(name);
+    }
+  }
+  return undefined;
 }
 
 function readEntry(

@@ -43,6 +43,10 @@ tensors = {
     "truth": torch.tensor([True, False]),
     "parameter": nn.Parameter(torch.tensor([0.25])),
     "empty": torch.zeros(0, 3),
+    "expanded": torch.tensor([[0.5], [1.5]]).expand(2, 3),
+    "overlapping": base.flatten()[:5].unfold(0, 3, 1),
+    "__proto__": torch.tensor([-3], dtype=torch.int8),
+    "\ufeffmarked": torch.tensor([-300], dtype=torch.int16),
 }
 checkpoint = {
     "epoch": 300,
