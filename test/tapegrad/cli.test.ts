@@ -310,20 +310,24 @@ const BAD: [name: string, args: string[], message: RegExp][] = [
     ['train', '--resume', damaged('state', (path) => truncateSync(join(path, 'state.safetensors'), 5000))],
     /state.safetensors: broken: safetensors: .*truncated/,
   ],
-  [
-    'a state with one bit changed, in a number',
+  ...(
     [
-      'train',
-      '--resume',
-      damaged('flipped', (path) => {
-        const file = join(path, 'state.safetensors');
+      ['state.safetensors', 'train', '--resume'],
+      ['weights.safetensors', 'grid'],
+    ] as const
+  ).map(([name, ...command]): [string, string[], RegExp] => [
+    `${name} with one bit changed, in a number`,
+    [
+      ...command,
+      damaged(`flipped-${name}`, (path) => {
+        const file = join(path, name);
         const content = readFileSync(file);
         content[content.length - 1000]! ^= 1;
         writeFileSync(file, content);
       }),
     ],
-    /state.safetensors: broken: it was changed after it was written: its checksum is another; /,
-  ],
+    new RegExp(`${name}: broken: it was changed after it was written: its checksum is another; `),
+  ]),
   [
     'weights in place of the state',
     [

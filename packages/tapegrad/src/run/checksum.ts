@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto';
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  type SafetensorsEntry,
+  type SafetensorsFile,
+} from '@tapegrad/nn';
 
 /*
- * A file that holds the SHA-256 of its bytes, those of the checksum itself taken as zeros. A number that a disk or a copy has
+ * Files of safetensors that hold the SHA-256 of their bytes, those of the checksum itself taken as zeros. A number that a disk or a copy has
  * changed is a number all the same: nothing else would tell.
  */
 
@@ -14,21 +20,27 @@ function digestOf(file: Buffer, checksum: string): string {
   return hash.update(file.subarray(start + checksum.length)).digest('hex');
 }
 
-/**
- * The file that `make` returns, with its checksum.
- * @param make writes what it is given where the checksum shall stand, and nothing like it before
- */
-export function withChecksum(make: (checksum: string) => Uint8Array): Uint8Array {
-  const { buffer, byteOffset, length } = make(EMPTY);
+/** A file of safetensors with a checksum in its metadata. */
+export function withChecksum(
+  tensors: ReadonlyMap<string, SafetensorsEntry>,
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
+  const { buffer, byteOffset, length } = encodeSafetensors(tensors, { checksum: EMPTY, ...metadata });
   const file = Buffer.from(buffer, byteOffset, length);
   file.write(digestOf(file, EMPTY), file.indexOf(EMPTY), 'latin1');
   return file;
 }
 
-/** @throws if the file has other bytes than were written with this checksum */
-export function assertChecksum(file: Buffer, checksum: string): void {
-  if (digestOf(file, checksum) !== checksum)
+/**
+ * What a file of safetensors holds. Others write no checksum: pages, version 0.1.0, and whoever edits weights.
+ * @throws if the file is broken, or has other bytes than were written with its checksum
+ */
+export function readWithChecksum(file: Buffer): SafetensorsFile {
+  const content = decodeSafetensors(file);
+  const { checksum } = content.metadata;
+  if (checksum !== undefined && digestOf(file, checksum) !== checksum)
     throw new Error(
       'it was changed after it was written: its checksum is another; take it from a copy, or train again',
     );
+  return content;
 }

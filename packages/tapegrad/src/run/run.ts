@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { brief, decodeSafetensors, misfits, type SafetensorsEntry, saveStateDict } from '@tapegrad/nn';
+import { brief, misfits, readTensors, type SafetensorsEntry } from '@tapegrad/nn';
 import type { Device, TunedChoice } from '@tapegrad/tensor';
 import { Generator } from '@tapegrad/tensor';
 import {
@@ -15,6 +15,7 @@ import {
 } from '@tapegrad/vae';
 import type { ImageFolderOptions } from '../data/image-folder.ts';
 import { attempt, UserError } from '../errors.ts';
+import { readWithChecksum, withChecksum } from './checksum.ts';
 import { RunFolder, runFiles } from './run-folder.ts';
 import { faultIn, runOptions } from './run-options.ts';
 import { inSize } from './too-large.ts';
@@ -125,7 +126,7 @@ export function readRun(path: string): StoredRun {
   }
   const file = folder.file(runFiles.weights);
   const { tensors: weights, metadata } = attempt(`${file}: broken`, () =>
-    decodeSafetensors(readFileSync(file)),
+    readWithChecksum(readFileSync(file)),
   );
   assertOfModel(file, metadata, config);
   return { folder, config, spec, weights };
@@ -173,7 +174,7 @@ export function loadWeights(model: Autoencoder, weights: StoredRun['weights'], w
 
 /** Writes the weights under PyTorch's names; returns the file. */
 export async function writeWeights(folder: RunFolder, model: Autoencoder, name: string): Promise<Uint8Array> {
-  const file = await saveStateDict(model, { format: 'pt', model: name });
+  const file = withChecksum(await readTensors(model.stateDict()), { format: 'pt', model: name });
   folder.writeAtomically(runFiles.weights, file);
   return file;
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { decodeSafetensors, encodeSafetensors, type SafetensorsEntry } from '@tapegrad/nn';
+import type { SafetensorsEntry } from '@tapegrad/nn';
 import { type Device, DeviceLostError, defaultDevice, WebGPUDevice } from '@tapegrad/tensor';
 import type { ModelSpec, Nats, Subject } from '@tapegrad/vae';
 import {
@@ -14,7 +14,7 @@ import {
 import type { Dataset } from '../data/dataset.ts';
 import { attempt, reasonOf, UserError } from '../errors.ts';
 import { assembleAhead, writeReport } from '../report/index.ts';
-import { assertChecksum, withChecksum } from './checksum.ts';
+import { readWithChecksum, withChecksum } from './checksum.ts';
 import { keepCodeSummary } from './code-summary.ts';
 import { drawPicture } from './draw.ts';
 import { type RunConfig, storedConfig, writeWeights } from './run.ts';
@@ -288,11 +288,7 @@ async function checkpoint(run: Run): Promise<void> {
   const { tensors, metadata } = await trainer.checkpoint();
   folder.assertHeld();
   const state = { ...metadata, model: config.model, tally: JSON.stringify(tally) };
-  const writeState = () =>
-    folder.writeAtomically(
-      runFiles.state,
-      withChecksum((checksum) => encodeSafetensors(tensors, { checksum, ...state })),
-    );
+  const writeState = () => folder.writeAtomically(runFiles.state, withChecksum(tensors, state));
   const isFirst = !folder.has(runFiles.state);
   if (isFirst) writeState();
   await checkpointWeights(run);
@@ -327,10 +323,7 @@ export function readRunState(folder: RunFolder): RunState {
     );
   }
   return attempt(`${file}: broken`, () => {
-    const bytes = readFileSync(file);
-    const { tensors, metadata } = decodeSafetensors(bytes);
-    // Pages write none, nor did version 0.1.0.
-    if (metadata.checksum !== undefined) assertChecksum(bytes, metadata.checksum);
+    const { tensors, metadata } = readWithChecksum(readFileSync(file));
     return { file, tensors, metadata, tally: JSON.parse(metadata.tally ?? '', renamed) as Tally };
   });
 }
