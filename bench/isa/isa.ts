@@ -127,7 +127,7 @@ const widths = (counts: Readonly<Record<number, number>>) =>
     .map(([bytes, count]) => `${bytes} B: ${count}`)
     .join(', ');
 
-export function describeIsa(rows: readonly IsaRow[]): string {
+function describeIsa(rows: readonly IsaRow[]): string {
   const head = [
     'kernel',
     'VGPRs',
@@ -166,7 +166,7 @@ export function describeIsa(rows: readonly IsaRow[]): string {
 }
 
 /** @throws UserError if the file is none of `--json` of this version and family */
-export function readIsa(file: string): IsaResults {
+function readIsa(file: string): IsaResults {
   let results: Partial<IsaResults>;
   try {
     results = JSON.parse(readFileSync(file, 'utf8')) as Partial<IsaResults>;

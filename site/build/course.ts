@@ -45,7 +45,7 @@ function highlighted(code: string, language: string): string {
 }
 
 /** `2-the-graph.md` as the site has it; what is not part of the course, where the repository has it. */
-export function linkTo(href: string): string {
+function linkTo(href: string): string {
   if (/^(https?:|#|mailto:)/.test(href)) return href;
   const [path, hash = ''] = href.split(/(?=#)/) as [string, string?];
   if (/^[\w-]+\.md$/.test(path))

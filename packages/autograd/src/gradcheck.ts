@@ -8,6 +8,7 @@ import {
   mul,
   type Shape,
   scope,
+  sizeOf,
   sum,
   type Tensor,
   tensor,
@@ -56,7 +57,7 @@ export async function gradcheck(
   }
   const random = normals(seed);
   const like = (shape: Shape) =>
-    tensor(Float64Array.from({ length: shape.reduce((p, n) => p * n, 1) }, random), {
+    tensor(Float64Array.from({ length: sizeOf(shape) }, random), {
       shape,
       device: inputs[0]!.device,
     });

@@ -4,7 +4,7 @@
  * too.
  */
 
-import { described, halfValue } from '@tapegrad/tensor';
+import { described, halfValue, sizeOf } from '@tapegrad/tensor';
 import { brief } from './brief.ts';
 
 /** What a tensor's values are held in. */
@@ -142,7 +142,7 @@ function bytesOf(name: string, entry: SafetensorsEntry): Uint8Array {
   const { dtype, shape, data } = entry as SafetensorsEntry;
   const array = Object.hasOwn(arrays, dtype) ? arrays[dtype] : undefined;
   if (!array) throw new Error(`safetensors: ${name}: cannot write dtype ${dtype}`);
-  if (elements(shape) !== data.length) {
+  if (sizeOf(shape) !== data.length) {
     throw new Error(`safetensors: ${name}: ${data.length} values do not fill shape [${shape.join(', ')}]`);
   }
   let values = data;
@@ -278,7 +278,7 @@ function readEntry(
     throw new Error(`safetensors: ${brief(name)} has broken offsets: ${brief(offsets)}`);
   }
   const [start, end] = offsets as [number, number];
-  const expected = elements(shape) * format.bytes;
+  const expected = sizeOf(shape) * format.bytes;
   if (end - start !== expected) {
     throw new Error(
       `safetensors: ${brief(name)}: ${dtype} of shape ${brief(shape)} takes ${expected} bytes, its offsets give ` +
@@ -287,8 +287,6 @@ function readEntry(
   }
   return { format, shape, start, end };
 }
-
-const elements = (shape: readonly number[]): number => shape.reduce((product, extent) => product * extent, 1);
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

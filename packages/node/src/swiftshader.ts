@@ -125,7 +125,7 @@ let loaded: string | undefined;
  * none. The system's drivers are found through it, too.
  * @returns the folder it was unpacked to
  */
-export function loadPackedLoader(packed: PackedSwiftShader): string {
+function loadPackedLoader(packed: PackedSwiftShader): string {
   if (loaded) return loaded;
   hasSystemLoader(); // asked later, the linker would find the packed one
   const cached = unpackIntoCache(packed);

@@ -31,7 +31,7 @@ export function tuneCachePath({ name }: Adapter, env: Environment = process.env)
 }
 
 /** Whether `TAPEGRAD_TUNE=off` asks for the built-in choices. */
-export const tuningIsOff = (env: Environment = process.env): boolean => env.TAPEGRAD_TUNE === 'off';
+const tuningIsOff = (env: Environment = process.env): boolean => env.TAPEGRAD_TUNE === 'off';
 
 export interface ReadTuned {
   /** Undefined if there are none, or none that can be used. */

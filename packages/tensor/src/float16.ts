@@ -1,3 +1,5 @@
+import { roundHalfToEven } from './ops/special-functions.ts';
+
 /*
  * IEEE 754 binary16: a sign bit, 5 bits of exponent (bias 15), 10 of fraction. From 6.1e-5 to 65504 with 11 significant
  * bits; below that, multiples of 2⁻²⁴.
@@ -9,20 +11,13 @@ export const HALF_EPSILON = 2 ** -11;
 /** The greatest finite float16. */
 export const HALF_MAX = 65504;
 
-/** The nearest whole number; of two, the even one. */
-function roundEven(x: number): number {
-  const below = Math.floor(x);
-  const rest = x - below;
-  return rest > 0.5 || (rest === 0.5 && below % 2 !== 0) ? below + 1 : below;
-}
-
 /** The nearest float16 (of two, the even one); infinity from 65520 on. */
 export function roundToHalf(value: number): number {
   const magnitude = Math.abs(value);
   if (!(magnitude > 0) || magnitude === Number.POSITIVE_INFINITY) return value;
   const exponent = Math.max(-14, Math.floor(Math.log2(magnitude)));
   const unit = 2 ** (exponent - 10);
-  const rounded = roundEven(magnitude / unit) * unit;
+  const rounded = roundHalfToEven(magnitude / unit) * unit;
   return Math.sign(value) * (rounded > HALF_MAX ? Number.POSITIVE_INFINITY : rounded);
 }
 

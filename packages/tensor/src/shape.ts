@@ -19,6 +19,11 @@ export function stridesOf(shape: Shape): number[] {
   return strides;
 }
 
+/** Where line number `line` along an axis begins: lines of `extent` elements that lie `stride` apart. */
+export function lineStart(line: number, extent: number, stride: number): number {
+  return Math.floor(line / stride) * stride * extent + (line % stride);
+}
+
 /** Whether two shapes have the same extents. */
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((extent, axis) => extent === b[axis]);

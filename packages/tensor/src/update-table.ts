@@ -5,6 +5,3 @@ import { bookkeeping } from './lowering/training.ts';
 
 /** Updates in place, by name. */
 export const updates = { ...optimizers, ...counters, ...assignments, ...bookkeeping };
-
-/** The name of an update of the table. */
-export type UpdateName = keyof typeof updates;

@@ -46,7 +46,7 @@ export function writeTo(target: Tensor, values: NumericArray, from = 0): void {
  * reads them at once. Slots start at multiples of 64 elements (256 bytes, the alignment of a WebGPU binding).
  * Returns the buffer as one tensor; padding is 0.
  */
-export function flattenInto(tensors: readonly Tensor[], { copy = true } = {}): Tensor {
+export function flattenInto(tensors: readonly Tensor[]): Tensor {
   assertTensors('flattenInto', tensors);
   const device = deviceOf('flattenInto', tensors);
   if (!device) throw new Error('flattenInto: expects at least one tensor');
@@ -58,7 +58,7 @@ export function flattenInto(tensors: readonly Tensor[], { copy = true } = {}): T
   const buffer = full([slots.total], 0, { device });
   scope(() => {
     tensors.forEach((x, i) => {
-      if (copy && x.size > 0) assign(viewOf(buffer, x.shape, slots.starts[i]!), x);
+      if (x.size > 0) assign(viewOf(buffer, x.shape, slots.starts[i]!), x);
       internalsOf(x).moveTo(internalsOf(buffer).storage, slots.starts[i]!);
     });
   });

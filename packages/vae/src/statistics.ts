@@ -60,7 +60,7 @@ export async function encodeAll(
     { device },
   );
   const { count } = images;
-  const size = model.latentShape.reduce((product, extent) => product * extent, 1);
+  const size = model.latentSize;
   const means = new Float32Array(count * size);
   const errors = new Float32Array(count);
   let logSigmas: Float32Array | undefined;

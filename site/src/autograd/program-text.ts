@@ -6,7 +6,7 @@ import { internalsOf, Tensor } from '@tapegrad/tensor';
 /* The reader's program as a function. */
 
 /** How the program asks for a walk back: `loss.backward()` reaches what watches it. */
-export const walkBack = Symbol('backward');
+const walkBack = Symbol('backward');
 
 /** Called in the place of `Tensor.backward` while a program runs. */
 let onBackward: (root: Tensor, options?: autograd.BackwardOptions) => void = (root, options) =>

@@ -1,4 +1,4 @@
-import { createStore, del, entries, get, set } from 'idb-keyval';
+import { createStore, del, entries, set } from 'idb-keyval';
 import type { EpochRecord, Experiment, Look, RunFiles, RunInfo } from '../train/protocol.ts';
 
 /* Runs of this browser, kept between visits: for the table of runs, to go on with, and to explore. */
@@ -39,7 +39,6 @@ const quietly = async <T>(work: Promise<T>): Promise<T | undefined> => {
 
 export const keepRun = (run: StoredRun) => quietly(set(run.id, run, store));
 export const forgetRun = (id: string) => quietly(del(id, store));
-export const findRun = (id: string) => quietly(get<StoredRun>(id, store));
 
 /** All runs, the oldest first. */
 export async function keptRuns(): Promise<StoredRun[]> {

@@ -102,10 +102,11 @@ export class Explorer {
 
   async #encodeTests(name: string, wanted: number): Promise<Opened> {
     const model = this.#model;
+    const { isVector } = model;
     const { test } = this.#data;
     const count = Math.min(wanted, test.count);
     const images = test.images.subarray(0, count * model.pixelCount);
-    const size = model.latentShape.reduce((product, extent) => product * extent, 1);
+    const size = model.latentSize;
     const means = new Float32Array(count * size);
     const logSigmas = new Float32Array(count * size);
     let isStochastic = false;
@@ -121,7 +122,6 @@ export class Explorer {
       logSigma?.dispose();
     }
     this.#codes = means;
-    const isVector = model.latentShape.length === 1;
     const errors = new Float32Array(count);
     const statistics = isStochastic ? latentStatistics({ count, size, means, logSigmas, errors }) : undefined;
     const moments = isVector ? momentsOf(means, size) : { mean: [], std: [] };
@@ -151,7 +151,7 @@ export class Explorer {
   /** Images of codes [count, size], bytes. One captured program for each count. */
   async decode(codes: Float32Array): Promise<Uint8Array> {
     const model = this.#model;
-    const size = model.latentShape.reduce((product, extent) => product * extent, 1);
+    const size = model.latentSize;
     const count = codes.length / size;
     let decoder = this.#decoders.get(count);
     if (!decoder) {

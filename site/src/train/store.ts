@@ -290,7 +290,7 @@ const runOf = (stored: StoredRun): Run => ({
   files: stored.files,
 });
 
-export const storedOf = (run: Run): StoredRun => ({
+const storedOf = (run: Run): StoredRun => ({
   id: run.id,
   name: run.name,
   experiment: run.experiment,

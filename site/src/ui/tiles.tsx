@@ -10,7 +10,7 @@ export function Tiles({ tiles, label }: { tiles: Images; label: string }) {
   return <canvas class="tiles" ref={canvas} role="img" aria-label={label} />;
 }
 
-export function drawTiles(canvas: HTMLCanvasElement, { pixels, shape, columns }: Images): void {
+function drawTiles(canvas: HTMLCanvasElement, { pixels, shape, columns }: Images): void {
   const [channels, height, width] = shape;
   const count = pixels.length / (channels * height * width);
   const rows = Math.ceil(count / columns);

@@ -58,7 +58,7 @@ async function subjectFor(run: OpenRun, name: PictureName, options: PictureOptio
   const { data: asked, dimensions, image } = options;
   const isGiven = name === 'latent-grid' && dimensions !== undefined;
   const needs = image !== undefined ? 'images' : isGiven ? 'nothing' : pictureNeeds[name];
-  const summary = asked === undefined ? readCodeSummary(folder, latentSize(model)) : undefined;
+  const summary = asked === undefined ? readCodeSummary(folder, model.latentSize) : undefined;
   if (needs === 'nothing' || (needs === 'codes' && summary)) return subjectOf(model, undefined, summary);
   const listener = loadingReport();
   try {
@@ -75,9 +75,6 @@ async function subjectFor(run: OpenRun, name: PictureName, options: PictureOptio
     return subject;
   }
 }
-
-const latentSize = ({ latentShape }: OpenRun['model']) =>
-  latentShape.reduce((product, extent) => product * extent, 1);
 
 /** What `curves` does. */
 export async function drawCurves(path: string): Promise<void> {

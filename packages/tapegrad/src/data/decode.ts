@@ -4,7 +4,7 @@ import { outlineJpeg } from './jpeg.ts';
 import type { RgbImage } from './resize.ts';
 
 /** Larger images are refused before they are decoded: a small file can claim to hold terabytes. */
-export const MOST_PIXELS = 2 ** 26;
+const MOST_PIXELS = 2 ** 26;
 
 /** What is wrong with a file that should be an image, in words that can follow its name. */
 export class BadImage extends Error {

@@ -8,7 +8,7 @@ import { html, type Markup } from './markup.ts';
 const MOST_BUTTONS = 40;
 
 /** The mark of a class, as large as the text around it. */
-export const markOf = (label: number): Markup =>
+const markOf = (label: number): Markup =>
   html`<svg class="mark" viewBox="-1.2 -1.2 2.4 2.4" aria-hidden="true"><path d="${shapePaths[classShape(label)]}" fill="var(--class-${label % classColors.length})"/></svg>`;
 
 /** A plane of points that the page's script fills, and what to choose there. */

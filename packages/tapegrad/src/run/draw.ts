@@ -40,7 +40,7 @@ export interface ChartOptions {
 }
 
 /** A picture that is no sheet of images as a chart. */
-export function chartOf(picture: Exclude<Picture, Sheet>, { title, across, width }: ChartOptions = {}): Spec {
+function chartOf(picture: Exclude<Picture, Sheet>, { title, across, width }: ChartOptions = {}): Spec {
   switch (picture.kind) {
     case 'cloud': {
       const { points, labels, heldOut, xLabel, yLabel, sameUnits } = picture;

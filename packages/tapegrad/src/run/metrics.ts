@@ -71,7 +71,7 @@ export async function runMetrics(
     reconstruct: true,
     progress: telling('encoding test images'),
   });
-  const latent = model.latentShape.length === 1 ? latentStatistics(codes) : undefined;
+  const latent = model.isVector ? latentStatistics(codes) : undefined;
   const mse = meanOf(codes.errors);
   const weighable = model instanceof VariationalAutoencoder && samples > 0 && most > 0;
   const count = Math.min(most, data.test.count);

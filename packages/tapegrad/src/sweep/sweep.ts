@@ -51,13 +51,12 @@ export interface Sweep {
 
 // ------------------------------------------------------------------------------------------------------- the folder
 
-export const sweepFile = (folder: string): string => join(folder, 'sweep.json');
+const sweepFile = (folder: string): string => join(folder, 'sweep.json');
 export const runOf = (folder: string, { name }: Pick<Point, 'name'>): string => join(folder, name);
 /** A finished run's result, its last epoch's record, which exists if and only if the run is finished. */
 export const resultOf = (folder: string, { name }: Pick<Point, 'name'>): string =>
   join(folder, 'results', `${name}.json`);
-export const logOf = (folder: string, { name }: Pick<Point, 'name'>): string =>
-  join(folder, 'logs', `${name}.log`);
+const logOf = (folder: string, { name }: Pick<Point, 'name'>): string => join(folder, 'logs', `${name}.log`);
 
 /** Replaces a file atomically. Several processes may write it: each has a temporary file of its own. */
 export function replaceFile(path: string, content: string): void {
@@ -212,7 +211,7 @@ const isFinished = (folder: string, point: Point): boolean =>
   existsSync(resultOf(folder, point)) && existsSync(join(runOf(folder, point), runFiles.config));
 
 /** The arguments that begin a run, resume it, or begin it again if it has no checkpoint yet. */
-export function trainArguments({ model, fixed }: SweepConfig, { values }: Point, run: string): string[] {
+function trainArguments({ model, fixed }: SweepConfig, { values }: Point, run: string): string[] {
   const options = Object.entries({ ...fixed, ...values }).flatMap(([name, value]) => [
     `--${flagOf(name)}=${value}`,
   ]);

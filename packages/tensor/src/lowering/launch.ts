@@ -116,12 +116,6 @@ export function subgroupSize({ subgroups }: Pick<LaunchContext, 'subgroups'>): n
     : undefined;
 }
 
-/** Threads that make one line together, and whether they are exactly a subgroup. */
-export function lineLanes(gpu: LaunchContext): { LANES: number; SUBGROUPS: boolean } {
-  const size = subgroupSize(gpu);
-  return { LANES: size ?? (gpu.kind === 'gpu' ? 64 : 8), SUBGROUPS: size !== undefined };
-}
-
 /** What a lowering may ask of the backend. */
 export interface LaunchContext {
   /** What kind of machine the kernels are made for. */

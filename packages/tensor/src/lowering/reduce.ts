@@ -2,7 +2,8 @@ import * as wgsl from '@tapegrad/shaders';
 import type { TensorView } from '../contracts.ts';
 import { reduceOps } from '../ops/reduce.ts';
 import { type Shape, show, stridesOf } from '../shape.ts';
-import { type LaunchContext, type LoweringOf, lineLanes, shader } from './launch.ts';
+import { type LaunchContext, type LoweringOf, shader } from './launch.ts';
+import { lineLanes, lineMode } from './lines.ts';
 import { entered } from './table.ts';
 
 const WORKGROUP = 64;
@@ -61,8 +62,8 @@ const isBlock = (values: number, outputs: number, all: number) =>
 /** Lines of `extent` values, `stride` apart. */
 const choosing = { outputs: 'u32', extent: 'u32', stride: 'u32' } as const;
 const argShaders = {
-  arg: shader({ ...wgsl.reduce, entry: 'arg' }, choosing),
-  arg_lines: shader({ ...wgsl.reduce, entry: 'arg_lines' }, choosing),
+  single: shader({ ...wgsl.reduce, entry: 'arg' }, choosing),
+  lines: shader({ ...wgsl.reduce, entry: 'arg_lines' }, choosing),
 };
 
 /** What captured programs may change: see `webgpu/passes/`. */
@@ -217,21 +218,15 @@ const argReduction =
   (better: string): LoweringOf<typeof reduceOps.argmax> =>
   (gpu, [x], { axis }, output) => {
     const [extent, stride] = [x.shape[axis]!, stridesOf(x.shape)[axis]!];
-    const lanes = lineLanes(gpu);
-    const mode = stride === 1 && extent >= 4 * lanes.LANES ? 'arg_lines' : 'arg';
-    const together = mode === 'arg_lines' ? lanes : { LANES: WORKGROUP, SUBGROUPS: false };
+    const { isShared, lanes } = lineMode(gpu, extent, stride, WORKGROUP);
     gpu.launch({
-      shader: argShaders[mode],
-      constants: {
-        FOURS: mode === 'arg_lines' && fours(extent),
-        ...together,
-        ...UNMERGED,
-      },
+      shader: isShared ? argShaders.lines : argShaders.single,
+      constants: { FOURS: isShared && fours(extent), ...lanes, ...UNMERGED },
       code: `fn start() -> f32 { return 0.0; }\nfn step_with(acc: f32, v: f32) -> f32 { return select(0.0, 1.0, ${better}); }`,
       outputs: [output],
       inputs: [x],
       uniforms: { outputs: output.size, extent, stride },
-      workgroups: mode === 'arg_lines' ? output.size : Math.ceil(output.size / WORKGROUP),
+      workgroups: isShared ? output.size : Math.ceil(output.size / WORKGROUP),
     });
   };
 

@@ -2,7 +2,8 @@ import * as wgsl from '@tapegrad/shaders';
 import type { TensorView } from '../contracts.ts';
 import { scanOps } from '../ops/scan.ts';
 import { stridesOf } from '../shape.ts';
-import { type LaunchContext, type LoweringOf, lineLanes, shader } from './launch.ts';
+import { type LaunchContext, type LoweringOf, shader } from './launch.ts';
+import { lineMode } from './lines.ts';
 import { entered } from './table.ts';
 
 const WORKGROUP = 64;
@@ -21,10 +22,8 @@ interface Lines {
 /** See `shaders/scan.wgsl`. The totals of chunks are scanned by the same function, until there are few enough. */
 function scan(gpu: LaunchContext, x: TensorView, along: Lines, REVERSE: boolean, output: TensorView): void {
   const { lines, extent, stride } = along;
-  const lanes = lineLanes(gpu);
-  const LINES = stride === 1 && extent >= 4 * lanes.LANES;
+  const { isShared: LINES, lanes } = lineMode(gpu, extent, stride, WORKGROUP);
   const FOURS = (LINES ? extent : stride) % 4 === 0;
-  const together = LINES ? lanes : { LANES: WORKGROUP, SUBGROUPS: false };
   // What a worker (a workgroup, or a thread) takes at a time, and how many workers fill the adapter.
   const piece = LINES ? lanes.LANES * (FOURS ? 4 : 1) : 1;
   const workers = lines / (FOURS && !LINES ? 4 : 1);
@@ -37,7 +36,7 @@ function scan(gpu: LaunchContext, x: TensorView, along: Lines, REVERSE: boolean,
   const launch = (TOTALS: boolean, count: number, out: TensorView, offsets?: TensorView) =>
     gpu.launch({
       shader: LINES ? byLines : byColumns,
-      constants: { FOURS, REVERSE, TOTALS, OFFSETS: offsets !== undefined, ...together },
+      constants: { FOURS, REVERSE, TOTALS, OFFSETS: offsets !== undefined, ...lanes },
       outputs: [out],
       inputs: offsets ? [x, offsets] : [x],
       uniforms: { ...along, chunks: count, length },

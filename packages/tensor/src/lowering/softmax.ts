@@ -1,7 +1,8 @@
 import * as wgsl from '@tapegrad/shaders';
 import { softmaxOps } from '../ops/softmax.ts';
 import { stridesOf } from '../shape.ts';
-import { type LoweringOf, lineLanes, shader } from './launch.ts';
+import { type LoweringOf, shader } from './launch.ts';
+import { lineMode } from './lines.ts';
 import { entered } from './table.ts';
 
 const WORKGROUP = 64;
@@ -16,13 +17,11 @@ const softmaxLike =
     const extent = x.shape[axis]!;
     const stride = stridesOf(x.shape)[axis]!;
     const lines = x.size / extent;
-    const lanes = lineLanes(gpu);
-    const LINES = stride === 1 && extent >= 4 * lanes.LANES;
+    const { isShared: LINES, lanes } = lineMode(gpu, extent, stride, WORKGROUP);
     const FOURS = (LINES ? extent : stride) % 4 === 0;
-    const together = LINES ? lanes : { LANES: WORKGROUP, SUBGROUPS: false };
     gpu.launch({
       shader: LINES ? byLines : byColumns,
-      constants: { FOURS, LOG, ...together },
+      constants: { FOURS, LOG, ...lanes },
       outputs: [output],
       inputs: [x],
       uniforms: { lines, extent, stride },

@@ -1,12 +1,10 @@
 import * as wgsl from '@tapegrad/shaders';
 import { logStep as logStepUpdate, startsOf, trainingOps } from '../ops/training.ts';
 import { sizeOf } from '../shape.ts';
-import { type LoweringOf, shader } from './launch.ts';
+import { type LoweringOf, MOST_GROUPS, shader } from './launch.ts';
 import { entered, enteredUpdates } from './table.ts';
 
 const WORKGROUP = 64;
-/** Workgroups that WebGPU allows in one dimension. */
-const MAX_ROWS = 65_535;
 
 const taking = {
   /** Images of the batch, and pixels of one. */
@@ -40,7 +38,7 @@ const batch: LoweringOf<typeof trainingOps.batch> = (
   output,
 ) => {
   const [size, pixels] = [shape[0]!, sizeOf(shape.slice(1))];
-  const layers = Math.ceil(size / MAX_ROWS);
+  const layers = Math.ceil(size / MOST_GROUPS);
   const starts = startsOf(images);
   const fours = pixels % 4 === 0;
   const ITEMS = fours && gpu.kind !== 'gpu' ? 4 : 1;
@@ -64,7 +62,7 @@ const batch: LoweringOf<typeof trainingOps.batch> = (
   }
 };
 
-/** Figures of one launch: with the ring and two counters as many buffers as WebGPU guarantees a kernel, 8. */
+/** Metrics of one launch: with the ring and two counters as many buffers as WebGPU guarantees a kernel, 8. */
 const METRICS = 5;
 
 const logStep: LoweringOf<typeof logStepUpdate> = (gpu, [ring, steps, cursor, ...metrics], { images }) => {

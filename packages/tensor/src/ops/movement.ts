@@ -1,6 +1,6 @@
 import type { Inputs, Op, TensorView, Values } from '../contracts.ts';
 import { type DType, floatType } from '../dtype.ts';
-import { type Shape, show, sizeOf, stridesOf } from '../shape.ts';
+import { broadcastStrides, type Shape, show, sizeOf, stridesOf } from '../shape.ts';
 
 /** A strided walk over some elements: where the element with index (i₀, i₁, …) lies is offset + Σ iₖ·strideₖ. */
 export interface Walk {
@@ -130,16 +130,10 @@ const expand = movement<ExpandAttributes, One>(
   ([x], _, output) => [{ input: 0, extents: output, from: repeated(x!, output), to: whole(output) }],
 );
 
-function repeated(shape: Shape, target: Shape): Walk {
-  const strides = stridesOf(shape);
-  const missing = target.length - shape.length;
-  return {
-    offset: 0,
-    strides: target.map((_, axis) =>
-      axis < missing || shape[axis - missing] === 1 ? 0 : strides[axis - missing]!,
-    ),
-  };
-}
+const repeated = (shape: Shape, target: Shape): Walk => ({
+  offset: 0,
+  strides: broadcastStrides(shape, target),
+});
 
 export interface SliceAttributes {
   /** First index along every axis, how many, and the distance between them. */

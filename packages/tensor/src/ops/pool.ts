@@ -1,6 +1,6 @@
 import type { Op, TensorView } from '../contracts.ts';
 import { floatType } from '../dtype.ts';
-import { type Shape, show } from '../shape.ts';
+import { type Shape, sameShape, show } from '../shape.ts';
 
 type Pair = readonly [number, number];
 
@@ -156,7 +156,7 @@ const poolGather: Op<PoolGradientAttributes, readonly [x: TensorView, indices: T
   infer([x, indices], attributes) {
     const dtype = checkIndices('poolGather', x, indices);
     const shape = inferImages('poolGather', indices, attributes);
-    if (show(shape) !== show(x.shape)) {
+    if (!sameShape(shape, x.shape)) {
       throw new Error(`poolGather: indices ${show(indices.shape)} do not belong to images ${show(x.shape)}`);
     }
     return { shape: indices.shape, dtype };
@@ -175,7 +175,7 @@ const poolScatter: Op<PoolGradientAttributes, readonly [y: TensorView, indices: 
   name: 'poolScatter',
   infer([y, indices], attributes) {
     const dtype = checkIndices('poolScatter', y, indices);
-    if (show(y.shape) !== show(indices.shape)) {
+    if (!sameShape(y.shape, indices.shape)) {
       throw new Error(`poolScatter: values ${show(y.shape)} and indices ${show(indices.shape)} differ`);
     }
     return { shape: inferImages('poolScatter', y, attributes), dtype };

@@ -1,6 +1,6 @@
 import type { Op, TensorView } from '../contracts.ts';
 import { floatType } from '../dtype.ts';
-import { reducedShape, type Shape, show, sizeOf, stridesOf } from '../shape.ts';
+import { lineStart, reducedShape, type Shape, show, sizeOf, stridesOf } from '../shape.ts';
 
 export interface ReduceAttributes {
   /** Normal (non-negative, ascending) axes. */
@@ -67,7 +67,7 @@ function argReduction(
       const extent = x.shape[axis]!;
       const stride = stridesOf(x.shape)[axis]!;
       for (let out = 0; out < output.data.length; out++) {
-        const start = Math.floor(out / stride) * stride * extent + (out % stride);
+        const start = lineStart(out, extent, stride);
         let best = 0;
         for (let i = 1; i < extent; i++) {
           if (better(x.data[start + i * stride]!, x.data[start + best * stride]!)) best = i;

@@ -1,6 +1,6 @@
 import type { Op, TensorView } from '../contracts.ts';
 import { floatType } from '../dtype.ts';
-import { stridesOf } from '../shape.ts';
+import { lineStart, stridesOf } from '../shape.ts';
 
 export interface ScanAttributes {
   readonly axis: number;
@@ -17,7 +17,7 @@ const cumsum: Op<ScanAttributes, readonly [x: TensorView]> = {
     const extent = x.shape[axis]!;
     const stride = stridesOf(x.shape)[axis]!;
     for (let line = 0; line < x.data.length / extent; line++) {
-      const start = Math.floor(line / stride) * stride * extent + (line % stride);
+      const start = lineStart(line, extent, stride);
       let sum = 0;
       for (let i = 0; i < extent; i++) {
         const at = start + (reverse ? extent - 1 - i : i) * stride;

@@ -1,6 +1,6 @@
 import type { Op, TensorView } from '../contracts.ts';
 import { floatType } from '../dtype.ts';
-import { stridesOf } from '../shape.ts';
+import { lineStart, stridesOf } from '../shape.ts';
 
 export interface SoftmaxAttributes {
   readonly axis: number;
@@ -16,7 +16,7 @@ function softmaxLike(name: 'softmax' | 'logSoftmax'): Op<SoftmaxAttributes, read
       const extent = x.shape[axis]!;
       const stride = stridesOf(x.shape)[axis]!;
       for (let line = 0; line < x.data.length / extent; line++) {
-        const start = Math.floor(line / stride) * stride * extent + (line % stride);
+        const start = lineStart(line, extent, stride);
         const at = Array.from({ length: extent }, (_, i) => start + i * stride);
         const greatest = at.reduce((best, i) => Math.max(best, x.data[i]!), Number.NEGATIVE_INFINITY);
         const total = at.reduce((sum, i) => sum + Math.exp(x.data[i]! - greatest), 0);

@@ -1,5 +1,5 @@
 import type { Device, InPlaceUpdate, OpCall, Storage, TensorView, Values } from '../contracts.ts';
-import { bytesPerElement, type DType, type NumericArray } from '../dtype.ts';
+import { bytesPerElement, type DType, hostArray, isFloat, type NumericArray } from '../dtype.ts';
 import { TensorTooLargeError } from '../errors.ts';
 import { roundToHalf } from '../float16.ts';
 
@@ -49,19 +49,8 @@ export const referenceDevice: Device = {
   async synchronize() {},
 };
 
-function arrayFor(dtype: DType, size: number): NumericArray {
-  switch (dtype) {
-    case 'float32':
-    case 'float16':
-      return new Float64Array(size);
-    case 'int32':
-      return new Int32Array(size);
-    case 'uint32':
-      return new Uint32Array(size);
-    case 'uint8':
-      return new Uint8Array(size);
-  }
-}
+const arrayFor = (dtype: DType, size: number): NumericArray =>
+  isFloat(dtype) ? new Float64Array(size) : hostArray(dtype, size);
 
 /** What float16 costs: arithmetic is as always, and its result is rounded where it is stored. */
 function roundHalves(tensor: TensorView): void {

@@ -4,7 +4,7 @@ import type { Launch } from '../lowering/launch.ts';
 import { expandTemplate } from './template.ts';
 
 /** What a binding's elements are in WGSL; uint8 is packed in words. */
-export const wgslTypes: Record<DType, string> = {
+const wgslTypes: Record<DType, string> = {
   float32: 'f32',
   float16: 'f16',
   int32: 'i32',

@@ -51,7 +51,7 @@ export function printProgram(program: Printable): string {
  * Where a launch comes from: its entry in the graph, and what it was run for, as in `backward of entry 12 (relu)`.
  * Launches that were merged have several origins; one that is in no graph and has no label has none.
  */
-export function originText({ origins }: Pick<Dispatch, 'origins'>): string {
+function originText({ origins }: Pick<Dispatch, 'origins'>): string {
   const texts = origins.map(({ entry, labels }) => [...(entry ? [entry] : []), ...labels].join(', '));
   return [...new Set(texts.filter((text) => text !== ''))].join(' + ') || '-';
 }

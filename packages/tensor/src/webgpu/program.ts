@@ -3,7 +3,7 @@ import type { Storage } from '../contracts.ts';
 import { bytesPerElement, type DType } from '../dtype.ts';
 import { withOrigins } from '../origin.ts';
 import { keep, scope } from '../scope.ts';
-import type { Shape } from '../shape.ts';
+import { type Shape, sizeOf } from '../shape.ts';
 import { internalsOf, type Tensor, TensorInternals, viewOf } from '../tensor.ts';
 import { mapTensors, tensorsIn } from '../tree.ts';
 import { noteWrite, type Span } from '../writes.ts';
@@ -78,10 +78,7 @@ export class Program<R = unknown> {
   ): Program<R> {
     const recording = new Recording();
     const placeholders = inputs.map(({ shape, dtype }) => {
-      const storage = device.allocate(
-        dtype,
-        shape.reduce((size, extent) => size * extent, 1),
-      ) as GpuStorage;
+      const storage = device.allocate(dtype, sizeOf(shape)) as GpuStorage;
       recording.hold(storage);
       return keep(new TensorInternals(storage, shape) as Tensor);
     });
@@ -144,8 +141,7 @@ export class Program<R = unknown> {
     const dispatches = optimized.launches.map((launch) => resolved(launch, pipelines));
     this.#changes = [...spansWritten(optimized.launches, isTemporary), ...inputs.map(internalsOf)];
     const lifetimes = lifetimesOf(optimized.launches, isTemporary);
-    const largest = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
-    const plan = planMemory([...lifetimes.values()], largest);
+    const plan = planMemory([...lifetimes.values()], device.maxTensorBytes);
     this.#blocks = createAll(backend, plan.buffers);
     const places = new Map([...lifetimes.keys()].map((storage, i) => [storage, plan.placements[i]!]));
     const rangeOf = ({ storage, offset, bytes }: Binding): Range => {

@@ -1,6 +1,15 @@
 import { noGrad } from '@tapegrad/autograd';
 import { Module } from '@tapegrad/nn';
-import { type Generator, mul, type NumericArray, type Shape, sum, type Tensor } from '@tapegrad/tensor';
+import {
+  type Device,
+  type Generator,
+  mul,
+  type NumericArray,
+  type Shape,
+  sizeOf,
+  sum,
+  type Tensor,
+} from '@tapegrad/tensor';
 import type { Metrics } from '../metrics.ts';
 import { type Likelihood, likelihoodOf, type Normalization } from './likelihoods.ts';
 import { type ModelOptions, optionValues, type TrainingOptions } from './options.ts';
@@ -44,6 +53,8 @@ export type Common = Pick<ModelOptions, 'latent' | 'likelihood' | 'reduction' | 
 /** An autoencoder as the trainer, the metrics and the pictures see it. Images go in as [B, c, h, w], normalized. */
 export abstract class Autoencoder extends Module {
   readonly imageShape: ImageShape;
+  /** Where its parameters are, and where it computes. */
+  readonly device: Device;
   /** Numbers per image: c · h · w. */
   readonly pixelCount: number;
   readonly latent: number;
@@ -59,9 +70,10 @@ export abstract class Autoencoder extends Module {
   constructor(imageShape: ImageShape, options: Common, generator: Generator) {
     super();
     this.imageShape = imageShape;
-    this.pixelCount = imageShape.reduce((product, extent) => product * extent, 1);
+    this.device = generator.state.device;
+    this.pixelCount = sizeOf(imageShape);
     this.latent = options.latent;
-    this.likelihood = likelihoodOf(options, generator.state.device);
+    this.likelihood = likelihoodOf(options, this.device);
     this.reduction = options.reduction;
   }
 
@@ -73,6 +85,16 @@ export abstract class Autoencoder extends Module {
   /** The shape of one code that `decode` takes. */
   get latentShape(): Shape {
     return [this.latent];
+  }
+
+  /** Numbers per code. */
+  get latentSize(): number {
+    return sizeOf(this.latentShape);
+  }
+
+  /** Whether a code is a vector, whose dimensions can be looked at one by one, rather than a map. */
+  get isVector(): boolean {
+    return this.latentShape.length === 1;
   }
 
   /** Reconstructions from the mean of the code: [B, c, h, w] → the likelihood's parameters, in the same shape. */

@@ -8,7 +8,7 @@ import {
   Sequential,
   Unflatten,
 } from '@tapegrad/nn';
-import type { Generator } from '@tapegrad/tensor';
+import { type Generator, sizeOf } from '@tapegrad/tensor';
 import type { ImageShape } from './model.ts';
 import { type ModelOptions, OptionError } from './options.ts';
 
@@ -102,5 +102,3 @@ function nearestSize(extent: number): number {
     if (halves(extent - apart)) return extent - apart;
   }
 }
-
-const sizeOf = (shape: readonly number[]) => shape.reduce((product, extent) => product * extent, 1);

@@ -6,17 +6,15 @@ import {
   keep,
   openBrowserDevice,
   scope,
+  sizeOf,
   type Tensor,
   writeTo,
   zeros,
 } from '@tapegrad/tensor';
-import { type Autoencoder, evaluating, models, normalized, settingsOf } from '@tapegrad/vae';
+import { type Autoencoder, evaluating, models, normalized, randomStreams, settingsOf } from '@tapegrad/vae';
 import { inflated } from '../inflate.ts';
 import { unpackedHalves } from './halves.ts';
 import type { LivingData } from './types.ts';
-
-/** Keeps these draws apart from other random numbers of a seed. */
-const STREAM = 5;
 
 /** The model of a report, on the browser's GPU. */
 export class LivingModel {
@@ -40,7 +38,7 @@ export class LivingModel {
     let at = 0;
     const tensors = new Map(
       data.tensors.map(([name, shape]) => {
-        const size = shape.reduce((product, extent) => product * extent, 1);
+        const size = sizeOf(shape);
         const entry = { dtype: 'float32' as const, shape, data: values.subarray(at, at + size) };
         at += size;
         return [name, entry] as const;
@@ -51,7 +49,7 @@ export class LivingModel {
   }
 
   get size(): number {
-    return this.model.latentShape.reduce((product, extent) => product * extent, 1);
+    return this.model.latentSize;
   }
 
   /** Pixels of codes [count, size], in [0, 1]. */
@@ -93,7 +91,7 @@ export class LivingModel {
 
   /** Draws from the prior, [count, size]. */
   async draw(count: number, seed: number): Promise<Float32Array> {
-    const noise = new Generator(seed, { stream: STREAM, device: this.#device });
+    const noise = new Generator(seed, { stream: randomStreams.pictures, device: this.#device });
     const codes = evaluating(this.model, () => scope(() => this.model.samplePrior(count, noise)));
     const values = Float32Array.from(await codes.data());
     codes.dispose();
