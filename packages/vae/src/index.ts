@@ -97,6 +97,7 @@ export {
 export { BlogVAE, vaeBlog } from './models/vae-blog.ts';
 export { MlpVAE, vaeMlp } from './models/vae-mlp.ts';
 export { VectorQuantizedVAE, vqVae } from './models/vq-vae.ts';
+export { NotFiniteError } from './not-finite.ts';
 export { klFromLogSigma, klPenalty, LOG_SIGMA, type PenaltyOptions, warmth } from './objectives.ts';
 export { type RandomStream, randomStreams } from './random-streams.ts';
 export {
@@ -108,13 +109,5 @@ export {
   type LatentStatistics,
   latentStatistics,
 } from './statistics.ts';
-export {
-  NotFiniteError,
-  runTrainingStep,
-  type StepMetrics,
-  shuffledOrder,
-  Trainer,
-  type TrainerOptions,
-  type TrainingData,
-  type TrainingParts,
-} from './trainer.ts';
+export { type StepMetrics, Trainer, type TrainerOptions, type TrainingData } from './trainer.ts';
+export { runTrainingStep, shuffledOrder, type TrainingParts } from './training-step.ts';

@@ -8,16 +8,11 @@ import {
   defaultDevice,
   empty,
   Generator,
-  internalsOf,
   keep,
   mul,
   type NumericArray,
-  observe,
   type Program,
-  scope,
-  show,
   type Tensor,
-  threefry,
   writeTo,
 } from '@tapegrad/tensor';
 import { DeviceDataset, type Images } from './device-dataset.ts';
@@ -26,7 +21,9 @@ import type { Metrics } from './metrics.ts';
 import { MetricsRing } from './metrics-ring.ts';
 import type { Autoencoder, ImageShape, ModelSpec, TrainingContext } from './models/model.ts';
 import type { ModelOptions, TrainingOptions } from './models/options.ts';
+import { allFinite, badParameter, firstNotFinite, NotFiniteError, textOf } from './not-finite.ts';
 import { randomStreams } from './random-streams.ts';
+import { runTrainingStep, shuffledOrder } from './training-step.ts';
 
 /** The images that a trainer needs. */
 export interface TrainingData {
@@ -58,60 +55,6 @@ const SNAPSHOTS = 3;
 const LONGEST_WINDOW = 64;
 /** The host looks at the metrics after windows of steps that take about this many milliseconds. */
 const WINDOW_TIME = 500;
-
-/**
- * The training set's order in an epoch, a permutation of 0 … count − 1: the Fisher–Yates shuffle with Threefry, on the
- * host, so it is the same everywhere.
- */
-export function shuffledOrder(count: number, seed: number, epoch: number): Uint32Array {
-  const order = Uint32Array.from({ length: count }, (_, i) => i);
-  for (let i = count - 1; i > 0; i--) {
-    const [word] = threefry(seed >>> 0, randomStreams.order, i, epoch);
-    const j = word % (i + 1);
-    [order[i], order[j]] = [order[j]!, order[i]!];
-  }
-  return order;
-}
-
-/** What a training step works on. */
-export interface TrainingParts {
-  readonly model: Autoencoder;
-  readonly optimizer: Adam;
-  readonly dataset: DeviceDataset;
-  /** Where the step's metrics go. */
-  readonly ring: MetricsRing;
-  readonly context: TrainingContext;
-}
-
-/**
- * One training step on the next `count` images. All of it happens on the device and depends on nothing the host
- * keeps, so it can be captured.
- */
-export function runTrainingStep(
-  { model, optimizer, dataset, ring, context }: TrainingParts,
-  count: number,
-): void {
-  optimizer.zeroGrad();
-  const objective = model.objective(dataset.batch(count), context);
-  ring.logStep(objective, dataset, count);
-  objective.loss.backward();
-  optimizer.step();
-}
-
-/** A loss or a parameter is not finite. The message names the first tensor that was not. */
-export class NotFiniteError extends Error {
-  override name = 'NotFiniteError';
-
-  constructor(what: string, origin: string) {
-    super(`${what}; the first tensor that is not finite: ${origin}`);
-  }
-}
-
-const allFinite = (metrics: Metrics) => Object.values(metrics).every(Number.isFinite);
-const list = (metrics: Metrics) =>
-  Object.entries(metrics)
-    .map(([name, value]) => `${name} ${value}`)
-    .join(', ');
 
 /** Steps whose metrics are read together. */
 interface Window {
@@ -282,7 +225,7 @@ export class Trainer {
         const { snapshot } = before ?? window;
         const sizes = [...(before?.sizes ?? []), ...window.sizes.slice(0, i + 1)];
         const origin = await this.#findOrigin(snapshot, sizes);
-        throw new NotFiniteError(`the loss is not finite at step ${step} (${list(metrics)})`, origin);
+        throw new NotFiniteError(`the loss is not finite at step ${step} (${textOf(metrics)})`, origin);
       }
       onStep({ step, images, metrics });
     }
@@ -303,9 +246,9 @@ export class Trainer {
   async evaluate(): Promise<Metrics> {
     const metrics = await this.#evaluation.run();
     if (allFinite(metrics)) return metrics;
-    const origin = (await this.#badParameter()) ?? 'computed from parameters that are';
+    const origin = (await badParameter(this.model)) ?? 'computed from parameters that are';
     throw new NotFiniteError(
-      `the test loss is not finite after step ${this.step} (${list(metrics)})`,
+      `the test loss is not finite after step ${this.step} (${textOf(metrics)})`,
       origin,
     );
   }
@@ -359,7 +302,7 @@ export class Trainer {
   async checkpoint(): Promise<{ tensors: Map<string, SafetensorsEntry>; metadata: Record<string, string> }> {
     const tensors = await readTensors(new Map([...this.#state, ['order', this.#dataset.order]]));
     const { step, epoch, position } = this;
-    const bad = await this.#badParameter();
+    const bad = await badParameter(this.model);
     if (bad) throw new NotFiniteError(`the parameters are not finite after step ${step}`, bad);
     return { tensors, metadata: { step: `${step}`, epoch: `${epoch}`, position: `${position}` } };
   }
@@ -415,26 +358,14 @@ export class Trainer {
    */
   async #findOrigin(snapshot: Snapshot, sizes: readonly number[]): Promise<string> {
     this.#replay(snapshot, sizes.slice(0, -1));
-    const parameter = await this.#badParameter();
+    const parameter = await badParameter(this.model);
     // A bad parameter comes from the backward pass or the update of the step before.
     const suspect = sizes.length - (parameter ? 2 : 1);
     if (suspect < 0) return parameter!;
     if (parameter) this.#replay(snapshot, sizes.slice(0, suspect));
-    const seen: { op: string; output: Tensor }[] = [];
-    scope(() =>
-      observe(
-        ({ op, output }) => {
-          internalsOf(output).retain();
-          seen.push({ op: op.name, output });
-        },
-        () => this.#runTrainingStep(sizes[suspect]!),
-      ),
-    );
+    const bad = await firstNotFinite(() => this.#runTrainingStep(sizes[suspect]!));
     const step = snapshot.step + suspect + 1;
-    for (const [i, { op, output }] of seen.entries()) {
-      const where = await placeNotFinite(output);
-      if (where) return `output of ${op} (op ${i + 1} of step ${step}), ${where}`;
-    }
+    if (bad) return `output of ${bad.op} (op ${bad.number} of step ${step}), ${bad.where}`;
     return parameter ? `${parameter}, after the update of step ${step}` : 'none when the step ran again';
   }
 
@@ -442,19 +373,4 @@ export class Trainer {
     this.#goBack(snapshot);
     for (const size of sizes) this.#trainingStep(size);
   }
-
-  async #badParameter(): Promise<string | undefined> {
-    for (const [name, parameter] of this.model.namedParameters()) {
-      const where = await placeNotFinite(parameter);
-      if (where) return `parameter ${name}, ${where}`;
-    }
-    return undefined;
-  }
-}
-
-async function placeNotFinite(t: Tensor): Promise<string | undefined> {
-  if (t.dtype !== 'float32') return undefined;
-  const values = await t.data();
-  const at = values.findIndex((value) => !Number.isFinite(value));
-  return at < 0 ? undefined : `shape ${show(t.shape)}, value ${values[at]} at element ${at}`;
 }

@@ -84,7 +84,7 @@ export class RunEvents {
           const { mean, logSigma } = model.encode(x);
           return { mean, ...(logSigma && { sigma: exp(logSigma) }) };
         }),
-      { device: model.parameters()[0]!.device },
+      { device: model.device },
     );
     return this.#encode;
   }

@@ -1,43 +1,15 @@
-import {
-  type CapturedFunction,
-  capture,
-  empty,
-  Generator,
-  type NumericArray,
-  reshape,
-  scope,
-  type Tensor,
-  TensorTooLargeError,
-  tensor,
-} from '@tapegrad/tensor';
+import { Generator, type Tensor, tensor } from '@tapegrad/tensor';
 import { inBatches } from '../batches.ts';
 import type { Images } from '../device-dataset.ts';
-import { type Autoencoder, evaluating, type ImageShape } from '../models/model.ts';
+import type { Autoencoder, ImageShape } from '../models/model.ts';
 import { randomStreams } from '../random-streams.ts';
 import { type Codes, encodeAll, type LatentStatistics, latentStatistics } from '../statistics.ts';
 import type { Frame } from './codes.ts';
+import { BATCH, ModelFunctions, ROWS } from './model-functions.ts';
 import { NoPicture } from './picture.ts';
 
 /** How many training images the pictures of the latent space show. */
 export const SHOWN = 5000;
-/**
- * Rows of a batch, filled up to the one or the other, so that there are few programs and few kernels; fewer where a tensor
- * would be larger than the device takes.
- */
-const BATCH = 256;
-const ROWS = 64;
-
-/** What pictures show of a model, row by row. */
-const functions = {
-  /** The code of an image: the mean, where it has one. */
-  encode: (model: Autoencoder, x: Tensor) => model.encode(x).mean,
-  /** Pixels in [0, 1] of a code. */
-  decode: (model: Autoencoder, z: Tensor) => model.pixels(model.decode(z)),
-  /** Pixels in [0, 1] of an image's reconstruction. */
-  forward: (model: Autoencoder, x: Tensor) => model.pixels(model.forward(x)),
-} as const;
-type FunctionName = keyof typeof functions;
-
 /** Images and their classes, if they have any. */
 export interface LabelledImages extends Images {
   readonly labels: Uint8Array | null;
@@ -82,6 +54,7 @@ export interface SubjectOptions {
  */
 export class Subject {
   readonly model: Autoencoder;
+  readonly #functions: ModelFunctions;
   readonly #data: SubjectData | undefined;
   /** Images of the test set that every picture of a run shows, by index. */
   readonly heldOut: readonly number[];
@@ -90,8 +63,6 @@ export class Subject {
   /** Whether a code is a vector, whose dimensions can be looked at one by one, rather than a map. */
   readonly isVector: boolean;
   #codes?: Promise<ShownCodes>;
-  #isStochastic?: boolean;
-  readonly #captured = new Map<FunctionName, CapturedFunction<[x: Tensor], Tensor>>();
   readonly #summary: CodeSummary | undefined;
 
   constructor(
@@ -100,45 +71,25 @@ export class Subject {
     { heldOut = [], summary }: SubjectOptions = {},
   ) {
     this.model = model;
+    this.#functions = new ModelFunctions(model);
     this.#data = data;
     this.#summary = summary;
     this.heldOut = heldOut;
-    this.size = model.latentShape.reduce((product, extent) => product * extent, 1);
-    this.isVector = model.latentShape.length === 1;
+    this.size = model.latentSize;
+    this.isVector = model.isVector;
   }
 
   /**
    * Compiles the kernels of what every run shows, in parallel, long before it is shown.
    * @throws TensorTooLargeError where smaller batches will be taken
    */
-  async prepare(): Promise<void> {
-    const { imageShape, latentShape } = this.model;
-    const needs: readonly (readonly [FunctionName, rows: number, shape: readonly number[]])[] = [
-      ['forward', ROWS, imageShape],
-      ...(this.isVector
-        ? ([
-            ['decode', BATCH, latentShape],
-            ['decode', ROWS, latentShape],
-            ['encode', ROWS, imageShape],
-          ] as const)
-        : []),
-    ];
-    await Promise.all(
-      needs.map(async ([name, rows, shape]) => {
-        const x = empty([rows, ...shape], { device: this.#device });
-        try {
-          await this.#capturedOf(name).prepare(x);
-        } finally {
-          x.dispose();
-        }
-      }),
-    );
+  prepare(): Promise<void> {
+    return this.#functions.prepare();
   }
 
   /** Gives the memory of what was captured back. It is captured anew if it is asked for again. */
   dispose(): void {
-    for (const captured of this.#captured.values()) captured.dispose();
-    this.#captured.clear();
+    this.#functions.dispose();
   }
 
   /** @throws NoPicture where there are none */
@@ -173,7 +124,7 @@ export class Subject {
 
   /** The codes of images of the test set, [indices.length, size]: the means, where a code has one. */
   async encode(indices: readonly number[]): Promise<Float32Array> {
-    return this.#map('encode', this.#normalized(indices), this.model.imageShape, this.size);
+    return this.#functions.map('encode', this.#normalized(indices));
   }
 
   /** The codes of images of the test set, with their deviations if the encoder is stochastic. */
@@ -182,7 +133,11 @@ export class Subject {
     const count = indices.length <= ROWS ? ROWS : indices.length;
     const images = new Uint8Array(count * this.model.pixelCount);
     images.set(this.testImages(indices));
-    const { size, means, logSigmas, errors } = await encodeAll(this.model, { images, count }, this.#device);
+    const { size, means, logSigmas, errors } = await encodeAll(
+      this.model,
+      { images, count },
+      this.model.device,
+    );
     const first = (values: Float32Array, width: number) => values.subarray(0, indices.length * width);
     return {
       count: indices.length,
@@ -195,41 +150,20 @@ export class Subject {
 
   /** Pixels in [0, 1] of codes [n, size]. */
   async decode(codes: Float32Array): Promise<Float32Array> {
-    return this.#map('decode', codes, this.model.latentShape, this.model.pixelCount);
+    return this.#functions.map('decode', codes);
   }
 
   /** Whether the encoder gives a distribution of codes, so that codes have a prior. */
   get isStochastic(): boolean {
-    this.#isStochastic ??= this.#hasDeviation(ROWS);
-    return this.#isStochastic;
-  }
-
-  /** Encodes so many images of no concern, as `#map` does, to see what comes. */
-  #hasDeviation(rows: number): boolean {
-    const encode = capture((x: Tensor) => evaluating(this.model, () => this.model.encode(x)), {
-      device: this.#device,
-    });
-    const x = empty([rows, ...this.model.imageShape], { device: this.#device });
-    try {
-      const { mean, logSigma } = encode(x);
-      mean.dispose();
-      logSigma?.dispose();
-      return logSigma !== undefined;
-    } catch (error) {
-      if (rows === 1 || !(error instanceof TensorTooLargeError)) throw error;
-      return this.#hasDeviation(1);
-    } finally {
-      x.dispose();
-      encode.dispose();
-    }
+    return this.#functions.isStochastic;
   }
 
   /** Pixels of draws from the prior. */
   async draw(count: number, seed: number): Promise<Float32Array> {
-    const noise = new Generator(seed, { stream: randomStreams.pictures, device: this.#device });
+    const noise = new Generator(seed, { stream: randomStreams.pictures, device: this.model.device });
     const codes = new Float32Array(count * this.size);
     await inBatches(count, BATCH, async (start, rows) => {
-      codes.set(await this.#read(() => this.model.samplePrior(rows, noise)), start * this.size);
+      codes.set(await this.#functions.read(() => this.model.samplePrior(rows, noise)), start * this.size);
     });
     return this.decode(codes);
   }
@@ -244,15 +178,15 @@ export class Subject {
     const images = this.#normalized(indices);
     const corrupted = model.corrupt && new Float32Array(images.length);
     if (corrupted) {
-      const noise = new Generator(0, { stream: randomStreams.pictures, device: this.#device });
+      const noise = new Generator(0, { stream: randomStreams.pictures, device: this.model.device });
       await inBatches(indices.length, BATCH, async (start, rows) => {
         const [first, end] = [start * pixelCount, (start + rows) * pixelCount];
         const shape = [rows, ...imageShape];
-        const x = () => tensor(images.subarray(first, end), { shape, device: this.#device });
-        corrupted.set(await this.#read(() => model.corrupt!(x(), noise)), first);
+        const x = () => tensor(images.subarray(first, end), { shape, device: this.model.device });
+        corrupted.set(await this.#functions.read(() => model.corrupt!(x(), noise)), first);
       });
     }
-    const decoded = await this.#map('forward', corrupted ?? images, imageShape, pixelCount);
+    const decoded = await this.#functions.map('forward', corrupted ?? images);
     return {
       decoded,
       ...(corrupted && { corrupted: corrupted.map((value) => (value - shift) / (255 * scale)) }),
@@ -273,7 +207,7 @@ export class Subject {
     this.#assertVector();
     const { images, count } = this.data.train;
     const shown = { images, count: Math.min(SHOWN, count) };
-    const codes = finiteOf(await encodeAll(this.model, shown, this.#device));
+    const codes = finiteOf(await encodeAll(this.model, shown, this.model.device));
     if (codes.count === 0) throw new NoPicture('the codes are not finite: the training has failed');
     return codes;
   }
@@ -318,84 +252,20 @@ export class Subject {
     return { center: mean, scale: std };
   }
 
-  get #device() {
-    return this.model.parameters()[0]!.device;
-  }
-
   /** Images of the test set as the model sees them. */
   #normalized(indices: readonly number[]): Float32Array {
-    const { scale, shift } = this.model.normalization;
-    return Float32Array.from(this.testImages(indices), (byte) => byte * scale + shift);
-  }
-
-  /** Captured once for all pictures: its kernels are compiled together, and most of them are those of an evaluation. */
-  #capturedOf(name: FunctionName): CapturedFunction<[x: Tensor], Tensor> {
-    let captured = this.#captured.get(name);
-    if (!captured) {
-      const fn = functions[name];
-      captured = capture(
-        (x: Tensor) => evaluating(this.model, () => reshape(fn(this.model, x), [x.shape[0]!, -1])),
-        { device: this.#device },
-      );
-      this.#captured.set(name, captured);
-    }
-    return captured;
-  }
-
-  /** A function of rows of `shape`, of which it makes `size` numbers each. */
-  async #map(
-    name: FunctionName,
-    values: Float32Array,
-    shape: readonly number[],
-    size: number,
-  ): Promise<Float32Array> {
-    const device = this.#device;
-    const width = shape.reduce((product, extent) => product * extent, 1);
-    const count = values.length / width;
-    const result = new Float32Array(count * size);
-    const run = this.#capturedOf(name);
-    const part = async (start: number, rows: number, padded: number) => {
-      const filled = new Float32Array(padded * width);
-      filled.set(values.subarray(start * width, (start + rows) * width));
-      const x = tensor(filled, { shape: [padded, ...shape], device });
-      try {
-        await run.prepare(x);
-        const output = run(x);
-        result.set((await output.data()).subarray(0, rows * size), start * size);
-        output.dispose();
-      } finally {
-        x.dispose();
-      }
-    };
-    let fills = true;
-    await inBatches(count, BATCH, async (start, rows) => {
-      const padded = rows <= ROWS ? ROWS : BATCH;
-      try {
-        await part(start, rows, fills ? padded : rows);
-      } catch (error) {
-        if (!fills || padded === rows || !(error instanceof TensorTooLargeError)) throw error;
-        fills = false; // no more than is needed, on a device that is so small
-        await part(start, rows, rows);
-      }
-    });
-    return result;
-  }
-
-  async #read(make: () => Tensor): Promise<Float32Array> {
-    const output = evaluating(this.model, () => scope(() => reshape(make(), [-1])));
-    const values: NumericArray = await output.data();
-    output.dispose();
-    return Float32Array.from(values);
+    return numbersOf(this.model, this.testImages(indices));
   }
 }
 
 /** Bytes as a model sees them: [n, c, h, w]. */
 export function normalized(model: Autoencoder, bytes: Uint8Array): Tensor {
-  const { scale, shift } = model.normalization;
-  const values = Float32Array.from(bytes, (byte) => byte * scale + shift);
   const shape = [bytes.length / model.pixelCount, ...model.imageShape];
-  return tensor(values, { shape, device: model.parameters()[0]!.device });
+  return tensor(numbersOf(model, bytes), { shape, device: model.device });
 }
+
+const numbersOf = ({ normalization: { scale, shift } }: Autoencoder, bytes: Uint8Array) =>
+  Float32Array.from(bytes, (byte) => byte * scale + shift);
 
 /** The frame of N(0, 1). */
 export const origin = (size: number): Frame => ({
