@@ -267,10 +267,28 @@ for (const [name, where] of [
     const exponential = w.exp();
     tg.writeTo(exponential, Float32Array.of(7), 1);
     assert.throws(() => exponential.sum().backward(), needs);
+    const step = tg.capture(
+      () => {
+        const loss = w.square().sum();
+        tg.accumulate(w, x);
+        loss.backward();
+      },
+      { device: where },
+    );
+    assert.throws(step, needs);
     const twice = w.square().sum();
     tg.capture(() => tg.accumulate(w, x), { device: where })();
     assert.throws(() => twice.backward(), needs);
     w.square().sum().backward();
+  });
+
+  test('nothing is updated in an empty parameter, although those beside it are', async () => {
+    const [a, empty, b] = [parameter([1]), requiresGrad(tg.zeros([0], { device: where })), parameter([2])];
+    const adam = new Adam([a, empty, b]);
+    const loss = empty.square().sum();
+    a.sum().add(b.sum()).add(empty.sum()).backward();
+    adam.step();
+    loss.backward();
   });
 
   test('an optimizer may take parameters over between forward and backward, and step others', async () => {

@@ -349,7 +349,9 @@ test(named('a captured function inside another becomes part of it'), async () =>
 test(named('prepare compiles and runs nothing'), async () => {
   const counter = keep(tensor(new Uint32Array(2), { device }));
   const f = capture((by: number) => run(updates.advance, [counter], { index: 0, by }), { device });
+  const time = updatesSoFar();
   await f.prepare(3);
+  assert.is(writtenSince(counter, time), false);
   assert.is(f.programs.length, 1);
   await same(counter, [0, 0] as never);
   const { pipelines } = device.stats;

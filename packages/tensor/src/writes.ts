@@ -1,3 +1,4 @@
+import { innermost, within } from './context.ts';
 import type { Storage } from './contracts.ts';
 import type { Tensor } from './tensor.ts';
 import { internalsOf } from './tensor.ts';
@@ -23,7 +24,19 @@ interface Written {
 /** Counts updates in place, of whatever tensors. */
 let clock = 0;
 /** The ranges of each storage, each once. */
-const written = new WeakMap<Storage, Written[]>();
+type Writes = WeakMap<Storage, Written[]>;
+const written: Writes = new WeakMap();
+
+/** The writes of a function that is being recorded: they count until then, for none of them has happened. */
+class Rehearsal {
+  readonly written: Writes = new WeakMap();
+}
+
+/** Runs `fn`, whose updates are recorded instead of made. */
+export const rehearsed = <T>(fn: () => T): T => within(new Rehearsal(), fn);
+
+const rehearsedNow = (): Writes | undefined => innermost(Rehearsal)?.written;
+
 /** Ranges of a storage that are remembered: better not to notice a write than to find fault with what was not written. */
 const MANY = 256;
 
@@ -34,10 +47,11 @@ export const updatesSoFar = (): number => clock;
 export function noteWrite({ storage, offset: from, size }: Span): void {
   clock++;
   const to = from + size;
-  let ranges = written.get(storage);
+  const writes = rehearsedNow() ?? written;
+  let ranges = writes.get(storage);
   if (!ranges) {
     ranges = [];
-    written.set(storage, ranges);
+    writes.set(storage, ranges);
   }
   // A loop writes the same ranges again and again.
   for (const range of ranges)
@@ -54,8 +68,8 @@ export const forgetWrites = (storage: Storage): void => void written.delete(stor
 
 /** Whether a tensor's memory was written over since a time. */
 export function writtenSince(tensor: Tensor, time: number): boolean {
-  if (clock === time) return false;
+  if (clock === time || tensor.size === 0) return false;
   const { storage, offset, size } = internalsOf(tensor);
-  const ranges = written.get(storage);
-  return ranges?.some(({ from, to, at }) => at > time && from < offset + size && to > offset) ?? false;
+  const overlaps = ({ from, to, at }: Written) => at > time && from < offset + size && to > offset;
+  return [written, rehearsedNow()].some((writes) => writes?.get(storage)?.some(overlaps));
 }

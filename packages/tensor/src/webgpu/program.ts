@@ -6,7 +6,7 @@ import { keep, scope } from '../scope.ts';
 import { type Shape, sizeOf } from '../shape.ts';
 import { internalsOf, type Tensor, TensorInternals, viewOf } from '../tensor.ts';
 import { mapTensors, tensorsIn } from '../tree.ts';
-import { noteWrite, type Span } from '../writes.ts';
+import { noteWrite, rehearsed, type Span } from '../writes.ts';
 import type { CompileProgress } from './backend.ts';
 import { backendOf, type WebGPUDevice } from './device.ts';
 import { type Binding, type Dispatch, resolved } from './dispatch.ts';
@@ -86,7 +86,7 @@ export class Program<R = unknown> {
     try {
       result = backendOf(device).record(recording, () => {
         try {
-          return withOrigins(() => scope(() => refusePromise(recording, fn(placeholders))));
+          return rehearsed(() => withOrigins(() => scope(() => refusePromise(recording, fn(placeholders)))));
         } catch (error) {
           throw recording.failure ?? error;
         }
