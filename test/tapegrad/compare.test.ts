@@ -165,7 +165,7 @@ const bad: [what: string, runs: () => Promise<string[]>, message: RegExp][] = [
       betas[0]!,
       await broken('lines', (path) => appendFileSync(join(path, 'metrics.jsonl'), 'x\n')),
     ],
-    /metrics\.jsonl: line 7 is not a JSON object/,
+    /metrics\.jsonl: line 7: it is not a JSON object/,
   ],
 ];
 for (const [what, runs, message] of bad) {

@@ -112,6 +112,14 @@ test('locks: where the file system has no links', async () => {
   }
 });
 
+test('locks: however many a process holds, one listener waits for its end', async () => {
+  const before = process.listenerCount('exit');
+  const locks = [await Lock.take(at('locks', 'i')), await Lock.take(at('locks', 'j'))];
+  assert.is(process.listenerCount('exit'), before + 1);
+  for (const lock of locks) lock.release();
+  assert.is(process.listenerCount('exit'), before);
+});
+
 /** A process that takes a lock, says so and does what it is told. */
 const taking = (path: string, then: string) => `
   import { Lock } from ${JSON.stringify(new URL('../../packages/tapegrad/src/lock.ts', import.meta.url).href)};

@@ -277,7 +277,7 @@ test('run folder: rewinding what was never logged', async () => {
 test('run folder: a broken line in the middle is named', async () => {
   const run = await logged();
   writeFileSync(run.file('metrics.jsonl'), '\n{}\n', { flag: 'a' });
-  refused(() => run.readMetrics(), /metrics.jsonl: line 7 is not a JSON object; remove the line/);
+  refused(() => run.readMetrics(), /metrics.jsonl: line 7: it is not a JSON object; remove the line/);
 });
 
 for (const [line, fault] of [

@@ -1,9 +1,24 @@
+import { inLine } from './text.ts';
+
 /**
  * An error that the user can act on: one line that says what was asked, what was seen and what to do. The command line
  * prints the message alone, without a stack trace.
  */
 export class UserError extends Error {
   override name = 'UserError';
+
+  /** What names from the disk have in them of line ends and terminals' commands is escaped: see `inLine`. */
+  constructor(message: string, options?: ErrorOptions) {
+    super(inLine(message), options);
+  }
+}
+
+/** One that takes several lines, as advice on what to install does. */
+export class UserAdvice extends UserError {
+  constructor(lines: string) {
+    super('');
+    this.message = lines;
+  }
 }
 
 const reasons: Record<string, string> = {

@@ -71,7 +71,8 @@ export class Lock {
     this.#token = token;
     this.#beat = setInterval(() => this.#touch(), beat);
     this.#beat.unref();
-    process.on('exit', this.#onExit);
+    if (held.size === 0) process.on('exit', releaseHeld);
+    held.add(this);
   }
 
   /** @throws UserError that says who holds it, if somebody does */
@@ -108,14 +109,15 @@ export class Lock {
 
   release(): void {
     clearInterval(this.#beat);
-    process.off('exit', this.#onExit);
+    held.delete(this);
+    if (held.size === 0) process.off('exit', releaseHeld);
     if (this.isHeld) rmSync(this.#path, { force: true });
   }
 
-  /** Releases the lock, unless another process that it covers is still alive. */
-  readonly #onExit = () => {
+  /** Releases the lock at the end of this process, unless another that it covers is still alive. */
+  releaseAtExit(): void {
     if (!this.#others.some((pid) => isAlive({ pid }))) this.release();
-  };
+  }
 
   #touch(): void {
     if (!this.isHeld) return;
@@ -125,6 +127,12 @@ export class Lock {
     } catch {} // gone: nothing to keep alive
   }
 }
+
+/** The locks of this process: however many there are, one listener waits for its end. */
+const held = new Set<Lock>();
+const releaseHeld = () => {
+  for (const lock of held) lock.releaseAtExit();
+};
 
 function refusal(path: string, by: Holder | undefined): string {
   const who = by ? `process ${by.processes.at(-1)?.pid} on ${by.host}` : 'another process';

@@ -12,6 +12,7 @@ export { drawPicture } from './run/draw.ts';
 export { type ExportFormat, exportRun } from './run/export.ts';
 export { type ForeignWeights, type ImportRequest, importRun, readWeights } from './run/import.ts';
 export { bitsPerDimension, type MetricsOptions, type RunMetrics, runMetrics } from './run/metrics.ts';
+export type { MetricsRecord } from './run/metrics-log.ts';
 export {
   chromeTrace,
   type LaunchTime,
@@ -31,7 +32,7 @@ export {
   writeWeights,
 } from './run/run.ts';
 export { dataForRun, type LoadingListener, loadData, type RunData } from './run/run-data.ts';
-export { type MetricsRecord, RunFolder, runFiles } from './run/run-folder.ts';
+export { RunFolder, runFiles } from './run/run-folder.ts';
 export { epochPicture, subjectOf, writeCurves, writePicture, writePictures } from './run/run-pictures.ts';
 export {
   type EpochRecord,

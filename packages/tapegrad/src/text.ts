@@ -13,6 +13,17 @@ export function readText(path: string): string {
 /** Lines without their ends, whether these are LF, CRLF or CR. */
 export const linesOf = (text: string): string[] => text.split(/\r\n?|\n/);
 
-/** A name from somebody's disk, as part of a message of one line: an end of a line or a terminal's command in it is escaped. */
-export const inLine = (name: string): string =>
-  name.replaceAll(/[\p{Cc}\u2028\u2029]/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+/** A message as one line, whatever names from somebody's disk are in it: ends of lines and a terminal's commands are escaped. */
+export const inLine = (message: string): string =>
+  message.replaceAll(/[\p{Cc}\u2028\u2029]/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+/** The object that a text is as JSON; undefined if it is none. */
+export function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      return value as Record<string, unknown>;
+    }
+  } catch {}
+  return undefined;
+}

@@ -6,10 +6,10 @@ import { attempt, UserError } from '../errors.ts';
 import { noModel, specOf } from '../models.ts';
 import type { AdapterConfig, RunConfig } from '../run/run.ts';
 import { type DataOptions, findData, type LoadingListener } from '../run/run-data.ts';
-import { parseObject, runFiles } from '../run/run-folder.ts';
+import { runFiles } from '../run/run-folder.ts';
 import { faultIn, runFacts, runOptions } from '../run/run-options.ts';
 import { nearestName } from '../suggest.ts';
-import { readText } from '../text.ts';
+import { parseObject, readText } from '../text.ts';
 import { tunable } from './options/tunable.ts';
 
 /** What `--config FILE` says. */

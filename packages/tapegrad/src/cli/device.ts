@@ -1,6 +1,6 @@
 import { type FindOptions, openDevice } from '@tapegrad/node';
 import { setDefaultDevice } from '@tapegrad/tensor';
-import { UserError } from '../errors.ts';
+import { UserAdvice } from '../errors.ts';
 
 /** Opens the adapter, says on stderr which one it is, and makes it the default. */
 export async function openAdapter(choice: string, options: Pick<FindOptions, 'toggles'> = {}) {
@@ -10,6 +10,6 @@ export async function openAdapter(choice: string, options: Pick<FindOptions, 'to
     setDefaultDevice(device);
     return device;
   } catch (error) {
-    throw new UserError((error as Error).message);
+    throw new UserAdvice((error as Error).message);
   }
 }

@@ -1,5 +1,6 @@
 import type { Metrics } from '@tapegrad/vae';
 import type { Listener } from '../run/train-run.ts';
+import { inLine } from '../text.ts';
 import { counted, duration, newBar, Pace, RateMeter, type Screen, standardError } from './pace.ts';
 
 const digits = (value: number) => value.toPrecision(4);
@@ -37,7 +38,7 @@ export function progressReport({ epochs }: { readonly epochs: number }, screen =
     : new ProgressLines(epochs, screen);
   const note = (message: string) => {
     steps.clear();
-    say(message);
+    say(inLine(message));
   };
   return {
     preparing: ({ model, parameters }) =>

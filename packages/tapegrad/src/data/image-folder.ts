@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
+import type { badImagesChoices } from '../choices.ts';
 import { UserError } from '../errors.ts';
-import { inLine } from '../text.ts';
 import { type Arrangement, arrange, type Part } from './arrange.ts';
 import type { Dataset, Split } from './dataset.ts';
 import { DecodedFolder, type DecodedHalf } from './decoded-images.ts';
@@ -22,7 +22,6 @@ export interface ImageFolderOptions {
   readonly note?: (message: string) => void;
 }
 
-import type { badImagesChoices } from '../choices.ts';
 export type BadImages = (typeof badImagesChoices)[number];
 
 export const DEFAULT_IMAGE_SIZE = 64;
@@ -117,9 +116,7 @@ const splitOf = ({ files, labels }: Part, { pixels }: DecodedHalf): Split => ({
 
 /** `3 of 20 images cannot be used: a.jpg (an empty file), b.jpg (…), c.jpg (…)` */
 function faultOf({ bad, looked }: DecodedFolder): string {
-  const names = [...bad]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([path, reason]) => `${inLine(path)} (${reason})`);
+  const names = [...bad].sort(([a], [b]) => (a < b ? -1 : 1)).map(([path, reason]) => `${path} (${reason})`);
   const more = names.length > NAMED ? ` and ${names.length - NAMED} more` : '';
   return `${bad.size} of ${looked} images cannot be used: ${names.slice(0, NAMED).join(', ')}${more}`;
 }

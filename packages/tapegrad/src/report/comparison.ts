@@ -1,6 +1,6 @@
 import type { PictureName, PictureResult } from '@tapegrad/vae';
+import type { MetricsRecord } from '../run/metrics-log.ts';
 import type { OpenRun } from '../run/run.ts';
-import type { MetricsRecord } from '../run/run-folder.ts';
 import { digitsOf, type Section } from './blocks.ts';
 import { type Chart, chartsBlock, pictureBlock } from './chart-blocks.ts';
 import type { Curve, PageData } from './client/types.ts';
@@ -256,7 +256,7 @@ function curveCharts({ id, title, runs: members }: Group, all: readonly Compared
 }
 
 /** The numeric option by which the runs differ, if it is the only one besides the seed. */
-export function sweptOption(
+function sweptOption(
   runs: readonly Pick<ComparedRun, 'options'>[],
   differing: readonly string[],
 ): string | undefined {

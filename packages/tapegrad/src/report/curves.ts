@@ -1,4 +1,4 @@
-import type { MetricsRecord } from '../run/run-folder.ts';
+import type { MetricsRecord } from '../run/metrics-log.ts';
 import type { Curve, Curves } from './client/types.ts';
 
 /** The most points of a line: more than a screen has columns. */

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { decodePng, imagesOf, pngUri, tiles } from '@tapegrad/plot';
 import { attempt } from '../errors.ts';
-import type { MetricsRecord, RunFolder } from '../run/run-folder.ts';
+import type { MetricsRecord } from '../run/metrics-log.ts';
+import type { RunFolder } from '../run/run-folder.ts';
 import { epochPicture } from '../run/run-pictures.ts';
 import { digitsOf, type ShownSheet, sheetBlock } from './blocks.ts';
 import type { Frame } from './client/types.ts';

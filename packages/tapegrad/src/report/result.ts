@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
-import { type MetricsRecord, type RunFolder, runFiles } from '../run/run-folder.ts';
+import type { MetricsRecord } from '../run/metrics-log.ts';
+import { type RunFolder, runFiles } from '../run/run-folder.ts';
 import { absentBlock, digitsOf, sheetBlock, table } from './blocks.ts';
 import { commandOf, optionsOf } from './command.ts';
 import { epochsOf, type StoredEpoch } from './curves.ts';
@@ -18,7 +19,7 @@ interface Figure {
 }
 
 /** The three that say the most of a run, of those that its model has. */
-export function figuresOf(
+function figuresOf(
   { config, spec, model, data }: ReportedRun,
   records: readonly MetricsRecord[],
   pictures: RunPictures,

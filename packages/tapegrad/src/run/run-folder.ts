@@ -1,15 +1,12 @@
 import {
   accessSync,
-  appendFileSync,
   constants,
   existsSync,
   mkdirSync,
   readdirSync,
-  readFileSync,
   rmdirSync,
   rmSync,
   statSync,
-  truncateSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { makeFolder } from '@tapegrad/node';
@@ -17,7 +14,14 @@ import { attempt, UserError } from '../errors.ts';
 import { whyNothingFits } from '../folders.ts';
 import { Lock } from '../lock.ts';
 import { nearestName } from '../suggest.ts';
-import { readText } from '../text.ts';
+import { parseObject, readText } from '../text.ts';
+import {
+  appendRecord,
+  type Checkpoint,
+  type MetricsRecord,
+  readRecords,
+  rewindRecords,
+} from './metrics-log.ts';
 import { eventFiles } from './tensorboard.ts';
 import { quietly, removeLeftovers, writeWhole } from './whole-files.ts';
 
@@ -42,15 +46,6 @@ export interface ClaimOptions {
   readonly again?: boolean;
   /** Called with what has to be waited for. */
   readonly waiting?: (message: string) => void;
-}
-
-/** One line of `metrics.jsonl`. Losses that are not finite are stored as null, since JSON has no NaN. */
-export interface MetricsRecord {
-  kind: 'step' | 'epoch';
-  /** Optimizer steps since the beginning of the run. */
-  step?: number;
-  epoch?: number;
-  [key: string]: unknown;
 }
 
 /**
@@ -226,60 +221,19 @@ export class RunFolder {
 
   // ------------------------------------------------------------------------------------------------------- metrics
 
-  /** Appends one line, handed to the system at once: a killed process loses nothing that was appended. */
+  /** Appends one line; see `appendRecord`. */
   appendMetrics(record: MetricsRecord): void {
-    const path = this.file(runFiles.metrics);
-    const length = existsSync(path) ? statSync(path).size : 0;
-    attempt(`${path}: cannot write it`, () => {
-      try {
-        appendFileSync(path, `${JSON.stringify(record)}\n`);
-      } catch (error) {
-        quietly(() => truncateSync(path, length)); // a full disk may have taken half of the line
-        throw error;
-      }
-    });
+    appendRecord(this.file(runFiles.metrics), record);
   }
 
   /** All records so far; a last line that a crash cut short is left out. */
   readMetrics(): MetricsRecord[] {
-    return this.#metrics().map(({ record }) => record);
+    return readRecords(this.file(runFiles.metrics));
   }
 
-  /**
-   * Drops what was logged after a checkpoint, so that a resumed run continues the same curves: a torn last line, and
-   * everything from the first record of a later step or epoch on.
-   *
-   * @param step optimizer steps up to the checkpoint
-   * @param epoch epochs completed by then, whose summaries stay; if not given, those of all epochs do
-   */
-  rewindMetrics({ step, epoch = Number.POSITIVE_INFINITY }: { step: number; epoch?: number }): void {
-    const path = this.file(runFiles.metrics);
-    if (!existsSync(path)) return;
-    let end = 0;
-    for (const { record, end: recordEnd } of this.#metrics()) {
-      const later = (record.step ?? 0) > step || (record.kind === 'epoch' && (record.epoch ?? 0) > epoch);
-      if (later) break;
-      end = recordEnd;
-    }
-    attempt(`${path}: cannot shorten it`, () => truncateSync(path, end));
-  }
-
-  /** Every complete line, with the byte position of its end. */
-  #metrics(): { record: MetricsRecord; end: number }[] {
-    const path = this.file(runFiles.metrics);
-    if (!existsSync(path)) return [];
-    const lines = attempt(`${path}: cannot read it`, () => readFileSync(path, 'utf8')).split('\n');
-    lines.pop(); // what follows the last newline: nothing, or half a line
-    let end = 0;
-    return lines.map((line, i) => {
-      const record = parseObject(line);
-      if (!record)
-        throw new UserError(`${path}: line ${i + 1} is not a JSON object; remove the line to go on`);
-      const fault = faultOf(record);
-      if (fault) throw new UserError(`${path}: line ${i + 1}: ${fault}; remove the line to go on`);
-      end += Buffer.byteLength(line) + 1;
-      return { record: record as MetricsRecord, end };
-    });
+  /** Drops what was logged after a checkpoint; see `rewindRecords`. */
+  rewindMetrics(checkpoint: Checkpoint): void {
+    rewindRecords(this.file(runFiles.metrics), checkpoint);
   }
 
   // --------------------------------------------------------------------------------------------------- whole files
@@ -300,25 +254,6 @@ export class RunFolder {
     this.writeAtomically(join('images', name), png);
   }
 }
-
-/** What no run writes into a line of `metrics.jsonl`: curves, figures and `--resume` go by these. */
-function faultOf(record: Record<string, unknown>): string | undefined {
-  if (typeof record.kind !== 'string') return 'it has no kind';
-  const isCount = (value: unknown) =>
-    value === undefined || (Number.isSafeInteger(value) && Number(value) >= 0);
-  for (const name of ['step', 'epoch']) if (!isCount(record[name])) return `${name} is not a whole number`;
-  for (const name of ['train', 'test', 'nats']) {
-    const values = record[name];
-    if (values !== undefined && !areNumbers(values)) return `${name} does not hold numbers`;
-  }
-  return undefined;
-}
-
-/** Whether something is an object of numbers, or of null, which stands for those that JSON does not have. */
-const areNumbers = (values: unknown): boolean =>
-  typeof values === 'object' &&
-  values !== null &&
-  Object.values(values).every((value) => value === null || typeof value === 'number');
 
 /** The files of a run that a folder holds. */
 const filesHeld = (path: string): string[] =>
@@ -373,15 +308,4 @@ function siblings(path: string): string[] {
   } catch {
     return [];
   }
-}
-
-/** The object that a text is as JSON; undefined if it is none. */
-export function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      return value as Record<string, unknown>;
-    }
-  } catch {}
-  return undefined;
 }

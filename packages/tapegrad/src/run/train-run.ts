@@ -17,9 +17,10 @@ import { assembleAhead, writeReport } from '../report/index.ts';
 import { readWithChecksum, withChecksum } from './checksum.ts';
 import { keepCodeSummary } from './code-summary.ts';
 import { drawPicture } from './draw.ts';
+import type { MetricsRecord } from './metrics-log.ts';
 import { type RunConfig, storedConfig, writeWeights } from './run.ts';
 import { RunEvents } from './run-events.ts';
-import { type MetricsRecord, type RunFolder, runFiles } from './run-folder.ts';
+import { type RunFolder, runFiles } from './run-folder.ts';
 import { epochPicture, headingOf, subjectOf, writePicture, writePictures } from './run-pictures.ts';
 import { inSize } from './too-large.ts';
 
