@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Diagnosis } from '@tapegrad/node';
+import { type Diagnosis, waitIdly } from '@tapegrad/node';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { mirrorIn } from '../../packages/node/src/install.ts';
@@ -290,6 +290,21 @@ if (process.platform === 'linux' && process.arch === 'x64') {
     assert.ok(report.advice.length > 0);
   });
 }
+
+test('waiting for a software adapter takes ever fewer polls, and little more than what is awaited', async () => {
+  let [turns, waits] = [0, true];
+  const count = () => {
+    turns++;
+    if (waits) setImmediate(count);
+  };
+  setImmediate(count);
+  const start = performance.now();
+  await waitIdly(new Promise((resolve) => setTimeout(resolve, 300)));
+  const waited = performance.now() - start;
+  waits = false;
+  // A pause of √waited / 2 after each: 4 √waited of them, up to 100 ms; 5 ms from there on.
+  assert.ok(turns <= 5 + 4 * Math.sqrt(100) + waited / 5, `${turns} in ${waited} ms`);
+});
 
 test("the advice for Debian 12 names the machine's own mirror", () => {
   assert.is(mirrorIn('deb http://mirror.example/debian bookworm main\n'), 'http://mirror.example/debian');

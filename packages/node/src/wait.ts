@@ -1,5 +1,12 @@
 const cell = new Int32Array(new SharedArrayBuffer(4));
-const PAUSE_MS = 0.3;
+/** Milliseconds between two polls; timers and signals come so much late at most. */
+const [LEAST_PAUSE, MOST_PAUSE] = [0.1, 5];
+
+/**
+ * Milliseconds to sleep after having waited for so many. A poll takes a core from the kernels for some 0.07 ms, and with a
+ * pause of p ms the end is noticed p/2 late: over a wait of t ms the sum of both is least where p grows as √t.
+ */
+const pauseAfter = (waited: number) => Math.min(MOST_PAUSE, Math.max(LEAST_PAUSE, 0.5 * Math.sqrt(waited)));
 
 /**
  * Awaits what a software adapter computes. While a WebGPU promise is pending, Dawn for Node checks it in every turn
@@ -12,9 +19,10 @@ export async function waitIdly<T>(promise: Promise<T>): Promise<T> {
     settled = true;
   };
   promise.then(settle, settle);
+  const start = performance.now();
   await nextTurn();
   while (!settled) {
-    Atomics.wait(cell, 0, 0, PAUSE_MS);
+    Atomics.wait(cell, 0, 0, pauseAfter(performance.now() - start));
     await nextTurn();
   }
   return promise;

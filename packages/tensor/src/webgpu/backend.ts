@@ -155,7 +155,7 @@ export class Backend {
   #launch(launch: Launch): void {
     const recorded = recordedLaunch(launch, this.#op, this.#origins);
     if (this.#recorder) this.#recorder.launched(recorded);
-    else this.stream.encode(resolved(recorded, this.pipelines));
+    else this.stream.encode(resolved(recorded, this.pipelines, 'moving'));
   }
 
   #scratchOf(dtype: DType, size: number): TensorInternals {

@@ -60,23 +60,22 @@ export class CommandStream {
         offset,
         size: bytes,
       }));
-      group = this.createBindGroup(kernel, this.#uniforms, ranges);
+      group = this.createBindGroup(kernel, { buffer: this.#uniforms, size: UNIFORM_SLOT }, ranges);
       this.#groups.set(key, group);
     }
     return group;
   }
 
-  /** Binds one slot of `uniforms`, found by a dynamic offset, and a kernel's outputs and inputs. */
+  /** Binds a slot of uniforms, or the first of all that dynamic offsets find, and a kernel's outputs and inputs. */
   createBindGroup(
     kernel: CompiledKernel,
-    uniforms: GPUBuffer,
+    slot: GPUBufferBinding,
     ranges: readonly GPUBufferBinding[],
-    slotBytes = UNIFORM_SLOT,
   ): GPUBindGroup {
     this.#stats.bindGroups++;
     return this.#gpu.createBindGroup({
       layout: kernel.layout,
-      entries: [{ buffer: uniforms, size: slotBytes }, ...ranges].map((resource, binding) => ({
+      entries: [slot, ...ranges].map((resource, binding) => ({
         binding,
         resource,
       })),

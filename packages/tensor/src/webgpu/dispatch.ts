@@ -4,7 +4,7 @@ import { type Launch, MOST_GROUPS } from '../lowering/launch.ts';
 import type { Origin } from '../origin.ts';
 import type { Shape } from '../shape.ts';
 import { byteLength, type GpuStorage } from './memory.ts';
-import type { CompiledKernel, PipelineCache } from './pipelines.ts';
+import type { CompiledKernel, PipelineCache, SlotBinding } from './pipelines.ts';
 
 /** The memory of one tensor in a launch, in bytes. */
 export interface Binding {
@@ -60,10 +60,11 @@ export function recordedLaunch(launch: Launch, op: string, origins: readonly Ori
 }
 
 /** Finds the kernel, and packs the uniforms. */
-export function resolved(recorded: RecordedLaunch, pipelines: PipelineCache): Dispatch {
+export function resolved(recorded: RecordedLaunch, pipelines: PipelineCache, slot: SlotBinding): Dispatch {
   const { bindings, outputs, workgroups, op, origins, launch } = recorded;
   const uniforms = launch.shader.uniforms.pack(launch.uniforms);
-  return { bindings, outputs, workgroups, op, origins, launch, kernel: pipelines.find(launch), uniforms };
+  const kernel = pipelines.find(launch, slot);
+  return { bindings, outputs, workgroups, op, origins, launch, kernel, uniforms };
 }
 
 /** A count of workgroups as extents within the limit of one dimension. */

@@ -27,7 +27,13 @@ export const UNIFORM_SLOT = 256;
 /** Bytes of the most uniforms that a kernel has: those of several that were linked. */
 export const MOST_UNIFORMS = 2048;
 
-/** Compiles kernels once for each combination of shader, entry, constants and appended code. */
+/**
+ * Where a launch finds its uniforms: in the slot that a dynamic offset says, so that one bind group serves all slots; or
+ * where its bind group begins. lavapipe copies a whole bind group for each dynamic offset, into memory that it maps anew.
+ */
+export type SlotBinding = 'moving' | 'fixed';
+
+/** Compiles kernels once for each combination of shader, entry, constants, appended code and place of the uniforms. */
 export class PipelineCache {
   readonly #device: GPUDevice;
   readonly #stats: DeviceStats;
@@ -40,10 +46,10 @@ export class PipelineCache {
   }
 
   /** The kernel for a launch, described but perhaps not compiled yet. */
-  find(launch: Launch): CompiledKernel {
+  find(launch: Launch, slot: SlotBinding): CompiledKernel {
     const { shader, outputs, inputs, constants, code = '' } = launch;
     // By hand, since eager programs look for a kernel at every launch.
-    let key = `${shader.name}.${shader.entry}|${shader.uniforms.id}|`;
+    let key = `${slot}|${shader.name}.${shader.entry}|${shader.uniforms.id}|`;
     for (const { dtype } of outputs) key += `${dtype},`;
     key += '|';
     for (const { dtype } of inputs) key += `${dtype},`;
@@ -51,7 +57,7 @@ export class PipelineCache {
     key += `|${code}`;
     let kernel = this.#kernels.get(key);
     if (!kernel) {
-      kernel = this.#describe(launch);
+      kernel = this.#describe(launch, slot);
       this.#kernels.set(key, kernel);
     }
     return kernel;
@@ -80,13 +86,13 @@ export class PipelineCache {
     );
   }
 
-  #describe(launch: Launch): CompiledKernel {
+  #describe(launch: Launch, slot: SlotBinding): CompiledKernel {
     const { name, entry } = launch.shader;
     const label = `${name}.${entry}`;
     const code = wholeText(kernelText(launch), launch);
     const module = this.#device.createShaderModule({ code, label });
     void reportErrors(module, code, label);
-    const layout = this.#layout(launch.outputs.length, launch.inputs.length);
+    const layout = this.#layout(launch.outputs.length, launch.inputs.length, slot);
     return {
       label,
       id: this.#kernels.size,
@@ -105,8 +111,8 @@ export class PipelineCache {
   }
 
   /** Every kernel binds its uniforms at 0, then its outputs, then its inputs. */
-  #layout(outputs: number, inputs: number): Layout {
-    const key = `${outputs},${inputs}`;
+  #layout(outputs: number, inputs: number, slot: SlotBinding): Layout {
+    const key = `${outputs},${inputs},${slot}`;
     let layout = this.#layouts.get(key);
     if (!layout) {
       const entry = (binding: number, type: GPUBufferBindingType, hasDynamicOffset = false) => ({
@@ -115,7 +121,7 @@ export class PipelineCache {
         buffer: { type, hasDynamicOffset },
       });
       const bindings = [
-        entry(0, 'uniform', true),
+        entry(0, 'uniform', slot === 'moving'),
         ...Array.from({ length: outputs }, (_, i) => entry(1 + i, 'storage')),
         ...Array.from({ length: inputs }, (_, i) => entry(1 + outputs + i, 'read-only-storage')),
       ];

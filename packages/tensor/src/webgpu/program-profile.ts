@@ -5,7 +5,6 @@ import type { Dispatch } from './dispatch.ts';
 export interface Step {
   readonly dispatch: Dispatch;
   readonly group: GPUBindGroup;
-  readonly slot: readonly [number];
 }
 
 /**
@@ -34,7 +33,7 @@ export async function profileSteps(
   });
   device.submit((encoder) => {
     prepare(encoder);
-    steps.forEach(({ dispatch, group, slot }, i) => {
+    steps.forEach(({ dispatch, group }, i) => {
       const timestampWrites = {
         querySet,
         beginningOfPassWriteIndex: 2 * i,
@@ -42,7 +41,7 @@ export async function profileSteps(
       };
       const pass = encoder.beginComputePass({ timestampWrites });
       pass.setPipeline(pipelines.ready(dispatch.kernel));
-      pass.setBindGroup(0, group, slot);
+      pass.setBindGroup(0, group);
       pass.dispatchWorkgroups(...dispatch.workgroups);
       pass.end();
     });

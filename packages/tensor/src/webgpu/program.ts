@@ -138,7 +138,7 @@ export class Program<R = unknown> {
     this.elided = optimized.elided;
     this.joined = optimized.joined;
     this.chain = longestChain(optimized.launches);
-    const dispatches = optimized.launches.map((launch) => resolved(launch, pipelines));
+    const dispatches = optimized.launches.map((launch) => resolved(launch, pipelines, 'fixed'));
     this.#changes = [...spansWritten(optimized.launches, isTemporary), ...inputs.map(internalsOf)];
     const lifetimes = lifetimesOf(optimized.launches, isTemporary);
     const plan = planMemory([...lifetimes.values()], device.maxTensorBytes);
@@ -156,15 +156,15 @@ export class Program<R = unknown> {
     const groups = new Map<string, GPUBindGroup>();
     this.#steps = dispatches.map((dispatch, i) => {
       const ranges = dispatch.bindings.map(rangeOf);
-      const bytes = slotBytes(dispatch.uniforms);
-      const key = `${dispatch.outputs},${bytes}|${ranges.map(({ block, offset, size }) => `${block.id},${offset},${size}`).join('|')}`;
+      const slot = { offset: slots[i]!, size: slotBytes(dispatch.uniforms) };
+      const key = `${dispatch.outputs},${slot.offset}|${ranges.map(({ block, offset, size }) => `${block.id},${offset},${size}`).join('|')}`;
       let group = groups.get(key);
       if (!group) {
         const resources = ranges.map(({ block, offset, size }) => ({ buffer: block.buffer, offset, size }));
-        group = stream.createBindGroup(dispatch.kernel, this.#uniforms!, resources, bytes);
+        group = stream.createBindGroup(dispatch.kernel, { buffer: this.#uniforms!, ...slot }, resources);
         groups.set(key, group);
       }
-      return { dispatch, group, slot: [slots[i]!] as const };
+      return { dispatch, group };
     });
     this.#restores = this.#keepConstants();
     this.memory = this.#memory(plan, lasting);
@@ -245,11 +245,11 @@ export class Program<R = unknown> {
       const pass = encoder.beginComputePass();
       let current: GPUComputePipeline | undefined;
       for (let i = 0; i < this.#steps.length; i++) {
-        const { dispatch, group, slot } = this.#steps[i]!;
+        const { dispatch, group } = this.#steps[i]!;
         const pipeline = pipelines[i]!;
         if (pipeline !== current) pass.setPipeline(pipeline);
         current = pipeline;
-        pass.setBindGroup(0, group, slot);
+        pass.setBindGroup(0, group);
         // Every argument that Dawn has to convert costs 0.1 µs.
         const [x, y, z] = dispatch.workgroups;
         if (y === 1 && z === 1) pass.dispatchWorkgroups(x);

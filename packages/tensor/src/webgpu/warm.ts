@@ -31,8 +31,8 @@ const DUMMY = 1024;
 /**
  * Makes the driver compile kernels before they are needed, on several devices at once. Mesa's lavapipe compiles a
  * kernel when it first runs, one after the other in a device's queue, and keeps the result in a cache on disk, where the
- * other devices find it. So each kernel is run once by one of the devices, on memory of no concern and with all uniforms
- * 0, which means: with nothing to do. Where the cache knew them already, no second device is opened.
+ * other devices find it. So each kernel of a captured program is run once by one of the devices, on memory of no concern
+ * and with all uniforms 0, which means: with nothing to do. Where the cache knew them already, no second device is opened.
  *
  * Whoever asks while others wait shares the same devices, and goes after them.
  */
@@ -163,7 +163,7 @@ function runner({ gpu, pipeline, wait }: Worker) {
       const encoder = gpu.createCommandEncoder();
       const pass = encoder.beginComputePass();
       pass.setPipeline(compiled);
-      pass.setBindGroup(0, group, [0]);
+      pass.setBindGroup(0, group);
       pass.dispatchWorkgroups(1);
       pass.end();
       gpu.queue.submit([encoder.finish()]);
