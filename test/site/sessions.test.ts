@@ -1,4 +1,7 @@
 /* Runs on the fastest adapter. */
+import { setTimeout } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { models } from '@tapegrad/vae';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -70,6 +73,32 @@ test('β changes on the way, and an option that a model does not have is named',
   assert.is(config.beta, 4);
   const wrong = await run('ae', { beta: 1 }).catch((error: Error) => error.message);
   assert.is(wrong, "this model has no option 'beta'");
+});
+
+test('β changed again and again leaves the memory as it was', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const said: FromTrainer[] = [];
+  const data = fewDigits(16, 10);
+  const session = new TrainSession({ device, data, post: (message) => said.push(message), versions: {} });
+  const options = { batchSize: 8, hidden: 8, latent: 2 };
+  await session.open({ model: 'vae-mlp', options, seed: 1, images: 16, data: 'mnist' }, undefined);
+  const bytes: number[] = [];
+  for (let beta = 1; beta <= 3; beta++) {
+    session.epochs(beta);
+    session.go();
+    await session.idle;
+    session.beta(beta);
+    while (said.filter(({ kind }) => kind === 'beta').length < beta) await setTimeout(20);
+    // What no longer has a name is freed by V8; what was captured has to be given back.
+    for (let tries = 0; tries < 3; tries++) {
+      collect();
+      await setTimeout(20);
+    }
+    device.trim();
+    bytes.push(device.stats.bufferBytes);
+  }
+  assert.is(bytes[2], bytes[1], `${bytes.join(', ')} bytes`);
 });
 
 test.after(() => device.destroy());

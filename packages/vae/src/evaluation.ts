@@ -80,6 +80,11 @@ export class Evaluation {
     for (const size of new Set(this.#sizes())) await step.prepare(size);
   }
 
+  /** Gives the memory of what was captured back. It is captured anew if it is asked for again. */
+  dispose(): void {
+    this.#pass.step.dispose();
+  }
+
   async #run({ ring, step }: Pass, progress?: ImagesDone): Promise<Metrics> {
     const { count } = this.#dataset;
     const sizes = this.#sizes();

@@ -129,6 +129,12 @@ export class Trainer {
     this.#startEpoch();
   }
 
+  /** Gives the memory of what was captured back. It is captured anew if it is asked for again. */
+  dispose(): void {
+    this.#trainingStep.dispose();
+    this.#evaluation.dispose();
+  }
+
   /** Images per epoch: the size of the training set. */
   get imagesPerEpoch(): number {
     return this.#dataset.count;

@@ -49,7 +49,8 @@ export function layoutOf(found: Inspection): Layout {
     const title = node ? (name ? `${name} = ${op}` : op!) : (name ?? 'constant');
     const lines = [`${shapeText(info.shape)} ${preview(info.values, info.shape)}`];
     if (gradient) lines.push(`grad ${preview(gradient.values, gradient.shape)}`);
-    const longest = Math.max(title.length * 1.1, ...lines.map((line) => line.length));
+    // Bold letters are a quarter wider.
+    const longest = Math.max(title.length * 1.25, ...lines.map((line) => line.length));
     const width = Math.min(230, Math.max(84, 20 + 6.7 * longest));
     const height = 30 + 17 * lines.length;
     const key = String(tensor);

@@ -2,6 +2,7 @@ import { checkResults, digits, GROUPS, groupOf, rooflineChart } from '@tapegrad/
 import { render } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { download } from '../train/files.ts';
+import { FileButton } from '../ui/file-button.tsx';
 import { Shell } from '../ui/shell.tsx';
 import { NoWebGPU, type Support, webgpuSupport } from '../ui/webgpu.tsx';
 import './benchmark.css';
@@ -66,9 +67,8 @@ function Benchmark() {
     worker.current = null;
     setProgress(undefined);
   };
-  const load = async (file: File | undefined) => {
+  const load = async (file: File) => {
     setProblem('');
-    if (!file) return;
     try {
       setOther(checkResults(JSON.parse(await file.text())));
     } catch (error) {
@@ -165,16 +165,9 @@ function Benchmark() {
               Save as JSON
             </button>
           )}
-          <label class="button file">
+          <FileButton id="other" accept=".json" single onFiles={([file]) => void load(file!)}>
             Compare with a file
-            <input
-              type="file"
-              id="other"
-              class="visually-hidden"
-              accept=".json"
-              onChange={(event) => void load(event.currentTarget.files?.[0])}
-            />
-          </label>
+          </FileButton>
         </div>
         {progress && (
           <div class="status">

@@ -39,7 +39,18 @@ export async function fetchDigits(base: string | URL): Promise<ImageSet> {
   return digitsOf(new Uint8Array(await new Response(stream).arrayBuffer()));
 }
 
-/** The first `limit` images for training, and a tenth of the images of one's own for the test. */
+/** A tenth of the images of one's own is for the test. */
+const LEAST = 10;
+
+/** @throws where there are too few images of one's own */
+export function assertEnough(count: number): void {
+  if (count < LEAST)
+    throw new Error(
+      `${count} ${count === 1 ? 'image is' : 'images are'} too few to train on: drop at least ${LEAST} at once`,
+    );
+}
+
+/** The first nine of every ten images for training, the tenth for the test. */
 export function splitOwn(
   images: Uint8Array,
   shape: readonly [number, number, number],
@@ -47,8 +58,8 @@ export function splitOwn(
 ): ImageSet {
   const size = shape[0] * shape[1] * shape[2];
   const count = images.length / size;
-  if (count < 10) throw new Error(`${count} images are too few to train on: drop at least 10`);
-  const isTest = (i: number) => i % 10 === 9;
+  assertEnough(count);
+  const isTest = (i: number) => i % LEAST === LEAST - 1;
   const part = (wanted: boolean) => {
     const chosen = Array.from({ length: count }, (_, i) => i).filter((i) => isTest(i) === wanted);
     const bytes = new Uint8Array(chosen.length * size);

@@ -22,7 +22,8 @@ import {
 import type { ImageSet } from '../data/images.ts';
 import { bytesOf, heldOutOf, spread } from '../train/looks.ts';
 import type { RunFiles } from '../train/protocol.ts';
-import { configOf, fileNames, stateOf } from '../train/run-files.ts';
+import { configOf, fileNames } from '../train/run-config.ts';
+import { stateOf } from '../train/run-files.ts';
 
 /** Images encoded at a time. */
 const BATCH = 100;

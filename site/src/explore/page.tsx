@@ -1,7 +1,8 @@
 import { render } from 'preact';
 import { useEffect, useReducer, useState } from 'preact/hooks';
 import { keptRuns, type StoredRun } from '../data/run-store.ts';
-import { readFiles } from '../train/files.ts';
+import { droppedFiles, readFiles } from '../train/files.ts';
+import { FileButton, RUN_FILES } from '../ui/file-button.tsx';
 import { Shell } from '../ui/shell.tsx';
 import { NoWebGPU, type Support, webgpuSupport } from '../ui/webgpu.tsx';
 import { CodePanel, InterpolationPanel } from './code-panel.tsx';
@@ -29,9 +30,14 @@ function Explore() {
       setSupport(found);
       const kept = (await keptRuns()).filter(({ files, experiment }) => files && experiment.data === 'mnist');
       setRuns(kept);
-      const asked = kept.find(({ id }) => id === new URLSearchParams(location.search).get('run'));
+      const wanted = new URLSearchParams(location.search).get('run');
+      const asked = kept.find(({ id }) => id === wanted);
       setChosen(asked?.id ?? PACKED);
       await store.open(asked?.files, found === 'yes');
+      if (wanted && !asked)
+        store.fail(
+          'The run that was asked for is not kept in this browser. This is the one that comes with the page.',
+        );
     })();
   }, []);
   const open = (id: string) => {
@@ -39,22 +45,21 @@ function Explore() {
     history.replaceState(null, '', id === PACKED ? location.pathname : `?run=${id}`);
     void store.open(runs.find((run) => run.id === id)?.files, support === 'yes');
   };
-  const load = async (files: File[]) => {
+  const load = async (files: File[] | Promise<File[]>) => {
     try {
-      const { run } = await readFiles(files);
+      const { run } = await readFiles(await files);
       if (!run) throw new Error('these are images: drop a run here, its zip or its files');
       setChosen('file');
       await store.open(run, support === 'yes');
     } catch (error) {
-      store.problem = (error as Error).message;
-      store.changed();
+      store.fail((error as Error).message);
     }
   };
   useEffect(() => {
     const over = (event: DragEvent) => event.preventDefault();
     const drop = (event: DragEvent) => {
       event.preventDefault();
-      void load([...(event.dataTransfer?.files ?? [])]);
+      if (event.dataTransfer) void load(droppedFiles(event.dataTransfer));
     };
     addEventListener('dragover', over);
     addEventListener('drop', drop);
@@ -68,8 +73,8 @@ function Explore() {
     <Shell page="explore">
       <h1>Explore a latent space</h1>
       <p class="lead">
-        The decoder runs while you move. Open a run of the training page, or drop the zip or the folder's
-        files of a run of Node's here.
+        The decoder runs while you move. Open a run of the training page, or drop one that was trained in
+        Node: its folder, or a zip of it.
       </p>
       {support !== 'yes' && support !== 'checking' && (
         <NoWebGPU support={support}>
@@ -95,17 +100,9 @@ function Explore() {
             {chosen === 'file' && <option value="file">from a file</option>}
           </select>
         </label>
-        <label class="button file">
+        <FileButton id="load" accept={RUN_FILES} onFiles={load}>
           Open a run
-          <input
-            type="file"
-            id="load"
-            class="visually-hidden"
-            accept=".zip,.safetensors,.json,.jsonl"
-            multiple
-            onChange={(event) => void load([...(event.currentTarget.files ?? [])])}
-          />
-        </label>
+        </FileButton>
         <span class="status" role="status">
           {isBusy ? 'opening …' : opened ? `${opened.model}: ${opened.size} numbers in a code` : ''}
         </span>

@@ -46,6 +46,12 @@ export class ExploreStore {
     });
   }
 
+  /** Shows what went wrong. */
+  fail(message: string): void {
+    this.problem = message;
+    this.changed();
+  }
+
   async open(files: RunFiles | undefined, hasGpu: boolean): Promise<void> {
     this.isBusy = true;
     this.problem = '';
@@ -150,8 +156,7 @@ export class ExploreStore {
     try {
       await work();
     } catch (error) {
-      this.problem = (error as Error).message;
-      this.changed();
+      this.fail((error as Error).message);
     }
   }
 }

@@ -1,7 +1,7 @@
 import { type Device, openBrowserDevice, referenceDevice } from '@tapegrad/tensor';
 import { fetchDigits, type ImageSet } from '../data/images.ts';
 import type { RunFiles } from '../train/protocol.ts';
-import { fileNames } from '../train/run-files.ts';
+import { fileNames } from '../train/run-config.ts';
 import { serve } from '../ui/rpc.ts';
 import { Explorer } from './explorer.ts';
 

@@ -12,7 +12,7 @@ export function Controls({
   onStart: () => void;
 }) {
   const run = store.active;
-  const isBusy = run && ['running', 'pausing', 'preparing'].includes(run.state);
+  const isBusy = store.isTraining;
   return (
     <>
       <div class="row">

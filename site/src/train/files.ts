@@ -1,5 +1,7 @@
 import { unzipSync, zipSync } from 'fflate';
+import { assertEnough } from '../data/images.ts';
 import type { OwnImages, RunFiles } from './protocol.ts';
+import { fileNames } from './run-config.ts';
 
 /* Files that come onto the page and leave it. */
 
@@ -24,6 +26,47 @@ export function zipRun(name: string, files: RunFiles): Uint8Array {
   );
 }
 
+/** All files that were dropped; of folders those that could be of use, in the order of their paths. */
+export async function droppedFiles({ items }: DataTransfer): Promise<File[]> {
+  // At once: the list is empty when the event is over.
+  const entries = [...items].flatMap((item) => item.webkitGetAsEntry() ?? []);
+  const found = await Promise.all(
+    entries.map(async (entry) => {
+      if (entry.isFile) return [await fileOf(entry as FileSystemFileEntry)];
+      const files = (await entriesIn(entry as FileSystemDirectoryEntry)).filter(({ name }) => isUseful(name));
+      if (files.length === 0) throw new Error(`the folder ${entry.name} holds no images, and no run`);
+      return Promise.all(files.map(fileOf));
+    }),
+  );
+  return found.flat();
+}
+
+const isUseful = (name: string) =>
+  (/\.(jpe?g|png|webp|gif|avif|bmp)$/i.test(name) && !name.startsWith('.')) ||
+  Object.values<string>(fileNames).includes(name);
+
+const fileOf = (entry: FileSystemFileEntry) =>
+  new Promise<File>((resolve, reject) => entry.file(resolve, reject));
+
+/** Files of a folder and of those in it. A reader gives a part of them at a time. */
+async function entriesIn(folder: FileSystemDirectoryEntry): Promise<FileSystemFileEntry[]> {
+  const reader = folder.createReader();
+  const entries: FileSystemEntry[] = [];
+  for (;;) {
+    const part = await new Promise<FileSystemEntry[]>((resolve, reject) =>
+      reader.readEntries(resolve, reject),
+    );
+    if (part.length === 0) break;
+    entries.push(...part);
+  }
+  const files = await Promise.all(
+    entries.map((entry) =>
+      entry.isFile ? [entry as FileSystemFileEntry] : entriesIn(entry as FileSystemDirectoryEntry),
+    ),
+  );
+  return files.flat().sort((a, b) => (a.fullPath < b.fullPath ? -1 : 1));
+}
+
 /** What was dropped or chosen: the files of a run, or images. */
 export async function readFiles(files: readonly File[]): Promise<{ run?: RunFiles; images: File[] }> {
   const run: Record<string, Uint8Array> = {};
@@ -31,7 +74,7 @@ export async function readFiles(files: readonly File[]): Promise<{ run?: RunFile
   for (const file of files) {
     const bytes = async () => new Uint8Array(await file.arrayBuffer());
     if (/\.zip$/i.test(file.name)) {
-      for (const [path, content] of Object.entries(unzipSync(await bytes()))) {
+      for (const [path, content] of Object.entries(unzipped(file.name, await bytes()))) {
         const name = path.split('/').at(-1)!;
         if (/\.(json|jsonl|safetensors)$/.test(name)) run[name] = content;
       }
@@ -44,20 +87,37 @@ export async function readFiles(files: readonly File[]): Promise<{ run?: RunFile
         `${file.name} is neither an image nor of a run: drop JPEGs, PNGs, a zipped run, or its config.json with its .safetensors`,
       );
   }
-  return Object.keys(run).length > 0 ? { run, images } : { images };
+  if (Object.keys(run).length === 0) return { images };
+  // Pictures in a run's folder are what it drew, not what it was trained on.
+  return { run, images: run[fileNames.config] ? [] : images };
 }
 
-/** Scales images and cuts them to squares. */
+function unzipped(name: string, bytes: Uint8Array): Record<string, Uint8Array> {
+  try {
+    return unzipSync(bytes);
+  } catch {
+    throw new Error(`${name} cannot be read as a zip: it is broken or incomplete`);
+  }
+}
+
+/** Scales images and cuts them to squares; `progress` is told how many are done, a few times a second. */
 export async function scaleImages(
   files: readonly File[],
   { size, channels }: { size: number; channels: 1 | 3 },
+  progress: (done: number) => void,
 ): Promise<OwnImages> {
+  assertEnough(files.length);
   const canvas = new OffscreenCanvas(size, size);
   const context = canvas.getContext('2d', { willReadFrequently: true })!;
   context.imageSmoothingQuality = 'high';
   const area = size * size;
   const pixels = new Uint8Array(files.length * channels * area);
+  let told = performance.now();
   for (const [i, file] of files.entries()) {
+    if (performance.now() - told > 250) {
+      progress(i);
+      told = performance.now();
+    }
     const bitmap = await createImageBitmap(file).catch(() => {
       throw new Error(`${file.name} cannot be read as an image`);
     });

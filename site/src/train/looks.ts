@@ -46,6 +46,11 @@ export class Looks {
     };
   }
 
+  /** Gives the memory of what was captured back. */
+  dispose(): void {
+    this.#subject.dispose();
+  }
+
   layer(wish: LayerWish) {
     return viewOf(this.#model, this.#first, wish);
   }

@@ -1,16 +1,18 @@
 import { render } from 'preact';
 import { useEffect, useReducer, useState } from 'preact/hooks';
 import type { StoredRun } from '../data/run-store.ts';
+import { FileButton, RUN_FILES } from '../ui/file-button.tsx';
 import { Shell } from '../ui/shell.tsx';
 import { NoWebGPU, type Support, webgpuSupport } from '../ui/webgpu.tsx';
 import { Controls } from './controls.tsx';
 import { CurvesPanel } from './curves-panel.tsx';
 import { describe, fromAddress, toAddress } from './experiment.ts';
-import { download, readFiles, scaleImages, zipRun } from './files.ts';
+import { download, droppedFiles, readFiles, scaleImages, zipRun } from './files.ts';
 import { LayerPanel } from './layer-panel.tsx';
 import { Pictures } from './pictures.tsx';
 import type { OwnImages, RunFiles } from './protocol.ts';
 import { decodeRecorded } from './recorded.ts';
+import { configOf } from './run-config.ts';
 import { RunsTable } from './runs-table.tsx';
 import { isComplete, Settings } from './settings.tsx';
 import { type Run, TrainStore } from './store.ts';
@@ -20,6 +22,11 @@ const store = new TrainStore(
   () => new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'training' }),
 );
 
+/** Asks before a page goes away on which something trains. */
+const stay = (event: BeforeUnloadEvent) => {
+  if (store.isTraining) event.preventDefault();
+};
+
 function Train() {
   const [, changed] = useReducer((count: number) => count + 1, 0);
   const [support, setSupport] = useState<Support>('checking');
@@ -27,6 +34,7 @@ function Train() {
   const [own, setOwn] = useState<OwnImages>();
   const [colour, setColour] = useState({ size: 28, channels: 1 as 1 | 3 });
   const [problem, setProblem] = useState('');
+  const [reading, setReading] = useState('');
   const [isOver, setIsOver] = useState(false);
 
   useEffect(() => store.subscribe(() => changed(0)), []);
@@ -49,20 +57,24 @@ function Train() {
       setProblem((error as Error).message);
     }
   };
-  const takeFiles = (files: File[]) =>
+  const takeFiles = (files: File[] | Promise<File[]>) =>
     attempt(async () => {
-      const { run, images } = await readFiles(files);
-      if (images.length > 0) setOwn(await scaleImages(images, colour));
+      const { run, images } = await readFiles(await files);
+      const progress = (done: number) =>
+        setReading(`scaling images: ${done.toLocaleString('en')} of ${images.length.toLocaleString('en')}`);
+      if (images.length > 0) setOwn(await scaleImages(images, colour, progress));
       if (run) loadRun(run);
-    });
+    }).finally(() => setReading(''));
   const loadRun = (files: RunFiles) => {
-    const config = files['config.json'] && JSON.parse(new TextDecoder().decode(files['config.json']));
+    const config = files['config.json'] && configOf(files['config.json']);
     if (!config && !files['weights.safetensors'])
       throw new Error(
         'a run needs its config.json, or weights.safetensors for the model that is chosen here',
       );
     const model = config?.model ?? experiment.model;
-    const run = store.start({ ...experiment, model, options: config ? {} : experiment.options }, own, files);
+    const images = config?.data === 'mnist' ? undefined : own;
+    const options = config ? {} : experiment.options;
+    const run = store.start({ ...experiment, model, options }, images, files);
     if (config) run.name = `${describe({ ...experiment, model, options: {} })}, loaded`;
   };
   const save = (run: Run, what: 'run' | 'weights') =>
@@ -71,6 +83,14 @@ function Train() {
       if (what === 'run') download(`${run.name.replace(/[^a-z0-9.-]+/gi, '-')}.zip`, zipRun(run.name, files));
       else download('weights.safetensors', files['weights.safetensors']!);
     });
+  const explore = (run: Run, address: string) =>
+    attempt(async () => {
+      await store.keep(run);
+      // Nothing is lost by it, so nobody has to be asked.
+      removeEventListener('beforeunload', stay);
+      location.assign(address);
+    });
+  useEffect(() => addEventListener('beforeunload', stay), []);
   useEffect(() => {
     const over = (event: DragEvent) => {
       event.preventDefault();
@@ -80,7 +100,7 @@ function Train() {
     const drop = (event: DragEvent) => {
       event.preventDefault();
       setIsOver(false);
-      void takeFiles([...(event.dataTransfer?.files ?? [])]);
+      if (event.dataTransfer) void takeFiles(droppedFiles(event.dataTransfer));
     };
     const listeners = { dragover: over, dragleave: leave, drop } as const;
     for (const [name, listener] of Object.entries(listeners))
@@ -108,6 +128,11 @@ function Train() {
             <p>{problem}</p>
           </div>
         )}
+        {reading && (
+          <div class="note" role="status">
+            <p>{reading}</p>
+          </div>
+        )}
         <div class="visually-hidden" role="status" aria-live="polite">
           {store.announcement}
         </div>
@@ -126,20 +151,14 @@ function Train() {
               <Controls
                 store={store}
                 canStart={canTrain && isComplete(experiment)}
-                onStart={() => store.start(experiment, own)}
+                onStart={() => {
+                  setProblem('');
+                  store.start(experiment, own);
+                }}
               />
-              <label class="button file">
+              <FileButton id="load" accept={RUN_FILES} disabled={!canTrain} onFiles={takeFiles}>
                 Load a run or weights
-                <input
-                  type="file"
-                  id="load"
-                  class="visually-hidden"
-                  accept=".zip,.safetensors,.json,.jsonl"
-                  multiple
-                  disabled={!canTrain}
-                  onChange={(event) => takeFiles([...(event.currentTarget.files ?? [])])}
-                />
-              </label>
+              </FileButton>
             </section>
           </div>
           <div class="panels">
@@ -148,7 +167,13 @@ function Train() {
             <LayerPanel store={store} run={current} />
           </div>
         </div>
-        <RunsTable store={store} canTrain={canTrain} onSave={save} />
+        <RunsTable
+          store={store}
+          canTrain={canTrain}
+          onGo={(run) => store.go(run, own)}
+          onSave={save}
+          onExplore={explore}
+        />
       </div>
     </Shell>
   );

@@ -8,7 +8,7 @@ export function Pictures({ run }: { run: Run | undefined }) {
   const at = look ? `step ${look.step}` : '';
   const corrupted = look?.reconstructions && rowsOf(look.reconstructions) === 3;
   return (
-    <>
+    <div class="pictures">
       <section class="card strip" aria-labelledby="reconstructions-title">
         <h2 id="reconstructions-title">Reconstructions</h2>
         {look?.reconstructions ? (
@@ -47,7 +47,7 @@ export function Pictures({ run }: { run: Run | undefined }) {
           </p>
         )}
       </section>
-    </>
+    </div>
   );
 }
 

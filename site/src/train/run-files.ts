@@ -1,15 +1,9 @@
 import { decodeSafetensors, encodeSafetensors, saveStateDict } from '@tapegrad/nn';
 import { averageOf, faultOf, type Metrics, modelOptions, type Trainer, trainingOptions } from '@tapegrad/vae';
 import type { RunFiles } from './protocol.ts';
+import { fileNames, type RunConfig } from './run-config.ts';
 
 /* A run as Node's command has it on disk: `tapegrad train --resume` goes on with what is written here, and the other way. */
-
-export const fileNames = {
-  config: 'config.json',
-  metrics: 'metrics.jsonl',
-  weights: 'weights.safetensors',
-  state: 'state.safetensors',
-} as const;
 
 /** The sums behind an epoch that is under way, as `state.safetensors` has them. */
 export interface Tally {
@@ -21,13 +15,6 @@ export interface Tally {
 export const emptyTally = (): Tally => ({ rows: [], images: 0, seconds: 0 });
 
 export const averageOfTally = ({ rows }: Tally): Metrics => averageOf(rows);
-
-export type RunConfig = Readonly<Record<string, unknown>> & {
-  readonly model: string;
-  readonly seed: number;
-  readonly limit: number | null;
-  readonly data: string;
-};
 
 /** All files of a run, from a trainer between two steps. */
 export async function filesOf(
@@ -56,24 +43,6 @@ export function stateOf(file: Uint8Array) {
   const tally = JSON.parse(metadata.tally ?? '{"rows":[],"images":0,"seconds":0}') as Tally;
   return { tensors, metadata, tally };
 }
-
-/** A run's configuration, with what is wrong with it in words. */
-export function configOf(file: Uint8Array): RunConfig {
-  const config = JSON.parse(new TextDecoder().decode(file)) as RunConfig;
-  if (typeof config.model !== 'string')
-    throw new Error(`${fileNames.config} names no model: it is not a run's`);
-  return config;
-}
-
-/** Lines of `metrics.jsonl`. */
-export const recordsOf = (file: Uint8Array | undefined): Record<string, unknown>[] =>
-  file
-    ? new TextDecoder()
-        .decode(file)
-        .split('\n')
-        .filter(Boolean)
-        .map((line) => JSON.parse(line))
-    : [];
 
 /** Refuses options that a form or an address got wrong, naming the first. */
 export function assertOptions(options: Readonly<Record<string, unknown>>, known: readonly string[]): void {

@@ -16,11 +16,16 @@ const STATES: Record<Run['state'], string> = {
 export function RunsTable({
   store,
   canTrain,
+  onGo,
   onSave,
+  onExplore,
 }: {
   store: TrainStore;
   canTrain: boolean;
+  onGo: (run: Run) => void;
   onSave: (run: Run, what: 'run' | 'weights') => void;
+  /** Keeps the run, then goes to `address`. */
+  onExplore: (run: Run, address: string) => void;
 }) {
   const { runs, current, active } = store;
   return (
@@ -56,7 +61,8 @@ export function RunsTable({
             <tbody>
               {runs.map((run) => {
                 const last = run.epochs.at(-1);
-                const isHeld = run === active && ['running', 'pausing', 'preparing'].includes(run.state);
+                const isHeld = run === active && store.isTraining;
+                const address = `../explore/?run=${run.id}`;
                 const hasFiles = run.files !== undefined || (run === active && run.info !== undefined);
                 return (
                   <tr key={run.id} aria-current={run === current ? 'true' : undefined}>
@@ -97,7 +103,7 @@ export function RunsTable({
                     <td>
                       <div class="row tight">
                         {canTrain && !isHeld && run.files && run.state !== 'recorded' && (
-                          <button type="button" onClick={() => store.go(run)}>
+                          <button type="button" onClick={() => onGo(run)}>
                             Go on
                           </button>
                         )}
@@ -115,8 +121,15 @@ export function RunsTable({
                             </button>
                           </>
                         )}
-                        {hasFiles && run.state !== 'recorded' && (
-                          <a class="button" href={`../explore/?run=${run.id}`}>
+                        {hasFiles && run.state !== 'recorded' && run.experiment.data === 'mnist' && (
+                          <a
+                            class="button"
+                            href={address}
+                            onClick={(event) => {
+                              event.preventDefault();
+                              onExplore(run, address);
+                            }}
+                          >
                             Explore
                           </a>
                         )}

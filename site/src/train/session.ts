@@ -3,18 +3,8 @@ import { binarized, type ModelSpec, models, settingsOf, Trainer, type TrainerOpt
 import type { ImageSet } from '../data/images.ts';
 import { Looks } from './looks.ts';
 import type { EpochRecord, Experiment, FromTrainer, LayerWish, RunFiles, StepRecord } from './protocol.ts';
-import {
-  assertOptions,
-  averageOfTally,
-  configOf,
-  emptyTally,
-  fileNames,
-  filesOf,
-  type RunConfig,
-  recordsOf,
-  stateOf,
-  type Tally,
-} from './run-files.ts';
+import { configOf, fileNames, type RunConfig, recordsOf } from './run-config.ts';
+import { assertOptions, averageOfTally, emptyTally, filesOf, stateOf, type Tally } from './run-files.ts';
 
 /** Every so many steps a line of `metrics.jsonl`, as Node's default has it. */
 const LOG_EVERY = 10;
@@ -66,6 +56,12 @@ export class TrainSession {
     this.#versions = versions;
   }
 
+  /** Gives the memory of what was captured back. */
+  dispose(): void {
+    this.#looks?.dispose();
+    this.#trainer?.dispose();
+  }
+
   /** Makes the run, or opens one from its files, and compiles its step. */
   async open(experiment: Experiment, files: RunFiles | undefined, wish?: LayerWish): Promise<void> {
     this.#wish = wish;
@@ -78,6 +74,7 @@ export class TrainSession {
       ? Object.fromEntries(Object.entries(earlier).filter(([key]) => key in spec.defaults))
       : experiment.options;
     assertOptions(chosen, Object.keys(spec.defaults));
+    if (earlier) assertSameImages(earlier, this.#data);
     const { normalization } = this.#data;
     const pixels =
       normalization && 'pixelMean' in spec.defaults
@@ -259,6 +256,7 @@ export class TrainSession {
   // ---------------------------------------------------------------------------------------------------------- making
 
   async #build(): Promise<void> {
+    this.dispose();
     const { train, test, shape } = this.#data;
     const { binarize, seed } = this.#settings;
     const count = this.#config.limit ?? train.count;
@@ -336,4 +334,18 @@ export class TrainSession {
       this.#post({ kind: 'failed', message: (error as Error).message });
     }
   }
+}
+
+/** A run goes on with the images that it began with, as in Node. */
+function assertSameImages(earlier: RunConfig, { name, checksums }: ImageSet): void {
+  const known = (earlier.checksums ?? {}) as Readonly<Record<string, string>>;
+  const names = new Set([...Object.keys(known), ...Object.keys(checksums)]);
+  const isSame = [...names].every((one) => known[one] === checksums[one]);
+  // Images that were dropped onto the page have no checksums, and are known by their number.
+  if (isSame && (names.size > 0 || earlier.data === name)) return;
+  throw new Error(
+    `the run was trained on ${earlier.data}, and the images here are ${name}: ${
+      Object.keys(known).length > 0 ? 'it goes on in Node' : 'drop them onto the page first'
+    }`,
+  );
 }

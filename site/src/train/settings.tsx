@@ -1,3 +1,4 @@
+import { FileButton } from '../ui/file-button.tsx';
 import { catalogue } from './catalogue.ts';
 import {
   defaultExperiment,
@@ -105,7 +106,8 @@ export function Settings(props: Props) {
       <details class="data">
         <summary>Images of your own</summary>
         <p class="hint">
-          Drop them anywhere on this page, or choose them. They are cut to squares, and stay here.
+          Drop them, or their folder, anywhere on this page, or choose them. They are cut to squares, and stay
+          here.
         </p>
         <div class="fields">
           <label class="field">
@@ -134,17 +136,9 @@ export function Settings(props: Props) {
             </select>
           </label>
         </div>
-        <label class="button file">
+        <FileButton id="images" accept="image/*" onFiles={onFiles}>
           Choose images
-          <input
-            type="file"
-            id="images"
-            class="visually-hidden"
-            accept="image/*"
-            multiple
-            onChange={(event) => onFiles([...(event.currentTarget.files ?? [])])}
-          />
-        </label>
+        </FileButton>
       </details>
     </fieldset>
   );

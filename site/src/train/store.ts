@@ -41,6 +41,8 @@ export interface Run {
   epoch: number;
   shown: boolean;
   files: RunFiles | undefined;
+  /** The images that it is trained on, where they are not MNIST's: as long as the page lasts. */
+  readonly own?: OwnImages | undefined;
 }
 
 /** All runs of the page and the worker that trains one of them. The page draws it anew, at most once a frame. */
@@ -96,8 +98,9 @@ export class TrainStore {
     const color = (Math.max(-1, ...this.runs.map((run) => run.color)) + 1) % 10;
     const run: Run = {
       id: crypto.randomUUID(),
-      name: describe(experiment),
-      experiment,
+      name: own ? `${describe(experiment)}, ${own.name}` : describe(experiment),
+      experiment: { ...experiment, data: own ? 'own' : 'mnist' },
+      own,
       created: Date.now(),
       color,
       curve: { steps: [], metrics: {} },
@@ -118,13 +121,13 @@ export class TrainStore {
     return run;
   }
 
-  /** Goes on with the run that the worker holds, or with an earlier one from its files. */
-  go(run: Run): void {
+  /** Goes on with the run that the worker holds, or with an earlier one from its files; `own` are the images on the page. */
+  go(run: Run, own?: OwnImages): void {
     if (run === this.#active && (run.state === 'paused' || run.state === 'done')) {
       run.state = 'running';
       this.#send({ kind: 'go' });
       this.changed();
-    } else this.#begin(run);
+    } else this.#begin(run, run.experiment.data === 'own' ? (run.own ?? own) : undefined);
   }
 
   pause(): void {
@@ -159,6 +162,12 @@ export class TrainStore {
     return new Promise((resolve) => this.#saves.set(id, resolve));
   }
 
+  /** Keeps the run as it is now, so that other pages find it. */
+  async keep(run: Run): Promise<void> {
+    run.files = await this.files(run);
+    await keepRun(storedOf(run));
+  }
+
   remove(run: Run): void {
     if (run === this.#active) {
       this.#worker?.terminate();
@@ -176,15 +185,20 @@ export class TrainStore {
     this.changed();
   }
 
+  /** Whether a run is under way: what it has learned since its files were kept is lost with the page. */
+  get isTraining(): boolean {
+    return this.#active !== undefined && ['running', 'pausing', 'preparing'].includes(this.#active.state);
+  }
+
   /** The run that the worker holds. */
   get active(): Run | undefined {
     return this.#active;
   }
   #active: Run | undefined;
 
-  #begin(run: Run, own?: OwnImages): void {
+  #begin(run: Run, own: OwnImages | undefined): void {
     const before = this.#active;
-    if (before && ['running', 'pausing', 'preparing'].includes(before.state)) before.state = 'pausing';
+    if (before && this.isTraining) before.state = 'pausing';
     this.#active = run;
     this.current = run;
     run.state = 'preparing';

@@ -22,6 +22,7 @@ async function start(message: Extract<ToTrainer, { kind: 'start' }>): Promise<vo
   const data = own ? splitOwn(own.pixels, own.shape, own.name) : await digits;
   session?.pause();
   await session?.idle;
+  session?.dispose();
   session = new TrainSession({ device: opened, data, post, versions });
   await session.open(experiment, files, wish);
   session.go();

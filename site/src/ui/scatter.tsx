@@ -3,6 +3,8 @@ import type { Scatter as Points } from '../train/protocol.ts';
 import { classColor, cssColor, useTheme } from './theme.ts';
 
 const SIZE = 320;
+/** Pixels of the canvas for each of those: it is shown wider than `SIZE`, too. */
+const RATIO = 2;
 const MARGIN = 26;
 
 /** Codes in two latent dimensions, coloured by class. */
@@ -37,11 +39,10 @@ export function ClassLegend() {
 }
 
 function draw(canvas: HTMLCanvasElement, { points, labels, dimensions }: Points): void {
-  const ratio = Math.min(2, devicePixelRatio || 1);
-  canvas.width = SIZE * ratio;
-  canvas.height = SIZE * ratio;
+  canvas.width = SIZE * RATIO;
+  canvas.height = SIZE * RATIO;
   const context = canvas.getContext('2d')!;
-  context.scale(ratio, ratio);
+  context.scale(RATIO, RATIO);
   context.fillStyle = cssColor('card');
   context.fillRect(0, 0, SIZE, SIZE);
   let far = 1;

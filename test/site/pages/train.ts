@@ -1,8 +1,9 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeSafetensors } from '@tapegrad/nn';
 import { openDevice } from '@tapegrad/node';
+import { threefry } from '@tapegrad/tensor';
 import { models, Trainer } from '@tapegrad/vae';
 import { encode } from 'fast-png';
 import { unzipSync } from 'fflate';
@@ -169,19 +170,69 @@ export function trainSuite(test: Test, site: Site): void {
     await waitForText(page, 'main', /20 images of yours, 28×28/);
     await page.click('#start');
     await waitForText(page, '#status', /Done: epoch 1 of 1, step 3/);
+    assert.match(await textOf(page, '#runs'), /20 images of yours/);
+    assert.not.match(await textOf(page, '#runs'), /Explore/, 'which has MNIST only');
 
-    const wrong = join(downloads, 'notes.txt');
-    writeFileSync(wrong, 'nothing');
-    await upload(page, '#load', [wrong]);
-    assert.match(
-      await waitForText(page, '[role=alert]', /notes/),
-      /notes.txt is neither an image nor of a run/,
-    );
+    // Each is named, with what is wrong with it.
+    const noise = Uint8Array.from({ length: 3 * 64 * 64 }, (_, k) => threefry(1, 1, k, 0)[0] % 256);
+    const half = encode({ width: 64, height: 64, channels: 3, data: noise }).subarray(0, 6000);
+    for (const [name, content, input, fault] of [
+      ['notes.txt', 'nothing', '#load', /notes.txt is neither an image nor of a run/],
+      ['half.png', half, '#images', /half.png cannot be read as an image/],
+      ['broken.zip', 'PK nothing', '#load', /broken.zip cannot be read as a zip/],
+      ['config.json', '{"model": ', '#load', /config.json is not JSON/],
+    ] as const) {
+      const file = join(downloads, name);
+      writeFileSync(file, content);
+      await upload(page, input, input === '#images' ? [...files, file] : [file]);
+      await waitForText(page, '[role=alert]', fault);
+    }
+    await upload(page, '#images', files.slice(0, 1));
+    await waitForText(page, '[role=alert]', /1 image is too few/);
     const [weights] = await page.$$('#runs button');
     assert.ok(weights);
     await clickText(page, '#runs button', 'Save weights');
     const file = await downloaded(visitor, 'weights.safetensors');
     assert.ok(decodeSafetensors(file).tensors.has('encoder.0.weight'));
+
+    // A run goes on with its images, which no browser keeps; a folder of them is dropped as it is.
+    await page.reload();
+    await clickText(page, '#runs button', 'Go on');
+    await waitForText(
+      page,
+      '[role=alert]',
+      /trained on 20 images of yours, and the images here are mnist: drop/,
+    );
+    const folder = join(downloads, 'folder');
+    mkdirSync(join(folder, 'inner'), { recursive: true });
+    writeFileSync(join(folder, 'readme.txt'), 'not an image');
+    for (const [i, file] of files.entries()) renameSync(file, join(folder, i % 2 ? 'inner' : '', `${i}.png`));
+    await dropFile(page, folder);
+    await waitForText(page, 'main', /Data: 20 images of yours, 28×28/);
+    await clickText(page, '#runs button', 'Go on');
+    await waitForText(page, '#status', /Done: epoch 1 of 1, step 3/);
+    assert.equal(faults, []);
+    await page.close();
+  });
+
+  test('train: nobody leaves a training unasked, and Explore opens it as it is', async () => {
+    const { page, faults } = await site.visit(`train/?${SETTINGS}&epochs=500`);
+    await page.waitForSelector('#start:not([disabled])');
+    await page.click('#start');
+    await waitForText(page, '#status', /step [1-9]/);
+    const asked = new Promise<string>((resolve) => {
+      page.once('dialog', async (dialog) => {
+        await dialog.dismiss();
+        resolve(dialog.type());
+      });
+    });
+    await page.click('nav a[href="../benchmark/"]');
+    assert.is(await asked, 'beforeunload');
+    await clickText(page, '#runs a', 'Explore');
+    await page.waitForSelector('#decoded');
+    await waitForText(page, '.status', /vae-mlp: 4 numbers in a code/);
+    await page.goto(`${site.url}explore/?run=none`);
+    await waitForText(page, '[role=alert]', /not kept in this browser/);
     assert.equal(faults, []);
     await page.close();
   });
@@ -232,6 +283,14 @@ const waitForLabel = (page: Page, wanted: RegExp) =>
 async function upload(page: Page, selector: string, files: string[]): Promise<void> {
   const input = (await page.$(selector)) as ElementHandle<HTMLInputElement>;
   await input.uploadFile(...files);
+}
+
+/** Drops a file or a folder onto the page. */
+async function dropFile(page: Page, path: string): Promise<void> {
+  const session = await page.createCDPSession();
+  const data = { items: [], files: [path], dragOperationsMask: 1 };
+  for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
+    await session.send('Input.dispatchDragEvent', { type, x: 100, y: 100, data });
 }
 
 /** Clicks the last of the elements that say so. */
