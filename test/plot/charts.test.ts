@@ -9,6 +9,7 @@ import {
   faint,
   framed,
   histogramChart,
+  hundredths,
   ink,
   inlined,
   lineChart,
@@ -264,6 +265,7 @@ test('histograms: bins stand where their values are, as high as their shares', a
     'the first quarter is empty',
   );
   assert.ok(said(shapes).includes('z0') && said(shapes).includes('μ: 2.00 ± 1.00'));
+  assert.equal([-0.001, -0.006, -1.5, 0.001].map(hundredths), ['0.00', '−0.01', '−1.50', '0.00']);
   gone([(await drawn(histogramChart([]))).width]);
 });
 

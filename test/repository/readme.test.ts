@@ -1,13 +1,16 @@
 /* Runs on the fastest adapter. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
-/* What the README prints is what the reader gets. */
+/* What the README prints is what the reader gets, and what documents name is there. */
 
 const read = (path: string) =>
   readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8').replaceAll('\r\n', '\n');
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const readme = read('README.md');
 const program = /```ts\n([\s\S]*?)```/.exec(readme)![1]!;
 
@@ -26,25 +29,50 @@ test('the program prints what its comments say', () => {
   assert.equal(stdout.trim().split('\n'), promised);
 });
 
-test('files that the documents link to are there', () => {
-  for (const [name, folder] of [
-    ['README.md', ''],
-    ['CONTRIBUTING.md', ''],
-  ] as const) {
-    for (const [, link] of read(name).matchAll(/\]\(([^)#]+)\)/g)) {
-      if (!link!.startsWith('http'))
-        assert.ok(existsSync(new URL(`../../${folder}${link}`, import.meta.url)), link);
+/** The documents in a folder, but for those of what is installed, built or trained. */
+const documentsIn = (folder: string): string[] =>
+  readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = `${folder}${entry.name}`;
+    if (entry.isDirectory())
+      return /^(\..*|node_modules|dist|runs)$/.test(entry.name) ? [] : documentsIn(`${path}/`);
+    return path.endsWith('.md') ? [path] : [];
+  });
+const documents = documentsIn('');
+
+/** A heading's anchor, as GitHub makes it. */
+const anchorOf = (heading: string) =>
+  heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+    .replaceAll(' ', '-');
+
+test('what the documents link to is there: files, and headings in them', () => {
+  assert.ok(documents.length > 25, `${documents.length} documents`);
+  const prose = (name: string) => read(name).replaceAll(/```[\s\S]*?```/g, '');
+  const broken: string[] = [];
+  for (const name of documents) {
+    for (const [, link] of prose(name).matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^https?:/.test(link!)) continue;
+      const [path, anchor] = link!.split('#') as [string, string?];
+      const file = path ? join(dirname(name), path).replaceAll('\\', '/') : name;
+      if (!existsSync(join(root, file))) broken.push(`${name}: ${link}`);
+      else if (anchor !== undefined && file.endsWith('.md')) {
+        const headings = [...prose(file).matchAll(/^#+ (.*)$/gm)].map((match) => anchorOf(match[1]!));
+        if (!headings.includes(anchor)) broken.push(`${name}: ${link}`);
+      }
     }
   }
+  assert.equal(broken, []);
 });
 
-test('every npm script that the README names exists', () => {
+test('every npm script that a document names exists', () => {
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
-  const named = [...readme.matchAll(/npm run (\w+)/g)].map((match) => match[1]!);
-  assert.equal(
-    named.filter((name) => !scripts[name]),
-    [],
+  const missing = documents.flatMap((name) =>
+    [...read(name).matchAll(/npm run (\w+)/g)].flatMap(([, script]) =>
+      scripts[script!] ? [] : [`${name}: ${script}`],
+    ),
   );
+  assert.equal(missing, []);
 });
 
 test.run();

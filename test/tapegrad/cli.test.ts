@@ -103,7 +103,7 @@ test('train: a small run leaves all files, and says one line an epoch where ther
   assert.ok(first.announced);
   assert.match(
     first.stderr,
-    /^vae-mlp: [\d,]+ parameters; compiling its kernels\nepoch 1\/1, \d+:\d\d: loss [\d.]+, test [\d.]+ \(reconstruction [\d.]+, kl [\d.]+\)\ndone: .*vae-mlp-done\n$/,
+    /^vae-mlp: [\d,]+ parameters; compiling its kernels\nepoch 1\/1, \d+:\d\d: loss [\d.]+, test [\d.]+ \(reconstruction [\d.]+, kl [\d.]+\)\ndone: (.*vae-mlp-done); open \1[/\\]report\.html\n$/,
   );
   assert.is(first.stdout, '');
   const files = contents(done).map((line) => line.split(' ')[0]!.replace(/\d{10}/, 'TIME'));

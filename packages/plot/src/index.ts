@@ -25,6 +25,7 @@ export {
   shapePaths,
   soft,
 } from './colors.ts';
+export { hundredths } from './numbers.ts';
 export {
   createRaster,
   drawImage,

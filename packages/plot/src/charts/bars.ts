@@ -1,5 +1,6 @@
 import type { Spec } from 'vega';
 import { classColor, faint, soft } from '../colors.ts';
+import { hundredths } from '../numbers.ts';
 
 /** A bar: what it is of, and how long. */
 export interface Bar {
@@ -32,7 +33,7 @@ export function barChart(
     name,
     marked,
     length: value > 0 && value < Number.POSITIVE_INFINITY ? value : 0,
-    text: `${value.toFixed(2).replace('-', '−')} ${unit}`.trim(),
+    text: `${hundredths(value)} ${unit}`.trim(),
   }));
   const band = { scale: 'y', field: 'place' } as const;
   return {

@@ -1,5 +1,6 @@
 import type { Spec } from 'vega';
 import { classColor, soft } from '../colors.ts';
+import { hundredths } from '../numbers.ts';
 import { type Panel, panelChart, pathMark, textAt } from './panels.ts';
 
 /** One histogram of several side by side. */
@@ -65,11 +66,10 @@ function histogramPanel(
     axes: [{ scale: 'x', orient: 'bottom', tickCount: 4, labelFontSize: 10, domainColor: soft, grid: false }],
     marks: [
       textAt(0, 11, name, { weight: 600 }),
-      textAt(width, 11, `${what}: ${fixed(mean)} ± ${fixed(std)}`, { align: 'right' }),
+      textAt(width, 11, `${what}: ${hundredths(mean)} ± ${hundredths(std)}`, { align: 'right' }),
       pathMark(bars.join(''), { fill: classColor(column === 0 ? 0 : 4) }),
     ],
   };
 }
 
 const rounded = (value: number): number => Math.round(value * 100) / 100;
-const fixed = (value: number): string => value.toFixed(2).replace('-', '−');

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Metrics } from '@tapegrad/vae';
 import type { Listener } from '../run/train-run.ts';
 import { inLine } from '../text.ts';
@@ -51,7 +52,11 @@ export function progressReport({ epochs }: { readonly epochs: number }, screen =
       ),
     note,
     end: (path, complete) =>
-      note(complete ? `done: ${path}` : `stopped; go on with \`tapegrad train --resume ${path}\``),
+      note(
+        complete
+          ? `done: ${path}; open ${join(path, 'report.html')}`
+          : `stopped; go on with \`tapegrad train --resume ${path}\``,
+      ),
     close: () => steps.clear(),
   };
 }

@@ -1,4 +1,4 @@
-import { barChart, densityChart, histogramChart, inlined, lineChart } from '@tapegrad/plot';
+import { barChart, densityChart, histogramChart, hundredths, inlined, lineChart } from '@tapegrad/plot';
 import { drawnExactly } from '@tapegrad/plot/node';
 import type { Bars, Cloud, Densities, Histograms, PictureResult } from '@tapegrad/vae';
 import { absentBlock, sheetBlock } from './blocks.ts';
@@ -21,7 +21,7 @@ async function panels(drawn: readonly Promise<Markup>[], kind: string): Promise<
 
 function histogramsBlock({ rows }: Histograms): Promise<Markup> {
   const said = ({ name, cells }: Histograms['rows'][number]) =>
-    `${name}: ${cells.map((cell) => `${cell.name} ${fixed(cell.mean)} ± ${fixed(cell.std)}`).join(', ')}`;
+    `${name}: ${cells.map((cell) => `${cell.name} ${hundredths(cell.mean)} ± ${hundredths(cell.std)}`).join(', ')}`;
   return panels(
     rows.map((row) => svg(histogramChart([row], { width: 150, height: 44 }), said(row))),
     rows[0] && rows[0].cells.length > 1 ? 'pairs' : 'singles',
@@ -47,7 +47,7 @@ async function densitiesBlock({ rows, names, ...rest }: Densities): Promise<Mark
 
 /** At two widths, since text in a chart that shrinks cannot be read. */
 async function barsBlock({ rows, unit, marks, title }: Bars): Promise<Markup> {
-  const said = `${title}: ${rows.map(({ name, value }) => `${name} ${fixed(value)} ${unit}`).join(', ')}`;
+  const said = `${title}: ${rows.map(({ name, value }) => `${name} ${hundredths(value)} ${unit}`).join(', ')}`;
   const [wide, narrow] = await Promise.all(
     [560, 190].map((width) => svg(barChart(rows, { unit, marks, width }), said)),
   );
@@ -98,5 +98,3 @@ function curvesSvg({ curves, xLabel, yLabel }: Curves, label: string): Promise<M
   const series = curves.map((curve) => ({ ...curve, y: curve.y.map((value) => value ?? Number.NaN) }));
   return svg(lineChart(series, { xLabel, yLabel, width: 440, height: 210 }), label);
 }
-
-const fixed = (value: number): string => value.toFixed(2).replace('-', '−');

@@ -1,3 +1,4 @@
+import { hundredths } from '@tapegrad/plot';
 import { drawImages, latest } from './images.ts';
 import type { LivingModel } from './model.ts';
 import type { LivingData } from './types.ts';
@@ -85,7 +86,7 @@ export class Explore {
   #changed(withPlane: boolean): void {
     for (const [d, { input, output }] of this.#sliders) {
       input.value = String(this.#valueOf(d));
-      output.textContent = this.#valueOf(d).toFixed(2).replace('-', '−');
+      output.textContent = hundredths(this.#valueOf(d));
     }
     const [right, up] = this.#axes;
     const marker = this.#find('.marker');
