@@ -1,5 +1,5 @@
 // Optimizer steps over flat buffers: one launch updates every parameter; they are padded to whole
-// vectors, of which a thread takes ITEMS neighbours. Host constants: WORKGROUP, ITEMS.
+// vectors, of which a workgroup takes WORKGROUP * ITEMS neighbours. Host constants: WORKGROUP, ITEMS.
 //
 // Adam's clock is [steps, 1 - beta1^t, 1 - beta2^t]; its settings are [lr, beta1, beta2, epsilon, weight decay, 1 - beta1,
 // 1 - beta2, decoupled], those of sgd [lr, momentum, weight decay, nesterov].
@@ -33,8 +33,8 @@ fn adam(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3
   let rests = vec2f(settings[5], settings[6]);
   let decoupled = settings[7] > 0.5;
   let bias = vec2f(clock[1], clock[2]);
-  let first = (group_index(wid, groups) * WORKGROUP + local) * ITEMS;
-  for (var i = first; i < min(first + ITEMS, params.size); i++) {
+  var i = group_index(wid, groups) * WORKGROUP * ITEMS + local;
+  for (var item = 0u; item < ITEMS && i < params.size; item++) {
     var p = parameters[i];
     var g = gradients[i];
     if decoupled {
@@ -47,6 +47,7 @@ fn adam(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3
     m[i] = m_now;
     v[i] = v_now;
     parameters[i] = p - lr / bias.x * m_now / (sqrt(v_now) / sqrt(bias.y) + epsilon);
+    i += WORKGROUP;
   }
 }
 //% end
@@ -63,13 +64,14 @@ fn sgd(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u
   let momentum = settings[1];
   let decay = settings[2];
   let nesterov = settings[3] > 0.5;
-  let first = (group_index(wid, groups) * WORKGROUP + local) * ITEMS;
-  for (var i = first; i < min(first + ITEMS, params.size); i++) {
+  var i = group_index(wid, groups) * WORKGROUP * ITEMS + local;
+  for (var item = 0u; item < ITEMS && i < params.size; item++) {
     let p = parameters[i];
     let g = gradients[i] + decay * p;
     let now = momentum * velocity[i] + g;
     velocity[i] = now;
     parameters[i] = p - lr * select(now, g + momentum * now, nesterov);
+    i += WORKGROUP;
   }
 }
 //% end

@@ -528,6 +528,23 @@ for (const [name, expected] of Object.entries(golden.optimizers)) {
   });
 }
 
+for (const name of ['SGD, Nesterov', 'AdamW, decay'])
+  test(`steps of ${name} take 2,501 parameters along, whichever workgroup has them (${adapter})`, async () => {
+    const values = Float64Array.from({ length: 2501 }, (_, i) => Math.cos(i));
+    const stepped = (on: typeof device | typeof referenceDevice) => {
+      setDefaultDevice(on);
+      const p = nn.parameter(tensor(values));
+      const optimizer = optimizers[name]!([p]);
+      for (let i = 0; i < 2; i++) {
+        optimizer.zeroGrad();
+        p.square().sum().backward();
+        optimizer.step();
+      }
+      return p.data();
+    };
+    close(await stepped(device), await stepped(referenceDevice), devices.at(-1)!.tolerance);
+  });
+
 class Three extends nn.Module {
   readonly parts = [0, 1, 2].map(() => new nn.Linear(2, 1));
 

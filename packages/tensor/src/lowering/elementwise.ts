@@ -5,9 +5,8 @@ import type { ElementwiseOp } from '../ops/elementwise-op.ts';
 import { broadcastStrides, sizeOf } from '../shape.ts';
 import { axesOf, digitFields, digitsOf } from './digits.ts';
 import { type Launch, type LaunchContext, type Lower, shader } from './launch.ts';
+import { type Share, shareOf, workgroupsOf } from './share.ts';
 
-/** Threads of a workgroup. */
-const WORKGROUP = 64;
 /** Threads that keep a large GPU busy while they wait for memory: 2,048 on each of some 130 multiprocessors. */
 const FULL = 2 ** 18;
 
@@ -59,28 +58,27 @@ export function elementwiseLowering(
     const kernel = kernels[result][inputs.length - 1]!;
     // Merged expressions are of floats: others stay launches of their own.
     const fusion = isFloatOnly ? ({ role: 'elementwise', expression, parameters } as const) : undefined;
-    const share = shareOf(gpu, output.size);
-    gpu.launch(elementwiseLaunch(name, { shader: kernel, code, fusion }, share, inputs, parameters, output));
+    const work = workOf(gpu, output.size);
+    gpu.launch(elementwiseLaunch(name, { shader: kernel, code, fusion }, work, inputs, parameters, output));
   };
 }
 
-/** What a thread does: so many elements, or vectors of four neighbours. */
-interface Share {
-  readonly items: number;
+/** What threads do: elements, or vectors of four neighbours. */
+interface Work {
+  readonly share: Share;
   readonly vectors: boolean;
 }
 
-/** On a GPU one element, until there are threads enough; a software adapter has few threads, and is quick with vectors. */
-function shareOf({ kind }: Pick<LaunchContext, 'kind'>, size: number): Share {
-  const vectors = size % 4 === 0;
-  if (kind !== 'gpu') return { items: 4, vectors };
-  return { items: size >= 16 * FULL ? 4 : 1, vectors: vectors && size >= 4 * FULL };
+/** On a GPU one element a thread, until there are threads enough; a software adapter is quick with vectors. */
+function workOf(gpu: Pick<LaunchContext, 'kind'>, size: number): Work {
+  const vectors = size % 4 === 0 && (gpu.kind !== 'gpu' || size >= 4 * FULL);
+  return { share: shareOf(gpu, size >= 16 * FULL ? 4 : 1), vectors };
 }
 
 function elementwiseLaunch(
   name: string,
   { shader, code, fusion }: Pick<Launch<typeof fields>, 'shader' | 'code' | 'fusion'>,
-  { items, vectors }: Share,
+  { share, vectors }: Work,
   inputs: readonly TensorView[],
   parameters: readonly number[],
   output: TensorView,
@@ -114,12 +112,12 @@ function elementwiseLaunch(
   const [p0 = 0, p1 = 0, p2 = 0, p3 = 0] = parameters;
   return {
     shader,
-    constants: { WORKGROUP, ITEMS: items, RANK: shape.length, ...modes },
+    constants: { ...share, RANK: shape.length, ...modes },
     code,
     outputs: [output],
     inputs,
     uniforms: { size, p: [p0, p1, p2, p3], axes: axesOf(shape, ...strides) },
-    workgroups: Math.ceil(size / (WORKGROUP * items * (vectors ? 4 : 1))),
+    workgroups: workgroupsOf(share, size / (vectors ? 4 : 1)),
     fusion,
   };
 }

@@ -1,11 +1,8 @@
 import * as wgsl from '@tapegrad/shaders';
 import { adam as adamUpdate, sgd as sgdUpdate } from '../ops/optimize.ts';
-import { type LaunchContext, type LoweringOf, shader } from './launch.ts';
+import { type LoweringOf, shader } from './launch.ts';
+import { shareOf, workgroupsOf } from './share.ts';
 import { enteredUpdates } from './table.ts';
-
-const WORKGROUP = 64;
-/** Vectors of a thread: to begin one costs a software adapter as much as a vector does, and a GPU has threads for all. */
-const itemsOf = ({ kind }: Pick<LaunchContext, 'kind'>) => (kind === 'gpu' ? 1 : 4);
 
 /** In vectors of four. */
 const fields = { size: 'u32' } as const;
@@ -18,32 +15,31 @@ const shaders = {
 const adam: LoweringOf<typeof adamUpdate> = (gpu, [parameters, gradients, m, v, clock, settings]) => {
   gpu.launch({
     shader: shaders.tick,
-    constants: { WORKGROUP },
     outputs: [clock],
     inputs: [settings],
     uniforms: {},
     workgroups: 1,
   });
-  const ITEMS = itemsOf(gpu);
+  const share = shareOf(gpu);
   gpu.launch({
     shader: shaders.adam,
-    constants: { WORKGROUP, ITEMS },
+    constants: { ...share },
     outputs: [parameters, m, v],
     inputs: [gradients, clock, settings],
     uniforms: { size: parameters.size / 4 },
-    workgroups: Math.ceil(parameters.size / 4 / WORKGROUP / ITEMS),
+    workgroups: workgroupsOf(share, parameters.size / 4),
   });
 };
 
 const sgd: LoweringOf<typeof sgdUpdate> = (gpu, [parameters, gradients, velocity, settings]) => {
-  const ITEMS = itemsOf(gpu);
+  const share = shareOf(gpu);
   gpu.launch({
     shader: shaders.sgd,
-    constants: { WORKGROUP, ITEMS },
+    constants: { ...share },
     outputs: [parameters, velocity],
     inputs: [gradients, settings],
     uniforms: { size: parameters.size / 4 },
-    workgroups: Math.ceil(parameters.size / 4 / WORKGROUP / ITEMS),
+    workgroups: workgroupsOf(share, parameters.size / 4),
   });
 };
 
