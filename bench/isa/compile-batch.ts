@@ -1,9 +1,10 @@
 import { readFileSync, writeSync } from 'node:fs';
 import { waitIdly } from '@tapegrad/node';
 import { create, globals } from 'webgpu';
-import { BEGIN, END, FAILED, type KernelText } from './compiler.ts';
+import type { KernelText } from './compiler.ts';
+import { BEGIN, END, FAILED } from './radv.ts';
 
-/* A process of its own, see `compiler.ts`: compiles the kernels of standard input; the driver prints what it makes of them. */
+/* A process of its own, see `radv.ts`: compiles the kernels of standard input; the driver prints what it makes of them. */
 
 const [STANDARD_OUTPUT, STANDARD_ERROR] = [1, 2];
 

@@ -1,15 +1,6 @@
-import { spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { UserError } from 'tapegrad/node';
-import { hottestLoop, type LoopFacts } from './disassembly.ts';
+import type { LoopFacts } from './disassembly.ts';
 
-/*
- * Mesa's RADV compiles for an AMD GPU that is not there (its "null device"), and prints what came of it. It does so in a
- * process of its own: the driver is chosen by the environment, and writes to standard error.
- */
+/* What compilers of real GPUs have in common: see `radv.ts` and `nvidia.ts`. */
 
 /** A kernel to be compiled: its whole WGSL, and what it binds. */
 export interface KernelText {
@@ -27,7 +18,7 @@ export interface CompiledFacts {
   readonly scratch: number;
   readonly shared: number;
   readonly codeBytes: number;
-  /** Subgroups that a SIMD holds at a time: what hides memory's latency. */
+  /** Subgroups that a SIMD (of NVIDIA's, a scheduler) holds at a time: what hides memory's latency. */
   readonly waves: number;
   readonly loop: LoopFacts | undefined;
 }
@@ -39,121 +30,15 @@ export interface Compiled {
   readonly error?: string;
 }
 
-/** The last family that Dawn's `requestDevice` survives on a null device: from GFX9 on it begins a command buffer. */
-export const FAMILY = 'polaris10';
-
-const FOLDERS = ['/usr/share/vulkan/icd.d', '/usr/local/share/vulkan/icd.d', '/etc/vulkan/icd.d'];
-
-/** The file by which Vulkan finds RADV. */
-export function findDriver(folders: readonly string[] = FOLDERS): string | undefined {
-  for (const folder of folders) {
-    if (!existsSync(folder)) continue;
-    const file = readdirSync(folder).find((name) => /^radeon_icd.*\.json$/.test(name));
-    if (file) return join(folder, file);
-  }
-  return undefined;
-}
-
-export const DRIVER_MISSING =
-  `isa: Mesa's RADV is not installed: there is no radeon_icd.json in ${FOLDERS.join(', ')}. It comes with lavapipe: ` +
-  'apt install mesa-vulkan-drivers (Debian 12: -t bookworm-backports), dnf install mesa-vulkan-drivers, ' +
-  'pacman -S vulkan-radeon; Linux only. No AMD GPU is needed';
-
-/** What the compiling process writes to standard error before, and if it fails after, each kernel. */
-export const BEGIN = '@@ kernel ';
-export const FAILED = '@@ failed ';
-export const END = '@@ end';
-
-/**
- * Compiles kernels, and tells what came of each, in their order. One that takes the compiler's process down counts as
- * failed; the others are compiled by another process.
- */
-export async function compileAll(
-  kernels: readonly KernelText[],
-  onProgress: (done: number) => void = () => undefined,
-): Promise<Compiled[]> {
-  const driver = findDriver();
-  if (!driver) throw new UserError(DRIVER_MISSING);
-  const results: Compiled[] = [];
-  while (results.length < kernels.length) {
-    const before = results.length;
-    const { parts, complete, code } = await run(driver, kernels.slice(before), (done) =>
-      onProgress(before + done),
-    );
-    results.push(...parts.map(resultOf));
-    if (complete) break;
-    if (parts.length === 0) throw new Error(`isa: the compiling process ended with ${code} before it began`);
-    results[results.length - 1] = { disassembly: '', error: `the compiler's process ended with ${code}` };
-  }
-  return results;
-}
-
-interface Run {
-  /** What was printed for each kernel that was begun. */
-  readonly parts: string[];
-  readonly complete: boolean;
-  readonly code: number | NodeJS.Signals | null;
-}
-
-function run(driver: string, kernels: readonly KernelText[], onBegin: (done: number) => void): Promise<Run> {
-  const env = {
-    ...process.env,
-    VK_DRIVER_FILES: driver,
-    VK_ICD_FILENAMES: driver,
-    RADV_FORCE_FAMILY: FAMILY,
-    MESA_SHADER_CACHE_DISABLE: '1',
-    RADV_DEBUG: 'shaderstats,asm,nocache',
-  };
-  // A file: on a pipe, which Node does not let block, the driver's output has holes.
-  const folder = mkdtempSync(join(tmpdir(), 'tapegrad-isa-'));
-  const printed = join(folder, 'stderr');
-  const output = openSync(printed, 'w');
-  const child = spawn(
-    process.execPath,
-    [...process.execArgv, fileURLToPath(new URL('./compile-batch.ts', import.meta.url))],
-    { env, stdio: ['pipe', 'pipe', output] },
-  );
-  closeSync(output);
-  return new Promise<Run>((resolve, reject) => {
-    let begun = 0;
-    child.stdout!.on('data', (data: Buffer) => {
-      begun += data.length;
-      onBegin(begun - 1);
-    });
-    child.on('error', reject);
-    child.on('close', (status, signal) => {
-      const text = readFileSync(printed, 'utf8');
-      const [head, ...parts] = text.split(new RegExp(`^${BEGIN}.*\n`, 'm'));
-      const complete = text.includes(END);
-      if (!complete && parts.length === 0) {
-        reject(new Error(`isa: the compiling process failed: ${head!.trim().split('\n').at(-1)}`));
-      } else resolve({ parts, complete, code: signal ?? status });
-    });
-    // A process that dies early does not read all of it.
-    child.stdin!.on('error', () => undefined);
-    child.stdin!.end(JSON.stringify(kernels));
-  }).finally(() => rmSync(folder, { recursive: true, force: true }));
-}
-
-function resultOf(text: string): Compiled {
-  const failed = text.split(FAILED)[1]?.trim();
-  const disassembly = text.split('disasm:\n')[1]?.split('*** SHADER STATS ***')[0]?.trimEnd() ?? '';
-  if (failed) return { disassembly, error: failed };
-  const number = (name: string) => {
-    const found = new RegExp(`^${name}: (\\d+)$`, 'm').exec(text)?.[1];
-    if (found === undefined) throw new Error(`isa: RADV printed no '${name}': ${text.slice(0, 200)}`);
-    return Number(found);
-  };
-  return {
-    disassembly,
-    facts: {
-      vectorRegisters: number('VGPRs'),
-      spilledRegisters: number('Spilled VGPRs') + number('Spilled SGPRs'),
-      scratch: number('Scratch size'),
-      shared: number('LDS size'),
-      codeBytes: number('Code size'),
-      waves: number('Subgroups per SIMD'),
-      loop: hottestLoop(disassembly),
-    },
-  };
+/** A compiler for a GPU that need not be there. */
+export interface Compiler {
+  /** The GPUs that it compiles for, by the compiler's name for them. */
+  readonly target: string;
+  /** What is not installed, and how to get it; undefined if nothing is missing. */
+  missing(): string | undefined;
+  /**
+   * Compiles kernels, and tells what came of each, in their order.
+   * @throws UserError if something is missing
+   */
+  compileAll(kernels: readonly KernelText[], onProgress: (done: number) => void): Promise<Compiled[]>;
 }

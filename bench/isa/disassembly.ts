@@ -1,6 +1,5 @@
 /*
- * What the disassembly of a kernel for AMD GPUs says of it. Blocks begin with a line `BB3:`; a loop is what lies between a
- * branch and an earlier block that it goes to. Mnemonics are those of "AMD GCN3 Instruction Set Architecture".
+ * What the disassembly of a kernel says of it. A loop is what lies between a branch and an earlier label that it goes to.
  */
 
 /** How often what occurs in one turn of a loop, each instruction counted once as it stands in the text. */
@@ -13,23 +12,36 @@ export interface LoopFacts {
   readonly barriers: number;
 }
 
-interface Block {
+/** How a disassembler writes: what it calls things is the first group of each expression. */
+export interface Dialect {
+  readonly label: RegExp;
+  readonly instruction: RegExp;
+  /** That the last instruction stands there so many times more. */
+  readonly repeated?: RegExp;
+  /** The label that a branch goes to. */
+  readonly branch: RegExp;
+  readonly multiplyAdd: RegExp;
+  readonly barrier: RegExp;
+  /** Bytes that each lane gets from shared memory, or from a buffer, if the instruction reads there. */
+  sharedBytes(instruction: string): number | undefined;
+  globalBytes(instruction: string): number | undefined;
+}
+
+interface Label {
   readonly name: string;
   readonly start: number;
 }
 
-const MULTIPLY_ADD = /^v_(mac|mad|madak|madmk|fma|fmac|fmaak|fmamk)_f32/;
-const BRANCH = /^s_c?branch\w*\s+(BB\d+)/;
-
 /** The facts of the hottest loop; undefined where a kernel has none. */
-export function hottestLoop(disassembly: string): LoopFacts | undefined {
-  const { instructions, blocks } = parse(disassembly);
-  const starts = new Map(blocks.map(({ name, start }) => [name, start]));
+export function hottestLoop(disassembly: string, dialect: Dialect): LoopFacts | undefined {
+  const { instructions, labels } = parse(disassembly, dialect);
+  const starts = new Map(labels.map(({ name, start }) => [name, start]));
   const ends = new Map<number, number>();
   instructions.forEach((instruction, at) => {
-    const target = BRANCH.exec(instruction)?.[1];
+    const target = dialect.branch.exec(instruction)?.[1];
     const start = target === undefined ? undefined : starts.get(target);
-    if (start !== undefined && start <= at) ends.set(start, at);
+    // A branch to itself is where a kernel's code is filled up.
+    if (start !== undefined && start < at) ends.set(start, at);
   });
   const loops = [...ends].map(([start, end]) => ({ start, end }));
   const innermost = loops.filter(
@@ -40,54 +52,39 @@ export function hottestLoop(disassembly: string): LoopFacts | undefined {
   );
   // The one that multiplies most; of loops that do not multiply, the longest.
   return innermost
-    .map(({ start, end }) => factsOf(instructions.slice(start, end + 1)))
+    .map(({ start, end }) => factsOf(instructions.slice(start, end + 1), dialect))
     .sort((a, b) => b.multiplyAdds - a.multiplyAdds || b.instructions - a.instructions)[0];
 }
 
-function parse(disassembly: string): { instructions: string[]; blocks: Block[] } {
+function parse(disassembly: string, dialect: Dialect): { instructions: string[]; labels: Label[] } {
   const instructions: string[] = [];
-  const blocks: Block[] = [];
+  const labels: Label[] = [];
   for (const line of disassembly.split('\n')) {
-    const block = /^(BB\d+):/.exec(line)?.[1];
-    const repeated = /^\s*\(then repeated (\d+) times\)/.exec(line)?.[1];
-    const instruction = /^\s+([a-z]\w+.*?)\s*(;.*)?$/.exec(line)?.[1];
-    if (block) blocks.push({ name: block, start: instructions.length });
+    const label = dialect.label.exec(line)?.[1];
+    const repeated = dialect.repeated?.exec(line)?.[1];
+    const instruction = dialect.instruction.exec(line)?.[1];
+    if (label) labels.push({ name: label, start: instructions.length });
     else if (repeated) instructions.push(...new Array<string>(Number(repeated)).fill(instructions.at(-1)!));
     else if (instruction) instructions.push(instruction);
   }
-  return { instructions, blocks };
+  return { instructions, labels };
 }
 
-function factsOf(instructions: readonly string[]): LoopFacts {
+function factsOf(instructions: readonly string[], dialect: Dialect): LoopFacts {
   const sharedReads: Record<number, number> = {};
   const globalLoads: Record<number, number> = {};
   const count = (into: Record<number, number>, bytes: number | undefined) => {
     if (bytes !== undefined) into[bytes] = (into[bytes] ?? 0) + 1;
   };
   for (const instruction of instructions) {
-    count(sharedReads, sharedBytes(instruction));
-    count(globalLoads, globalBytes(instruction));
+    count(sharedReads, dialect.sharedBytes(instruction));
+    count(globalLoads, dialect.globalBytes(instruction));
   }
   return {
     instructions: instructions.length,
-    multiplyAdds: instructions.filter((instruction) => MULTIPLY_ADD.test(instruction)).length,
+    multiplyAdds: instructions.filter((instruction) => dialect.multiplyAdd.test(instruction)).length,
     sharedReads,
     globalLoads,
-    barriers: instructions.filter((instruction) => instruction.startsWith('s_barrier')).length,
+    barriers: instructions.filter((instruction) => dialect.barrier.test(instruction)).length,
   };
-}
-
-/** Of `ds_read_b128`, 16; of `ds_read2_b32`, which reads two of them, 8. */
-function sharedBytes(instruction: string): number | undefined {
-  const [, two, bits] = /^ds_read(2(?:st64)?)?_[biu](\d+)/.exec(instruction) ?? [];
-  return bits === undefined ? undefined : ((two ? 2 : 1) * Number(bits)) / 8;
-}
-
-/** Of `buffer_load_dwordx4`, 16. */
-function globalBytes(instruction: string): number | undefined {
-  const [, what, words] =
-    /^(?:buffer|flat|global)_load_(dword|[us]byte|[us]short)(?:x(\d))?/.exec(instruction) ?? [];
-  if (what === undefined) return undefined;
-  if (what !== 'dword') return what.endsWith('byte') ? 1 : 2;
-  return 4 * Number(words ?? 1);
 }

@@ -4,27 +4,30 @@ import { parseArgs } from 'node:util';
 import { UserError } from 'tapegrad/node';
 import { table, usersOf } from '../report.ts';
 import { writeAtomically } from '../results-file.ts';
-import {
-  type Compiled,
-  type CompiledFacts,
-  compileAll,
-  DRIVER_MISSING,
-  FAMILY,
-  findDriver,
-} from './compiler.ts';
+import type { Compiled, CompiledFacts, Compiler } from './compiler.ts';
 import { type GpuKernel, gpuKernels } from './kernels.ts';
+import { nvidia } from './nvidia.ts';
+import { radv } from './radv.ts';
+
+/** By whose GPUs they compile for. */
+const compilers = new Map<string, Compiler>([
+  ['amd', radv],
+  ['nvidia', nvidia],
+]);
 
 const HELP = `Usage: npm run bench -- isa [FILTER…] [options]
 
-Compiles every kernel that the models' training steps and the kernel benchmarks launch on a GPU, with the compiler of
-Mesa's RADV for an AMD GPU (${FAMILY}) that need not be there, and prints what came of each: vector registers, spilled
-registers, shared memory, code size, subgroups that a SIMD holds; and of the hottest loop the instructions, the share of
-multiply-adds among them, reads of shared memory and loads from buffers (bytes for each lane: how many), barriers. The
-hottest loop is the innermost one that multiplies most, or, where none does, the longest.
+Compiles every kernel that the models' training steps and the kernel benchmarks launch on a GPU, with the compiler of a GPU
+that need not be there, and prints what came of each: vector registers, spilled registers, shared memory, code size,
+subgroups that a SIMD holds; and of the hottest loop the instructions, the share of multiply-adds among them, reads of
+shared memory and loads from buffers (bytes for each lane: how many), barriers. The hottest loop is the innermost one that
+multiplies most, or, where none does, the longest.
 
 A kernel is compiled if its name, or who uses it, contains one of the filters: contraction_tiles, steps/ae, matmul …
 
 Options:
+  --for <which>      amd: by Mesa's RADV, for ${radv.target}, from WGSL; nvidia: by CUDA's nvcc, for ${nvidia.target}, from the
+                     same kernels in CUDA C++ (default: amd)
   --json <file>      writes the same as JSON
   --compare <file>   what became worse or better than in that --json file; exit code 1 if anything became worse
   --asm <folder>     writes the disassembly of each kernel there
@@ -59,16 +62,20 @@ export async function isa(argv: readonly string[]): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  if (!findDriver()) throw new UserError(DRIVER_MISSING);
-  const before = values.compare === undefined ? undefined : readIsa(values.compare);
-  const { kernels, compiled } = await compiledKernels(positionals, progress);
+  const compiler = compilers.get(values.for);
+  if (!compiler)
+    throw new UserError(`isa: --for is one of ${[...compilers.keys()].join(', ')}, not ${values.for}`);
+  const missing = compiler.missing();
+  if (missing !== undefined) throw new UserError(missing);
+  const before = values.compare === undefined ? undefined : readIsa(values.compare, compiler.target);
+  const { kernels, compiled } = await compiledKernels(compiler, positionals, progress);
   progress('');
   const rows = kernels.map(({ id, users }, i): IsaRow => {
     const { facts, error } = compiled[i]!;
     return { id, users, ...(facts && { facts }), ...(error !== undefined && { error }) };
   });
   process.stdout.write(`${describeIsa(rows)}\n`);
-  const results: IsaResults = { format: 'tapegrad-isa', version: 1, family: FAMILY, kernels: rows };
+  const results: IsaResults = { format: 'tapegrad-isa', version: 1, family: compiler.target, kernels: rows };
   if (values.json !== undefined) writeAtomically(values.json, `${JSON.stringify(results, null, 1)}\n`);
   if (values.asm !== undefined) writeDisassembly(values.asm, kernels, compiled);
   const faults = faultsOf(rows);
@@ -85,7 +92,13 @@ function parsed(argv: readonly string[]) {
     return parseArgs({
       args: [...argv],
       allowPositionals: true,
-      options: { json: text, compare: text, asm: text, help: { type: 'boolean', default: false } },
+      options: {
+        for: { ...text, default: 'amd' },
+        json: text,
+        compare: text,
+        asm: text,
+        help: { type: 'boolean', default: false },
+      },
     });
   } catch (error) {
     throw new UserError(`${(error as Error).message.split('. ')[0]}; isa --help lists what there is`);
@@ -98,6 +111,7 @@ function progress(text: string): void {
 
 /** The kernels that the filters ask for, all if there are none, and what came of each. */
 export async function compiledKernels(
+  compiler: Compiler,
   filters: readonly string[],
   onProgress: (text: string) => void = () => undefined,
 ): Promise<{ kernels: GpuKernel[]; compiled: Compiled[] }> {
@@ -109,7 +123,9 @@ export async function compiledKernels(
   const kernels = users.filter((kernel) => has(kernel.id) || kernel.users.some(has));
   if (kernels.length === 0)
     throw new UserError(`isa: no kernel's name or user contains ${filters.join(' or ')}`);
-  const compiled = await compileAll(kernels, (done) => onProgress(`${done} of ${kernels.length} kernels`));
+  const compiled = await compiler.compileAll(kernels, (done) =>
+    onProgress(`${done} of ${kernels.length} kernels`),
+  );
   return { kernels, compiled };
 }
 
@@ -165,8 +181,8 @@ function describeIsa(rows: readonly IsaRow[]): string {
   return table(head, cells);
 }
 
-/** @throws UserError if the file is none of `--json` of this version and family */
-function readIsa(file: string): IsaResults {
+/** @throws UserError if the file is none of `--json` of this version, or for other GPUs */
+function readIsa(file: string, family: string): IsaResults {
   let results: Partial<IsaResults>;
   try {
     results = JSON.parse(readFileSync(file, 'utf8')) as Partial<IsaResults>;
@@ -175,8 +191,8 @@ function readIsa(file: string): IsaResults {
   }
   if (results?.format !== 'tapegrad-isa' || results.version !== 1 || !Array.isArray(results.kernels))
     throw new UserError(`--compare ${file}: is no file that 'bench -- isa --json' of this version writes`);
-  if (results.family !== FAMILY)
-    throw new UserError(`--compare ${file}: was compiled for ${results.family}, and this is ${FAMILY}`);
+  if (results.family !== family)
+    throw new UserError(`--compare ${file}: was compiled for ${results.family}, and this is ${family}`);
   return results as IsaResults;
 }
 

@@ -1,7 +1,7 @@
 /* Runs without an adapter, for long. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { findDriver } from '../../bench/isa/compiler.ts';
+import { toCuda } from '../../bench/isa/cuda.ts';
 import {
   compareIsa,
   compiledKernels,
@@ -10,11 +10,93 @@ import {
   type IsaRow,
   shareOf,
 } from '../../bench/isa/isa.ts';
+import { nvidia } from '../../bench/isa/nvidia.ts';
+import { findDriver, radv } from '../../bench/isa/radv.ts';
 
 /*
  * What a real GPU's compiler makes of the kernels of a training step and of the large products, without a GPU: Mesa's RADV,
- * which the package of lavapipe brings along.
+ * which the package of lavapipe brings along, and, where CUDA is, NVIDIA's.
  */
+
+const rowsOf = ({ kernels, compiled }: Awaited<ReturnType<typeof compiledKernels>>) =>
+  kernels.map(({ id, users }, i): IsaRow => ({ id, users, ...compiled[i] }) as IsaRow);
+
+test('WGSL as CUDA C++: what is declared, conditions, numbers, what C++ has no word for; only what is called', () => {
+  const wgsl = `
+enable subgroups;
+alias In0 = f32;
+const SIZE = 64u;
+struct Params { sums: vec3i, scale: f32, }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> out: array<vec4<In0>>;
+@group(0) @binding(2) var<storage, read> x: array<In0>;
+var<workgroup> tile: array<f32, SIZE * 2u>;
+fn never(v: f32) -> f32 { return v; }
+// Called before it stands here.
+fn halved(v: vec3i, by: f32) -> f32 { return f32(v.xy[0]) * .5 + 1f + 0x1p-24 + (by + 1) % 2.0 + params.scale % 3.0; }
+@compute @workgroup_size(SIZE)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
+  let z = 0xffu;
+  var sum: f32;
+  var near = array<f32, 4>(1e-3, 2.0, 3, 4i);
+  if id.x >= SIZE { return; } else if local == 1u { sum += 1.; }
+  for (var i = 0; i < 4; i++) { near[i] = x[i]; }
+  tile[local] = halved(params.sums, near[0],);
+  workgroupBarrier();
+  loop { if local > z { break; } }
+  out[local] = vec4<f32>(bitcast<f32>(z), select(0.0, sum, local < 3u), tile[0], 0.0);
+}`;
+  const expected = `
+namespace wgsl::kernel_0 {
+using In0 = f32;
+constexpr auto SIZE = 64u;
+struct Params { vec3i sums; f32 scale; };
+__constant__ Params params;
+__constant__ vec4<In0> *__restrict__ out;
+__constant__ const In0 *__restrict__ x;
+__shared__ array<f32, SIZE * 2u> tile;
+BOTH f32 halved(vec3i v, f32 by);
+BOTH f32 halved(vec3i v, f32 by) {
+  return f32(v.xy()[0]) * .5f + 1.0f + 0x1p-24f + mod((by + 1), 2.0f) + mod(params.scale, 3.0f);
+}
+extern "C" __global__ __launch_bounds__(SIZE) void kernel_0() {
+  const vec3u id = vec3u(blockIdx.x, blockIdx.y, blockIdx.z);
+  const u32 local = threadIdx.x;
+  const auto z = 0xffu;
+  f32 sum{};
+  auto near = array<f32, 4>(1e-3f, 2.0f, 3, 4);
+  if (id.x >= SIZE) { return; } else if (local == 1u) { sum += 1.f; }
+  for (auto i = 0; i < 4; i++) { near[i] = x[i]; }
+  tile[local] = halved(params.sums, near[0]);
+  workgroupBarrier();
+  for (;;) { if (local > z) { break; } }
+  out[local] = vec4<f32>(bitcast<f32>(z), select(0.0f, sum, local < 3u), tile[0], 0.0f);
+}
+}`;
+  const bare = (text: string) => text.replaceAll(/\s+/g, '');
+  assert.is(bare(toCuda(wgsl, 'main', 'kernel_0')), bare(expected));
+  assert.throws(() => toCuda(wgsl, 'absent', 'kernel_0'), "there is no entry point 'absent'");
+  assert.throws(() => toCuda('var<private> v: f32;\nfn main() {}', 'main', 'k'), "variables in 'private'");
+});
+
+const absent = nvidia.missing();
+if (absent !== undefined) console.log(`SKIPPED: ${absent}; the kernels were not compiled for NVIDIA's GPUs`);
+(absent === undefined ? test : test.skip)(
+  "NVIDIA's compiler: every kernel of a step compiles, and the tiles are what it multiplies by",
+  async () => {
+    const rows = rowsOf(await compiledKernels(nvidia, ['steps/vae-mlp']));
+    assert.equal(
+      rows.filter(({ error }) => error !== undefined),
+      [],
+    );
+    const tiles = rows.filter(({ id }) => id.startsWith('contraction_tiles.main'));
+    assert.ok(tiles.length > 3, `${tiles.length} kernels`);
+    for (const { id, facts } of tiles) {
+      assert.ok(shareOf(facts!) > 0.7, `${id}: ${shareOf(facts!)}`);
+      assert.ok(facts!.waves >= 2, `${id}: ${facts!.waves} waves`);
+    }
+  },
+);
 
 if (!findDriver()) {
   console.log(
@@ -22,8 +104,7 @@ if (!findDriver()) {
   );
   test.skip('kernels compiled for a GPU', () => {});
 } else {
-  const { kernels, compiled } = await compiledKernels(['steps/vae-mlp', 'contraction_t']);
-  const rows = kernels.map(({ id, users }, i): IsaRow => ({ id, users, ...compiled[i] }) as IsaRow);
+  const rows = rowsOf(await compiledKernels(radv, ['steps/vae-mlp', 'contraction_t']));
 
   test('every kernel compiles, and none spills a register', () => {
     assert.ok(rows.length > 30, `${rows.length} kernels`);
