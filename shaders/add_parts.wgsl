@@ -1,7 +1,32 @@
-// The second half of a contraction whose sums were split: adds up the parts, which lie one after the other, always in
+// The second half of a contraction. `main`: its sums were split; the parts, which lie one after the other, are added up always in
 // the same order. With many parts, LANES threads take every LANES-th of them, and what they have is added up in pairs.
-// Host constants: WORKGROUP, LANES, FUSED.
+// `turn`: it was made transposed; a thread turns 4 x 4 elements. Host constants: WORKGROUP, LANES, FUSED.
 
+//% entry turn
+@group(0) @binding(1) var<storage, read_write> c: array<vec4<Out0>>;
+@group(0) @binding(2) var<storage, read> transposed: array<vec4<In0>>;
+
+@compute @workgroup_size(WORKGROUP)
+fn turn(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
+  let column = (id.x * WORKGROUP + local) * 4u;
+  if column >= params.columns { return; }
+  let row = id.y * 4u;
+  //% for q in 0..4
+  let four${q} = vec4f(transposed[((column + ${q}u) * params.rows + row) / 4u]);
+  //% end
+  //% for q in 0..4
+  let at${q} = (row + ${q}u) * params.columns + column;
+  let own${q} = vec4f(four0[${q}], four1[${q}], four2[${q}], four3[${q}]);
+  //% if FUSED
+  c[at${q} / 4u] = vec4<Out0>(finish(own${q}, at${q}));
+  //% else
+  c[at${q} / 4u] = vec4<Out0>(own${q});
+  //% end
+  //% end
+}
+//% end
+
+//% entry main
 @group(0) @binding(1) var<storage, read_write> c: array<Out0>;
 @group(0) @binding(2) var<storage, read> partial: array<In0>;
 
@@ -49,3 +74,4 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   c[index] = Out0(sum);
   //% end
 }
+//% end

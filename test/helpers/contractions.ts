@@ -108,6 +108,7 @@ export const cases: readonly ContractionCase[] = [
   ...convolutions([1, 10, 6, 36], 35, [4, 4], { stride: [2, 2], padding: [1, 1] }),
   // The stride leaves rows and columns at the end that no output sees: output padding, for the transposed one.
   ...convolutions([2, 7, 10, 9], 3, [3, 3], { stride: [3, 2] }),
+  product([12, 136], [264, 136], 'B'),
   // A stride beyond the kernel leaves pixels that no tap reaches: their gradient is 0.
   ...convolutions([1, 3, 9, 8], 33, [2, 1], { stride: [3, 3] }),
   // Groups: of several channels each way, of one each way (depthwise), of one in and several out, with phases.

@@ -8,6 +8,7 @@ import {
   referenceDevice,
   relu,
   scope,
+  type Tensor,
   tensor,
   type WebGPUDevice,
   within,
@@ -237,6 +238,8 @@ test('on lavapipe: few sums by blocks that stay, convolutions of few channels by
     builtInChoice(tasksOf(gpu, one)[0]!, { kind: 'lavapipe', subgroups }).variant.name;
   assert.is(chosen(product([32, 784], [32, 512], 'A')), 'resident');
   assert.is(chosen(product([128, 40], [40, 784])), 'lanes16');
+  assert.is(chosen(product([32, 784], [512, 784], 'B')), 'turned');
+  assert.is(chosen(product([32, 784], [784, 512])), 'lanes16');
   assert.is(chosen(product([32, 64], [64, 12])), 'plain4');
   assert.is(chosen(product([16, 16], [16, 16])), 'naive');
   const depthwise = convolutions([16, 32, 28, 28], 32, [3, 3], { padding: [1, 1], groups: 32 });
@@ -350,6 +353,29 @@ test('the choice splits a long sum, and computes the same bytes again', async ()
   }
   assert.is(gpu.stats.pipelines - before, 8);
 });
+
+(known ? test : test.skip)(
+  'a small batch that stays is turned with its end merged, brief or not, to the same bytes',
+  async () => {
+    const [a, b, bias] = [[12, 136], [264, 136], [264]].map((shape, i) =>
+      tensor(values(shape[0]! * (shape[1] ?? 1), i + 1), { shape, device: gpu, dtype: 'float32' }),
+    ) as [Tensor, Tensor, Tensor];
+    const forced = new ForcedVariant('turned');
+    const layer = () => relu(multiply(a, b, { transposeB: true }).add(bias));
+    const expected = await within(forced, layer).data();
+    for (const brief of [false, true]) {
+      gpu.brief = brief;
+      const captured = capture(layer, { device: gpu });
+      assert.equal(await within(forced, () => captured()).data(), expected);
+      assert.equal(
+        captured.programs[0]!.dispatches.map(({ kernel }) => kernel.label),
+        ['contraction_resident.main', 'add_parts.turn'],
+      );
+      captured.dispose();
+    }
+    gpu.brief = false;
+  },
+);
 
 test('no launch has more workgroups in one dimension than there can be', () => {
   const some = [

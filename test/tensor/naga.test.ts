@@ -27,6 +27,7 @@ const KINDS: readonly AdapterKind[] = ['gpu', 'lavapipe', 'swiftshader'];
 /** Variants that exchange values between lanes. */
 const NEED_SUBGROUPS = [
   ...['lanes4', 'lanes8', 'lanes16', 'plain4', 'slides4', 'slides8', 'slides16', 'bands', 'resident'],
+  'turned',
   'patches',
   'planes',
   'quads',

@@ -1,7 +1,7 @@
 import { every, innermost, within } from '../../context.ts';
 import type { LaunchContext } from '../launch.ts';
 import { piecesOf, WorkLimit } from './pieces.ts';
-import { addParts } from './split.ts';
+import { addParts, turn } from './split.ts';
 import { choose } from './table.ts';
 import { type Contraction, type Operands, outputsOf, type Task, taskOf } from './task.ts';
 
@@ -29,6 +29,12 @@ export function contract(gpu: LaunchContext, contraction: Contraction, operands:
 function contractPiece(gpu: LaunchContext, task: Task, operands: Operands): void {
   const [a, b, c] = operands;
   const { variant, plan } = choose(task, gpu);
+  if (plan.turned) {
+    const transposed = gpu.scratch('float32', c.size);
+    gpu.launch(variant.launch(plan, [a, b, transposed]));
+    gpu.launch(turn(transposed, task, c));
+    return;
+  }
   if (plan.parts === 1) {
     gpu.launch(variant.launch(plan, operands));
     return;

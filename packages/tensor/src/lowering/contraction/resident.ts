@@ -1,8 +1,8 @@
 import * as wgsl from '@tapegrad/shaders';
 import { shader } from '../launch.ts';
 import { launchOf } from './launch-of.ts';
-import { addressesOf, addressing, storesVectors, vectorModes } from './layout.ts';
-import { flopsOf, isProduct, product } from './task.ts';
+import { addressesOf, addressing, fours, storesVectors, vectorModes } from './layout.ts';
+import { exchanged, flopsOf, isProduct, isWhole, product } from './task.ts';
 import { hasSums, lanesOf, type Plan, type Variant } from './variant.ts';
 
 /** Rows that a block of B is fetched for at least, and workgroups that are worth fetching it more than once. */
@@ -76,4 +76,24 @@ export const resident: Variant<ResidentPlan> = {
       workgroups: groups,
     });
   },
+};
+
+/**
+ * The same for the layers of a small batch: the batch stays, a tile of columns that is whole, and weights that lie along the
+ * sum pass by. So C is made transposed, and turned by a second launch.
+ */
+export const turned: Variant<ResidentPlan> = {
+  name: 'turned',
+  plan(task, adapter) {
+    const lanes = lanesOf(adapter, true);
+    const { rows, batch, c } = task;
+    const columns = product(task.columns);
+    const isMatrix = isProduct(task) && batch === 1 && isWhole(task) && c.offset === 0 && c.row === columns;
+    if (!lanes || !isMatrix || rows > 4 * lanes || columns < 2 * LEAST_ROWS || !fours(rows, columns))
+      return undefined;
+    const across = { ...exchanged(task), c: { offset: 0, batch: 0, row: rows, columns: [0, 0, 1] as const } };
+    const plan = vectorModes(across).A_K4 && resident.plan(across, adapter);
+    return plan ? { ...plan, turned: true } : undefined;
+  },
+  launch: (plan, [a, b, c]) => resident.launch(plan, [b, a, c]),
 };

@@ -42,8 +42,11 @@ export const tiling = {
 } as const;
 
 const kernel = shader(wgsl.addParts, { outputs: 'u32', parts: 'u32' });
+const turning = shader({ ...wgsl.addParts, entry: 'turn' }, { rows: 'u32', columns: 'u32' });
 
 const WORKGROUP = 64;
+/** Threads of a workgroup that turns what only software adapters make transposed: one subgroup. */
+const TURNING = 8;
 /** Where an output's parts are many a GPU has threads for them; from so many parts a thread on, up to so many threads. */
 const PARTS_A_LANE = 4;
 const MOST_LANES = 32;
@@ -53,6 +56,20 @@ function shapeOf(kind: AdapterKind, parts: number): { WORKGROUP: number; LANES: 
   const LANES = Math.min(MOST_LANES, 2 ** Math.floor(Math.log2(parts / PARTS_A_LANE)));
   // Eight neighbouring outputs at least: 32 bytes are what memory delivers.
   return { WORKGROUP: Math.max(WORKGROUP, 8 * LANES), LANES };
+}
+
+/** c [rows, columns], both multiples of four, from what lies transposed. */
+export function turn(transposed: TensorView, { rows, columns: digits }: Task, c: TensorView): Launch {
+  const columns = product(digits);
+  return launchOf({
+    shader: turning,
+    constants: { WORKGROUP: TURNING, FUSED: false },
+    fusion: { role: 'producer', vectors: true },
+    outputs: [c],
+    inputs: [transposed],
+    uniforms: { rows, columns },
+    workgroups: [Math.ceil(columns / 4 / TURNING), rows / 4, 1],
+  });
 }
 
 /** c = the sum of the parts, which lie one after the other. */

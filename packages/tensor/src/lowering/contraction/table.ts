@@ -4,7 +4,7 @@ import { lanes } from './lanes.ts';
 import { matrix } from './matrix.ts';
 import { naive } from './naive.ts';
 import { quads } from './quads.ts';
-import { resident } from './resident.ts';
+import { resident, turned } from './resident.ts';
 import { shapeKey } from './shape-key.ts';
 import { isProduct, isTallProduct, product, type Task } from './task.ts';
 import { tiles } from './tiles.ts';
@@ -30,6 +30,7 @@ enterVariants([
   lanes('plainAlone4', { rows: 4, subgroups: false, plain: true }),
   quads,
   resident,
+  turned,
   tiles('tiles32', { tile: [32, 32], thread: [4, 4], depth: 16, shares: [0.75, 0.65] }),
   tiles('tiles16x128', { tile: [16, 128], thread: [4, 8], depth: 16, shares: [0.79, 0.7] }),
   tiles('tiles32x128', { tile: [32, 128], thread: [4, 8], depth: 16, shares: [0.82, 0.77] }),
@@ -92,6 +93,8 @@ const isOuter = (extents: Extents) => {
   const { long, wide, sums } = extents;
   return long >= 64 && wide >= 16 && sums > 16 && sums <= 32 && !isSmall(extents);
 };
+/** A layer of a small batch, of sums so long that turning what it makes costs little. */
+const isBatch = ({ rows, sums }: Extents) => rows > 16 && sums >= 256;
 const rowsFrom =
   (least: number) =>
   ({ long }: Extents) =>
@@ -150,6 +153,7 @@ const preferences: Record<AdapterKind, readonly Preference[]> = {
     ['bands', ({ grid }) => grid],
     ['planes', ({ rows, sums }) => rows >= 16 && sums >= 1024],
     ['patches', (extents) => !isSmall(extents)],
+    ['turned', isBatch],
     ['resident', isOuter],
     ...inLanes(hasShortTurns),
     ['naive'],

@@ -9,6 +9,8 @@ export interface Plan {
   readonly task: Task;
   /** Launches' worth of partial sums: each workgroup sums one of so many parts, which are added up afterwards, in a fixed order. */
   readonly parts: number;
+  /** Whether the launch makes C transposed, in memory for it; it is turned, and what follows is merged, by a second launch. */
+  readonly turned?: boolean;
   /** Summed elements of a turn of its loop, where the kernel unrolls more of them for some tasks than for others. */
   readonly turn?: number;
   /** How long it takes by an estimate that compares alternatives. */
