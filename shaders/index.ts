@@ -18,6 +18,7 @@ export const contractionLong = readShader('contraction_long');
 export const contractionMatrix = readShader('contraction_matrix');
 export const contractionNaive = readShader('contraction_naive');
 export const contractionPatches = readShader('contraction_patches');
+export const contractionPixels = readShader('contraction_pixels');
 export const contractionPlanes = readShader('contraction_planes');
 export const contractionQuads = readShader('contraction_quads');
 export const contractionResident = readShader('contraction_resident');

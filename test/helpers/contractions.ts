@@ -173,6 +173,19 @@ export const planar: readonly ContractionCase[] = [
   ...convolutions([32, 8, 14, 14], 16, [4, 4], { stride: [2, 2], padding: [1, 1] }),
 ];
 
+/**
+ * Few channels, and rows of images for up to 32 lanes, for the weight gradients whose pixels lanes divide: by vec4s and not, fewer
+ * taps than lanes, a stride beyond the window, more rows than a workgroup has, channels, a dilation, groups, padding all round.
+ */
+export const pixelated: readonly ContractionCase[] = [
+  ...convolutions([21, 1, 12, 8], 5, [4, 4], { stride: [2, 2], padding: [1, 1] }),
+  ...convolutions([40, 2, 7, 9], 3, [3, 2], { stride: [2, 1], padding: [1, 0] }),
+  ...convolutions([9, 1, 13, 11], 35, [3, 3], { dilation: [2, 3], padding: [2, 1] }),
+  ...convolutions([33, 3, 8, 6], 5, [2, 2], { stride: [3, 3] }),
+  ...convolutions([12, 6, 9, 8], 6, [3, 3], { padding: [1, 1], groups: 3 }),
+  ...convolutions([32, 1, 28, 28], 16, [4, 4], { stride: [2, 2], padding: [1, 1] }),
+].filter((_, i) => i % 3 === 2);
+
 /** The same values everywhere: multiples of 1/64 in [-1, 1), which float32 holds exactly. */
 export function values(count: number, seed: number): Float64Array {
   let state = seed;

@@ -37,6 +37,7 @@ import {
   convolutions,
   fits,
   otherTiles,
+  pixelated,
   planar,
   product,
   products,
@@ -243,9 +244,12 @@ test('on lavapipe: few sums by blocks that stay, convolutions of few channels by
   assert.is(chosen(product([32, 64], [64, 12])), 'plain4');
   assert.is(chosen(product([16, 16], [16, 16])), 'naive');
   const depthwise = convolutions([16, 32, 28, 28], 32, [3, 3], { padding: [1, 1], groups: 32 });
-  assert.equal(depthwise.map(chosen), ['patches', 'patches', 'slides4']);
+  assert.equal(depthwise.map(chosen), ['patches', 'patches', 'pixels']);
   const strided = { stride: [2, 2], padding: [1, 1] } as const;
-  assert.is(chosen(convolutions([32, 1, 28, 28], 16, [4, 4], strided)[0]!), 'patches');
+  const first = convolutions([32, 1, 28, 28], 16, [4, 4], strided);
+  assert.equal([chosen(first[0]!), chosen(first[2]!)], ['patches', 'pixels']);
+  // With more channels A is loaded too often.
+  assert.is(chosen(convolutions([32, 4, 14, 14], 16, [4, 4], strided)[2]!), 'slides8');
   assert.is(chosen(convolutions([32, 16, 14, 14], 32, [4, 4], strided)[0]!), 'slides16');
 });
 
@@ -322,6 +326,25 @@ const known = adapter.subgroups?.min === adapter.subgroups?.max && adapter.subgr
     );
   if (adapter.kind === 'lavapipe' && adapter.subgroups!.min === 8)
     assert.equal([...chosen], [gradients.at(-1)!]);
+});
+
+(known ? test : test.skip)('pixels, in parts of several sizes, and their choice', async () => {
+  for (const one of pixelated) {
+    assert.ok(fits(gpu, 'pixels', one), one.name);
+    for (const parts of [undefined, 1, 3]) await check(gpu, one, new ForcedVariant('pixels', parts));
+  }
+  const chosen = pixelated.filter(
+    (one) => builtInChoice(tasksOf(gpu, one)[0]!, adapter).variant.name === 'pixels',
+  );
+  assert.equal(chosen, adapter.kind === 'lavapipe' ? pixelated.slice(-1) : []);
+  for (const one of chosen) {
+    await check(gpu, one);
+    const again = await Promise.all([compute(gpu, one), compute(gpu, one)].map((c) => c.data()));
+    const captured = capture(() => compute(gpu, one), { device: gpu });
+    const results = [...again, await captured().data(), await captured().data()];
+    captured.dispose();
+    for (const result of results) assert.equal(result, results[0], one.name);
+  }
 });
 
 test('the choice splits a long sum, and computes the same bytes again', async () => {

@@ -21,6 +21,7 @@ import {
   check,
   convolutions,
   fits,
+  pixelated,
   planar,
   product,
 } from '../helpers/contractions.ts';
@@ -49,6 +50,7 @@ const some = cases.filter(({ name }) =>
 const own = new Map([
   ['bands', banded.slice(0, 6)],
   ['planes', planar],
+  ['pixels', pixelated],
 ]);
 
 /** Too large for the plain kernel: few rows and many, convolutions. */

@@ -13,22 +13,24 @@ const MOST_PATCH = 256;
 const ENOUGH_GROUPS = 16;
 const LEAST_ROWS = 8;
 
-/** How `contraction_patches.wgsl` cuts a convolution up. */
-interface Patches {
-  /** Rows of C's image of a lane. */
+/** What a lane keeps of B for some rows of an image, in `contraction_patches.wgsl` and `contraction_pixels.wgsl`. */
+export interface Patch {
+  /** The rows: of C's image, or of A's. */
   readonly band: number;
   /** Rows of B's image that they see, and where the first tap's is among them. */
   readonly height: number;
   readonly first: number;
 }
 
-function patchOf({ sums, b }: Contraction, band: number): Patches {
-  const [reach, step] = [b.h.sum * (sums[1] - 1), b.h.column * (band - 1)];
-  return { band, height: Math.abs(reach) + step + 1, first: Math.max(0, -reach) };
-}
+/** @param reach from the first tap's row to the last tap's;  @param step from the first row of the band to its last, in B */
+export const patchOf = (band: number, reach: number, step: number): Patch => ({
+  band,
+  height: Math.abs(reach) + step + 1,
+  first: Math.max(0, -reach),
+});
 
 /** The cuts for a task, or nothing where a lane has no room for a row of C's image. */
-function patchesOf(task: Contraction): Patches | undefined {
+function patchesOf(task: Contraction): Patch | undefined {
   const { columns, sums, a, b } = task;
   const [, N1, N2] = columns;
   const [K0, K1, K2] = sums;
@@ -37,7 +39,7 @@ function patchesOf(task: Contraction): Patches | undefined {
   if (N1 * N2 === 0) return undefined;
   const cuts = [4, 3, 2, 1]
     .filter((band) => N1 % band === 0 && band * N2 <= MOST_COLUMNS && band * N2 * K0 * K1 * K2 <= MOST_WORK)
-    .map((band) => patchOf(task, band))
+    .map((band) => patchOf(band, b.h.sum * (K1 - 1), b.h.column * (band - 1)))
     .filter(({ height }) => K0 * height * b.w.extent <= MOST_PATCH);
   return cuts.find(({ band }) => storesFours(task, band)) ?? cuts[0];
 }
@@ -67,7 +69,7 @@ interface PatchesPlan extends Plan {
   readonly lanes: number;
   /** Workgroups for the bands of all images. */
   readonly across: number;
-  readonly patches: Patches;
+  readonly patch: Patch;
 }
 
 /** `contraction_patches.wgsl`: a lane keeps what its columns see of B. Fits small images of few channels. */
@@ -75,14 +77,12 @@ export const patches: Variant<PatchesPlan> = {
   name: 'patches',
   plan(task, adapter) {
     const lanes = lanesOf(adapter, true);
-    const patches = lanes && hasSums(task) ? patchesOf(task) : undefined;
-    if (!lanes || !patches) return undefined;
-    const across = Math.ceil((task.columns[0] * task.columns[1]) / (patches.band * lanes));
-    return Math.max(across, task.batch) > MOST_GROUPS
-      ? undefined
-      : { task, parts: 1, lanes, across, patches };
+    const patch = lanes && hasSums(task) ? patchesOf(task) : undefined;
+    if (!lanes || !patch) return undefined;
+    const across = Math.ceil((task.columns[0] * task.columns[1]) / (patch.band * lanes));
+    return Math.max(across, task.batch) > MOST_GROUPS ? undefined : { task, parts: 1, lanes, across, patch };
   },
-  launch({ task, lanes, across, patches: { band, height, first } }, [a, b, c]) {
+  launch({ task, lanes, across, patch: { band, height, first } }, [a, b, c]) {
     const { batch, rows, columns, sums } = task;
     const { h, w, offset, d0, i0 } = task.b;
     const image_groups = columns[1] / band;

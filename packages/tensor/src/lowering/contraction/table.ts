@@ -152,6 +152,7 @@ const preferences: Record<AdapterKind, readonly Preference[]> = {
     ['naive', (extents) => isTiny(extents) && (extents.work < 2 ** 14 || !extents.flat)],
     ['bands', ({ grid }) => grid],
     ['planes', ({ rows, sums }) => rows >= 16 && sums >= 1024],
+    ['pixels', (extents) => !isSmall(extents)],
     ['patches', (extents) => !isSmall(extents)],
     ['turned', isBatch],
     ['resident', isOuter],

@@ -1,6 +1,7 @@
 import { bands } from './bands.ts';
 import { long } from './long.ts';
 import { patches } from './patches.ts';
+import { pixels } from './pixels.ts';
 import { planes } from './planes.ts';
 import { slides } from './slides.ts';
 import { thin } from './thin.ts';
@@ -17,4 +18,5 @@ export const windowVariants: readonly Variant[] = [
   long,
   patches,
   planes,
+  pixels,
 ];
