@@ -5,8 +5,9 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { heldOutDigits } from '@tapegrad/vae';
 import { encode } from 'fast-png';
-import { datasetNames, heldOutDigits, loadDataset, UserError } from 'tapegrad/node';
+import { datasetNames, loadDataset, UserError } from 'tapegrad/node';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readIdx } from '../../packages/tapegrad/src/data/idx.ts';

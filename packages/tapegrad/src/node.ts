@@ -2,7 +2,7 @@
 export { diagnose, type FindOptions, findAdapter, openDevice } from '@tapegrad/node';
 export { datasetNames } from './choices.ts';
 export type { Dataset, Split } from './data/dataset.ts';
-export { heldOutDigits, loadDataset } from './data/datasets.ts';
+export { loadDataset } from './data/datasets.ts';
 export { type BadImages, type ImageFolderOptions, loadImageFolder } from './data/image-folder.ts';
 export { UserError } from './errors.ts';
 export { specOf } from './models.ts';

@@ -10,6 +10,7 @@ export {
   type Densities,
   type Histogram,
   type Histograms,
+  heldOutDigits,
   type ImageBatch,
   type LabelledImages,
   NoPicture,
@@ -26,6 +27,7 @@ export {
   type SubjectData,
   type SubjectOptions,
 } from './gallery/index.ts';
+export { LiveModel } from './live-model.ts';
 export { averageOf, type Metrics } from './metrics.ts';
 export { MetricsRing } from './metrics-ring.ts';
 export {
@@ -102,7 +104,10 @@ export { klFromLogSigma, klPenalty, LOG_SIGMA, type PenaltyOptions, warmth } fro
 export { type RandomStream, randomStreams } from './random-streams.ts';
 export {
   ACTIVE,
+  type CodeMoments,
   type Codes,
+  codeMoments,
+  descending,
   encodeAll,
   type ImportanceOptions,
   importanceWeighted,

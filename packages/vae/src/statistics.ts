@@ -117,6 +117,25 @@ export function latentStatistics({ count, size, means, logSigmas }: Codes): Late
   };
 }
 
+/** Mean and standard deviation of each dimension's codes, over the images. */
+export interface CodeMoments {
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
+/** Computed in float64 on the host. */
+export function codeMoments({ means, count, size }: Pick<Codes, 'means' | 'count' | 'size'>): CodeMoments {
+  const mean = new Array<number>(size).fill(0);
+  const square = new Array<number>(size).fill(0);
+  for (let i = 0; i < means.length; i++) mean[i % size]! += means[i]! / count;
+  for (let i = 0; i < means.length; i++) square[i % size]! += (means[i]! - mean[i % size]!) ** 2 / count;
+  return { mean, std: square.map(Math.sqrt) };
+}
+
+/** The indices of weights, that of the greatest first. */
+export const descending = (weights: readonly number[]): number[] =>
+  [...weights.keys()].sort((a, b) => weights[b]! - weights[a]!);
+
 /** Options of `importanceWeighted`. */
 export interface ImportanceOptions {
   /** k, the number of draws per image. */

@@ -1,32 +1,22 @@
-import {
-  type CapturedFunction,
-  capture,
-  type Device,
-  Generator,
-  keep,
-  scope,
-  type Tensor,
-  writeTo,
-  zeros,
-} from '@tapegrad/tensor';
+import { type Device, Generator } from '@tapegrad/tensor';
 import {
   type Autoencoder,
-  evaluating,
+  codeMoments,
+  descending,
+  encodeAll,
+  heldOutDigits,
+  LiveModel,
   latentStatistics,
   type ModelOptions,
   models,
-  normalized,
   type SubjectData,
   settingsOf,
 } from '@tapegrad/vae';
 import type { ImageSet } from '../data/images.ts';
-import { bytesOf, heldOutOf, spread } from '../train/looks.ts';
+import { bytesOf } from '../train/looks.ts';
 import type { RunFiles } from '../train/protocol.ts';
 import { configOf, fileNames } from '../train/run-config.ts';
 import { stateOf } from '../train/run-files.ts';
-
-/** Images encoded at a time. */
-const BATCH = 100;
 
 /** What is known of a model once it is open. */
 export interface Opened {
@@ -61,15 +51,12 @@ export interface Encoded {
 
 /** A trained model to be looked at: codes become images and images codes. Knows nothing of pages. */
 export class Explorer {
-  readonly #model: Autoencoder;
-  readonly #device: Device;
+  readonly #live: LiveModel;
   readonly #data: SubjectData;
-  readonly #decoders = new Map<number, { codes: Tensor; run: CapturedFunction<[], Tensor> }>();
-  #codes = new Float32Array(0);
+  #codes: Float32Array = new Float32Array(0);
 
-  private constructor(model: Autoencoder, device: Device, data: SubjectData) {
-    this.#model = model;
-    this.#device = device;
+  private constructor(model: Autoencoder, data: SubjectData) {
+    this.#live = new LiveModel(model);
     this.#data = data;
   }
 
@@ -97,35 +84,22 @@ export class Explorer {
       new Generator(0, { device }),
     );
     model.loadStateDict(stateOf(files[fileNames.weights]!).tensors);
-    const explorer = new Explorer(model, device, data);
+    const explorer = new Explorer(model, data);
     return { explorer, opened: await explorer.#encodeTests(config.model, count) };
   }
 
   async #encodeTests(name: string, wanted: number): Promise<Opened> {
-    const model = this.#model;
+    const { model } = this.#live;
     const { isVector } = model;
     const { test } = this.#data;
     const count = Math.min(wanted, test.count);
     const images = test.images.subarray(0, count * model.pixelCount);
     const size = model.latentSize;
-    const means = new Float32Array(count * size);
-    const logSigmas = new Float32Array(count * size);
-    let isStochastic = false;
-    for (let at = 0; at < count; at += BATCH) {
-      const part = images.subarray(at * model.pixelCount, (at + BATCH) * model.pixelCount);
-      const { mean, logSigma } = this.#encoded(part);
-      means.set(await mean.data(), at * size);
-      if (logSigma) {
-        isStochastic = true;
-        logSigmas.set(await logSigma.data(), at * size);
-      }
-      mean.dispose();
-      logSigma?.dispose();
-    }
+    const codes = await encodeAll(model, { images, count }, model.device);
+    const { means } = codes;
     this.#codes = means;
-    const errors = new Float32Array(count);
-    const statistics = isStochastic ? latentStatistics({ count, size, means, logSigmas, errors }) : undefined;
-    const moments = isVector ? momentsOf(means, size) : { mean: [], std: [] };
+    const statistics = latentStatistics(codes);
+    const moments = isVector ? codeMoments(codes) : { mean: [], std: [] };
     const weights = statistics?.kl ?? moments.std;
     return {
       model: name,
@@ -133,11 +107,7 @@ export class Explorer {
       isVector,
       latentShape: model.latentShape,
       shape: model.imageShape,
-      order: isVector
-        ? statistics
-          ? [...weights.keys()].sort((a, b) => weights[b]! - weights[a]!)
-          : spread(means, size)
-        : [],
+      order: isVector ? descending(weights) : [],
       weights,
       weightName: statistics ? 'nats of KL' : 'standard deviation',
       center: statistics ? new Array(size).fill(0) : moments.mean,
@@ -145,37 +115,18 @@ export class Explorer {
       codes: isVector ? means : new Float32Array(0),
       labels: test.labels?.subarray(0, count) ?? null,
       images,
-      heldOut: heldOutOf(this.#data).filter((index) => index < count),
+      heldOut: heldOutDigits(this.#data).filter((index) => index < count),
     };
   }
 
   /** Images of codes [count, size], bytes. One captured program for each count. */
   async decode(codes: Float32Array): Promise<Uint8Array> {
-    const model = this.#model;
-    const size = model.latentSize;
-    const count = codes.length / size;
-    let decoder = this.#decoders.get(count);
-    if (!decoder) {
-      const input = keep(zeros([count, ...model.latentShape], { device: this.#device }));
-      const run = capture(() => evaluating(model, () => model.pixels(model.decode(input))), {
-        device: this.#device,
-      });
-      decoder = { codes: input, run };
-      this.#decoders.set(count, decoder);
-      await run.prepare();
-    }
-    writeTo(decoder.codes, codes);
-    const pixels = await decoder.run().data();
-    return bytesOf(Float32Array.from(pixels));
+    return bytesOf(await this.#live.decode(codes));
   }
 
   /** The code of an image, what becomes of it, and the test images whose codes are nearest. */
   async encode(pixels: Uint8Array, neighbours = 8): Promise<Encoded> {
-    const { mean, logSigma } = this.#encoded(pixels);
-    const code = Float32Array.from(await mean.data());
-    const sigma = logSigma && Float32Array.from(await logSigma.data(), Math.exp);
-    mean.dispose();
-    logSigma?.dispose();
+    const { mean: code, sigma } = await this.#live.encode(pixels);
     const distances = Float64Array.from({ length: this.#codes.length / code.length }, (_, i) => {
       let sum = 0;
       for (let d = 0; d < code.length; d++) sum += (this.#codes[i * code.length + d]! - code[d]!) ** 2;
@@ -191,39 +142,12 @@ export class Explorer {
 
   /** Draws from the prior. */
   async draw(seed: number): Promise<Float32Array> {
-    const noise = new Generator(seed, { stream: 5, device: this.#device });
-    const code = evaluating(this.#model, () => scope(() => this.#model.samplePrior(1, noise)));
-    const values = Float32Array.from(await code.data());
-    code.dispose();
-    return values;
+    return this.#live.draw(1, seed);
   }
 
   dispose(): void {
-    for (const { codes, run } of this.#decoders.values()) {
-      run.dispose();
-      codes.dispose();
-    }
-    this.#decoders.clear();
+    this.#live.dispose();
   }
-
-  #encoded(bytes: Uint8Array): { mean: Tensor; logSigma?: Tensor | undefined } {
-    return evaluating(this.#model, () =>
-      scope(() => {
-        const { mean, logSigma } = this.#model.encode(normalized(this.#model, bytes));
-        return logSigma ? { mean, logSigma } : { mean };
-      }),
-    );
-  }
-}
-
-function momentsOf(codes: Float32Array, size: number): { mean: number[]; std: number[] } {
-  const rows = codes.length / size;
-  const column = (d: number) => Array.from({ length: rows }, (_, i) => codes[i * size + d]!);
-  const mean = Array.from({ length: size }, (_, d) => column(d).reduce((a, b) => a + b, 0) / rows);
-  const std = mean.map((center, d) =>
-    Math.sqrt(column(d).reduce((sum, value) => sum + (value - center) ** 2, 0) / rows),
-  );
-  return { mean, std };
 }
 
 /** The part of a configuration that a model is built from. */

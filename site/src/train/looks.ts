@@ -1,4 +1,13 @@
-import { type Autoencoder, NoPicture, normalized, Subject, type SubjectData } from '@tapegrad/vae';
+import {
+  type Autoencoder,
+  codeMoments,
+  descending,
+  heldOutDigits,
+  NoPicture,
+  normalized,
+  Subject,
+  type SubjectData,
+} from '@tapegrad/vae';
 import { gradientNorms, layerNames, viewOf } from './layers.ts';
 import type { LayerSubject, LayerWish, Look, Scatter, Tiles } from './protocol.ts';
 
@@ -20,7 +29,7 @@ export class Looks {
     this.#model = model;
     this.#data = data;
     this.#seed = seed;
-    this.#subject = new Subject(model, data, { heldOut: heldOutOf(data) });
+    this.#subject = new Subject(model, data, { heldOut: heldOutDigits(data) });
     this.#points = Array.from({ length: Math.min(POINTS, data.test.count) }, (_, i) => i);
     this.#first = normalized(model, this.#subject.testImages([this.#subject.heldOut[0]!]));
   }
@@ -79,7 +88,8 @@ export class Looks {
     try {
       const codes = await this.#subject.encode(this.#points);
       const { size } = this.#subject;
-      const [first = 0, second] = spread(codes, size)
+      const { std } = codeMoments({ means: codes, count: this.#points.length, size });
+      const [first = 0, second] = descending(std)
         .slice(0, 2)
         .sort((a, b) => a - b);
       const points = Float32Array.from({ length: 2 * this.#points.length }, (_, k) => {
@@ -93,27 +103,6 @@ export class Looks {
       throw error;
     }
   }
-}
-
-/** The first test image of each class, or the first ten. */
-export function heldOutOf({ test }: SubjectData): number[] {
-  const { labels, count } = test;
-  if (!labels) return Array.from({ length: Math.min(10, count) }, (_, i) => i);
-  return Array.from({ length: 10 }, (_, label) => labels.indexOf(label)).filter((i) => i >= 0);
-}
-
-/** Dimensions by the variance of their values over the rows, the greatest first. */
-export function spread(codes: Float32Array, size: number): number[] {
-  const rows = codes.length / size;
-  const variance = Array.from({ length: size }, (_, d) => {
-    let [sum, squares] = [0, 0];
-    for (let i = d; i < codes.length; i += size) {
-      sum += codes[i]!;
-      squares += codes[i]! ** 2;
-    }
-    return squares / rows - (sum / rows) ** 2;
-  });
-  return [...variance.keys()].sort((a, b) => variance[b]! - variance[a]!);
 }
 
 /** Pixels in [0, 1] as bytes. */

@@ -94,17 +94,6 @@ function ofShape(data: Dataset, { imageSize, channels }: ImageFolderOptions): Da
   );
 }
 
-/**
- * Indices into the test set of the images that every run shows: the first of each class, in order of class, at most
- * ten; or the first ten images if there are no labels.
- */
-export function heldOutDigits({ test }: Pick<Dataset, 'test'>): number[] {
-  const { labels, count } = test;
-  if (!labels) return Array.from({ length: Math.min(10, count) }, (_, i) => i);
-  const classes = [...new Set(labels)].sort((a, b) => a - b);
-  return classes.slice(0, 10).map((label) => labels.indexOf(label));
-}
-
 // ----------------------------------------------------------------------------------------- where named datasets are
 
 function mnistFolder(): string {

@@ -1,6 +1,5 @@
 import type { PictureName } from '@tapegrad/vae';
-import { SHOWN } from '@tapegrad/vae';
-import { heldOutDigits } from '../data/datasets.ts';
+import { heldOutDigits, SHOWN } from '@tapegrad/vae';
 import type { RunFolder } from '../run/run-folder.ts';
 import { capitalized, digitsOf, type Section } from './blocks.ts';
 import { chartsBlock, pictureBlock } from './chart-blocks.ts';

@@ -1,5 +1,5 @@
-import type { Cloud } from './picture.ts';
-import { NoPicture } from './picture.ts';
+import { descending } from '../statistics.ts';
+import { type Cloud, NoPicture } from './picture.ts';
 import { principalAxes, project } from './principal.ts';
 import { planeOf, whyPlane } from './sheets.ts';
 import type { ShownCodes, Subject } from './subject.ts';
@@ -36,8 +36,7 @@ export async function principalScatter(subject: Subject): Promise<Cloud> {
       `with ${subject.size === 1 ? 'one dimension' : 'two dimensions'} the latent space is shown as it is`,
     );
   const { std } = await subject.moments();
-  const widest = [...std.keys()]
-    .sort((a, b) => std[b]! - std[a]!)
+  const widest = descending(std)
     .slice(0, MOST_DIMENSIONS)
     .sort((a, b) => a - b);
   const cut = (values: Float32Array) => columns(values, subject.size, widest);

@@ -42,6 +42,7 @@ export {
 } from './sheets.ts';
 export {
   type CodeSummary,
+  heldOutDigits,
   type LabelledImages,
   normalized,
   SHOWN,

@@ -3,7 +3,15 @@ import { inBatches } from '../batches.ts';
 import type { Images } from '../device-dataset.ts';
 import type { Autoencoder, ImageShape } from '../models/model.ts';
 import { randomStreams } from '../random-streams.ts';
-import { type Codes, encodeAll, type LatentStatistics, latentStatistics } from '../statistics.ts';
+import {
+  type CodeMoments,
+  type Codes,
+  codeMoments,
+  descending,
+  encodeAll,
+  type LatentStatistics,
+  latentStatistics,
+} from '../statistics.ts';
 import type { Frame } from './codes.ts';
 import { BATCH, ModelFunctions, ROWS } from './model-functions.ts';
 import { NoPicture } from './picture.ts';
@@ -32,10 +40,7 @@ export interface ShownCodes extends Codes {
 }
 
 /** What is kept of the codes of the training images: enough to draw what needs no image itself. */
-export interface CodeSummary {
-  /** Mean and standard deviation of each dimension's codes. */
-  readonly mean: readonly number[];
-  readonly std: readonly number[];
+export interface CodeSummary extends CodeMoments {
   /** Where the encoder is stochastic. */
   readonly statistics?: LatentStatistics;
 }
@@ -223,14 +228,8 @@ export class Subject {
   }
 
   /** Mean and standard deviation of each dimension's codes. */
-  async moments(): Promise<Pick<CodeSummary, 'mean' | 'std'>> {
-    if (this.#summary) return this.#summary;
-    const { means, count, size } = await this.codes();
-    const mean = new Array<number>(size).fill(0);
-    const square = new Array<number>(size).fill(0);
-    for (let i = 0; i < means.length; i++) mean[i % size]! += means[i]! / count;
-    for (let i = 0; i < means.length; i++) square[i % size]! += (means[i]! - mean[i % size]!) ** 2 / count;
-    return { mean, std: square.map(Math.sqrt) };
+  async moments(): Promise<CodeMoments> {
+    return this.#summary ?? codeMoments(await this.codes());
   }
 
   /**
@@ -241,8 +240,7 @@ export class Subject {
     this.#assertVector();
     if (!this.hasCodes) return Array.from({ length: this.size }, (_, d) => d);
     const statistics = await this.statistics();
-    const weight: readonly number[] = statistics?.kl ?? (await this.moments()).std;
-    return [...weight.keys()].sort((a, b) => weight[b]! - weight[a]!);
+    return descending(statistics?.kl ?? (await this.moments()).std);
   }
 
   /** The prior's frame, or the codes' own if there is no prior. */
@@ -256,6 +254,17 @@ export class Subject {
   #normalized(indices: readonly number[]): Float32Array {
     return numbersOf(this.model, this.testImages(indices));
   }
+}
+
+/**
+ * Indices into the test set of the images that every run shows: the first of each class, in order of class, at most
+ * ten; or the first ten images if there are no labels.
+ */
+export function heldOutDigits({ test }: Pick<SubjectData, 'test'>): number[] {
+  const { labels, count } = test;
+  if (!labels) return Array.from({ length: Math.min(10, count) }, (_, i) => i);
+  const classes = [...new Set(labels)].sort((a, b) => a - b);
+  return classes.slice(0, 10).map((label) => labels.indexOf(label));
 }
 
 /** Bytes as a model sees them: [n, c, h, w]. */

@@ -1,6 +1,6 @@
 import { hundredths } from '@tapegrad/plot';
+import type { LiveModel } from '@tapegrad/vae';
 import { drawImages, latest } from './images.ts';
-import type { LivingModel } from './model.ts';
 import type { LivingData } from './types.ts';
 
 /** Images along each side of the plane. */
@@ -17,7 +17,7 @@ export class Explore {
   readonly #showImage: (code: Float32Array) => void;
   readonly #showPlane: (code: Float32Array) => void;
 
-  constructor(element: HTMLElement, living: LivingModel, data: LivingData) {
+  constructor(element: HTMLElement, living: LiveModel, data: LivingData) {
     this.#element = element;
     this.#data = data;
     this.#code = Float32Array.from(data.center);

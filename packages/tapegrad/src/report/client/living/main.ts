@@ -1,5 +1,5 @@
 import { Explore } from './explore.ts';
-import { LivingModel } from './model.ts';
+import { openModel } from './model.ts';
 import { Pad } from './pad.ts';
 import type { LivingData } from './types.ts';
 
@@ -11,7 +11,7 @@ import type { LivingData } from './types.ts';
 const data: LivingData = JSON.parse(document.getElementById('living-data')!.textContent!);
 
 async function start(): Promise<void> {
-  const living = await LivingModel.open(data);
+  const living = await openModel(data);
   const section = document.getElementById('section-living')!;
   for (const element of document.querySelectorAll<HTMLElement>('[data-living]')) element.hidden = false;
   const explore = new Explore(section, living, data);

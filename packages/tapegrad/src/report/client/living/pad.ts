@@ -1,6 +1,6 @@
+import type { LiveModel } from '@tapegrad/vae';
 import type { Explore } from './explore.ts';
 import { drawImages, latest } from './images.ts';
-import type { LivingModel } from './model.ts';
 import type { LivingData, PanelLayout } from './types.ts';
 
 /** Pixels of the pad per pixel of an image, and the width of the pen in pixels of an image. */
@@ -14,7 +14,7 @@ export class Pad {
   readonly #data: LivingData;
   #code: Float32Array | undefined;
 
-  constructor(element: HTMLElement, living: LivingModel, data: LivingData, explore: Explore) {
+  constructor(element: HTMLElement, living: LiveModel, data: LivingData, explore: Explore) {
     this.#data = data;
     this.#canvas = element.querySelector<HTMLCanvasElement>('.pad-ground')!;
     this.#context = this.#canvas.getContext('2d', { willReadFrequently: true })!;
