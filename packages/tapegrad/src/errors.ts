@@ -49,3 +49,10 @@ export function attempt<T>(what: string, fn: () => T): T {
     throw new UserError(`${what}: ${reasonOf(error)}`, { cause: error });
   }
 }
+
+/** Runs `fn`, whose failure does not matter, or must not hide the one that it cleans up after. */
+export function quietly(fn: () => void): void {
+  try {
+    fn();
+  } catch {}
+}

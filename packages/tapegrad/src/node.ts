@@ -34,11 +34,10 @@ export {
 export { dataForRun, type LoadingListener, loadData, type RunData } from './run/run-data.ts';
 export { RunFolder, runFiles } from './run/run-folder.ts';
 export { epochPicture, subjectOf, writeCurves, writePicture, writePictures } from './run/run-pictures.ts';
+export { type RunState, readRunState } from './run/run-state.ts';
 export {
   type EpochRecord,
   type Listener,
   type RunRequest,
-  type RunState,
-  readRunState,
   trainRun,
 } from './run/train-run.ts';

@@ -15,7 +15,7 @@ import { specOf } from '../models.ts';
 import { assertOfModel, type RunConfig, readRunConfig } from '../run/run.ts';
 import { dataToResume, type LoadingListener, loadData, placeOf } from '../run/run-data.ts';
 import { RunFolder, runFiles } from '../run/run-folder.ts';
-import { type RunState, readRunState } from '../run/train-run.ts';
+import { type RunState, readRunState } from '../run/run-state.ts';
 import { type ConfigFile, readConfigFile } from './config-file.ts';
 import { tunable } from './options/tunable.ts';
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { reasonOf, UserError } from '../errors.ts';
+import { attempt, reasonOf, UserError } from '../errors.ts';
 
 /** The content of one IDX file of unsigned bytes. */
 export interface IdxFile {
@@ -27,7 +27,10 @@ export function readIdx(
   path: string,
   { rank, checksum }: { rank?: number; checksum?: string } = {},
 ): IdxFile {
-  const bytes = unzip(path, read(path));
+  const bytes = unzip(
+    path,
+    attempt(`${path}: cannot read it`, () => readFileSync(path)),
+  );
   const refuse = (what: string): never => {
     throw new UserError(`${path}: ${what}`);
   };
@@ -63,14 +66,6 @@ export function readIdx(
     );
   }
   return { shape, data, sha256 };
-}
-
-function read(path: string): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw new UserError(`${path}: cannot read it: ${reasonOf(error)}`);
-  }
 }
 
 function unzip(path: string, bytes: Uint8Array): Uint8Array {

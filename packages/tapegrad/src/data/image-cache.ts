@@ -16,6 +16,7 @@ import {
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import { makeFolder, renameOver } from '@tapegrad/node';
+import { quietly } from '../errors.ts';
 
 /** Decoded images and what was found in the process, as the cache keeps them. */
 export interface DecodedImages {
@@ -132,13 +133,6 @@ const UNUSED_DAYS = 30;
 /** Names of cache files, and of what a crash has left of one. */
 const OURS = /^[0-9a-f]{32}\.images(\.\d+\.tmp)?$/;
 
-/** Failures do not matter here: the cache may be read-only, or another process was faster. */
-function quietly(fn: () => void): void {
-  try {
-    fn();
-  } catch {}
-}
-
 /** Sets a file's time, by its name if that fails: on Windows a reader may not do so. */
 function touch(file: number, path: string): void {
   const now = new Date();
@@ -154,6 +148,7 @@ function isOld(path: string): boolean {
   return stat.isFile() && stat.mtimeMs < Date.now() - UNUSED_DAYS * 24 * 3600 * 1000;
 }
 
+/** Others may have been faster, and the cache may be read-only. */
 const prune = (folder: string): void =>
   quietly(() => {
     for (const name of readdirSync(folder))

@@ -1,7 +1,6 @@
 import { appendFileSync, existsSync, readFileSync, statSync, truncateSync } from 'node:fs';
-import { attempt, UserError } from '../errors.ts';
+import { attempt, quietly, UserError } from '../errors.ts';
 import { parseObject } from '../text.ts';
-import { quietly } from './whole-files.ts';
 
 /* `metrics.jsonl`: a line for each record, of which a crash can cut the last one short. */
 

@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { makeFolder } from '@tapegrad/node';
-import { attempt, UserError } from '../errors.ts';
+import { attempt, quietly, UserError } from '../errors.ts';
 import { whyNothingFits } from '../folders.ts';
 import { Lock } from '../lock.ts';
 import { nearestName } from '../suggest.ts';
@@ -23,7 +23,7 @@ import {
   rewindRecords,
 } from './metrics-log.ts';
 import { eventFiles } from './tensorboard.ts';
-import { quietly, removeLeftovers, writeWhole } from './whole-files.ts';
+import { removeLeftovers, writeWhole } from './whole-files.ts';
 
 /** The files of a run, by which its folder is recognized. */
 export const runFiles = {

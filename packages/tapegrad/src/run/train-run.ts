@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import type { SafetensorsEntry } from '@tapegrad/nn';
 import { type Device, DeviceLostError, defaultDevice, WebGPUDevice } from '@tapegrad/tensor';
 import type { ModelSpec, Nats, Subject } from '@tapegrad/vae';
 import {
@@ -14,7 +12,6 @@ import {
 import type { Dataset } from '../data/dataset.ts';
 import { attempt, reasonOf, UserError } from '../errors.ts';
 import { assembleAhead, writeReport } from '../report/index.ts';
-import { readWithChecksum, withChecksum } from './checksum.ts';
 import { keepCodeSummary } from './code-summary.ts';
 import { drawPicture } from './draw.ts';
 import type { MetricsRecord } from './metrics-log.ts';
@@ -22,6 +19,7 @@ import { type RunConfig, storedConfig, writeWeights } from './run.ts';
 import { RunEvents } from './run-events.ts';
 import { type RunFolder, runFiles } from './run-folder.ts';
 import { epochPicture, headingOf, subjectOf, writePicture, writePictures } from './run-pictures.ts';
+import { emptyTally, type RunState, type Tally, writeRunState } from './run-state.ts';
 import { inSize } from './too-large.ts';
 
 /** Listeners for a run's progress: the progress bar, or the lines of `--json`. */
@@ -83,13 +81,6 @@ interface Run extends Omit<RunRequest, 'folder' | 'config'> {
   tally: Tally;
 }
 
-/** The part of an epoch that is done, which a resumed run continues. */
-interface Tally {
-  readonly rows: { metrics: Metrics; images: number }[];
-  images: number;
-  seconds: number;
-}
-
 /** Steps below which an epoch has no first pictures of its own. */
 const SHORT_EPOCH = 40;
 
@@ -98,8 +89,6 @@ const SHORT_EPOCH = 40;
  * are spared where the driver has compiled nothing yet.
  */
 const BRIEF_WORK = 2 ** 36;
-
-const emptyTally = (): Tally => ({ rows: [], images: 0, seconds: 0 });
 
 /**
  * Trains, or continues training, and fills the run folder. Each epoch ends with its metrics, pictures, weights and
@@ -288,8 +277,8 @@ async function checkpoint(run: Run): Promise<void> {
   const { folder, trainer, config, tally } = run;
   const { tensors, metadata } = await trainer.checkpoint();
   folder.assertHeld();
-  const state = { ...metadata, model: config.model, tally: JSON.stringify(tally) };
-  const writeState = () => folder.writeAtomically(runFiles.state, withChecksum(tensors, state));
+  const state = { tensors, metadata: { ...metadata, model: config.model }, tally };
+  const writeState = () => writeRunState(folder, state);
   const isFirst = !folder.has(runFiles.state);
   if (isFirst) writeState();
   await checkpointWeights(run);
@@ -299,34 +288,6 @@ async function checkpoint(run: Run): Promise<void> {
 async function checkpointWeights({ folder, events, trainer, config }: Run): Promise<void> {
   const weights = await writeWeights(folder, trainer.model, config.model);
   if (trainer.position === 0) events?.weights(trainer.step, weights);
-}
-
-/** The content of `state.safetensors`. */
-export interface RunState {
-  readonly file: string;
-  readonly tensors: ReadonlyMap<string, SafetensorsEntry>;
-  readonly metadata: Readonly<Record<string, string>>;
-  readonly tally: Tally;
-}
-
-/** Version 0.1.0 wrote `figures` for `metrics`. */
-const renamed = (_: string, value: unknown) => {
-  const { figures, ...rest } = (value ?? {}) as { figures?: Metrics };
-  return figures ? { ...rest, metrics: figures } : value;
-};
-
-export function readRunState(folder: RunFolder): RunState {
-  const file = folder.file(runFiles.state);
-  if (!folder.has(runFiles.state)) {
-    throw new UserError(
-      `${folder.path}: nothing to resume: it has no ${runFiles.state}: weights alone do not say how their training ` +
-        'stood; start it again with --force',
-    );
-  }
-  return attempt(`${file}: broken`, () => {
-    const { tensors, metadata } = readWithChecksum(readFileSync(file));
-    return { file, tensors, metadata, tally: JSON.parse(metadata.tally ?? '', renamed) as Tally };
-  });
 }
 
 /** Turns errors of training into ones that users can act on. The last good checkpoint stays on the disk. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { closeSync, fsyncSync, lstatSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { makeFolder, renameOver } from '@tapegrad/node';
-import { attempt } from '../errors.ts';
+import { attempt, quietly } from '../errors.ts';
 
 /**
  * Writes a file under another name, and renames it once it is complete on the disk. Makes its folder.
@@ -46,11 +46,4 @@ export function removeLeftovers(folder: string): void {
           quietly(() => rmSync(file, { force: true }));
       }
     });
-}
-
-/** For cleaning up after a failure, which must not hide that failure. */
-export function quietly(fn: () => void): void {
-  try {
-    fn();
-  } catch {}
 }
