@@ -985,7 +985,7 @@ test('optimizers refuse settings and parameters that make no sense', () => {
   setDefaultDevice(referenceDevice);
   const p = () => [nn.parameter(tensor([1]))];
   assert.throws(() => new nn.Adam([]), /Adam: expects at least one parameter/);
-  assert.throws(() => new nn.Adam(p(), { lr: Number.NaN }), /Adam: lr has to be a number from 0, got NaN/);
+  assert.throws(() => new nn.Adam(p(), { lr: Number.NaN }), /Adam: lr is a number from 0, got NaN/);
   assert.throws(
     () => new nn.AdamW(p(), { betas: [0.9, 1] }),
     /AdamW: betas are two numbers from 0 to below 1, got \[0\.9, 1\]/,

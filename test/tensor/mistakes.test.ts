@@ -512,7 +512,7 @@ const mistakes: [call: string, fn: () => unknown, message: RegExp][] = [
   [
     "new SGD(…, { lr: '0.1' })",
     () => new N.SGD([tensor([1])], { lr: '0.1' }),
-    /^SGD: lr has to be a number from 0, got "0.1"/,
+    /^SGD: lr is a number from 0, got "0.1"/,
   ],
   [
     'new AdamW(…, 0.1)',

@@ -18,7 +18,8 @@ export * from './layers/structure.ts';
 export * from './losses.ts';
 export { type AutocastOptions, autocast } from './mixed-precision.ts';
 export { buffer, callable, Module, parameter } from './module.ts';
-export { Adam, type AdamOptions, AdamW, Optimizer, SGD, type SGDOptions } from './optim.ts';
+export { Adam, type AdamOptions, AdamW, SGD, type SGDOptions } from './optim.ts';
+export { Optimizer } from './optimizer.ts';
 export * from './safetensors.ts';
 export {
   constantLR,

@@ -25,6 +25,7 @@ import {
   updates,
   viewOf,
 } from '@tapegrad/tensor';
+import { assertNotNegative } from './arguments.ts';
 
 /**
  * A learning rate that changes as training goes: from the optimizer's `lr` and the number `t` of steps taken so far, both
@@ -48,14 +49,9 @@ const reached = (t: Tensor, at: number): Tensor => clamp(sub(t, at - 1), { min: 
 /** gamma to the power of n. */
 const power = (gamma: number, n: Tensor): Tensor => exp(mul(n, Math.log(gamma)));
 
-function assertCount(schedule: string, name: string, value: number): void {
+function assertSteps(schedule: string, name: string, value: number): void {
   if (Number.isInteger(value) && value >= 1) return;
   throw new Error(`${schedule}: ${name} is a whole number from 1, got ${described(value)}`);
-}
-
-function assertFactor(schedule: string, name: string, value: number): void {
-  if (Number.isFinite(value) && value >= 0) return;
-  throw new Error(`${schedule}: ${name} is a number from 0, got ${described(value)}`);
 }
 
 function assertGamma(schedule: string, gamma: number): void {
@@ -67,7 +63,7 @@ function assertGamma(schedule: string, gamma: number): void {
 export function stepLR(options: { stepSize: number; gamma?: number }): Schedule {
   requireOptions('stepLR', options, ['stepSize', 'gamma']);
   const { stepSize, gamma = 0.1 } = options;
-  assertCount('stepLR', 'stepSize', stepSize);
+  assertSteps('stepLR', 'stepSize', stepSize);
   assertGamma('stepLR', gamma);
   return (lr, t) => mul(lr, power(gamma, periods(t, stepSize)));
 }
@@ -79,7 +75,7 @@ export function multiStepLR(options: { milestones: readonly number[]; gamma?: nu
   if (!Array.isArray(milestones)) {
     throw new Error(`multiStepLR: milestones are an array such as [30, 80], got ${described(milestones)}`);
   }
-  for (const milestone of milestones) assertCount('multiStepLR', 'a milestone', milestone);
+  for (const milestone of milestones) assertSteps('multiStepLR', 'a milestone', milestone);
   assertGamma('multiStepLR', gamma);
   return (lr, t) => milestones.reduce((rate, at) => mul(rate, add(mul(reached(t, at), gamma - 1), 1)), lr);
 }
@@ -100,8 +96,8 @@ export function exponentialLR(options: { gamma: number }): Schedule {
 export function cosineAnnealingLR(options: { tMax: number; etaMin?: number }): Schedule {
   requireOptions('cosineAnnealingLR', options, ['tMax', 'etaMin']);
   const { tMax, etaMin = 0 } = options;
-  assertCount('cosineAnnealingLR', 'tMax', tMax);
-  assertFactor('cosineAnnealingLR', 'etaMin', etaMin);
+  assertSteps('cosineAnnealingLR', 'tMax', tMax);
+  assertNotNegative('cosineAnnealingLR', 'etaMin', etaMin);
   return (lr, t) => {
     const phase = sub(t, mul(periods(t, 2 * tMax), 2 * tMax));
     // (1 + cos x)/2 = cos²(x/2)
@@ -119,9 +115,9 @@ export function linearLR(
 ): Schedule {
   checkOptions('linearLR', options, ['startFactor', 'endFactor', 'totalIters']);
   const { startFactor = 1 / 3, endFactor = 1, totalIters = 5 } = options;
-  assertFactor('linearLR', 'startFactor', startFactor);
-  assertFactor('linearLR', 'endFactor', endFactor);
-  assertCount('linearLR', 'totalIters', totalIters);
+  assertNotNegative('linearLR', 'startFactor', startFactor);
+  assertNotNegative('linearLR', 'endFactor', endFactor);
+  assertSteps('linearLR', 'totalIters', totalIters);
   const slope = (endFactor - startFactor) / totalIters;
   return (lr, t) => mul(lr, add(mul(clamp(t, { max: totalIters }), slope), startFactor));
 }
@@ -130,8 +126,8 @@ export function linearLR(
 export function constantLR(options: { factor?: number; totalIters?: number } = {}): Schedule {
   checkOptions('constantLR', options, ['factor', 'totalIters']);
   const { factor = 1 / 3, totalIters = 5 } = options;
-  assertFactor('constantLR', 'factor', factor);
-  assertCount('constantLR', 'totalIters', totalIters);
+  assertNotNegative('constantLR', 'factor', factor);
+  assertSteps('constantLR', 'totalIters', totalIters);
   return (lr, t) => mul(lr, add(mul(reached(t, totalIters), 1 - factor), factor));
 }
 
@@ -167,7 +163,7 @@ export function sequentialLR(schedules: readonly Schedule[], milestones: readonl
 
 /** The schedule with t counted in epochs, or whatever else takes so many steps, rather than in steps. */
 export function every(steps: number, schedule: Schedule): Schedule {
-  assertCount('every', 'steps', steps);
+  assertSteps('every', 'steps', steps);
   assertFunction('every', schedule);
   return (lr, t) => schedule(lr, periods(t, steps));
 }

@@ -32,6 +32,7 @@ import {
   updates,
   zeros,
 } from '@tapegrad/tensor';
+import { assertNotNegative } from '../arguments.ts';
 import { buffer, Module, parameter } from '../module.ts';
 
 /** (x − μ) / √(σ² + ε). */
@@ -46,9 +47,7 @@ function moments(x: Tensor, axes: readonly number[]): [mu: Tensor, variance: Ten
 
 /** @throws unless ε is a number from 0 and the device is one */
 function checkCommon(layer: string, eps: number, device: Device): void {
-  if (!(typeof eps === 'number' && eps >= 0)) {
-    throw new Error(`${layer}: eps is a number from 0, got ${described(eps)}`);
-  }
+  assertNotNegative(layer, 'eps', eps);
   assertDevice(layer, device);
 }
 
