@@ -30,18 +30,12 @@ export {
 export { LiveModel } from './live-model.ts';
 export { averageOf, type Metrics } from './metrics.ts';
 export { MetricsRing } from './metrics-ring.ts';
-export {
-  ae,
-  courseTraining,
-  imageOptions,
-  PlainAutoencoder,
-  reconstructionUnits,
-  usualTraining,
-} from './models/ae.ts';
+export { ae, PlainAutoencoder } from './models/ae.ts';
 export { betaVae } from './models/beta-vae.ts';
 export { Codebook, type CodebookOptions, perplexity } from './models/codebook.ts';
 export { ContractiveAutoencoder, contracted, contractiveAe } from './models/contractive-ae.ts';
 export { assertCorruption, type Corruption, corrupted } from './models/corruption.ts';
+export { courseTraining, imageOptions, klOptions, usualTraining } from './models/defaults.ts';
 export { DenoisingAutoencoder, denoisingAe } from './models/denoising-ae.ts';
 export { HierarchicalVAE, hvae } from './models/hvae.ts';
 export { models } from './models/index.ts';
@@ -85,11 +79,10 @@ export {
   trainingOptions,
 } from './models/options.ts';
 export { klFromRate, SparseAutoencoder, sparseAe } from './models/sparse-ae.ts';
+export { elboUnits, reconstructionUnits } from './models/units.ts';
 export {
   type Draw,
-  elboUnits,
   type GaussianCode,
-  klOptions,
   logRatios,
   PlainVAE,
   repeatRows,

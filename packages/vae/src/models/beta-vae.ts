@@ -1,9 +1,8 @@
-import { imageOptions, usualTraining } from './ae.ts';
+import { imageOptionsInNats, klOptions, usualTraining } from './defaults.ts';
 import type { ModelSpec } from './model.ts';
 import { type ModelOptions, OptionError } from './options.ts';
-import { elboUnits, klOptions, PlainVAE } from './vae.ts';
-
-const { reduction: _, ...options } = imageOptions;
+import { elboUnits } from './units.ts';
+import { PlainVAE } from './vae.ts';
 
 /**
  * The β-VAE (Higgins et al. 2017): a VAE whose KL divergence weighs more than it does in the ELBO,
@@ -17,7 +16,7 @@ export const betaVae: ModelSpec = {
   name: 'beta-vae',
   summary: 'β-VAE, in nats: likelihood + β · KL, or with --gamma the capacity form γ · |KL − C|',
   defaults: {
-    ...options,
+    ...imageOptionsInNats,
     latent: 10,
     likelihood: 'bernoulli',
     ...klOptions,

@@ -1,8 +1,10 @@
 import { valueAndVjps } from '@tapegrad/autograd';
 import { add, type Generator, mul, square, sum, type Tensor, tensor } from '@tapegrad/tensor';
-import { courseTraining, imageOptions, PlainAutoencoder, reconstructionUnits } from './ae.ts';
+import { PlainAutoencoder } from './ae.ts';
+import { courseTraining, imageOptions } from './defaults.ts';
 import type { ImageShape, ModelSpec, Objective, TrainingContext } from './model.ts';
 import type { ModelOptions } from './options.ts';
+import { reconstructionUnits } from './units.ts';
 
 /**
  * The contractive autoencoder (Rifai et al. 2011): the code should hardly move when the image changes,

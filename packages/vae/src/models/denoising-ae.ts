@@ -1,8 +1,10 @@
 import type { Generator, Tensor } from '@tapegrad/tensor';
-import { courseTraining, imageOptions, PlainAutoencoder, reconstructionUnits } from './ae.ts';
+import { PlainAutoencoder } from './ae.ts';
 import { assertCorruption, corrupted } from './corruption.ts';
+import { courseTraining, imageOptions } from './defaults.ts';
 import type { ImageShape, ModelSpec, Objective, TrainingContext } from './model.ts';
 import type { ModelOptions } from './options.ts';
+import { reconstructionUnits } from './units.ts';
 
 /**
  * The denoising autoencoder (Vincent et al. 2008, 2010): it sees a corrupted image and has to recover the clean one,

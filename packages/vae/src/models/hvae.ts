@@ -14,18 +14,12 @@ import {
   type Tensor,
 } from '@tapegrad/tensor';
 import { klFromLogSigma, LOG_SIGMA } from '../objectives.ts';
-import { imageOptions, usualTraining } from './ae.ts';
+import { imageOptionsInNats, klOptions, usualTraining } from './defaults.ts';
 import type { ImageShape, ModelSpec, Objective, TrainingContext } from './model.ts';
 import { decoderNetwork, encoderNetwork } from './networks.ts';
 import type { ModelOptions } from './options.ts';
-import {
-  type Draw,
-  elboUnits,
-  type GaussianCode,
-  klOptions,
-  repeatRows,
-  VariationalAutoencoder,
-} from './vae.ts';
+import { elboUnits } from './units.ts';
+import { type Draw, type GaussianCode, repeatRows, VariationalAutoencoder } from './vae.ts';
 
 /**
  * A hierarchical VAE with the ladder's inference (Sønderby et al. 2016). Level 1 is next to the image, level L on top:
@@ -149,14 +143,12 @@ function halves(both: Tensor): GaussianCode {
   return { mean: slice(both, null, [0, d]), logSigma: clamp(slice(both, null, [d]), LOG_SIGMA) };
 }
 
-const { reduction: _, ...options } = imageOptions;
-
 /** `HierarchicalVAE` by name. */
 export const hvae: ModelSpec = {
   name: 'hvae',
   summary: 'hierarchical VAE: levels of latents, each with its prior from the level above, in nats',
   defaults: {
-    ...options,
+    ...imageOptionsInNats,
     latent: 20,
     likelihood: 'bernoulli',
     levels: 2,

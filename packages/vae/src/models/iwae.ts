@@ -1,7 +1,7 @@
 import type { Tensor } from '@tapegrad/tensor';
 import { logSumExp, mean, mul, neg, sub, sum } from '@tapegrad/tensor';
 import { klFromLogSigma } from '../objectives.ts';
-import { imageOptions, usualTraining } from './ae.ts';
+import { imageOptionsInNats, usualTraining } from './defaults.ts';
 import type { ModelSpec, Objective, TrainingContext } from './model.ts';
 import { logRatios, PlainVAE } from './vae.ts';
 
@@ -36,14 +36,12 @@ export class ImportanceWeightedAutoencoder extends PlainVAE {
   }
 }
 
-const { reduction: _, ...options } = imageOptions;
-
 /** `ImportanceWeightedAutoencoder` by name. */
 export const iwae: ModelSpec = {
   name: 'iwae',
   summary: 'importance-weighted autoencoder: a bound from k samples of each image, binarized pixels',
   defaults: {
-    ...options,
+    ...imageOptionsInNats,
     network: 'mlp',
     latent: 20,
     hidden: 200,

@@ -14,9 +14,11 @@ import {
   sum,
   type Tensor,
 } from '@tapegrad/tensor';
-import { courseTraining, imageOptions, PlainAutoencoder, reconstructionUnits } from './ae.ts';
+import { PlainAutoencoder } from './ae.ts';
+import { courseTraining, imageOptions } from './defaults.ts';
 import type { Code, ImageShape, ModelSpec, Objective, TrainingContext } from './model.ts';
 import type { ModelOptions } from './options.ts';
+import { reconstructionUnits } from './units.ts';
 
 /** Bounds that keep logarithms of mean activations finite: in float32 a sigmoid can be 0 or 1. */
 const ACTIVATION = { min: 1e-6, max: 1 - 1e-6 } as const;

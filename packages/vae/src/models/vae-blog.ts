@@ -2,7 +2,7 @@ import { Linear, ReLU, Sequential } from '@tapegrad/nn';
 import { add, type Generator, log, mul, reshape, square, type Tensor, tanh } from '@tapegrad/tensor';
 import type { Metrics } from '../metrics.ts';
 import { klFromLogSigma } from '../objectives.ts';
-import { usualTraining } from './ae.ts';
+import { usualTraining } from './defaults.ts';
 import type { ImageShape, ModelSpec, Nats, Objective, TrainingContext } from './model.ts';
 import type { ModelOptions } from './options.ts';
 import { type GaussianCode, VariationalAutoencoder } from './vae.ts';

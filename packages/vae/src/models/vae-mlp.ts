@@ -1,10 +1,11 @@
 import { Linear } from '@tapegrad/nn';
 import { clamp, type Generator, mul, relu, reshape, type Tensor } from '@tapegrad/tensor';
 import { LOG_SIGMA } from '../objectives.ts';
-import { usualTraining } from './ae.ts';
+import { klOptions, usualTraining } from './defaults.ts';
 import type { ImageShape, ModelSpec } from './model.ts';
 import type { ModelOptions } from './options.ts';
-import { elboUnits, type GaussianCode, klOptions, VariationalAutoencoder } from './vae.ts';
+import { elboUnits } from './units.ts';
+import { type GaussianCode, VariationalAutoencoder } from './vae.ts';
 
 /**
  * Kingma and Welling's VAE (2014) as in PyTorch's example: one hidden layer, a Bernoulli likelihood from logits, in

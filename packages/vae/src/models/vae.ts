@@ -15,7 +15,7 @@ import {
 } from '@tapegrad/tensor';
 import type { Metrics } from '../metrics.ts';
 import { klFromLogSigma, klPenalty, LOG_SIGMA } from '../objectives.ts';
-import { courseTraining, imageOptions, reconstructionUnits } from './ae.ts';
+import { courseTraining, imageOptions, klOptions } from './defaults.ts';
 import {
   Autoencoder,
   type ImageShape,
@@ -26,6 +26,7 @@ import {
 } from './model.ts';
 import { decoderNetwork, encoderNetwork } from './networks.ts';
 import type { ModelOptions } from './options.ts';
+import { elboUnits } from './units.ts';
 
 /** The code of a stochastic model, N(mean, exp(2·logSigma)), both [B, d]. */
 export interface GaussianCode {
@@ -157,26 +158,6 @@ export class PlainVAE extends VariationalAutoencoder {
     return this.decoder.forward(z);
   }
 }
-
-/** The unit in which a VAE's loss is measured. */
-export function elboUnits(options: ModelOptions): string {
-  if (options.terms === 'reconstruction') return reconstructionUnits(options);
-  const { reduction, beta, gamma, terms } = options;
-  if (terms === 'both' && reduction === 'sum' && beta === 1 && gamma === 0)
-    return reconstructionUnits(options);
-  const perWhat = reduction === 'mean' ? 'mean KL per dimension' : 'KL';
-  const penalty = gamma > 0 ? `${gamma} · |KL − C|` : `${beta} · ${perWhat}`;
-  return terms === 'kl' ? penalty : `${reconstructionUnits(options)} + ${penalty}`;
-}
-
-/** Defaults of the penalty on the KL divergence. */
-export const klOptions = {
-  beta: 1,
-  terms: 'both',
-  warmup: 'none',
-  warmupEpochs: 5,
-  freeBits: 0,
-} as const;
 
 /** `PlainVAE` by name. */
 export const vae: ModelSpec = {

@@ -17,8 +17,8 @@ import {
   type Tensor,
 } from '@tapegrad/tensor';
 import type { Metrics } from '../metrics.ts';
-import { imageOptions, reconstructionUnits, usualTraining } from './ae.ts';
 import { Codebook, drawIndices, perplexity } from './codebook.ts';
+import { imageOptions, usualTraining } from './defaults.ts';
 import {
   Autoencoder,
   type Code,
@@ -29,6 +29,7 @@ import {
   type TrainingContext,
 } from './model.ts';
 import type { ModelOptions } from './options.ts';
+import { reconstructionUnits } from './units.ts';
 
 /**
  * The vector-quantized VAE (van den Oord et al. 2017). The encoder gives a vector of D numbers at each place of a
