@@ -5,6 +5,7 @@ import { runInNewContext } from 'node:vm';
 import { models } from '@tapegrad/vae';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { Explorer } from '../../site/src/explore/explorer.ts';
 import type { FromTrainer, Look } from '../../site/src/train/protocol.ts';
 import { TrainSession } from '../../site/src/train/session.ts';
 import { device } from '../helpers/device.ts';
@@ -74,6 +75,29 @@ test('β changes on the way, and an option that a model does not have is named',
   const wrong = await run('ae', { beta: 1 }).catch((error: Error) => error.message);
   assert.is(wrong, "this model has no option 'beta'");
 });
+
+for (const [model, isStochastic] of [
+  ['vae-mlp', true],
+  ['ae', false],
+] as const) {
+  test(`${model}: what was trained is explored`, async () => {
+    const { said } = await run(model, { batchSize: 16, epochs: 1, hidden: 16, latent: 3 });
+    const { files } = said.filter((message) => message.kind === 'files').at(-1)!;
+    const { explorer, opened } = await Explorer.open(files, fewDigits(32, 20), device, 15);
+    assert.equal(opened.order.toSorted(), [0, 1, 2]);
+    assert.is(opened.weightName, isStochastic ? 'nats of KL' : 'standard deviation');
+    assert.ok(
+      opened.order.every((d, i) => i === 0 || opened.weights[opened.order[i - 1]!]! >= opened.weights[d]!),
+    );
+    const third = opened.images.subarray(2 * 784, 3 * 784);
+    const { code, sigma, reconstruction, neighbours } = await explorer.encode(third);
+    assert.is(neighbours[0], 2, 'an image is nearest to itself');
+    assert.is(sigma !== undefined, isStochastic);
+    assert.equal([...reconstruction], [...(await explorer.decode(code))]);
+    assert.is((await explorer.draw(1)).length, 3);
+    explorer.dispose();
+  });
+}
 
 test('β changed again and again leaves the memory as it was', async () => {
   setFlagsFromString('--expose-gc');
