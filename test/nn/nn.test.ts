@@ -423,6 +423,12 @@ onEachDevice('loadStateDict reports everything that is wrong at once, and then l
   wrong.set('0.bias', { shape: [3], data: BigInt64Array.of(1n, 2n, 3n) });
   assert.equal(model.loadStateDict(wrong, { strict: false }), { missing: ['1.bias'], unexpected: ['extra'] });
   assert.equal(await model.stateDict().get('0.bias')!.array(), [1, 2, 3]);
+  const norm = new nn.BatchNorm2d(1);
+  const state = new Map<string, nn.TensorSource>(norm.stateDict());
+  state.set('running_mean', { shape: [1], data: [5] });
+  state.set('num_batches_tracked', { shape: [], data: BigInt64Array.of(2n ** 40n) });
+  assert.throws(() => norm.loadStateDict(state), /num_batches_tracked: 1099511627776 is no int32/);
+  assert.equal(await norm.stateDict().get('running_mean')!.array(), [0]);
   assert.equal(await model.stateDict().get('0.weight')!.array(), [
     [0, 0],
     [0, 0],

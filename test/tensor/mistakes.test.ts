@@ -447,6 +447,26 @@ const mistakes: [call: string, fn: () => unknown, message: RegExp][] = [
     /^writeTo: 4 values from element 3 on do not fit into shape \[2, 3\]/,
   ],
   [
+    "tensor([1, 2 ** 31], { dtype: 'int32' })",
+    () => T.tensor([1, 2 ** 31], { dtype: 'int32' }),
+    /^tensor: 2147483648 is no int32, which holds whole numbers from -2147483648 to 2147483647$/,
+  ],
+  [
+    "full([], Number.NaN, { dtype: 'int32' })",
+    () => T.full([], Number.NaN, { dtype: 'int32' }),
+    /^full: NaN is no int32/,
+  ],
+  [
+    "arange(257, { dtype: 'uint8' })",
+    () => T.arange(257, { dtype: 'uint8' }),
+    /^arange: 256 is no uint8, which holds whole numbers from 0 to 255$/,
+  ],
+  [
+    'writeTo(index, [-Infinity])',
+    () => T.writeTo(index, Float32Array.of(-Infinity)),
+    /^writeTo: -Infinity is no int32/,
+  ],
+  [
     "capture(sum, { limit: 'no' })",
     () => T.capture(sum, { limit: 'no' }),
     /^capture: the limit is a whole number from 0, got "no"/,

@@ -1097,14 +1097,18 @@ for (const values of STORED) {
   }
 }
 
-test(`cast of what an integer cannot hold stops at its bounds ${adapter}`, async () => {
-  const x = Float32Array.of(3e9, -3e9, 1e20, -1e20, Infinity, -Infinity, -5, -0.5);
-  await agree(
-    (d) => [tg.cast(on(d, [8], x), 'int32'), tg.cast(on(d, [8], x), 'uint32')],
-    { relative: 2 ** -23, reason: 'the bound that float32 can hold may be meant: 2³¹ − 128' },
-    'cast',
-  );
-});
+for (const count of [9, 12]) {
+  test(`cast of ${count} floats that an integer cannot hold: the type's bounds, and 0 of NaN ${adapter}`, async () => {
+    const hard = Float32Array.of(NaN, 3e9, -3e9, 1e20, -1e20, Infinity, -Infinity, -5, -0.5, -NaN, NaN, 7);
+    const x = hard.subarray(0, count);
+    const [int] = await agree(
+      (d) => [tg.cast(on(d, [count], x), 'int32'), tg.cast(on(d, [count], x), 'uint32')],
+      { relative: 2 ** -23, reason: 'the bound that float32 can hold may be meant: 2³¹ − 128' },
+      'cast',
+    );
+    assert.is(int!.data[0], 0);
+  });
+}
 
 // ------------------------------------------------------------------------------------------------------ training
 

@@ -1,7 +1,9 @@
 import {
+  assertStorable,
   assign,
   checkOptions,
   described,
+  isFloat,
   type NumericArray,
   type Shape,
   sameShape,
@@ -113,6 +115,8 @@ function check(what: string, name: string, target: Tensor, source: TensorSource)
     }
   } else if (source.data.length !== target.size) {
     throw new Error(`${what}: ${name}: ${source.data.length} values do not fill shape ${show(target.shape)}`);
+  } else if (!isFloat(target.dtype)) {
+    assertStorable(`${what}: ${name}`, Float64Array.from(source.data, Number), target.dtype);
   }
 }
 

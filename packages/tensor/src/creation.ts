@@ -2,7 +2,7 @@ import { assertCount, assertNumber, assertShape, assertTensor } from './argument
 import { assertDevice, defaultDevice } from './context.ts';
 import type { Device } from './contracts.ts';
 import { described } from './described.ts';
-import { bytesPerElement, type DType, hostArray, type NumericArray } from './dtype.ts';
+import { assertStorable, bytesPerElement, type DType, hostArray, type NumericArray } from './dtype.ts';
 import { checkOptions } from './options.ts';
 import { type Shape, show, sizeOf } from './shape.ts';
 import { allocated, internalsOf, type Nested, Tensor } from './tensor.ts';
@@ -17,7 +17,7 @@ export interface TensorOptions {
 
 /**
  * A tensor from a number, nested arrays (booleans count as 1 and 0), or a typed array with a shape.
- * @throws unless the values are numbers and fill the shape
+ * @throws unless the values are numbers that the type holds, and fill the shape
  */
 export function tensor(
   values: Nested | NumericArray,
@@ -38,6 +38,7 @@ export function tensor(
   }
   const dtype = options.dtype ?? dtypeOf(values);
   const result = made('tensor', shape, { dtype, device: options.device });
+  assertStorable('tensor', flat, dtype);
   if (flat.length > 0) result.device.write(internalsOf(result).storage, 0, flat);
   return result;
 }
@@ -65,6 +66,7 @@ function made(what: string, shape: Shape, options: TensorOptions): Tensor {
 function filled(what: string, shape: Shape, value: number, options: TensorOptions = {}): Tensor {
   assertNumber(what, 'the value', value);
   const result = made(what, shape, options);
+  assertStorable(what, [value], result.dtype);
   if (result.size === 0) return result;
   // The reference keeps float64, so a value that float32 would round is passed on whole.
   const whole = result.dtype === 'float32' && Math.fround(value) !== value;
@@ -84,6 +86,7 @@ function counted(
   if (result.size === 0) return result;
   const values = new Float64Array(result.size);
   for (let i = 0; i < values.length; i++) values[i] = value(i);
+  assertStorable(what, values, result.dtype);
   result.device.write(internalsOf(result).storage, 0, values);
   return result;
 }

@@ -35,8 +35,12 @@ export function hostArray(dtype: DType, size: number): Float32Array | Int32Array
 export const isFloat = (dtype: DType): dtype is 'float32' | 'float16' =>
   dtype === 'float32' || dtype === 'float16';
 
-/** The least and the greatest value of the integers that ops compute with. */
-export const integerRange = { int32: [-(2 ** 31), 2 ** 31 - 1], uint32: [0, 2 ** 32 - 1] } as const;
+/** The least and the greatest value of each type of integers. */
+export const integerRange = {
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  uint32: [0, 2 ** 32 - 1],
+  uint8: [0, 255],
+} as const;
 
 /** Whether ops compute modulo 2³²: int32, or uint32. */
 export const isInteger = (dtype: DType): dtype is 'int32' | 'uint32' =>
@@ -50,6 +54,22 @@ export function checkNumber(op: string, value: number, dtype: DType): void {
   throw new Error(
     `${op}: ${value} is no ${dtype}, which holds whole numbers from ${least} to ${greatest}: cast the tensor, or take another`,
   );
+}
+
+/**
+ * Checks numbers of the host that a tensor is to hold. Integers cut off what is behind the point.
+ * @throws if one is beyond what a type of integers holds, or NaN
+ */
+export function assertStorable(what: string, values: ArrayLike<number>, dtype: DType): void {
+  if (isFloat(dtype) || values.constructor === hostArray(dtype, 0).constructor) return;
+  const [least, greatest] = integerRange[dtype];
+  for (let i = 0; i < values.length; i++) {
+    const whole = Math.trunc(values[i]!);
+    if (whole >= least && whole <= greatest) continue;
+    throw new Error(
+      `${what}: ${values[i]} is no ${dtype}, which holds whole numbers from ${least} to ${greatest}`,
+    );
+  }
 }
 
 /**

@@ -46,7 +46,7 @@ export {
   zerosLike,
 } from './creation.ts';
 export { described } from './described.ts';
-export { type DType, isFloat, type NumericArray } from './dtype.ts';
+export { assertStorable, type DType, isFloat, type NumericArray } from './dtype.ts';
 export { TensorTooLargeError } from './errors.ts';
 export { HALF_EPSILON, HALF_MAX, halfBits, halfValue, roundToHalf } from './float16.ts';
 export * from './functions/index.ts';

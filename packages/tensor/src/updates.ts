@@ -2,7 +2,7 @@ import { deviceOf, run } from './apply.ts';
 import { assertCount, assertTensors } from './arguments.ts';
 import { full } from './creation.ts';
 import { described } from './described.ts';
-import type { NumericArray } from './dtype.ts';
+import { assertStorable, type NumericArray } from './dtype.ts';
 import { assignments } from './lowering/assign.ts';
 import { scope } from './scope.ts';
 import { show } from './shape.ts';
@@ -23,7 +23,7 @@ export const accumulate = (target: Tensor, source: Tensor): void =>
 
 /**
  * Overwrites a tensor's elements from number `from` on with values of the host.
- * @throws unless they are a typed array of numbers that ends within the tensor
+ * @throws unless they are a typed array of numbers of the tensor's type that ends within it
  */
 export function writeTo(target: Tensor, values: NumericArray, from = 0): void {
   deviceOf('writeTo', [target]);
@@ -36,7 +36,8 @@ export function writeTo(target: Tensor, values: NumericArray, from = 0): void {
       `writeTo: ${values.length} values from element ${from} on do not fit into shape ${show(target.shape)}`,
     );
   }
-  const { device, storage, offset } = internalsOf(target);
+  const { device, storage, offset, dtype } = internalsOf(target);
+  assertStorable('writeTo', values, dtype);
   device.write(storage, offset + from, values);
   noteWrite({ storage, offset: offset + from, size: values.length });
 }

@@ -1,4 +1,5 @@
 import * as wgsl from '@tapegrad/shaders';
+import { isFloat } from '../dtype.ts';
 import { cast as op } from '../ops/cast.ts';
 import { type LoweringOf, shader } from './launch.ts';
 import { entered } from './table.ts';
@@ -10,13 +11,18 @@ const convert = shader(wgsl.cast, {
   items: 'u32',
 });
 
-const cast: LoweringOf<typeof op> = (gpu, [x], _attributes, output) => {
+const cast: LoweringOf<typeof op> = (gpu, [x], { dtype }, output) => {
   // Four neighbours a thread, where the size allows it.
   const FOURS = output.size % 4 === 0;
   const items = output.size / (FOURS ? 4 : 1);
   gpu.launch({
     shader: convert,
-    constants: { WORKGROUP, BYTES: x.dtype === 'uint8', FOURS },
+    constants: {
+      WORKGROUP,
+      BYTES: x.dtype === 'uint8',
+      FOURS,
+      TO_INTEGERS: isFloat(x.dtype) && !isFloat(dtype),
+    },
     outputs: [output],
     inputs: [x],
     uniforms: { items },

@@ -14,7 +14,7 @@ const TYPES: readonly DType[] = ['float32', 'float16', 'int32', 'uint32'];
 
 /**
  * Converts the element type. Floats are truncated towards zero and stop at the bounds of the integers (on the GPU at the
- * last float32 within them); integers wrap. float16 rounds, and is infinite beyond 65504.
+ * last float32 within them), NaN becomes 0; integers wrap. float16 rounds, and is infinite beyond 65504.
  */
 export const cast: Op<CastAttributes, readonly [x: TensorView]> = {
   name: 'cast',
@@ -30,7 +30,7 @@ export const cast: Op<CastAttributes, readonly [x: TensorView]> = {
     const limit = (value: number) => {
       if (dtype === 'float32' || dtype === 'float16' || !(x.data instanceof Float64Array)) return value;
       const [least, greatest] = integerRange[dtype];
-      return Math.max(least, Math.min(greatest, Math.trunc(value)));
+      return Number.isNaN(value) ? 0 : Math.max(least, Math.min(greatest, Math.trunc(value)));
     };
     for (let i = 0; i < output.data.length; i++) output.data[i] = limit(x.data[i]!);
   },
