@@ -136,6 +136,16 @@ const BAD: [name: string, args: string[], message: RegExp][] = [
     ['train', 'vae', '--lattent', '3'],
     /unknown option '--lattent'; did you mean --latent\?/,
   ],
+  [
+    'a run whose name begins as an option does',
+    ['evaluate', '-dashed'],
+    /unknown option '-dashed'; the file of that name is \.\/-dashed$/m,
+  ],
+  [
+    'a size of images that the network cannot have, before there are images',
+    ['train', 'vae', '--data', 'nowhere', '--image-size', '18'],
+    /the convolutions halve the image .* but 18x18 comes to 9x9: use another image size \(20 /,
+  ],
   ['an option without a value', ['train', 'vae', '--lr'], /option '--lr <x>' argument missing/],
   ['one argument too many', ['train', 'vae', 'ae'], /too many arguments for 'train'/],
   ['a run that is not named', ['evaluate'], /missing required argument 'run'/],
@@ -497,6 +507,7 @@ function inPairs<T, R>(items: readonly T[], fn: (item: T) => Promise<R>): Promis
 }
 
 const workplace = emptyFolder(at('workplace'));
+mkdirSync(join(workplace, '-dashed'));
 const before = contents(root);
 const answers = inPairs(BAD, ([, args]) => tapegrad(args, { cwd: workplace }));
 BAD.forEach(([name, , message], i) => {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { OptionError } from '@tapegrad/vae/options';
 import { Command, CommanderError } from 'commander';
 import { UserError } from '../errors.ts';
@@ -57,6 +58,8 @@ function messageOf(error: unknown): string {
   const line = String(error instanceof Error ? error.message : error).replaceAll(/\s*\n\s*/g, ' ');
   if (!(error instanceof CommanderError)) return `${line} (--debug shows where)`;
   const message = line.replace(/^error: /, '').replace(/\.$/, '');
+  const [, option = ''] = /^unknown option '(.*)'$/.exec(message) ?? [];
+  if (option && existsSync(option)) return `${message}; the file of that name is ./${option}`;
   const [, about, suggestion] = /^(.*) \(Did you mean (.*)\?\)$/.exec(message) ?? [];
   return suggestion ? `${about}; did you mean ${suggestion}?` : `${message} (--help lists what there is)`;
 }

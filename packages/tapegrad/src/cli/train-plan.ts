@@ -1,4 +1,6 @@
+import { TracingDevice } from '@tapegrad/interchange';
 import type { AdapterKind } from '@tapegrad/node';
+import { Generator } from '@tapegrad/tensor';
 import {
   flagOf,
   type ModelOptions,
@@ -7,6 +9,7 @@ import {
   settingsOf,
   type TrainingOptions,
 } from '@tapegrad/vae';
+import { OptionError } from '@tapegrad/vae/options';
 import { shortTraining } from '../choices.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { BadImages } from '../data/image-folder.ts';
@@ -106,6 +109,7 @@ export function planNew(
     logEvery: options.logEvery ?? 10,
     tensorboard: options.tensorboard ?? true,
   };
+  assertImageSize(spec, config);
   return {
     config,
     folder: () => (out === undefined ? RunFolder.claimNext(path, claim) : RunFolder.claim(path, claim)),
@@ -123,6 +127,20 @@ export function planNew(
       return { data, config: { ...place, pixelMean, pixelStd, ...chosen } };
     },
   };
+}
+
+/**
+ * Refuses an `--image-size` that the network cannot have, before images are decoded to it. What else is wrong shows when the
+ * model is built.
+ */
+function assertImageSize(spec: ModelSpec, { imageSize, channels = 3, ...options }: Plan['config']): void {
+  if (imageSize === undefined) return;
+  try {
+    const generator = new Generator(0, { device: new TracingDevice() });
+    spec.build([channels, imageSize, imageSize], options, generator);
+  } catch (error) {
+    if (error instanceof OptionError) throw error;
+  }
 }
 
 /**
