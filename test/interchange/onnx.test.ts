@@ -253,6 +253,26 @@ test('what the outputs do not need is left out', () => {
   assert.is(more.length, plain.length);
 });
 
+test('parameters that are named as other values of the graph: they get other names', async () => {
+  const names = ['x', 'y', '', 'mul_1', 'constant_1', 'kept'];
+  const device = new TracingDevice();
+  const named = new Map(names.map((name, i) => [name, tensor([i + 2], { device })]));
+  const graph = traceGraph(device, {
+    name: 'function',
+    input: { name: 'x', shape: [3] },
+    batch: (count) => tensor(numbers(3 * count), { shape: [count, 3], device }),
+    run: (x) => ({ y: [...named.values()].reduce(tg.mul, tg.mul(x, tensor([0.5, 1, 2], { device }))) }),
+    named,
+  });
+  const values = [...graph.initializers, ...graph.inputs].map(({ name }) => name);
+  const all = [...values, ...graph.nodes.flatMap(({ outputs }) => outputs)];
+  assert.is(new Set(all).size, all.length, all.join());
+  assert.ok(all.includes('kept') && !all.includes(''), all.join());
+  const file = encodeOnnx(graph, { version: '0', description: '', metadata: {} });
+  const outputs = await runOnnx(file, { name: 'x', values: Float32Array.of(1, 2, 3), shape: [1, 3] });
+  assert.equal([...outputs.get('y')!.values], [2520, 10_080, 30_240]);
+});
+
 test('a bias becomes part of its layer, where it is a bias and of one layer only', async () => {
   const linear: Fn = (x, p) => tg.add(tg.matmul(x, p([5, 4]), { transposeB: true }), p([5]));
   const bias = (p: Parameters<Fn>[1]) => tg.reshape(p([2], 0.5), [2, 1, 1]);

@@ -127,7 +127,7 @@ class GraphWriter implements Writer {
   ): string {
     // Nodes are pure, so what is asked for twice is computed once.
     return this.#once(JSON.stringify([type, inputs, attributes]), () => {
-      const output = `${type.toLowerCase()}_${++this.#count}`;
+      const output = this.#numbered(type.toLowerCase());
       this.#nodes.push({ type, inputs, outputs: [output], attributes });
       return output;
     });
@@ -161,6 +161,17 @@ class GraphWriter implements Writer {
     return times === 1 ? batch : this.node('Mul', [batch, this.integers([times])]);
   }
 
+  /** Whether a parameter may keep its name: that of an input or output is another value's. */
+  #isFree(name: string): boolean {
+    return name !== '' && name !== this.#traceable.input.name && !Object.hasOwn(this.#two.result, name);
+  }
+
+  /** A name that no value has, nor any parameter. */
+  #numbered(base: string): string {
+    const name = `${base}_${++this.#count}`;
+    return this.#isFree(name) && !this.#traceable.named.has(name) ? name : this.#numbered(base);
+  }
+
   #once(key: string, make: () => string): string {
     const name = this.#shared.get(key) ?? make();
     this.#shared.set(key, name);
@@ -170,7 +181,7 @@ class GraphWriter implements Writer {
   #constant(constant: Omit<Initializer, 'name'>): string {
     const key = `${constant.type} ${show(constant.shape)} ${Array.from(constant.values).join()}`;
     return this.#once(key, () => {
-      const name = `constant_${++this.#count}`;
+      const name = this.#numbered('constant');
       this.#initializers.set(name, { name, ...constant });
       return name;
     });
@@ -200,7 +211,7 @@ class GraphWriter implements Writer {
     if (!values || !valuesAgain) throw new Error('uses a tensor that has no values yet');
     const parameter = [...this.#traceable.named].find(([, t]) => internalsOf(t).storage === storage);
     const shape = parameter?.[1].shape ?? operand.shape;
-    const name = parameter?.[0] ?? `constant_${++this.#count}`;
+    const name = parameter && this.#isFree(parameter[0]) ? parameter[0] : this.#numbered('constant');
     if (sameShape(operand.shape, again.shape)) {
       if (storage !== again.storage && show([...values]) !== show([...valuesAgain]))
         throw new Error('uses a constant whose values depend on the number of images');
