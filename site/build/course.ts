@@ -97,8 +97,8 @@ function extend(markdown: MarkdownIt, scripts: ReadonlyMap<string, string>): voi
     const [language = '', what = ''] = info.split(' ');
     const code = highlighted(content.replace(/\n$/, ''), language);
     if (language === 'text')
-      return `<pre class="printed${what === 'varies' ? ' varies' : ''}"><code>${code}</code></pre>\n`;
-    const pre = `<pre><code>${code}</code></pre>`;
+      return `<pre tabindex="0" class="printed${what === 'varies' ? ' varies' : ''}"><code>${code}</code></pre>\n`;
+    const pre = `<pre tabindex="0"><code>${code}</code></pre>`;
     const script = what === 'run' && scripts.get(content);
     if (!script) return `${pre}\n`;
     const obstacle = obstacleTo(script);
@@ -106,7 +106,7 @@ function extend(markdown: MarkdownIt, scripts: ReadonlyMap<string, string>): voi
     const name = nameOf(content);
     return (
       `<div class="program" id="program-${name.replace(/\.ts$/, '')}">${pre}<template>${escaped(script)}</template>` +
-      `<button type="button" hidden aria-label="Run ${name}">Run here</button><output hidden></output></div>\n`
+      `<button type="button" hidden><span>Run here</span><span class="visually-hidden">: ${name}</span></button><output hidden></output></div>\n`
     );
   };
   markdown.core.ruler.push('site', ({ tokens }) => {

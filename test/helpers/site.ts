@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import axe from 'axe-core';
 import type { Browser, Page } from 'puppeteer-core';
 import * as assert from 'uvu/assert';
 import { buildSite } from '../../site/build/site.ts';
@@ -102,30 +103,20 @@ export async function waitForText(
   return textOf(page, selector);
 }
 
-/** Fails where a page is wider than its window, or something in it has no name to be read aloud. */
+/** WCAG 2.1 at levels A and AA, and what is good practice besides. */
+const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'];
+
+/** Fails where a page is wider than its window, or is hard to use by keyboard, by ear or with weak eyes, as far as axe sees it. */
 export async function assertUsable(page: Page): Promise<void> {
-  const faults = await page.evaluate(() => {
+  await page.evaluate(axe.source);
+  const faults = await page.evaluate(async (tags) => {
     const found: string[] = [];
     const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
     if (wide > 0) found.push(`${wide} pixels too wide`);
-    for (const element of document.querySelectorAll(
-      'button, a[href], input, select, textarea, [role=img], [role=slider]',
-    )) {
-      const box = element as HTMLElement & { labels?: NodeListOf<HTMLElement> };
-      if (!box.checkVisibility()) continue;
-      const named =
-        box.ariaLabel ||
-        box.getAttribute('aria-labelledby') ||
-        box.title ||
-        box.innerText?.trim() ||
-        box.labels?.length;
-      if (!named) found.push(`has no name: ${element.outerHTML.slice(0, 120)}`);
-    }
-    for (const image of document.querySelectorAll('img'))
-      if (!image.alt) found.push(`has no alt: ${image.outerHTML.slice(0, 120)}`);
-    if (document.querySelectorAll('h1').length !== 1) found.push('not one h1');
-    if (!document.documentElement.lang) found.push('no language');
+    const { violations } = await (globalThis as unknown as { axe: typeof axe }).axe.run({ runOnly: tags });
+    for (const { id, help, nodes } of violations)
+      found.push(`${id}: ${help}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`);
     return found;
-  });
+  }, TAGS);
   assert.equal(faults, []);
 }

@@ -7,11 +7,11 @@ import { minimalSetup } from 'codemirror';
 import { useEffect, useRef } from 'preact/hooks';
 
 const colours = HighlightStyle.define([
-  { tag: tags.keyword, color: 'var(--class-3)' },
-  { tag: [tags.string, tags.regexp], color: 'var(--class-2)' },
-  { tag: tags.number, color: 'var(--class-5)' },
+  { tag: tags.keyword, color: 'var(--code-keyword)' },
+  { tag: [tags.string, tags.regexp], color: 'var(--code-string)' },
+  { tag: tags.number, color: 'var(--code-number)' },
   { tag: tags.comment, color: 'var(--soft)', fontStyle: 'italic' },
-  { tag: [tags.function(tags.variableName), tags.function(tags.propertyName)], color: 'var(--class-0)' },
+  { tag: [tags.function(tags.variableName), tags.function(tags.propertyName)], color: 'var(--code-name)' },
 ]);
 
 const theme = EditorView.theme({

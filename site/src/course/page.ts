@@ -8,11 +8,13 @@ for (const figure of document.querySelectorAll<HTMLElement>('.program')) {
   const code = figure.querySelector('template')!.innerHTML;
   const text = new DOMParser().parseFromString(code, 'text/html').documentElement.textContent ?? '';
   const [button, output] = [figure.querySelector('button')!, figure.querySelector('output')!];
+  // Behind it stands, for those who hear the page, of which program it is.
+  const label = button.firstElementChild!;
   let worker: Worker | undefined;
   const end = () => {
     worker?.terminate();
     worker = undefined;
-    button.textContent = 'Run again';
+    label.textContent = 'Run again';
   };
   button.hidden = false;
   button.onclick = () => {
@@ -23,7 +25,7 @@ for (const figure of document.querySelectorAll<HTMLElement>('.program')) {
     }
     output.hidden = false;
     output.textContent = '';
-    button.textContent = 'Stop';
+    label.textContent = 'Stop';
     worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'program' });
     worker.onmessage = ({ data }: MessageEvent<FromProgram>) => {
       if (data.kind === 'line') output.textContent += `${data.text}\n`;
