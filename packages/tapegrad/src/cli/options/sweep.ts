@@ -49,7 +49,8 @@ export function defineSweep(command: Command): void {
 Options with <values> take one, a list (0.1,1,4) or, where they are whole numbers, a range (0..4, both ends included).
 Every combination is a run, in a folder such as beta=0.1,latent=2,seed=0. The same command goes on after an interruption:
 finished runs stay, others go on from their checkpoint. A run that fails stops none of the others.
-Writes summary.json, summary.csv and compare.html, and logs/ and results/, beside the runs. docs/sweeps.md has job arrays.`,
+Writes summary.json, summary.csv and compare.html, and logs/ and results/, beside the runs. Job arrays of Slurm and
+Kubernetes: --script, --task and --of, which \`tapegrad sweep MODEL --help\` lists.`,
     )
     .action(async (model, options) => (await import('../sweep.ts')).sweep(model, options));
 }
