@@ -1,4 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks';
+import { Scroller } from '../ui/scroller.tsx';
 import type { Inspection } from './inspection.ts';
 
 /** What `capture` makes of the program: its launches, what was merged, and the WGSL of each. */
@@ -21,7 +22,7 @@ export function ProgramView({
         {elided > 0 && `, ${elided} copies were left out`}. Temporaries take {planned} B; {liveSet} B of them
         are alive at once. On {program.adapter}.
       </p>
-      <div class="scroll">
+      <Scroller label="The launches">
         <table id="launches">
           <thead>
             <tr>
@@ -58,7 +59,7 @@ export function ProgramView({
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroller>
       {selected !== undefined && launches[selected] && <Kernel found={found} index={selected} />}
       {merged > 0 && (
         <details>
@@ -107,7 +108,9 @@ function Kernel({ found, index }: { found: Inspection; index: number }) {
           <pre class="source">{launch.uniforms}</pre>
         </details>
       )}
-      <pre class="source wgsl">{highlighted(ownLines(code))}</pre>
+      <Scroller label="The WGSL of this launch" tall>
+        <pre class="source wgsl">{highlighted(ownLines(code))}</pre>
+      </Scroller>
       <details>
         <summary>With the helpers that stand before it: all {code.split('\n').length} lines</summary>
         <pre class="source">{code}</pre>

@@ -1,4 +1,5 @@
 import { type Change, compare, digits, type Results } from '@tapegrad/bench/browser';
+import { Scroller } from '../ui/scroller.tsx';
 
 /** What is slower and faster than in another file, beyond the noise. */
 export function ComparisonPanel({ results, other }: { results: Results; other: Results }) {
@@ -14,7 +15,7 @@ export function ComparisonPanel({ results, other }: { results: Results; other: R
         {isOtherAdapter && ' They are of two adapters.'}
       </p>
       {slower.length + faster.length > 0 && (
-        <div class="scroll">
+        <Scroller label="Rows that became faster or slower">
           <table>
             <thead>
               <tr>
@@ -30,7 +31,7 @@ export function ComparisonPanel({ results, other }: { results: Results; other: R
             </thead>
             <tbody>{[...slower, ...faster].map(row)}</tbody>
           </table>
-        </div>
+        </Scroller>
       )}
     </section>
   );

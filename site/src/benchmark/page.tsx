@@ -6,6 +6,7 @@ import { FileButton } from '../ui/file-button.tsx';
 import { Shell } from '../ui/shell.tsx';
 import { NoWebGPU, type Support, webgpuSupport } from '../ui/webgpu.tsx';
 import './benchmark.css';
+import { Scroller } from '../ui/scroller.tsx';
 import { ComparisonPanel } from './comparison.tsx';
 import type { FromBench, KernelRow, Results, Roofs, StepRow, Wishes } from './protocol.ts';
 import { KernelTable, StepTable } from './tables.tsx';
@@ -186,10 +187,10 @@ function Benchmark() {
       {chart && (
         <section class="card" aria-labelledby="roofline-title">
           <h2 id="roofline-title">Roofline</h2>
-          <div class="scroll">
+          <Scroller label="The roofline">
             {/* SVG that the suite draws, with all names escaped. */}
             <div class="chart" dangerouslySetInnerHTML={{ __html: chart }} />
-          </div>
+          </Scroller>
           <p class="hint">
             The slanted line is the fastest copy, the level one the fastest multiply-adds; the dashed line is
             the fastest copy by a kernel. No kernel gets above them, unless its data stay in a cache. Point at

@@ -1,4 +1,5 @@
 import { digits, groupOf, milliseconds, percent } from '@tapegrad/bench/browser';
+import { Scroller } from '../ui/scroller.tsx';
 import type { KernelRow, StepRow } from './protocol.ts';
 
 /** A share as a bar, and in words beside it. */
@@ -18,7 +19,7 @@ function Bar({ share, text, color }: { share: number; text: string; color: numbe
 /** Every kernel against the roofs. */
 export function KernelTable({ rows }: { rows: readonly KernelRow[] }) {
   return (
-    <div class="scroll">
+    <Scroller label="The kernels">
       <table id="kernels">
         <thead>
           <tr>
@@ -52,7 +53,7 @@ export function KernelTable({ rows }: { rows: readonly KernelRow[] }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroller>
   );
 }
 
@@ -60,7 +61,7 @@ export function KernelTable({ rows }: { rows: readonly KernelRow[] }) {
 export function StepTable({ rows }: { rows: readonly StepRow[] }) {
   const most = Math.max(...rows.map(({ captured }) => captured.imagesPerSecond));
   return (
-    <div class="scroll">
+    <Scroller label="The training steps">
       <table id="steps">
         <thead>
           <tr>
@@ -105,6 +106,6 @@ export function StepTable({ rows }: { rows: readonly StepRow[] }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroller>
   );
 }

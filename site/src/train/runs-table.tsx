@@ -1,3 +1,4 @@
+import { Scroller } from '../ui/scroller.tsx';
 import { toAddress } from './experiment.ts';
 import type { Run, TrainStore } from './store.ts';
 
@@ -34,7 +35,7 @@ export function RunsTable({
       {runs.length === 0 ? (
         <p class="hint empty">Runs stay here, also for the next visit.</p>
       ) : (
-        <div class="scroll">
+        <Scroller label="All runs">
           <table id="runs">
             <thead>
               <tr>
@@ -156,7 +157,7 @@ export function RunsTable({
               })}
             </tbody>
           </table>
-        </div>
+        </Scroller>
       )}
     </section>
   );
