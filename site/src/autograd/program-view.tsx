@@ -80,7 +80,9 @@ export function ProgramView({
         <summary>
           <code>program.print()</code>
         </summary>
-        <pre class="source">{program.text}</pre>
+        <Scroller label="The program">
+          <pre class="source">{program.text}</pre>
+        </Scroller>
       </details>
     </>
   );
@@ -113,7 +115,9 @@ function Kernel({ found, index }: { found: Inspection; index: number }) {
       </Scroller>
       <details>
         <summary>With the helpers that stand before it: all {code.split('\n').length} lines</summary>
-        <pre class="source">{code}</pre>
+        <Scroller label="All WGSL">
+          <pre class="source">{code}</pre>
+        </Scroller>
       </details>
     </div>
   );
