@@ -16,7 +16,7 @@ export interface Tile {
   readonly thread: readonly [rows: 4 | 8, columns: 4 | 8];
   /** Summed elements that pass through shared memory at a time: the next block has to fit the registers that are left. */
   readonly depth: 8 | 16;
-  /** Multiply-adds among the instructions of the loop, of products and of sliding windows: `bench -- isa` says so. */
+  /** Multiply-adds among the instructions of the loop, of products and of sliding windows: `bench -- isa --for nvidia` says so. */
   readonly shares: readonly [product: number, window: number];
 }
 
