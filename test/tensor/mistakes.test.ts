@@ -312,6 +312,11 @@ const mistakes: [call: string, fn: () => unknown, message: RegExp][] = [
   ['generator.normal(2, 3)', () => new T.Generator(0).normal(2, 3), /^normal: a shape is an array/],
   ['generator.bernoulli(0.5)', () => new T.Generator(0).bernoulli(0.5), /^bernoulli: a shape is an array/],
   [
+    'generator.bernoulli([2], 2)',
+    () => new T.Generator(0).bernoulli([2], 2),
+    /^bernoulli: a probability is .* got 2$/,
+  ],
+  [
     'setDefaultDevice(openDevice())',
     () => T.setDefaultDevice(Promise.resolve()),
     /^setDefaultDevice: .* got a promise \(await it\)/,

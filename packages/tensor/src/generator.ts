@@ -56,8 +56,10 @@ export class Generator {
     return this.#draw(shape, 'normal');
   }
 
-  /** 1 with the given probability, else 0. */
+  /** 1 with the given probability, else 0. @throws if the probability is a number that is none */
   bernoulli(shape: Shape, probability: number | Tensor = 0.5): Tensor {
+    if (typeof probability === 'number' && !(probability >= 0 && probability <= 1))
+      throw new Error(`bernoulli: a probability is a number from 0 to 1, got ${probability}`);
     return apply(less.op, operands('bernoulli', this.#draw(shape, 'uniform', 'bernoulli'), probability), []);
   }
 
