@@ -10,8 +10,7 @@ import { type Dialect, hottestLoop } from './disassembly.ts';
 
 /*
  * NVIDIA's compiler has no driver without a GPU, but CUDA's has the same last stage (`ptxas`). Kernels are translated to
- * CUDA C++ for it. What differs from what a driver does: it takes SPIR-V, and checks by instructions of its own, where
- * robust access to buffers asks for it, that loads from storage lie inside.
+ * CUDA C++ for it. A driver takes SPIR-V instead, and for robust access to buffers adds instructions that check each load.
  */
 
 /** H100 and H200. */

@@ -73,10 +73,11 @@ async function compileAll(
     const { parts, complete, code } = await run(driver, kernels.slice(before), (done) =>
       onProgress(before + done),
     );
-    results.push(...parts.map(resultOf));
+    // Of the one that took the process down little was printed.
+    results.push(...parts.slice(0, complete ? undefined : -1).map(resultOf));
     if (complete) break;
     if (parts.length === 0) throw new Error(`isa: the compiling process ended with ${code} before it began`);
-    results[results.length - 1] = { disassembly: '', error: `the compiler's process ended with ${code}` };
+    results.push({ disassembly: '', error: `the compiler's process ended with ${code}` });
   }
   return results;
 }

@@ -347,6 +347,20 @@ const known = adapter.subgroups?.min === adapter.subgroups?.max && adapter.subgr
   }
 });
 
+(known ? test : test.skip)(
+  'no weight gradient, or nothing to see: pixels and patches fit neither',
+  async () => {
+    for (const images of [1, 3]) {
+      const forward = convolutions([images, 64, 8, 8], 64, [4, 4], { stride: [2, 2], padding: [1, 1] })[0]!;
+      assert.not(fits(gpu, 'pixels', forward), forward.name);
+    }
+    for (const one of convolutions([16, 1, 28, 0], 16, [3, 2], { padding: [1, 1] })) {
+      for (const name of ['pixels', 'patches']) assert.not(fits(gpu, name, one), `${name}: ${one.name}`);
+      await check(gpu, one);
+    }
+  },
+);
+
 test('the choice splits a long sum, and computes the same bytes again', async () => {
   const one = product([7000, 24], [7000, 40], 'A');
   const [first, second, expected] = [compute(gpu, one), compute(gpu, one), compute(referenceDevice, one)];
@@ -386,17 +400,20 @@ test('the choice splits a long sum, and computes the same bytes again', async ()
     const forced = new ForcedVariant('turned');
     const layer = () => relu(multiply(a, b, { transposeB: true }).add(bias));
     const expected = await within(forced, layer).data();
-    for (const brief of [false, true]) {
-      gpu.brief = brief;
-      const captured = capture(layer, { device: gpu });
-      assert.equal(await within(forced, () => captured()).data(), expected);
-      assert.equal(
-        captured.programs[0]!.dispatches.map(({ kernel }) => kernel.label),
-        ['contraction_resident.main', 'add_parts.turn'],
-      );
-      captured.dispose();
+    try {
+      for (const brief of [false, true]) {
+        gpu.brief = brief;
+        const captured = capture(layer, { device: gpu });
+        assert.equal(await within(forced, () => captured()).data(), expected);
+        assert.equal(
+          captured.programs[0]!.dispatches.map(({ kernel }) => kernel.label),
+          ['contraction_resident.main', 'add_parts.turn'],
+        );
+        captured.dispose();
+      }
+    } finally {
+      gpu.brief = false;
     }
-    gpu.brief = false;
   },
 );
 

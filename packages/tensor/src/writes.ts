@@ -64,7 +64,7 @@ export function noteWrite({ storage, offset: from, size }: Span): void {
 }
 
 /** Forgets what was written to a storage: its tensors have the values that they had elsewhere. */
-export const forgetWrites = (storage: Storage): void => void written.delete(storage);
+export const forgetWrites = (storage: Storage): void => void (rehearsedNow() ?? written).delete(storage);
 
 /** Whether a tensor's memory was written over since a time. */
 export function writtenSince(tensor: Tensor, time: number): boolean {

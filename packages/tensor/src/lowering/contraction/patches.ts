@@ -36,7 +36,7 @@ function patchesOf(task: Contraction): Patch | undefined {
   const [K0, K1, K2] = sums;
   if (task.grid || b.w.stride !== 1 || b.h.stride !== b.w.extent || b.h.column < 1) return undefined;
   if (a.sums[2] !== 1 || (K1 > 1 && a.sums[1] !== K2) || (K0 > 1 && a.sums[0] !== K1 * K2)) return undefined;
-  if (N1 * N2 === 0) return undefined;
+  if (N1 * N2 * b.w.extent === 0) return undefined;
   const cuts = [4, 3, 2, 1]
     .filter((band) => N1 % band === 0 && band * N2 <= MOST_COLUMNS && band * N2 * K0 * K1 * K2 <= MOST_WORK)
     .map((band) => patchOf(band, b.h.sum * (K1 - 1), b.h.column * (band - 1)))

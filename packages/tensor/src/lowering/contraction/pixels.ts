@@ -43,6 +43,8 @@ interface PixelsPlan extends Plan {
 function bandOf({ batch, rows, columns, sums, a, b, c, phases, grid }: Contraction): Patch | undefined {
   const [, TAPS_H, TAPS_W] = columns;
   const [, OUT_H, OUT_W] = sums;
+  // Images are summed over, not channels: else it is no weight gradient, whatever its extents.
+  if (b.i0 < b.d0 || b.w.extent === 0) return undefined;
   if (phases || grid || b.w.stride !== 1 || b.h.stride !== b.w.extent || b.h.sum < 1) return undefined;
   if (a.sums[2] !== 1 || (OUT_H > 1 && a.sums[1] !== OUT_W)) return undefined;
   if (c.columns[2] !== 1 || (TAPS_H > 1 && c.columns[1] !== TAPS_W)) return undefined;

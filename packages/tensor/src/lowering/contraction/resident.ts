@@ -1,7 +1,8 @@
 import * as wgsl from '@tapegrad/shaders';
-import { shader } from '../launch.ts';
+import { MOST_GROUPS, shader } from '../launch.ts';
 import { launchOf } from './launch-of.ts';
 import { addressesOf, addressing, fours, storesVectors, vectorModes } from './layout.ts';
+import { turningGroups } from './split.ts';
 import { exchanged, flopsOf, isProduct, isWhole, product } from './task.ts';
 import { hasSums, lanesOf, type Plan, type Variant } from './variant.ts';
 
@@ -79,8 +80,8 @@ export const resident: Variant<ResidentPlan> = {
 };
 
 /**
- * The same for the layers of a small batch: the batch stays, a tile of columns that is whole, and weights that lie along the
- * sum pass by. So C is made transposed, and turned by a second launch.
+ * The same for the layers of a small batch: the batch stays, as one tile of columns, and weights that lie along the sum
+ * pass by. So C is made transposed, and turned by a second launch.
  */
 export const turned: Variant<ResidentPlan> = {
   name: 'turned',
@@ -91,6 +92,7 @@ export const turned: Variant<ResidentPlan> = {
     const isMatrix = isProduct(task) && batch === 1 && isWhole(task) && c.offset === 0 && c.row === columns;
     if (!lanes || !isMatrix || rows > 4 * lanes || columns < 2 * LEAST_ROWS || !fours(rows, columns))
       return undefined;
+    if (turningGroups(columns) > MOST_GROUPS) return undefined;
     const across = { ...exchanged(task), c: { offset: 0, batch: 0, row: rows, columns: [0, 0, 1] as const } };
     const plan = vectorModes(across).A_K4 && resident.plan(across, adapter);
     return plan ? { ...plan, turned: true } : undefined;

@@ -47,6 +47,9 @@ const turning = shader({ ...wgsl.addParts, entry: 'turn' }, { rows: 'u32', colum
 const WORKGROUP = 64;
 /** Threads of a workgroup that turns what only software adapters make transposed: one subgroup. */
 const TURNING = 8;
+/** Workgroups along the columns that `turn` takes. */
+export const turningGroups = (columns: number): number => Math.ceil(columns / 4 / TURNING);
+
 /** Where an output's parts are many a GPU has threads for them; from so many parts a thread on, up to so many threads. */
 const PARTS_A_LANE = 4;
 const MOST_LANES = 32;
@@ -68,7 +71,7 @@ export function turn(transposed: TensorView, { rows, columns: digits }: Task, c:
     outputs: [c],
     inputs: [transposed],
     uniforms: { rows, columns },
-    workgroups: [Math.ceil(columns / 4 / TURNING), rows / 4, 1],
+    workgroups: [turningGroups(columns), rows / 4, 1],
   });
 }
 
