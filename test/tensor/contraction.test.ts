@@ -354,7 +354,8 @@ const known = adapter.subgroups?.min === adapter.subgroups?.max && adapter.subgr
       const forward = convolutions([images, 64, 8, 8], 64, [4, 4], { stride: [2, 2], padding: [1, 1] })[0]!;
       assert.not(fits(gpu, 'pixels', forward), forward.name);
     }
-    for (const one of convolutions([16, 1, 28, 0], 16, [3, 2], { padding: [1, 1] })) {
+    const [seen, , gradient] = convolutions([16, 1, 28, 0], 16, [3, 2], { padding: [1, 1] });
+    for (const one of [seen!, gradient!]) {
       for (const name of ['pixels', 'patches']) assert.not(fits(gpu, name, one), `${name}: ${one.name}`);
       await check(gpu, one);
     }
