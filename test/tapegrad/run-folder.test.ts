@@ -1,6 +1,7 @@
 /* Runs without an adapter. */
 
 import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -13,11 +14,12 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { encodeSafetensors } from '@tapegrad/nn';
+import { decodeSafetensors, encodeSafetensors } from '@tapegrad/nn';
 import { RunFolder, readRunState, UserError } from 'tapegrad/node';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { reasonOf } from '../../packages/tapegrad/src/errors.ts';
+import { readWithChecksum, withChecksum } from '../../packages/tapegrad/src/run/checksum.ts';
 import { writeWhole } from '../../packages/tapegrad/src/run/whole-files.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tapegrad-runs-'));
@@ -75,6 +77,43 @@ test('run folder: an epoch that version 0.1.0 has begun can be gone on with', as
     ...tally,
     rows: [{ metrics: { loss: 2, kl: 0.5 }, images: 64 }],
   });
+});
+
+test('a checksum is of what a file says: its order may be another, its numbers not', () => {
+  const tensors = new Map(
+    ['b', 'a', 'c'].map((name, i) => [
+      name,
+      { dtype: 'float32', shape: [2], data: Float32Array.of(i, 0.5) } as const,
+    ]),
+  );
+  const texts = { model: 'vae', format: 'pt' };
+  const { metadata, ...written } = decodeSafetensors(withChecksum(tensors, texts));
+  assert.equal(written.tensors, tensors);
+  const again = (values: typeof written.tensors, said: Record<string, string>) =>
+    readWithChecksum(Buffer.from(encodeSafetensors(values, said)));
+  const turned = Object.fromEntries(Object.entries(metadata).reverse());
+  assert.equal(again(new Map([...tensors].reverse()), turned).tensors, tensors);
+
+  const edited = new Map([...tensors, ['c', { ...tensors.get('c')!, data: Float32Array.of(2.5, 0) }]]);
+  const message = /its checksum is another; .* remove `checksum` from its metadata, if you changed/;
+  assert.throws(() => again(edited, metadata), message);
+  assert.throws(() => again(tensors, { ...metadata, model: 'ae' }), message);
+  assert.throws(() => again(new Map([...tensors].slice(1)), metadata), message);
+  assert.equal(again(edited, texts).tensors, edited);
+});
+
+test('a checksum over tensors in the order of the model, as they were once written, is right', () => {
+  const empty = '0'.repeat(64);
+  const tensor = { dtype: 'float32', shape: [1], data: Float32Array.of(1) } as const;
+  const tensors = new Map([
+    ['b', tensor],
+    ['a', tensor],
+  ]);
+  const file = Buffer.from(encodeSafetensors(tensors, { checksum: empty, model: 'vae', format: 'pt' }));
+  file.write(createHash('sha256').update(file).digest('hex'), file.indexOf(empty), 'latin1');
+  assert.equal(readWithChecksum(file).tensors, tensors);
+  file[file.length - 1]! ^= 1;
+  assert.throws(() => readWithChecksum(file), /its checksum is another/);
 });
 
 for (const name of ['config.json', 'metrics.jsonl', 'weights.safetensors', 'state.safetensors']) {

@@ -7,7 +7,7 @@ import { inLine } from './text.ts';
 export class UserError extends Error {
   override name = 'UserError';
 
-  /** What names from the disk have in them of line ends and terminals' commands is escaped: see `inLine`. */
+  /** Line ends and control characters in file names are escaped: see `inLine`. */
   constructor(message: string, options?: ErrorOptions) {
     super(inLine(message), options);
   }

@@ -58,8 +58,8 @@ function messageOf(error: unknown): string {
   const line = String(error instanceof Error ? error.message : error).replaceAll(/\s*\n\s*/g, ' ');
   if (!(error instanceof CommanderError)) return `${line} (--debug shows where)`;
   const message = line.replace(/^error: /, '').replace(/\.$/, '');
-  const [, option = ''] = /^unknown option '(.*)'$/.exec(message) ?? [];
-  if (option && existsSync(option)) return `${message}; the file of that name is ./${option}`;
-  const [, about, suggestion] = /^(.*) \(Did you mean (.*)\?\)$/.exec(message) ?? [];
+  const [, about = message, suggestion] = /^(.*) \(Did you mean (.*)\?\)$/.exec(message) ?? [];
+  const [, option = ''] = /^unknown option '(.*)'$/.exec(about) ?? [];
+  if (option && existsSync(option)) return `${about}; the file of that name is ./${option}`;
   return suggestion ? `${about}; did you mean ${suggestion}?` : `${message} (--help lists what there is)`;
 }

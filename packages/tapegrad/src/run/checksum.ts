@@ -7,11 +7,23 @@ import {
 } from '@tapegrad/nn';
 
 /*
- * Files of safetensors that hold the SHA-256 of their bytes, those of the checksum itself taken as zeros. A number that a disk or a copy has
- * changed is a number all the same: nothing else would tell.
+ * Files of safetensors that hold the SHA-256 of their bytes, those of the checksum itself taken as zeros. A flipped bit still
+ * reads as a number, so only a checksum can tell.
  */
 
 const EMPTY = '0'.repeat(64);
+
+const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number => (a < b ? -1 : 1);
+
+/** The file that holds this, with zeros for its checksum. All is in order of names, so that there is but one. */
+function encoded(
+  tensors: ReadonlyMap<string, SafetensorsEntry>,
+  metadata: Readonly<Record<string, string>>,
+): Buffer {
+  const texts = Object.entries({ ...metadata, checksum: EMPTY }).sort(byName);
+  const file = encodeSafetensors(new Map([...tensors].sort(byName)), Object.fromEntries(texts));
+  return Buffer.from(file.buffer, file.byteOffset, file.length);
+}
 
 /** SHA-256 of a file with zeros where its checksum stands first. */
 function digestOf(file: Buffer, checksum: string): string {
@@ -25,22 +37,24 @@ export function withChecksum(
   tensors: ReadonlyMap<string, SafetensorsEntry>,
   metadata: Readonly<Record<string, string>>,
 ): Uint8Array {
-  const { buffer, byteOffset, length } = encodeSafetensors(tensors, { checksum: EMPTY, ...metadata });
-  const file = Buffer.from(buffer, byteOffset, length);
+  const file = encoded(tensors, metadata);
   file.write(digestOf(file, EMPTY), file.indexOf(EMPTY), 'latin1');
   return file;
 }
 
 /**
- * What a file of safetensors holds. Others write no checksum: pages, version 0.1.0, and whoever edits weights.
- * @throws if the file is broken, or has other bytes than were written with its checksum
+ * What a file of safetensors holds. One without a checksum is taken as it is: pages and version 0.1.0 write none. One that
+ * another program has written again, in another order, is the same as long as it says the same.
+ * @throws if the file is broken, or holds something else than was written with its checksum
  */
 export function readWithChecksum(file: Buffer): SafetensorsFile {
   const content = decodeSafetensors(file);
-  const { checksum } = content.metadata;
-  if (checksum !== undefined && digestOf(file, checksum) !== checksum)
-    throw new Error(
-      'it was changed after it was written: its checksum is another; take it from a copy, or train again',
-    );
-  return content;
+  const { tensors, metadata } = content;
+  const { checksum } = metadata;
+  if (checksum === undefined || digestOf(file, checksum) === checksum) return content;
+  if (digestOf(encoded(tensors, metadata), EMPTY) === checksum) return content;
+  throw new Error(
+    'it was changed after it was written: its checksum is another; take it from a copy, or train again; or remove ' +
+      '`checksum` from its metadata, if you changed the weights',
+  );
 }
