@@ -173,6 +173,20 @@ const REFUSED: [what: string, file: Uint8Array, key: string | undefined, message
     undefined,
     /two entries a\/data\.pkl/,
   ],
+  ...[
+    // Of the end of the directory, 22 bytes: the number of entries; of the only entry, 46 and its name: the sizes.
+    [12, 2],
+    [22 + 46 + 'a/data.pkl'.length - 20, 8],
+  ].map(([fromEnd, length]): (typeof REFUSED)[number] => {
+    const file = pickled(bytes('}.'));
+    const at = file.length - fromEnd!;
+    return [
+      `zip64 that shows at byte ${at}`,
+      file.fill(0xff, at, at + length!),
+      undefined,
+      /^a zip64 file \(/,
+    ];
+  }),
   [
     'big-endian numbers',
     altered((files) => (files['tensors/byteorder'] = strToU8('big'))),

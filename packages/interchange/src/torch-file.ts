@@ -1,5 +1,5 @@
 import { bfloat16ToFloat32, brief, type SafetensorsEntry } from '@tapegrad/nn';
-import { halfValue } from '@tapegrad/tensor';
+import { halfValue, sizeOf } from '@tapegrad/tensor';
 import { Dictionary, type Globals, Opaque, type Pickled, readPickle } from './pickle.ts';
 import { readZip } from './zip.ts';
 
@@ -78,8 +78,6 @@ const isCounts = (list: unknown): list is number[] =>
   Array.isArray(list) &&
   list.length <= MOST_AXES &&
   list.every((count) => Number.isSafeInteger(count) && count >= 0);
-
-const sizeOf = (shape: readonly number[]) => shape.reduce((product, extent) => product * extent, 1);
 
 /** A view's elements, row-major. */
 function gathered({ values, offset, shape, strides }: StridedView): SafetensorsEntry['data'] {

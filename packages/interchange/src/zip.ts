@@ -17,19 +17,19 @@ const LONGEST_COMMENT = 0xffff;
 /** Bytes that all entries together may be unpacked to, for each byte of the file. Weights hardly compress at all. */
 const MOST_EXPANSION = 20;
 
-const tooLarge = () => new Error('a zip file of more than 4 GB is not read');
+const zip64 = () => new Error('a zip64 file (over 2 GB, or over 65,534 entries), which is not read');
 const broken = (what: string) => new Error(`not a whole zip file (${what}): truncated?`);
 
 /**
  * The files of a zip archive, by name. Stored ones are views of `file`, compressed ones are unpacked.
- * @throws one line if the archive is broken, truncated, encrypted, over 4 GB, or unpacks to more than 20 times its size
+ * @throws one line if the archive is broken, truncated, encrypted, of zip64, or unpacks to more than 20 times its size
  */
 export function readZip(file: Uint8Array): Map<string, Uint8Array> {
   const view = new DataView(file.buffer, file.byteOffset, file.length);
   const end = endOfDirectory(view);
   const count = view.getUint16(end + 10, true);
   let at = view.getUint32(end + 16, true);
-  if (count === 0xffff || at === 0xffffffff) throw tooLarge();
+  if (count === 0xffff || at === 0xffffffff) throw zip64();
   const files = new Map<string, Uint8Array>();
   let unpacked = 0;
   for (let i = 0; i < count; i++) {
@@ -47,7 +47,7 @@ export function readZip(file: Uint8Array): Map<string, Uint8Array> {
       number,
     ];
     const local = view.getUint32(at + 42, true);
-    if ([packed, size, local].includes(0xffffffff)) throw tooLarge();
+    if ([packed, size, local].includes(0xffffffff)) throw zip64();
     const name = nameOf(file.subarray(at + ENTRY_BYTES, at + ENTRY_BYTES + nameLength));
     at += ENTRY_BYTES + nameLength + extra + comment;
     if (at > end) throw broken('its directory is damaged');
