@@ -29,6 +29,14 @@ test('the program prints what its comments say', () => {
   assert.equal(stdout.trim().split('\n'), promised);
 });
 
+/** The documents that belong to the project. */
+function projectDocuments(): string[] {
+  const { stdout } = spawnSync('git', ['ls-files', '-z', '--', '*.md'], { cwd: root, encoding: 'utf8' });
+  // Without git, all that lie there.
+  const tracked = (stdout ?? '').split('\0').filter((name) => name && existsSync(join(root, name)));
+  return tracked.length > 0 ? tracked : documentsIn('');
+}
+
 /** The documents in a folder, but for those of what is installed, built or trained. */
 const documentsIn = (folder: string): string[] =>
   readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
@@ -37,7 +45,7 @@ const documentsIn = (folder: string): string[] =>
       return /^(\..*|node_modules|dist|runs)$/.test(entry.name) ? [] : documentsIn(`${path}/`);
     return path.endsWith('.md') ? [path] : [];
   });
-const documents = documentsIn('');
+const documents = projectDocuments();
 
 /** A heading's anchor, as GitHub makes it. */
 const anchorOf = (heading: string) =>
