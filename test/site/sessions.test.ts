@@ -76,6 +76,36 @@ test('β changes on the way, and an option that a model does not have is named',
   assert.is(wrong, "this model has no option 'beta'");
 });
 
+test('files that are asked for while a run ends come all the same', async () => {
+  const data = fewDigits(16, 10);
+  const said: FromTrainer[] = [];
+  const post = (message: FromTrainer) => {
+    said.push(message);
+    if (message.kind === 'files' && message.id === undefined) session.save(7);
+  };
+  const session = new TrainSession({ device, data, post, versions: {} });
+  const options = { batchSize: 8, hidden: 8, latent: 2, epochs: 1 };
+  await session.open({ model: 'ae', options, seed: 1, images: 16, data: 'mnist' }, undefined);
+  session.go();
+  await session.idle;
+  const [left, asked] = said.filter((message) => message.kind === 'files');
+  assert.is(asked?.id, 7);
+  assert.equal(asked!.files['weights.safetensors'], left!.files['weights.safetensors']);
+  session.dispose();
+});
+
+test('a run does not go on with its images in another size', async () => {
+  const own = { ...fewDigits(16, 10), name: '26 images of yours', checksums: {} };
+  const config = { model: 'ae', data: own.name, imageShape: [1, 28, 28] };
+  const files = { 'config.json': new TextEncoder().encode(JSON.stringify(config)) };
+  const data = { ...own, shape: [1, 14, 56] as const };
+  const session = new TrainSession({ device, data, post: () => {}, versions: {} });
+  const refused = await session
+    .open({ model: 'ae', options: {}, seed: 1, images: 16, data: 'own' }, files)
+    .then(String, (error: Error) => error.message);
+  assert.match(refused, /trained on images of 1×28×28, and those here are 1×14×56: choose that size/);
+});
+
 for (const [model, isStochastic] of [
   ['vae-mlp', true],
   ['ae', false],

@@ -8,7 +8,7 @@ for (const figure of document.querySelectorAll<HTMLElement>('.program')) {
   const code = figure.querySelector('template')!.innerHTML;
   const text = new DOMParser().parseFromString(code, 'text/html').documentElement.textContent ?? '';
   const [button, output] = [figure.querySelector('button')!, figure.querySelector('output')!];
-  // Behind it stands, for those who hear the page, of which program it is.
+  // The hidden text after it names the program for screen readers.
   const label = button.firstElementChild!;
   let worker: Worker | undefined;
   const end = () => {

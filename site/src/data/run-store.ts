@@ -1,5 +1,6 @@
 import { createStore, del, entries, set } from 'idb-keyval';
 import type { EpochRecord, Experiment, Look, RunFiles, RunInfo } from '../train/protocol.ts';
+import { dataOf } from '../train/run-config.ts';
 
 /* Runs of this browser, kept between visits: for the table of runs, to go on with, and to explore. */
 
@@ -29,19 +30,31 @@ export interface StoredRun {
 const store = createStore('tapegrad', 'runs');
 
 /** Where a browser keeps nothing (a private window), runs last as long as the page. */
-const quietly = async <T>(work: Promise<T>): Promise<T | undefined> => {
+const quietly = async <T>(work: () => Promise<T>): Promise<T | undefined> => {
   try {
-    return await work;
+    return await work();
   } catch {
     return undefined;
   }
 };
 
-export const keepRun = (run: StoredRun) => quietly(set(run.id, run, store));
-export const forgetRun = (id: string) => quietly(del(id, store));
+/** Keeps a run, and tells whether the browser did. */
+export const keepRun = async (run: StoredRun): Promise<boolean> =>
+  (await quietly(async () => {
+    await set(run.id, run, store);
+    return true;
+  })) ?? false;
+
+export const forgetRun = (id: string) => quietly(() => del(id, store));
 
 /** All runs, the oldest first. */
 export async function keptRuns(): Promise<StoredRun[]> {
-  const found = (await quietly(entries<string, StoredRun>(store))) ?? [];
-  return found.map(([, run]) => run).sort((a, b) => a.created - b.created);
+  const found = (await quietly(() => entries<string, StoredRun>(store))) ?? [];
+  return found.map(([, run]) => asMade(run)).sort((a, b) => a.created - b.created);
 }
+
+/** Earlier versions of the page wrote `mnist` beside every run that came as files. */
+const asMade = (run: StoredRun): StoredRun => ({
+  ...run,
+  experiment: { ...run.experiment, data: dataOf(run.files, run.experiment.data) },
+});

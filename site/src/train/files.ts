@@ -29,11 +29,15 @@ export function zipRun(name: string, files: RunFiles): Uint8Array {
 /** All files that were dropped; of folders those that could be of use, in the order of their paths. */
 export async function droppedFiles({ items }: DataTransfer): Promise<File[]> {
   // At once: the list is empty when the event is over.
-  const entries = [...items].flatMap((item) => item.webkitGetAsEntry() ?? []);
+  const dropped = [...items].flatMap((item) => item.webkitGetAsEntry() ?? item.getAsFile() ?? []);
+  if (dropped.length === 0)
+    throw new Error('what was dropped is no file: save it first, then drop the file that was saved');
   const found = await Promise.all(
-    entries.map(async (entry) => {
+    dropped.map(async (entry) => {
+      // An image of another page is a file without a place.
+      if (entry instanceof File) return [entry];
       if (entry.isFile) return [await fileOf(entry as FileSystemFileEntry)];
-      const files = (await entriesIn(entry as FileSystemDirectoryEntry)).filter(({ name }) => isUseful(name));
+      const files = usefulOf(await entriesIn(entry as FileSystemDirectoryEntry));
       if (files.length === 0) throw new Error(`the folder ${entry.name} holds no images, and no run`);
       return Promise.all(files.map(fileOf));
     }),
@@ -41,9 +45,19 @@ export async function droppedFiles({ items }: DataTransfer): Promise<File[]> {
   return found.flat();
 }
 
-const isUseful = (name: string) =>
-  (/\.(jpe?g|png|webp|gif|avif|bmp)$/i.test(name) && !name.startsWith('.')) ||
-  Object.values<string>(fileNames).includes(name);
+const isImage = (name: string) => /\.(jpe?g|png|webp|gif|avif|bmp)$/i.test(name) && !name.startsWith('.');
+
+/** Files of runs, and images; but pictures in a run's folder are what it drew, not what it was trained on. */
+function usefulOf(files: readonly FileSystemFileEntry[]): FileSystemFileEntry[] {
+  const runs = files.flatMap(({ name, fullPath }) =>
+    name === fileNames.config ? [fullPath.slice(0, -name.length)] : [],
+  );
+  return files.filter(({ name, fullPath }) =>
+    isImage(name)
+      ? !runs.some((folder) => fullPath.startsWith(folder))
+      : Object.values<string>(fileNames).includes(name),
+  );
+}
 
 const fileOf = (entry: FileSystemFileEntry) =>
   new Promise<File>((resolve, reject) => entry.file(resolve, reject));
@@ -67,7 +81,7 @@ async function entriesIn(folder: FileSystemDirectoryEntry): Promise<FileSystemFi
   return files.flat().sort((a, b) => (a.fullPath < b.fullPath ? -1 : 1));
 }
 
-/** What was dropped or chosen: the files of a run, or images. */
+/** What was dropped or chosen: the files of a run, images, or both. */
 export async function readFiles(files: readonly File[]): Promise<{ run?: RunFiles; images: File[] }> {
   const run: Record<string, Uint8Array> = {};
   const images: File[] = [];
@@ -87,9 +101,7 @@ export async function readFiles(files: readonly File[]): Promise<{ run?: RunFile
         `${file.name} is neither an image nor of a run: drop JPEGs, PNGs, a zipped run, or its config.json with its .safetensors`,
       );
   }
-  if (Object.keys(run).length === 0) return { images };
-  // Pictures in a run's folder are what it drew, not what it was trained on.
-  return { run, images: run[fileNames.config] ? [] : images };
+  return Object.keys(run).length === 0 ? { images } : { run, images };
 }
 
 function unzipped(name: string, bytes: Uint8Array): Record<string, Uint8Array> {

@@ -49,7 +49,7 @@ function Train() {
     if (isComplete(experiment)) history.replaceState(null, '', toAddress(experiment));
   }, [experiment]);
 
-  const attempt = async (work: () => Promise<void>) => {
+  const attempt = async (work: () => Promise<unknown>) => {
     setProblem('');
     try {
       await work();
@@ -62,17 +62,17 @@ function Train() {
       const { run, images } = await readFiles(await files);
       const progress = (done: number) =>
         setReading(`scaling images: ${done.toLocaleString('en')} of ${images.length.toLocaleString('en')}`);
-      if (images.length > 0) setOwn(await scaleImages(images, colour, progress));
-      if (run) loadRun(run);
+      const scaled = images.length > 0 ? await scaleImages(images, colour, progress) : undefined;
+      if (scaled) setOwn(scaled);
+      if (run) loadRun(run, scaled ?? own);
     }).finally(() => setReading(''));
-  const loadRun = (files: RunFiles) => {
+  const loadRun = (files: RunFiles, images: OwnImages | undefined) => {
     const config = files['config.json'] && configOf(files['config.json']);
     if (!config && !files['weights.safetensors'])
       throw new Error(
         'a run needs its config.json, or weights.safetensors for the model that is chosen here',
       );
     const model = config?.model ?? experiment.model;
-    const images = config?.data === 'mnist' ? undefined : own;
     const options = config ? {} : experiment.options;
     const run = store.start({ ...experiment, model, options }, images, files);
     if (config) run.name = `${describe({ ...experiment, model, options: {} })}, loaded`;
@@ -85,9 +85,8 @@ function Train() {
     });
   const explore = (run: Run, address: string) =>
     attempt(async () => {
-      await store.keep(run);
-      // Nothing is lost by it, so nobody has to be asked.
-      removeEventListener('beforeunload', stay);
+      // Where nothing is lost by it, nobody has to be asked.
+      if (await store.keep(run)) removeEventListener('beforeunload', stay);
       location.assign(address);
     });
   useEffect(() => addEventListener('beforeunload', stay), []);
@@ -172,6 +171,7 @@ function Train() {
           canTrain={canTrain}
           onGo={(run) => store.go(run, own)}
           onSave={save}
+          onKeep={(run) => attempt(() => store.keep(run))}
           onExplore={explore}
         />
       </div>

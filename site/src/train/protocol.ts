@@ -8,6 +8,7 @@ export interface Experiment {
   readonly seed: number;
   /** First N of the training images. */
   readonly images: number;
+  /** `own` is all that this page does not bring: images of its visitor, and data sets that only Node has. */
   readonly data: 'mnist' | 'own';
 }
 

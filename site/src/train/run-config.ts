@@ -1,3 +1,5 @@
+import type { Experiment, RunFiles } from './protocol.ts';
+
 /* What a page has to know of a run's files, without the packages that make them. */
 
 export const fileNames = {
@@ -20,6 +22,13 @@ export function configOf(file: Uint8Array): RunConfig {
   if (typeof config?.model !== 'string')
     throw new Error(`${fileNames.config} names no model: it is not a run's`);
   return config;
+}
+
+/** The data of a run: what its `config.json` says, or `otherwise` while it has none. */
+export function dataOf(files: RunFiles | undefined, otherwise: Experiment['data']): Experiment['data'] {
+  const config = files?.[fileNames.config];
+  if (!config) return otherwise;
+  return configOf(config).data === 'mnist' ? 'mnist' : 'own';
 }
 
 /** Lines of `metrics.jsonl`. */

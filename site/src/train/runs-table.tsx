@@ -13,18 +13,25 @@ const STATES: Record<Run['state'], string> = {
   recorded: 'recorded',
 };
 
+/** Whether a click is the browser's to answer, with a tab or a window of its own. */
+const opensBeside = ({ ctrlKey, metaKey, shiftKey, altKey }: MouseEvent) =>
+  ctrlKey || metaKey || shiftKey || altKey;
+
 /** All runs: what they were made from, how far they came, and what can be done with them. */
 export function RunsTable({
   store,
   canTrain,
   onGo,
   onSave,
+  onKeep,
   onExplore,
 }: {
   store: TrainStore;
   canTrain: boolean;
   onGo: (run: Run) => void;
   onSave: (run: Run, what: 'run' | 'weights') => void;
+  /** Keeps the run, for a page that opens beside this one. */
+  onKeep: (run: Run) => void;
   /** Keeps the run, then goes to `address`. */
   onExplore: (run: Run, address: string) => void;
 }) {
@@ -127,9 +134,12 @@ export function RunsTable({
                             class="button"
                             href={address}
                             onClick={(event) => {
+                              if (opensBeside(event)) return onKeep(run);
                               event.preventDefault();
                               onExplore(run, address);
                             }}
+                            // The middle button, and the right one, whose menu opens tabs, too.
+                            onAuxClick={() => onKeep(run)}
                           >
                             Explore
                           </a>

@@ -164,6 +164,8 @@ export class TrainSession {
       }
       await this.#look();
       this.#post({ kind: 'files', files: await this.#files() });
+      // Asked for since the last step.
+      while (this.#saves.length > 0) await this.#answerSaves();
       this.#post({ kind: 'state', state: this.#trainer.epoch < this.#epochs ? 'paused' : 'done' });
     });
   }
@@ -337,12 +339,18 @@ export class TrainSession {
 }
 
 /** A run goes on with the images that it began with, as in Node. */
-function assertSameImages(earlier: RunConfig, { name, checksums }: ImageSet): void {
+function assertSameImages(earlier: RunConfig, { name, checksums, shape }: ImageSet): void {
   const known = (earlier.checksums ?? {}) as Readonly<Record<string, string>>;
   const names = new Set([...Object.keys(known), ...Object.keys(checksums)]);
   const isSame = [...names].every((one) => known[one] === checksums[one]);
   // Images that were dropped onto the page have no checksums, and are known by their number.
-  if (isSame && (names.size > 0 || earlier.data === name)) return;
+  if (isSame && (names.size > 0 || earlier.data === name)) {
+    const before = (earlier.imageShape ?? shape) as ImageSet['shape'];
+    if (before.join() === shape.join()) return;
+    throw new Error(
+      `the run was trained on images of ${before.join('×')}, and those here are ${shape.join('×')}: choose that size and colour, then drop them again`,
+    );
+  }
   throw new Error(
     `the run was trained on ${earlier.data}, and the images here are ${name}: ${
       Object.keys(known).length > 0 ? 'it goes on in Node' : 'drop them onto the page first'

@@ -11,6 +11,7 @@ import type {
   RunInfo,
   ToTrainer,
 } from './protocol.ts';
+import { dataOf } from './run-config.ts';
 
 export type RunState =
   | 'stored'
@@ -42,7 +43,7 @@ export interface Run {
   shown: boolean;
   files: RunFiles | undefined;
   /** The images that it is trained on, where they are not MNIST's: as long as the page lasts. */
-  readonly own?: OwnImages | undefined;
+  own?: OwnImages | undefined;
 }
 
 /** All runs of the page and the worker that trains one of them. The page draws it anew, at most once a frame. */
@@ -94,13 +95,15 @@ export class TrainStore {
 
   // --------------------------------------------------------------------------------------------------- what is asked
 
-  start(experiment: Experiment, own?: OwnImages, files?: RunFiles): Run {
+  /** Begins a run, anew or from files; `images` are those on the page, which a run on MNIST leaves alone. */
+  start(experiment: Experiment, images?: OwnImages, files?: RunFiles): Run {
+    const data = dataOf(files, images ? 'own' : 'mnist');
+    const own = data === 'own' ? images : undefined;
     const color = (Math.max(-1, ...this.runs.map((run) => run.color)) + 1) % 10;
     const run: Run = {
       id: crypto.randomUUID(),
       name: own ? `${describe(experiment)}, ${own.name}` : describe(experiment),
-      experiment: { ...experiment, data: own ? 'own' : 'mnist' },
-      own,
+      experiment: { ...experiment, data },
       created: Date.now(),
       color,
       curve: { steps: [], metrics: {} },
@@ -121,13 +124,13 @@ export class TrainStore {
     return run;
   }
 
-  /** Goes on with the run that the worker holds, or with an earlier one from its files; `own` are the images on the page. */
-  go(run: Run, own?: OwnImages): void {
+  /** Goes on with the run that the worker holds, or with an earlier one from its files; `images` are those on the page. */
+  go(run: Run, images?: OwnImages): void {
     if (run === this.#active && (run.state === 'paused' || run.state === 'done')) {
       run.state = 'running';
       this.#send({ kind: 'go' });
       this.changed();
-    } else this.#begin(run, run.experiment.data === 'own' ? (run.own ?? own) : undefined);
+    } else this.#begin(run, run.experiment.data === 'own' ? (run.own ?? images) : undefined);
   }
 
   pause(): void {
@@ -155,17 +158,26 @@ export class TrainStore {
 
   /** The run's files: as they are now for the one that trains, else as they were kept. */
   files(run: Run): Promise<RunFiles> {
-    if (run !== this.#active || !['running', 'paused', 'done'].includes(run.state))
+    if (!this.#isLive(run))
       return run.files ? Promise.resolve(run.files) : Promise.reject(new Error('this run has no files yet'));
     const id = ++this.#asked;
     this.#send({ kind: 'save', id });
     return new Promise((resolve) => this.#saves.set(id, resolve));
   }
 
-  /** Keeps the run as it is now, so that other pages find it. */
-  async keep(run: Run): Promise<void> {
+  /**
+   * Keeps the run as it is now, so that other pages find it. Tells whether the page can go then without losing what it
+   * trains.
+   * @throws where the browser keeps nothing
+   */
+  async keep(run: Run): Promise<boolean> {
+    const isLive = this.#isLive(run);
     run.files = await this.files(run);
-    await keepRun(storedOf(run));
+    if (!(await keepRun(storedOf(run))))
+      throw new Error(
+        'this browser keeps no runs here (a private window, or no space is left): save the run, and open its zip in Explore',
+      );
+    return !this.isTraining || (isLive && run === this.#active);
   }
 
   remove(run: Run): void {
@@ -196,11 +208,17 @@ export class TrainStore {
   }
   #active: Run | undefined;
 
+  /** Whether the worker has the run as it is now, and can be asked for it. */
+  #isLive(run: Run): boolean {
+    return run === this.#active && ['running', 'pausing', 'paused', 'done'].includes(run.state);
+  }
+
   #begin(run: Run, own: OwnImages | undefined): void {
     const before = this.#active;
     if (before && this.isTraining) before.state = 'pausing';
     this.#active = run;
     this.current = run;
+    run.own = own;
     run.state = 'preparing';
     run.message = '';
     const base = new URL('../', location.href).href;
@@ -263,6 +281,8 @@ export class TrainStore {
         this.#saves.delete(message.id);
       }
     } else {
+      // They may be why it did not start: the next try is with those that are on the page by then.
+      if (run.state === 'preparing') run.own = undefined;
       run.state = 'failed';
       run.message = message.message;
       this.announcement = `${run.name} failed: ${message.message}`;

@@ -3,7 +3,7 @@ import type { Scatter as Points } from '../train/protocol.ts';
 import { classColor, cssColor, useTheme } from './theme.ts';
 
 const SIZE = 320;
-/** Pixels of the canvas for each of those: it is shown wider than `SIZE`, too. */
+/** Pixels of the canvas for each pixel of `SIZE`: the plot may be shown larger. */
 const RATIO = 2;
 const MARGIN = 26;
 
