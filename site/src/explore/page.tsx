@@ -28,9 +28,9 @@ function Explore() {
     void (async () => {
       const found = await webgpuSupport();
       setSupport(found);
-      const kept = (await keptRuns()).filter(({ files, experiment }) => files && experiment.data === 'mnist');
-      setRuns(kept);
       const wanted = new URLSearchParams(location.search).get('run');
+      const kept = await runsWith(wanted);
+      setRuns(kept);
       const asked = kept.find(({ id }) => id === wanted);
       setChosen(asked?.id ?? PACKED);
       await store.open(asked?.files, found === 'yes');
@@ -119,6 +119,15 @@ function Explore() {
       )}
     </Shell>
   );
+}
+
+/** The runs that can be explored. The page that links to one may still be keeping it, so that one is waited for a little. */
+async function runsWith(wanted: string | null): Promise<StoredRun[]> {
+  for (let tries = 0; ; tries++) {
+    const kept = (await keptRuns()).filter(({ files, experiment }) => files && experiment.data === 'mnist');
+    if (!wanted || tries === 12 || kept.some(({ id }) => id === wanted)) return kept;
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
 }
 
 render(<Explore />, document.getElementById('app')!);
