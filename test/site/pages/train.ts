@@ -229,34 +229,6 @@ export function trainSuite(test: Test, site: Site): void {
     await page.click('nav a[href="../benchmark/"]');
     assert.is(await asked, 'beforeunload');
 
-    // Beside this page, as any link opens.
-    await page.keyboard.down('Control');
-    await clickText(page, '#runs a', 'Explore');
-    await page.keyboard.up('Control');
-    const tab = await page.browserContext().waitForTarget((target) => target.url().includes('explore/?run='));
-    const beside = (await tab.page())!;
-    await waitForText(beside, '.status', /vae-mlp: 4 numbers in a code/);
-    assert.is(await beside.$('[role=alert]'), null);
-    await beside.close();
-    assert.match(await textOf(page, '#runs'), /running/);
-
-    // A browser that has no space left.
-    await page.evaluate(() => {
-      const { put } = IDBObjectStore.prototype;
-      IDBObjectStore.prototype.put = () => {
-        throw new DOMException('full', 'QuotaExceededError');
-      };
-      Object.assign(globalThis, { putBefore: put });
-    });
-    await clickText(page, '#runs a', 'Explore');
-    await waitForText(page, '[role=alert]', /this browser keeps no runs here/);
-    assert.match(await textOf(page, '#runs'), /running/);
-    // Until then: a training keeps its run by itself now and then.
-    await page.evaluate(() => {
-      IDBObjectStore.prototype.put = (
-        globalThis as unknown as { putBefore: IDBObjectStore['put'] }
-      ).putBefore;
-    });
     await clickText(page, '#runs a', 'Explore');
     await page.waitForSelector('#decoded');
     await waitForText(page, '.status', /vae-mlp: 4 numbers in a code/);
