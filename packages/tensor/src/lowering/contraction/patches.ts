@@ -5,8 +5,8 @@ import { addressesOf, addressing, fours } from './layout.ts';
 import { type Contraction, flopsOf } from './task.ts';
 import { hasSums, lanesOf, type Plan, type Variant } from './variant.ts';
 
-/** Columns of a lane, multiply-adds for a row of C, which are unrolled, and elements of B that a lane keeps, at most. */
-const MOST_COLUMNS = 32;
+/** Pixels of a lane, multiply-adds for a row of C, which are unrolled, and elements of B that a lane keeps, at most. */
+const MOST_PIXELS = 32;
 const MOST_WORK = 512;
 const MOST_PATCH = 256;
 /** Workgroups that are enough, and rows that a patch is worth fetching for. */
@@ -22,12 +22,32 @@ export interface Patch {
   readonly first: number;
 }
 
-/** @param reach from the first tap's row to the last tap's;  @param step from the first row of the band to its last, in B */
-export const patchOf = (band: number, reach: number, step: number): Patch => ({
-  band,
-  height: Math.abs(reach) + step + 1,
-  first: Math.max(0, -reach),
-});
+/** An image whose pixels lanes share out by rows, and the taps that each pixel has in B. */
+interface Sharing {
+  readonly image: readonly [rows: number, columns: number];
+  readonly taps: readonly [rows: number, columns: number];
+  /** Channels of B that a lane keeps. */
+  readonly channels: number;
+  /** Of B's image: its width, and its rows from one tap to the next, and from one row of the image shared out to the next. */
+  readonly width: number;
+  readonly tapStep: number;
+  readonly rowStep: number;
+}
+
+/** What a lane may have, the largest first: as many rows as it has room for. */
+export function patchesFor({ image, taps, channels, width, tapStep, rowStep }: Sharing): Patch[] {
+  const reach = tapStep * (taps[0] - 1);
+  const work = channels * taps[0] * taps[1];
+  return [4, 3, 2, 1]
+    .filter((band) => image[0] % band === 0 && band * image[1] <= MOST_PIXELS)
+    .filter((band) => band * image[1] * work <= MOST_WORK)
+    .map((band) => ({
+      band,
+      height: Math.abs(reach) + rowStep * (band - 1) + 1,
+      first: Math.max(0, -reach),
+    }))
+    .filter(({ height }) => channels * height * width <= MOST_PATCH);
+}
 
 /** The cuts for a task, or nothing where a lane has no room for a row of C's image. */
 function patchesOf(task: Contraction): Patch | undefined {
@@ -37,10 +57,10 @@ function patchesOf(task: Contraction): Patch | undefined {
   if (task.grid || b.w.stride !== 1 || b.h.stride !== b.w.extent || b.h.column < 1) return undefined;
   if (a.sums[2] !== 1 || (K1 > 1 && a.sums[1] !== K2) || (K0 > 1 && a.sums[0] !== K1 * K2)) return undefined;
   if (N1 * N2 * b.w.extent === 0) return undefined;
-  const cuts = [4, 3, 2, 1]
-    .filter((band) => N1 % band === 0 && band * N2 <= MOST_COLUMNS && band * N2 * K0 * K1 * K2 <= MOST_WORK)
-    .map((band) => patchOf(band, b.h.sum * (K1 - 1), b.h.column * (band - 1)))
-    .filter(({ height }) => K0 * height * b.w.extent <= MOST_PATCH);
+  const cuts = patchesFor({
+    ...{ image: [N1, N2], taps: [K1, K2], channels: K0 },
+    ...{ width: b.w.extent, tapStep: b.h.sum, rowStep: b.h.column },
+  });
   return cuts.find(({ band }) => storesFours(task, band)) ?? cuts[0];
 }
 

@@ -2,14 +2,10 @@ import * as wgsl from '@tapegrad/shaders';
 import { MOST_GROUPS, shader } from '../launch.ts';
 import { launchOf } from './launch-of.ts';
 import { addressesOf, addressing, fours } from './layout.ts';
-import { type Patch, patchOf } from './patches.ts';
+import { type Patch, patchesFor } from './patches.ts';
 import { type Contraction, flopsOf, isWhole } from './task.ts';
 import { hasSums, lanesOf, type Plan, type Variant } from './variant.ts';
 
-/** Pixels of a lane, multiply-adds for a row of C, which are unrolled, and elements of B that a lane keeps, at most. */
-const MOST_PIXELS = 32;
-const MOST_WORK = 512;
-const MOST_SEEN = 256;
 /** Rows of C of a workgroup, at most. */
 const SLICE = 32;
 /** Channels at most: for each A is loaded anew. */
@@ -48,11 +44,10 @@ function bandOf({ batch, rows, columns, sums, a, b, c, phases, grid }: Contracti
   if (phases || grid || b.w.stride !== 1 || b.h.stride !== b.w.extent || b.h.sum < 1) return undefined;
   if (a.sums[2] !== 1 || (OUT_H > 1 && a.sums[1] !== OUT_W)) return undefined;
   if (c.columns[2] !== 1 || (TAPS_H > 1 && c.columns[1] !== TAPS_W)) return undefined;
-  const cuts = [4, 3, 2, 1]
-    .filter((band) => OUT_H % band === 0 && band * OUT_W <= MOST_PIXELS)
-    .filter((band) => band * OUT_W * TAPS_H * TAPS_W <= MOST_WORK)
-    .map((band) => patchOf(band, b.h.column * (TAPS_H - 1), b.h.sum * (band - 1)))
-    .filter(({ height }) => height * b.w.extent <= MOST_SEEN);
+  const cuts = patchesFor({
+    ...{ image: [OUT_H, OUT_W], taps: [TAPS_H, TAPS_W], channels: 1 },
+    ...{ width: b.w.extent, tapStep: b.h.column, rowStep: b.h.sum },
+  });
   return cuts.find(({ band }) => loadsFours({ batch, rows, sums, a }, band)) ?? cuts[0];
 }
 
