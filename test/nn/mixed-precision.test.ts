@@ -2,6 +2,7 @@
 import * as nn from '@tapegrad/nn';
 import {
   capture,
+  cast,
   Generator,
   keep,
   referenceDevice,
@@ -105,6 +106,27 @@ for (const where of devices) {
     assert.equal(
       model.parameters().map((p, i) => p === before[i] && p.dtype),
       before.map(() => 'float32'),
+    );
+  });
+
+  test(`dropout drops the same elements of float16 as of float32: ${where.name}`, async () => {
+    const draw = async (dtype: 'float32' | 'float16') => {
+      const layer = new nn.Dropout(0.5, { generator: new Generator(3, { device: where }) });
+      const x = cast(on(where, [200], numbers(200, 1, 2)), dtype);
+      x.requiresGrad = true;
+      const y = layer.forward(x);
+      assert.is(y.dtype, dtype);
+      y.sum().backward();
+      assert.is(x.grad!.dtype, dtype);
+      return [...(await x.grad!.data())];
+    };
+    const gradients = await draw('float16');
+    assert.equal([...new Set(gradients)].sort(), [0, 2]);
+    assert.equal(gradients, await draw('float32'));
+    const counts = on(where, [3], Int32Array.of(1, 2, 3));
+    assert.throws(
+      () => new nn.Dropout(0.5, { generator: new Generator(3, { device: where }) }).forward(counts),
+      /^Dropout: expects float32 or float16, got int32; cast it first/,
     );
   });
 

@@ -199,6 +199,18 @@ test('a linear layer without inputs gives its bias for each row', async () => {
   assert.equal(await layer.forward(zeros([0])).data(), await layer.bias!.data());
 });
 
+onEachDevice('a convolution of images without width has gradients, that of the images empty', async () => {
+  const layer = new nn.Conv2d(1, 2, 3, { padding: 2 });
+  const x = zeros([2, 1, 4, 0]);
+  x.requiresGrad = true;
+  const y = layer.forward(x);
+  assert.equal(y.shape, [2, 2, 6, 2]);
+  y.sum().backward();
+  assert.equal(x.grad!.shape, [2, 1, 4, 0]);
+  assert.equal([...(await layer.weight.grad!.data())], new Array(18).fill(0));
+  assert.equal([...(await layer.bias!.grad!.data())], [24, 24]);
+});
+
 test('a layer names itself and the shape that does not fit', () => {
   setDefaultDevice(referenceDevice);
   assert.throws(

@@ -41,9 +41,8 @@ defineRule(scaleGradient, ({ gradient, attributes: scale }) => [() => mul(gradie
  *     const logits = autocast(model, (x) => model.forward(x), [images]);
  *     crossEntropyLoss(logits, labels).backward();
  *
- * After Micikevicius et al. 2018, "Mixed Precision Training" (float32 master weights, loss scaling). Layers that
- * compute with float32 tensors of their own (Dropout's masks, BatchNorm2d's running statistics) refuse mixed types:
- * cast around them. Compute the loss outside, in float32.
+ * After Micikevicius et al. 2018, "Mixed Precision Training" (float32 master weights, loss scaling). BatchNorm2d refuses
+ * float16, since its running statistics are float32: cast before and after it. Compute the loss outside, in float32.
  * @throws where the adapter has no float16 (`shader-f16`)
  */
 export function autocast<A extends Tensor[]>(

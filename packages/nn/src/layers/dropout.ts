@@ -1,8 +1,10 @@
 import {
   assertTensor,
+  cast,
   checkOptions,
   described,
   type Generator,
+  isFloat,
   keep,
   mul,
   scope,
@@ -13,8 +15,8 @@ import { generatorFor, type InitOptions } from '../init.ts';
 import { Module } from '../module.ts';
 
 /**
- * Dropout (Srivastava et al. 2014): any shape → the same. In training it sets each element to 0 with probability p and
- * scales the others by 1/(1 − p); in evaluation it is the identity.
+ * Dropout (Srivastava et al. 2014): any shape → the same, in float32 or float16. In training it sets each element to 0 with
+ * probability p and scales the others by 1/(1 − p); in evaluation it is the identity.
  * @throws if p is not a probability
  */
 export class Dropout extends Module {
@@ -40,8 +42,12 @@ export class Dropout extends Module {
   forward(x: Tensor): Tensor {
     assertTensor('Dropout', x);
     if (!this.training || this.p === 0) return x;
+    if (!isFloat(x.dtype))
+      throw new Error(`Dropout: expects float32 or float16, got ${x.dtype}; cast it first`);
+    const { dtype } = x;
     return scope(() => {
-      const mask = this.generator.bernoulli(x.shape, this.#survival);
+      const drawn = this.generator.bernoulli(x.shape, this.#survival);
+      const mask = dtype === 'float32' ? drawn : cast(drawn, dtype);
       return mul(x, mul(mask, this.p === 1 ? 0 : 1 / (1 - this.p)));
     });
   }

@@ -155,7 +155,7 @@ const conv2dInputGradient: Op<ConvGradientAttributes, readonly [y: TensorView, w
     const channels = w.shape[1]! * groups;
     checkGroups('convTranspose2d', groups, y.shape[1]!, channels, seen);
     const back = convOutputSize(attributes.size, pairOf(w.shape), attributes);
-    if (back[0] !== y.shape[2] || back[1] !== y.shape[3] || attributes.size.some((extent) => extent < 1)) {
+    if (back[0] !== y.shape[2] || back[1] !== y.shape[3] || attributes.size.some((extent) => extent < 0)) {
       throw new Error(`convTranspose2d: the output size does not belong to these images: ${seen}`);
     }
     return { shape: [y.shape[0]!, channels, ...attributes.size], dtype };
