@@ -72,7 +72,6 @@ export {
   type Option,
   OptionError,
   type OptionGroup,
-  optionGroups,
   optionValues,
   type TrainingOptionName,
   type TrainingOptions,

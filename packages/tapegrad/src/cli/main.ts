@@ -4,7 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { UserError } from '../errors.ts';
 import { versions } from '../versions.ts';
 import { addCommands } from './commands.ts';
-import { described } from './options/flag.ts';
+import { helpOf } from './options/flag.ts';
 import { exit, surviveHangUp } from './signals.ts';
 
 /**
@@ -30,7 +30,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .option('--debug', 'show the stack of an error')
     .showSuggestionAfterError()
     .configureOutput({ outputError: () => {} })
-    .configureHelp({ showGlobalOptions: true, optionDescription: (option) => described(option) })
+    .configureHelp({ showGlobalOptions: true, optionDescription: (option) => helpOf(option) })
     .helpCommand(false)
     .addHelpText('after', '\nWhat a command takes: tapegrad COMMAND --help')
     .exitOverride();

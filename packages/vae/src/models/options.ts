@@ -30,6 +30,9 @@ interface Choice<T extends string = string> {
 /** What values an option takes, which it has by default, and what it is for. */
 export type Option = Whole | Real | Choice;
 
+/** What an option is about: under which heading a command's help lists it. */
+export type OptionGroup = 'data' | 'training' | 'model' | 'objective';
+
 const whole = (least: number, value: number, help: string): Whole => ({ kind: 'whole', least, value, help });
 const real = (bounds: Pick<Real, 'least' | 'above' | 'below'>, value: number, help: string): Real => ({
   kind: 'real',
@@ -44,54 +47,71 @@ const choice = <const T extends string>(choices: readonly T[], help: string): Ch
   help,
 });
 
+type Grouped<T> = { readonly [K in keyof T]: T[K] & { readonly group: OptionGroup } };
+
+const about = <T extends Record<string, Option>>(group: OptionGroup, options: T): Grouped<T> =>
+  Object.fromEntries(
+    Object.entries(options).map(([name, option]) => [name, { ...option, group }]),
+  ) as unknown as Grouped<T>;
+
 /** Options of the models. */
 export const modelOptions = {
-  network: choice(['conv', 'mlp'], 'the encoder and its mirror image, the decoder'),
-  latent: whole(1, 5, 'latent dimensions'),
-  hidden: whole(1, 128, 'units of the hidden layers'),
-  likelihood: choice(
-    ['gaussian', 'bernoulli', 'sigma'],
-    'of a pixel: Gaussian with σ = 1 (squared error), Bernoulli from logits, Gaussian with one learned σ',
-  ),
-  reduction: choice(
-    ['mean', 'sum'],
-    'the loss takes means over pixels and latent dimensions, or sums: nats per image',
-  ),
-  beta: real({ least: 0 }, 1, 'weight of the KL divergence'),
-  terms: choice(['both', 'reconstruction', 'kl'], 'what of the loss is trained on'),
-  warmup: choice(
-    ['none', 'linear', 'cyclical'],
-    'β rises from 0 once, or again and again (half of each cycle)',
-  ),
-  warmupEpochs: real({ above: 0 }, 5, 'length of the rise, or of a cycle'),
-  freeBits: real({ least: 0 }, 0, 'nats of KL that each latent dimension has for nothing'),
-  gamma: real({ least: 0 }, 0, 'weight of |KL − C|, the capacity form; 0: β · KL instead'),
-  capacity: real({ least: 0 }, 25, 'nats that C grows to'),
-  capacityEpochs: real({ above: 0 }, 10, 'epochs in which C grows to it'),
-  noise: choice(['gaussian', 'masking', 'salt-and-pepper'], 'how inputs are corrupted'),
-  noiseLevel: real(
-    { least: 0 },
-    0.5,
-    'standard deviation of the noise, of the range from black to white; or the share of pixels it hits',
-  ),
-  sparsity: choice(['l1', 'kl'], "|z|, or the KL divergence of each unit's mean activation from ρ"),
-  sparsityWeight: real({ least: 0 }, 1e-3, 'weight of the sparsity penalty; for kl, ten times as much suits'),
-  rho: real({ above: 0, below: 1 }, 0.05, 'ρ, the mean activation that a unit should have'),
-  contraction: real({ least: 0 }, 1e-3, 'λ, weight of ‖∂z/∂x‖²'),
-  codes: whole(1, 128, 'K, vectors of the codebook'),
-  codebook: choice(['ema', 'loss'], 'how its vectors learn: moving averages, or a loss of their own'),
-  commitment: real({ least: 0 }, 0.25, 'weight of the commitment loss'),
-  decay: real({ least: 0, below: 1 }, 0.99, 'of the moving averages'),
-  restart: real(
-    { least: 0 },
-    1,
-    'uses a step (moving average) under which a code counts as dead and starts anew; 0: never',
-  ),
-  levels: { ...whole(1, 2, 'layers of latent variables'), most: 16 },
-  samples: whole(1, 5, 'k, importance samples of an image'),
-  pixelMean: real({}, 0.1307, 'subtracted from a pixel in [0, 1]; folders of images: 0.5'),
-  pixelStd: real({ above: 0 }, 0.3081, 'and divided by; folders of images: 0.5'),
-} as const satisfies Record<string, Option>;
+  ...about('model', {
+    network: choice(['conv', 'mlp'], 'the encoder and its mirror image, the decoder'),
+    latent: whole(1, 5, 'latent dimensions'),
+    hidden: whole(1, 128, 'units of the hidden layers'),
+    codes: whole(1, 128, 'K, vectors of the codebook'),
+    codebook: choice(['ema', 'loss'], 'how its vectors learn: moving averages, or a loss of their own'),
+    decay: real({ least: 0, below: 1 }, 0.99, 'of the moving averages'),
+    restart: real(
+      { least: 0 },
+      1,
+      'uses a step (moving average) under which a code counts as dead and starts anew; 0: never',
+    ),
+    levels: { ...whole(1, 2, 'layers of latent variables'), most: 16 },
+  }),
+  ...about('objective', {
+    likelihood: choice(
+      ['gaussian', 'bernoulli', 'sigma'],
+      'of a pixel: Gaussian with σ = 1 (squared error), Bernoulli from logits, Gaussian with one learned σ',
+    ),
+    reduction: choice(
+      ['mean', 'sum'],
+      'the loss takes means over pixels and latent dimensions, or sums: nats per image',
+    ),
+    beta: real({ least: 0 }, 1, 'weight of the KL divergence'),
+    terms: choice(['both', 'reconstruction', 'kl'], 'what of the loss is trained on'),
+    warmup: choice(
+      ['none', 'linear', 'cyclical'],
+      'β rises from 0 once, or again and again (half of each cycle)',
+    ),
+    warmupEpochs: real({ above: 0 }, 5, 'length of the rise, or of a cycle'),
+    freeBits: real({ least: 0 }, 0, 'nats of KL that each latent dimension has for nothing'),
+    gamma: real({ least: 0 }, 0, 'weight of |KL − C|, the capacity form; 0: β · KL instead'),
+    capacity: real({ least: 0 }, 25, 'nats that C grows to'),
+    capacityEpochs: real({ above: 0 }, 10, 'epochs in which C grows to it'),
+    noise: choice(['gaussian', 'masking', 'salt-and-pepper'], 'how inputs are corrupted'),
+    noiseLevel: real(
+      { least: 0 },
+      0.5,
+      'standard deviation of the noise, of the range from black to white; or the share of pixels it hits',
+    ),
+    sparsity: choice(['l1', 'kl'], "|z|, or the KL divergence of each unit's mean activation from ρ"),
+    sparsityWeight: real(
+      { least: 0 },
+      1e-3,
+      'weight of the sparsity penalty; for kl, ten times as much suits',
+    ),
+    rho: real({ above: 0, below: 1 }, 0.05, 'ρ, the mean activation that a unit should have'),
+    contraction: real({ least: 0 }, 1e-3, 'λ, weight of ‖∂z/∂x‖²'),
+    commitment: real({ least: 0 }, 0.25, 'weight of the commitment loss'),
+    samples: whole(1, 5, 'k, importance samples of an image'),
+  }),
+  ...about('data', {
+    pixelMean: real({}, 0.1307, 'subtracted from a pixel in [0, 1]; folders of images: 0.5'),
+    pixelStd: real({ above: 0 }, 0.3081, 'and divided by; folders of images: 0.5'),
+  }),
+};
 
 /** The name of a model's option, as in `config.json`. */
 export type ModelOptionName = keyof typeof modelOptions;
@@ -103,16 +123,20 @@ export type ModelOptions = { readonly [K in ModelOptionName]: Value<(typeof mode
 
 /** Options of the trainer, which all models share. */
 export const trainingOptions = {
-  batchSize: whole(1, 128, 'images a step'),
-  epochs: whole(1, 10, 'passes over the training set, in all'),
-  lr: real({ above: 0 }, 1e-3, "Adam's learning rate"),
-  beta1: real({ least: 0, below: 1 }, 0.9, "Adam's decay of the first moment"),
-  beta2: real({ least: 0, below: 1 }, 0.999, "Adam's decay of the second moment"),
-  binarize: choice(
-    ['none', 'threshold', 'static', 'dynamic'],
-    'pixels become 0 or 1: over ½; drawn once, by their value; drawn at every step (the test set: once)',
-  ),
-} as const satisfies Record<string, Option>;
+  ...about('training', {
+    batchSize: whole(1, 128, 'images a step'),
+    epochs: whole(1, 10, 'passes over the training set, in all'),
+    lr: real({ above: 0 }, 1e-3, "Adam's learning rate"),
+    beta1: real({ least: 0, below: 1 }, 0.9, "Adam's decay of the first moment"),
+    beta2: real({ least: 0, below: 1 }, 0.999, "Adam's decay of the second moment"),
+  }),
+  ...about('data', {
+    binarize: choice(
+      ['none', 'threshold', 'static', 'dynamic'],
+      'pixels become 0 or 1: over ½; drawn once, by their value; drawn at every step (the test set: once)',
+    ),
+  }),
+};
 
 /** The name of a trainer's option, as in `config.json`. */
 export type TrainingOptionName = keyof typeof trainingOptions;
@@ -123,47 +147,6 @@ export type TrainingOptions = { readonly [K in TrainingOptionName]: Value<(typeo
 export const optionValues = Object.fromEntries(
   Object.entries({ ...modelOptions, ...trainingOptions }).map(([name, { value }]) => [name, value]),
 ) as unknown as ModelOptions & TrainingOptions;
-
-/** What an option is about. */
-export type OptionGroup = 'data' | 'training' | 'model' | 'objective';
-
-/** The group of every option. */
-export const optionGroups: { readonly [K in ModelOptionName | TrainingOptionName]: OptionGroup } = {
-  network: 'model',
-  latent: 'model',
-  hidden: 'model',
-  levels: 'model',
-  codes: 'model',
-  codebook: 'model',
-  decay: 'model',
-  restart: 'model',
-  likelihood: 'objective',
-  reduction: 'objective',
-  beta: 'objective',
-  terms: 'objective',
-  warmup: 'objective',
-  warmupEpochs: 'objective',
-  freeBits: 'objective',
-  gamma: 'objective',
-  capacity: 'objective',
-  capacityEpochs: 'objective',
-  noise: 'objective',
-  noiseLevel: 'objective',
-  sparsity: 'objective',
-  sparsityWeight: 'objective',
-  rho: 'objective',
-  contraction: 'objective',
-  commitment: 'objective',
-  samples: 'objective',
-  pixelMean: 'data',
-  pixelStd: 'data',
-  binarize: 'data',
-  batchSize: 'training',
-  epochs: 'training',
-  lr: 'training',
-  beta1: 'training',
-  beta2: 'training',
-};
 
 /** Options that do not go together, or do not suit the images: one line that says what to do. */
 export class OptionError extends Error {

@@ -1,6 +1,6 @@
 import { models } from '@tapegrad/vae';
 import type { Argument, Command, Option } from 'commander';
-import { described, Flag, type Values } from '../options/flag.ts';
+import { Flag, helpOf, type Values } from '../options/flag.ts';
 import { isOf } from '../options/tunable.ts';
 
 /* What there is to complete, from the tables that the parser reads; each shell's script is made from it. */
@@ -44,7 +44,7 @@ function completedOption(option: Option): CompletedOption {
   const taking = [...models.values()].filter((spec) => isOf(option, spec)).map(({ name }) => name);
   return {
     flag: option.long ?? option.short!,
-    help: described(option),
+    help: helpOf(option),
     value: option.required ? 'required' : option.optional ? 'optional' : 'none',
     values: option instanceof Flag ? option.values : {},
     ...(taking.length < models.size && { models: taking }),

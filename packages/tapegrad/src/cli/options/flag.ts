@@ -36,7 +36,7 @@ export function addFlags(command: Command, heading: string, flags: readonly Flag
 }
 
 /** An option's line in a help: what it is for, which values it takes if these are few, and its default. */
-export function described(option: Option, value: unknown = option.defaultValue): string {
+export function helpOf(option: Option, value: unknown = option.defaultValue): string {
   const { description } = option;
   const words =
     option instanceof Flag && !option.values.paths && option.required ? option.values.words : undefined;

@@ -4,18 +4,20 @@ import {
   modelOptions,
   models,
   type OptionGroup,
-  optionGroups,
   trainingOptions,
 } from '@tapegrad/vae';
 import type { Option as ValueRange } from '@tapegrad/vae/options';
 import type { Command, Help, Option } from 'commander';
 import { specOf } from '../../models.ts';
-import { addFlags, described, Flag, flag, optionParser } from './flag.ts';
+import { addFlags, Flag, flag, helpOf, optionParser } from './flag.ts';
 
 /* The options of models and trainer, and the help of commands that have them: the model's, if one is named. */
 
 /** The options of models and trainer. */
-export const tunable = { ...modelOptions, ...trainingOptions } as Readonly<Record<string, ValueRange>>;
+export const tunable: Readonly<Record<string, ValueRange & { readonly group: OptionGroup }>> = {
+  ...modelOptions,
+  ...trainingOptions,
+};
 
 const seed: ValueRange = {
   kind: 'whole',
@@ -56,11 +58,8 @@ export function addTunable(
   make: FlagMaker = tunableFlag,
 ): void {
   for (const [group, heading] of Object.entries(HEADINGS) as [OptionGroup, string][]) {
-    const names = Object.keys(tunable).filter(
-      (name) => optionGroups[name as keyof typeof optionGroups] === group,
-    );
-    const flags = names.map((name) => {
-      const range = tunable[name]!;
+    const options = Object.entries(tunable).filter(([, range]) => range.group === group);
+    const flags = options.map(([name, range]) => {
       const one = make(name, range).takes(range.kind === 'choice' ? { words: range.choices } : {});
       one.tunes = name;
       one.isCommon = COMMON.includes(name);
@@ -97,7 +96,7 @@ export function helpByModel(command: Command): void {
     optionDescription(option) {
       const name = option instanceof Flag ? option.tunes : undefined;
       const value = name && spec?.defaults[name as keyof ModelSpec['defaults']];
-      return described(option, value);
+      return helpOf(option, value);
     },
   } satisfies Partial<Help>);
   command.addHelpText('after', () => (modelNamed(command) ? '' : `\n${modelList(command.name())}`));
