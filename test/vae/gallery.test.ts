@@ -1,7 +1,7 @@
 /* Runs without an adapter. */
 
 import { encodePng } from '@tapegrad/plot';
-import { Generator, referenceDevice, type Tensor } from '@tapegrad/tensor';
+import { Generator, normalCdf, referenceDevice, type Tensor } from '@tapegrad/tensor';
 import { models, settingsOf } from '@tapegrad/vae';
 import {
   allPictures,
@@ -10,7 +10,6 @@ import {
   interpolationCodes,
   NoPicture,
   normalQuantile,
-  normalShare,
   pictures,
   planeCodes,
   principalAxes,
@@ -43,7 +42,7 @@ const known: [share: number, value: number][] = [
 test('quantile: the inverse of the Gaussian distribution, against known values', () => {
   for (const [share, value] of known) {
     assert.ok(Math.abs(normalQuantile(share) - value) < 1e-9, `${share}: ${normalQuantile(share)}`);
-    assert.ok(Math.abs(normalShare(value) - share) < 1e-14, `${value}: ${normalShare(value)}`);
+    assert.ok(Math.abs(normalCdf(value) - share) < 1e-14, `${value}: ${normalCdf(value)}`);
   }
 });
 
@@ -55,7 +54,7 @@ test('quantile: only of shares between 0 and 1', () => {
 
 test('quantiles: cut the distribution into equal shares', () => {
   close(
-    quantiles(8).map(normalShare),
+    quantiles(8).map(normalCdf),
     Array.from({ length: 8 }, (_, i) => (i + 0.5) / 8),
     { absolute: 1e-14 },
   );

@@ -82,7 +82,8 @@ export function resizeAndCrop(
 function taps(length: number, newLength: number, size: number): Taps[] {
   const scale = length / newLength;
   const radius = Math.max(scale, 1);
-  const margin = roundHalfToEven((newLength - size) / 2);
+  const excess = newLength - size;
+  const margin = excess % 2 === 0 ? excess / 2 : 2 * Math.round(excess / 4);
   return Array.from({ length: size }, (_, i) => {
     const center = (margin + i + 0.5) * scale;
     const first = Math.max(0, Math.floor(center - radius + 0.5));
@@ -93,9 +94,4 @@ function taps(length: number, newLength: number, size: number): Taps[] {
     const sum = weights.reduce((total, weight) => total + weight, 0);
     return { first, weights: weights.map((weight) => weight / sum) };
   });
-}
-
-function roundHalfToEven(value: number): number {
-  const rounded = Math.round(value);
-  return value % 1 === 0.5 && rounded % 2 === 1 ? rounded - 1 : rounded;
 }

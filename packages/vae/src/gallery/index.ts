@@ -30,7 +30,7 @@ export {
 } from './picture.ts';
 export { posteriors } from './posteriors.ts';
 export { type PrincipalAxes, principalAxes, project, symmetricEigen } from './principal.ts';
-export { normalDensity, normalQuantile, normalShare } from './quantile.ts';
+export { normalDensity, normalQuantile } from './quantile.ts';
 export {
   interpolation,
   latentGrid,
