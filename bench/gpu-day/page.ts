@@ -19,7 +19,7 @@ function sectionOf(stage: StageRecord): string[] {
   const { name, state, reason, rows } = stage;
   const about = stages.find((one) => one.name === name)?.about ?? '';
   const title = name[0]!.toUpperCase() + name.slice(1);
-  const what = state === 'done' ? [] : ['', `**${state}**${reason ? `: ${inLine(reason)}` : ''}.`];
+  const what = state === 'done' ? [] : ['', `**${state}**${reason ? `: ${inCell(reason)}` : ''}.`];
   return ['', `## ${title}`, '', about, ...what, ...(rows.length > 0 ? ['', ...tableOf(rows)] : [])];
 }
 
@@ -38,11 +38,11 @@ function tableOf(rows: readonly Row[]): string[] {
 function cellOf(value: Row[string] | undefined): string {
   if (value === undefined) return '';
   if (typeof value === 'boolean') return value ? 'yes' : '**no**';
-  return typeof value === 'number' ? String(value) : inLine(value);
+  return typeof value === 'number' ? String(value) : inCell(value);
 }
 
 /** Of a text of many lines, what fits into a cell. */
-const inLine = (text: string) =>
+const inCell = (text: string) =>
   text
     .replaceAll('|', '\\|')
     .replace(/\s*\n\s*/g, ' ⏎ ')

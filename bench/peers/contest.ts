@@ -162,13 +162,13 @@ async function gather(device: WebGPUDevice & { readonly found: { readonly gpu: G
     try {
       peers.push(await make());
     } catch (error) {
-      missing.push({ peer, reason: reasonOf(error) });
+      missing.push({ peer, reason: firstLineOf(error) });
     }
   }
   return { peers, missing };
 }
 
-const reasonOf = (error: unknown) => String((error as Error)?.message ?? error).split('\n')[0]!;
+const firstLineOf = (error: unknown) => String((error as Error)?.message ?? error).split('\n')[0]!;
 
 interface Running {
   readonly peer: Peer;
@@ -193,8 +193,8 @@ async function compete(
         running.push(await start(task, peer));
       } catch (error) {
         if (peer === peers[0]) throw error;
-        absent.push({ peer: peer.name, reason: reasonOf(error) });
-        note(`${task.id}: ${peer.name} does not take part: ${reasonOf(error)}`);
+        absent.push({ peer: peer.name, reason: firstLineOf(error) });
+        note(`${task.id}: ${peer.name} does not take part: ${firstLineOf(error)}`);
       }
     }
     const rounds = effort.rounds > 1 ? ROUNDS : 2;

@@ -1,5 +1,5 @@
-import { bfloat16ToFloat32, brief, type SafetensorsEntry } from '@tapegrad/nn';
-import { halfValue, sizeOf } from '@tapegrad/tensor';
+import { bfloat16ToFloat32, type SafetensorsEntry } from '@tapegrad/nn';
+import { excerpt, halfValue, sizeOf } from '@tapegrad/tensor';
 import { Dictionary, type Globals, Opaque, type Pickled, readPickle } from './pickle.ts';
 import { readZip } from './zip.ts';
 
@@ -123,7 +123,7 @@ function allowed(most: number): Globals {
     const { dtype, values } = storage;
     const last = shape.reduce((sum, extent, axis) => sum + (extent - 1) * strides[axis]!, offset as number);
     if (strides.length !== shape.length || (!shape.includes(0) && !(last < values.length)))
-      throw new Error(`a tensor of shape ${brief(shape)} reaches beyond its storage`);
+      throw new Error(`a tensor of shape ${excerpt(shape)} reaches beyond its storage`);
     taken += shape.includes(0) ? 0 : sizeOf(shape) * values.BYTES_PER_ELEMENT;
     if (taken > most)
       throw new Error('its tensors are far larger than the file: save them as x.contiguous(), if expanded');
@@ -168,7 +168,7 @@ export function decodeTorchFile(file: Uint8Array, key?: string): Map<string, Saf
     if (kind !== 'storage' || !isStorageType(type) || typeof name !== 'string' || typeof count !== 'number')
       throw new Error('it refers to what is no storage');
     const data = files.get(`${folder}data/${name}`);
-    if (!data) throw new Error(`storage ${brief(name)} is missing`);
+    if (!data) throw new Error(`storage ${excerpt(name)} is missing`);
     const key = `${storageKinds.indexOf(type)} ${count} ${name}`;
     const storage = storages.get(key) ?? new TorchStorage(type, data, count);
     storages.set(key, storage);
@@ -192,7 +192,7 @@ function stateDict(content: Pickled, key: string | undefined): Map<string, Safet
   const found = key === undefined ? content : content instanceof Dictionary ? content.get(key) : undefined;
   const keysOf = (value: unknown) =>
     value instanceof Dictionary ? [...value.keys()].map((name) => `'${named(name)}'`).join(', ') : 'none';
-  if (found === undefined) throw new Error(`it has no key '${brief(key!)}'; it has ${keysOf(content)}`);
+  if (found === undefined) throw new Error(`it has no key '${excerpt(key!)}'; it has ${keysOf(content)}`);
   if (found instanceof Opaque) throw new Error(refusal(found));
   if (!(found instanceof Dictionary)) throw new Error('it is no state_dict: not a dictionary');
   const odd = [...found].find(([, value]) => !(value instanceof TorchTensor));
@@ -201,7 +201,8 @@ function stateDict(content: Pickled, key: string | undefined): Map<string, Safet
       .filter(([, value]) => value instanceof Dictionary)
       .map(([name]) => `'${named(name)}'`);
     const hint = inside.length > 0 ? `; name the key with the weights: ${inside.join(', ')}` : '';
-    const what = odd[1] instanceof Opaque ? `is a ${brief(odd[1].name)}, which is not read` : 'is no tensor';
+    const what =
+      odd[1] instanceof Opaque ? `is a ${excerpt(odd[1].name)}, which is not read` : 'is no tensor';
     throw new Error(`it is no state_dict: '${named(odd[0])}' ${what}${hint}`);
   }
   const entries = new Map<string, SafetensorsEntry>();
@@ -213,7 +214,7 @@ function stateDict(content: Pickled, key: string | undefined): Map<string, Safet
 }
 
 const refusal = ({ name }: Opaque) =>
-  `it holds ${brief(name)}, which is not read: only tensors in dictionaries are`;
+  `it holds ${excerpt(name)}, which is not read: only tensors in dictionaries are`;
 
 /** A key, for an error message. Of an object nothing is said: written out, a small one can be endless. */
-const named = (key: Pickled) => (typeof key === 'object' && key !== null ? 'an object' : brief(key));
+const named = (key: Pickled) => (typeof key === 'object' && key !== null ? 'an object' : excerpt(key));

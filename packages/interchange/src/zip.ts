@@ -1,4 +1,4 @@
-import { brief } from '@tapegrad/nn';
+import { excerpt } from '@tapegrad/tensor';
 import { inflateSync } from 'fflate';
 
 /*
@@ -51,17 +51,17 @@ export function readZip(file: Uint8Array): Map<string, Uint8Array> {
     const name = nameOf(file.subarray(at + ENTRY_BYTES, at + ENTRY_BYTES + nameLength));
     at += ENTRY_BYTES + nameLength + extra + comment;
     if (at > end) throw broken('its directory is damaged');
-    if (files.has(name)) throw new Error(`a zip file with two entries ${brief(name)}: which is meant?`);
+    if (files.has(name)) throw new Error(`a zip file with two entries ${excerpt(name)}: which is meant?`);
     unpacked += size;
     if (unpacked > MOST_EXPANSION * file.length)
       throw new Error('a zip file that unpacks to far more than its size');
     if (flags & 1) throw new Error('an encrypted zip file is not read');
     if (local + LOCAL_BYTES > end || view.getUint32(local, true) !== LOCAL)
-      throw broken(`${brief(name)} is not where it is said to be`);
+      throw broken(`${excerpt(name)} is not where it is said to be`);
     const start = local + LOCAL_BYTES + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
-    if (start + packed > end) throw broken(`${brief(name)} ends beyond the file`);
+    if (start + packed > end) throw broken(`${excerpt(name)} ends beyond the file`);
     const data = contentOf(name, file.subarray(start, start + packed), method, size);
-    if (data.length !== size || crc32(data) !== crc) throw broken(`${brief(name)} is damaged`);
+    if (data.length !== size || crc32(data) !== crc) throw broken(`${excerpt(name)} is damaged`);
     files.set(name, data);
   }
   return files;
@@ -86,12 +86,12 @@ function nameOf(bytes: Uint8Array): string {
 function contentOf(name: string, packed: Uint8Array, method: number, size: number): Uint8Array {
   if (method === 0) return packed;
   if (method !== 8)
-    throw new Error(`a zip file whose ${brief(name)} is packed by method ${method}, which is not read`);
+    throw new Error(`a zip file whose ${excerpt(name)} is packed by method ${method}, which is not read`);
   try {
     // One byte more, so that what is longer than it says shows.
     return inflateSync(packed, { out: new Uint8Array(size + 1) });
   } catch {
-    throw broken(`${brief(name)} cannot be unpacked`);
+    throw broken(`${excerpt(name)} cannot be unpacked`);
   }
 }
 

@@ -1,4 +1,3 @@
-export { brief } from './brief.ts';
 export { functionalCall } from './functional-call.ts';
 export {
   defaultGenerator,

@@ -4,8 +4,7 @@
  * too.
  */
 
-import { described, halfValue, sizeOf } from '@tapegrad/tensor';
-import { brief } from './brief.ts';
+import { described, excerpt, halfValue, sizeOf } from '@tapegrad/tensor';
 
 /** What a tensor's values are held in. */
 export type SafetensorsArray =
@@ -136,7 +135,7 @@ function bytesOf(name: string, entry: SafetensorsEntry): Uint8Array {
   if (name === metadataKey) throw new Error(`safetensors: a tensor cannot be named ${metadataKey}`);
   if (!isObject(entry) || !isCounts(entry.shape) || !ArrayBuffer.isView(entry.data)) {
     throw new Error(
-      `safetensors: ${brief(name)}: expects { dtype, shape, data }, data a typed array, got ${described(entry)}`,
+      `safetensors: ${excerpt(name)}: expects { dtype, shape, data }, data a typed array, got ${described(entry)}`,
     );
   }
   const { dtype, shape, data } = entry as SafetensorsEntry;
@@ -186,12 +185,12 @@ export function decodeSafetensors(file: Uint8Array): SafetensorsFile {
   for (const entry of entries) {
     if (entry.end > body.length) {
       throw new Error(
-        `safetensors: ${brief(entry.name)} ends at byte ${entry.end} of the data, but the file has ${body.length}: truncated?`,
+        `safetensors: ${excerpt(entry.name)} ends at byte ${entry.end} of the data, but the file has ${body.length}: truncated?`,
       );
     }
     if (entry.start !== end) {
       throw new Error(
-        `safetensors: ${brief(entry.name)} starts at byte ${entry.start} of the data, expected ${end}: tensors must follow ` +
+        `safetensors: ${excerpt(entry.name)} starts at byte ${entry.start} of the data, expected ${end}: tensors must follow ` +
           'each other without overlap or gap',
       );
     }
@@ -238,7 +237,7 @@ function split(file: Uint8Array): { header: Record<string, unknown>; body: Uint8
   } catch {
     throw new Error('safetensors: the header is not valid JSON: not a safetensors file, or a broken one');
   }
-  if (twice !== undefined) throw new Error(`safetensors: the header has ${brief(twice)} twice`);
+  if (twice !== undefined) throw new Error(`safetensors: the header has ${excerpt(twice)} twice`);
   if (!isObject(header)) throw new Error('safetensors: the header is not a JSON object');
   return { header, body: file.subarray(bodyStart) };
 }
@@ -262,26 +261,26 @@ function readEntry(
   name: string,
   value: unknown,
 ): { format: Format; shape: number[]; start: number; end: number } {
-  if (!isObject(value)) throw new Error(`safetensors: ${brief(name)} is not described by an object`);
+  if (!isObject(value)) throw new Error(`safetensors: ${excerpt(name)} is not described by an object`);
   const { dtype, shape, data_offsets: offsets } = value;
   const format = typeof dtype === 'string' && Object.hasOwn(formats, dtype) ? formats[dtype] : undefined;
   if (!format) {
     const known = Object.keys(formats).join(', ');
     throw new Error(
-      `safetensors: ${brief(name)} has dtype ${typeof dtype === 'string' ? `"${brief(dtype)}"` : brief(dtype)}; known are ${known}`,
+      `safetensors: ${excerpt(name)} has dtype ${typeof dtype === 'string' ? `"${excerpt(dtype)}"` : excerpt(dtype)}; known are ${known}`,
     );
   }
   if (!isCounts(shape)) {
-    throw new Error(`safetensors: ${brief(name)} has a broken shape: ${brief(shape)}`);
+    throw new Error(`safetensors: ${excerpt(name)} has a broken shape: ${excerpt(shape)}`);
   }
   if (!isCounts(offsets) || offsets.length !== 2 || offsets[0]! > offsets[1]!) {
-    throw new Error(`safetensors: ${brief(name)} has broken offsets: ${brief(offsets)}`);
+    throw new Error(`safetensors: ${excerpt(name)} has broken offsets: ${excerpt(offsets)}`);
   }
   const [start, end] = offsets as [number, number];
   const expected = sizeOf(shape) * format.bytes;
   if (end - start !== expected) {
     throw new Error(
-      `safetensors: ${brief(name)}: ${dtype} of shape ${brief(shape)} takes ${expected} bytes, its offsets give ` +
+      `safetensors: ${excerpt(name)}: ${dtype} of shape ${excerpt(shape)} takes ${expected} bytes, its offsets give ` +
         `${end - start}`,
     );
   }

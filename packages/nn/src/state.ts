@@ -3,6 +3,7 @@ import {
   assign,
   checkOptions,
   described,
+  excerpt,
   isFloat,
   type NumericArray,
   type Shape,
@@ -11,7 +12,6 @@ import {
   Tensor,
   writeTo,
 } from '@tapegrad/tensor';
-import { brief } from './brief.ts';
 
 /** Values for a tensor: another tensor on the same device, or an array such as a safetensors file has. */
 export type TensorSource =
@@ -52,7 +52,7 @@ export function loadTensors(
     if (source instanceof Tensor || (Array.isArray(source?.shape) && source.data?.length !== undefined))
       continue;
     const got = described(source);
-    throw new Error(`${what}: ${brief(name)} is a tensor, or { shape, data }, got ${got}`);
+    throw new Error(`${what}: ${excerpt(name)} is a tensor, or { shape, data }, got ${got}`);
   }
   const wrong = misfits(targets, sources, options);
   if (wrong) throw new Error(`${what}: the tensors do not fit, nothing was loaded: ${wrong}`);
@@ -84,7 +84,7 @@ export function misfits(targets: Shapes, sources: Shapes, { strict = true }: Loa
     return !found || sameShape(found, shape) ? [] : [`${name} is ${show(found)}, expected ${show(shape)}`];
   });
   const withShapes = (names: readonly string[], tensors: Shapes) =>
-    strict ? names.map((name) => `${brief(name)} ${show(tensors.get(name)!.shape)}`) : [];
+    strict ? names.map((name) => `${excerpt(name)} ${show(tensors.get(name)!.shape)}`) : [];
   return [
     summary('missing', withShapes(missing, targets)),
     summary('unexpected', withShapes(unexpected, sources)),

@@ -1,12 +1,12 @@
 import {
   assertTensor,
   described,
+  excerpt,
   internalsOf,
   type NumericArray,
   type Storage,
   type Tensor,
 } from '@tapegrad/tensor';
-import { brief } from './brief.ts';
 import { assertModule, type Module } from './module.ts';
 import {
   decodeSafetensors,
@@ -24,7 +24,7 @@ export async function readTensors(
     const got = described(tensors);
     throw new Error(`readTensors: expects a Map from names to tensors, such as a stateDict(), got ${got}`);
   }
-  for (const [name, tensor] of tensors) assertTensor(`readTensors, ${brief(name)}`, tensor);
+  for (const [name, tensor] of tensors) assertTensor(`readTensors, ${excerpt(name)}`, tensor);
   const spans = new Map<Storage, { start: number; end: number }>();
   for (const { storage, offset, size } of [...tensors.values()].map(internalsOf)) {
     if (size === 0) continue;

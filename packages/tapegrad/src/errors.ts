@@ -1,4 +1,4 @@
-import { inLine } from './text.ts';
+import { oneLine } from './text.ts';
 
 /**
  * An error that the user can act on: one line that says what was asked, what was seen and what to do. The command line
@@ -7,9 +7,9 @@ import { inLine } from './text.ts';
 export class UserError extends Error {
   override name = 'UserError';
 
-  /** Line ends and control characters in file names are escaped: see `inLine`. */
+  /** Line ends and control characters in file names are escaped: see `oneLine`. */
   constructor(message: string, options?: ErrorOptions) {
-    super(inLine(message), options);
+    super(oneLine(message), options);
   }
 }
 

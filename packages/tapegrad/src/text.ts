@@ -14,7 +14,7 @@ export function readText(path: string): string {
 export const linesOf = (text: string): string[] => text.split(/\r\n?|\n/);
 
 /** A message as one line, whatever names from somebody's disk are in it: ends of lines and a terminal's commands are escaped. */
-export const inLine = (message: string): string =>
+export const oneLine = (message: string): string =>
   message.replaceAll(/[\p{Cc}\u2028\u2029]/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 /** The object that a text is as JSON; undefined if it is none. */

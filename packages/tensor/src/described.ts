@@ -1,4 +1,4 @@
-/** A value that is not what was expected, as an error message shows it: short, in one line. */
+/** What a function was given instead of what it expects, as an error message shows it: in one line of at most 80 characters. */
 export function described(value: unknown, depth = 0): string {
   const text = whole(value, depth);
   return text.length <= 80 ? text : `${text.slice(0, 77)}…`;
@@ -19,6 +19,24 @@ function whole(value: unknown, depth: number): string {
   const name = value.constructor.name;
   const own = ArrayBuffer.isView(value) ? '[object' : String(value);
   return own.startsWith('[object') ? name : own;
+}
+
+/**
+ * Something that a file holds (a name, a value), as an error message quotes it: in one line of at most 80 characters,
+ * without control characters.
+ */
+export function excerpt(value: unknown): string {
+  const text = typeof value === 'string' ? value : inJson(value);
+  const line = text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
+  return line.length > 80 ? `${line.slice(0, 80)}…` : line;
+}
+
+function inJson(value: unknown): string {
+  try {
+    return String(JSON.stringify(value));
+  } catch {
+    return `a ${typeof value}`; // nested too deep, a circle, or a bigint
+  }
 }
 
 /** Whether a value is an object as braces make it, of whatever realm. */

@@ -45,7 +45,7 @@ export {
   zeros,
   zerosLike,
 } from './creation.ts';
-export { described } from './described.ts';
+export { described, excerpt } from './described.ts';
 export { assertStorable, type DType, isFloat, type NumericArray } from './dtype.ts';
 export { TensorTooLargeError } from './errors.ts';
 export { HALF_EPSILON, HALF_MAX, halfBits, halfValue, roundToHalf } from './float16.ts';
@@ -66,6 +66,7 @@ export { nameInTable, opNamed } from './op-named.ts';
 export { type Attributes, type InputsOf, type OpName, ops } from './op-table.ts';
 export { elementwiseOps } from './ops/elementwise-table.ts';
 export { blocksOf, threefry } from './ops/random.ts';
+export { normalCdf } from './ops/special-functions.ts';
 export { assertFlag, checkOptions, requireOptions } from './options.ts';
 export { labelled, labelsInForce, nameEntry, type Origin, withOrigins } from './origin.ts';
 export { referenceDevice } from './reference/device.ts';

@@ -1,5 +1,5 @@
 import type { LoadingListener, RunData } from '../run/run-data.ts';
-import { inLine } from '../text.ts';
+import { oneLine } from '../text.ts';
 import { countReport, standardError } from './pace.ts';
 
 /** Says on stderr that a folder's images are being decoded, which happens once and may take minutes. */
@@ -12,7 +12,7 @@ export function loadingReport(screen = standardError): Required<LoadingListener>
       report ??= countReport('decoding images', screen);
       report(done, total);
     },
-    note: (message) => stream.write(`${inLine(message)}\n`),
+    note: (message) => stream.write(`${oneLine(message)}\n`),
   };
 }
 

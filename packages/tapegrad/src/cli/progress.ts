@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Metrics } from '@tapegrad/vae';
 import type { Listener } from '../run/train-run.ts';
-import { inLine } from '../text.ts';
+import { oneLine } from '../text.ts';
 import { counted, duration, newBar, Pace, RateMeter, type Screen, standardError } from './pace.ts';
 
 const digits = (value: number) => value.toPrecision(4);
@@ -39,7 +39,7 @@ export function progressReport({ epochs }: { readonly epochs: number }, screen =
     : new ProgressLines(epochs, screen);
   const note = (message: string) => {
     steps.clear();
-    say(inLine(message));
+    say(oneLine(message));
   };
   return {
     preparing: ({ model, parameters }) =>

@@ -1,4 +1,4 @@
-import { brief } from '@tapegrad/nn';
+import { excerpt } from '@tapegrad/tensor';
 import { faultOf, type Option } from '@tapegrad/vae';
 import { badImagesChoices } from '../choices.ts';
 
@@ -55,5 +55,5 @@ export const runFacts: ReadonlySet<string> = new Set([
 /** `limit is -5, not a whole number, 1 or more`; undefined if nothing is wrong. */
 export function faultIn(name: string, value: unknown, fault: string | undefined): string | undefined {
   const shown = typeof value === 'string' ? JSON.stringify(value) : value;
-  return fault === undefined ? undefined : `${name} is ${brief(shown)}, not ${fault}`;
+  return fault === undefined ? undefined : `${name} is ${excerpt(shown)}, not ${fault}`;
 }

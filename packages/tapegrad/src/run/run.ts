@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { brief, misfits, readTensors, type SafetensorsEntry } from '@tapegrad/nn';
-import type { Device, TunedChoice } from '@tapegrad/tensor';
-import { Generator } from '@tapegrad/tensor';
+import { misfits, readTensors, type SafetensorsEntry } from '@tapegrad/nn';
+import { type Device, excerpt, Generator, type TunedChoice } from '@tapegrad/tensor';
 import {
   type Autoencoder,
   faultOf,
@@ -81,7 +80,7 @@ export function readRunConfig(folder: RunFolder): { config: RunConfig; spec: Mod
   };
   const spec = models.get(config.model as string);
   if (!spec)
-    throw refuse(`no model is named ${brief(config.model)} (known: ${[...models.keys()].join(', ')})`);
+    throw refuse(`no model is named ${excerpt(config.model)} (known: ${[...models.keys()].join(', ')})`);
   const missing = ['latent', 'batchSize', 'epochs', 'seed'].find((name) => config[name] === undefined);
   if (missing) refuse(`it has no ${missing}`);
   // Options that an older version did not have get the value that it used.
@@ -97,7 +96,7 @@ export function readRunConfig(folder: RunFolder): { config: RunConfig; spec: Mod
   const { imageShape, data, checksums } = config;
   const isExtent = (extent: unknown) => Number.isSafeInteger(extent) && (extent as number) > 0;
   if (!Array.isArray(imageShape) || imageShape.length !== 3 || !imageShape.every(isExtent))
-    refuse(`imageShape is ${brief(imageShape)}, not [channels, height, width]`);
+    refuse(`imageShape is ${excerpt(imageShape)}, not [channels, height, width]`);
   if (typeof checksums !== 'object' || checksums === null || Array.isArray(checksums))
     refuse('checksums do not say of which data the run is');
   if (typeof data !== 'string') refuse('data is not a name');
