@@ -34,6 +34,8 @@ export interface Compiled {
 export interface Compiler {
   /** The GPUs that it compiles for, by the compiler's name for them. */
   readonly target: string;
+  /** Whether it takes `f16`. */
+  readonly float16: boolean;
   /** What is not installed, and how to get it; undefined if nothing is missing. */
   missing(): string | undefined;
   /**

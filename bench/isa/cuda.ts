@@ -20,15 +20,18 @@ const BUILTINS: Readonly<Record<string, string>> = {
   subgroup_size: '32u',
 };
 
-interface Fn {
+/** What stands in a module by itself, in C++; and what it has of WGSL. */
+interface Translated {
   readonly name: string;
-  /** `BOTH T name(parameters)`, or a kernel's head. */
-  readonly head: string;
-  readonly body: readonly string[];
+  readonly text: string;
+}
+
+interface Declaration extends Translated {
+  readonly tokens: readonly string[];
 }
 
 /**
- * A module's entry point and what it calls.
+ * A module's entry point and what it uses.
  * @param code WGSL as Dawn gets it
  * @param entry the name of the entry point
  * @param name of the kernel, and of the namespace that has all else
@@ -36,26 +39,20 @@ interface Fn {
  */
 export function toCuda(code: string, entry: string, name: string): string {
   const tokens = [...code.matchAll(TOKEN)].flatMap(([, token]) => (token === undefined ? [] : [token]));
-  const globals: string[] = [];
-  const functions = new Map<string, Fn>();
-  for (const declaration of declarations(tokens)) {
+  const found = new Map<string, Declaration>();
+  for (const declared of declarations(tokens)) {
     const attributes: string[] = [];
-    let rest = declaration;
+    let rest = declared;
     while (rest[0] === '@') {
       const length = rest[2] === '(' ? balanced(rest, 2) : 1;
       attributes.push(rest.slice(1, length + 1).join(''));
       rest = rest.slice(length + 1);
     }
-    const fn = rest[0] === 'fn' ? functionOf(rest, attributes, name) : undefined;
-    if (fn) functions.set(fn.name, fn);
-    else globals.push(globalOf(rest));
+    const translated = rest[0] === 'fn' ? functionOf(rest, attributes, name) : globalOf(rest);
+    if (translated) found.set(translated.name, { ...translated, tokens: declared });
   }
-  const reached = reachable(functions, entry);
-  const lines = [
-    ...globals,
-    ...reached.filter((fn) => fn.name !== entry).map(({ head }) => `${head};`),
-    ...reached.map(({ head, body }) => `${head} ${statements(body)}`),
-  ];
+  if (!found.has(entry)) throw new Error(`cuda: there is no entry point '${entry}'`);
+  const lines = used(found, entry).map(({ text }) => text);
   return `namespace wgsl::${name} {\n${lines.join('\n')}\n}\n`;
 }
 
@@ -101,32 +98,32 @@ function split(tokens: readonly string[]): string[][] {
 /** A `>>` closes two lists of a type's parameters. */
 const typeOf = (tokens: readonly string[]) => tokens.join(' ').replaceAll('>>', '> >');
 
-function globalOf(tokens: readonly string[]): string {
-  const [what, second] = tokens;
-  if (what === undefined || [';', 'enable', 'requires', 'diagnostic', 'const_assert'].includes(what))
-    return '';
-  if (what === 'alias') return `using ${tokens.slice(1).join(' ')}`;
-  if (what === 'const') return statements(tokens);
+function globalOf(tokens: readonly string[]): Translated | undefined {
+  const what = tokens[0] ?? ';';
+  if ([';', 'enable', 'requires', 'diagnostic', 'const_assert'].includes(what)) return undefined;
+  const named = (name: string, text: string) => ({ name, text });
+  if (what === 'alias') return named(tokens[1]!, `using ${tokens.slice(1).join(' ')}`);
+  if (what === 'const') return named(tokens[1]!, statements(tokens));
   if (what === 'struct') {
     const members = split(tokens.slice(3, -1)).map((member) => {
       const colon = member.lastIndexOf(':');
       return `${typeOf(member.slice(colon + 1))} ${member[colon - 1]};`;
     });
-    return `struct ${second} { ${members.join(' ')} };`;
+    return named(tokens[1]!, `struct ${tokens[1]} { ${members.join(' ')} };`);
   }
   const [space, colon] = [tokens.slice(2, tokens.indexOf('>')), tokens.indexOf(':')];
+  if (what !== 'var' || colon < 0) throw new Error(`cuda: what is '${tokens.slice(0, 4).join(' ')}'?`);
   const variable = tokens[colon - 1]!;
   const type = typeOf(tokens.slice(colon + 1, -1));
-  if (what !== 'var' || colon < 0) throw new Error(`cuda: what is '${tokens.slice(0, 4).join(' ')}'?`);
-  if (space[0] === 'uniform') return `__constant__ ${type} ${variable};`;
-  if (space[0] === 'workgroup') return `__shared__ ${type} ${variable};`;
+  if (space[0] === 'uniform') return named(variable, `__constant__ ${type} ${variable};`);
+  if (space[0] === 'workgroup') return named(variable, `__shared__ ${type} ${variable};`);
   if (space[0] !== 'storage') throw new Error(`cuda: variables in '${space.join('')}' are not translated`);
   const element = /^array < (.*) >$/.exec(type)?.[1] ?? type;
   const access = space.includes('read_write') ? '' : 'const ';
-  return `__constant__ ${access}${element} *__restrict__ ${variable};`;
+  return named(variable, `__constant__ ${access}${element} *__restrict__ ${variable};`);
 }
 
-function functionOf(tokens: readonly string[], attributes: readonly string[], name: string): Fn {
+function functionOf(tokens: readonly string[], attributes: readonly string[], name: string): Translated {
   const close = balanced(tokens, 2);
   const open = tokens.indexOf('{', close);
   const parameters = split(tokens.slice(3, close)).map((parameter) => {
@@ -143,28 +140,31 @@ function functionOf(tokens: readonly string[], attributes: readonly string[], na
       return `const ${type} ${name} = ${value};`;
     });
     const head = `extern "C" __global__ __launch_bounds__${size.slice('workgroup_size'.length)} void ${name}()`;
-    return { name: tokens[1]!, head, body: ['{', ...given, ...body.slice(1)] };
+    const text = `${head} ${statements(['{', ...given, ...body.slice(1)])}`;
+    return { name: tokens[1]!, text };
   }
   const result = tokens[close + 1] === '->' ? tokens.slice(close + 2, open).join(' ') : 'void';
   const list = parameters.map(({ type, name }) => `${type} ${name}`).join(', ');
-  return { name: tokens[1]!, head: `BOTH ${result} ${tokens[1]}(${list})`, body };
+  return { name: tokens[1]!, text: `BOTH ${result} ${tokens[1]}(${list}) ${statements(body)}` };
 }
 
-/** What an entry point calls, before it, and itself. */
-function reachable(functions: ReadonlyMap<string, Fn>, entry: string): Fn[] {
-  const found = new Set<Fn>();
-  const visit = (fn: Fn) => {
-    if (found.has(fn)) return;
-    found.add(fn);
-    for (const token of fn.body) {
-      const called = functions.get(token);
-      if (called) visit(called);
-    }
+/** What an entry point uses, and itself: WGSL knows no order, in C++ what is used comes first. */
+function used(declarations: ReadonlyMap<string, Declaration>, entry: string): Declaration[] {
+  const seen = new Set<string>();
+  const inOrder: Declaration[] = [];
+  const visit = (name: string) => {
+    const declaration = declarations.get(name);
+    if (!declaration || seen.has(name)) return;
+    seen.add(name);
+    const { tokens } = declaration;
+    tokens.forEach((token, at) => {
+      // What stands before a colon is declared there; after a dot it is a member.
+      if (tokens[at + 1] !== ':' && tokens[at - 1] !== '.') visit(token);
+    });
+    inOrder.push(declaration);
   };
-  const first = functions.get(entry);
-  if (!first) throw new Error(`cuda: there is no entry point '${entry}'`);
-  visit(first);
-  return [...found].reverse();
+  visit(entry);
+  return inOrder;
 }
 
 /** Tokens of statements, translated. */
@@ -185,7 +185,8 @@ function statements(tokens: readonly string[]): string {
       out.push('(void)');
       at += 2;
     } else if (token === '.' && /^[xyzw]{2,4}$/.test(tokens[at + 1]!)) {
-      out.push('.', tokens[at + 1]!, '()');
+      const indices = [...tokens[at + 1]!].map((component) => 'xyzw'.indexOf(component));
+      out.push(`.pick<${indices.join(', ')}>()`);
       at += 2;
     } else if (token === '%' && /^\d+\.\d*/.test(tokens[at + 1]!)) {
       // C++ has no such operator for floats.

@@ -50,11 +50,18 @@ export function hottestLoop(disassembly: string, dialect: Dialect): LoopFacts | 
         (other) => (other.start !== start || other.end !== end) && start <= other.start && other.end <= end,
       ),
   );
-  // The one that multiplies most; of loops that do not multiply, the longest.
+  // The one that multiplies most; of loops that do not multiply, the one that reads most, or the longest.
   return innermost
     .map(({ start, end }) => factsOf(instructions.slice(start, end + 1), dialect))
-    .sort((a, b) => b.multiplyAdds - a.multiplyAdds || b.instructions - a.instructions)[0];
+    .sort(
+      (a, b) => b.multiplyAdds - a.multiplyAdds || readsOf(b) - readsOf(a) || b.instructions - a.instructions,
+    )[0];
 }
+
+const readsOf = ({ sharedReads, globalLoads }: LoopFacts) =>
+  [sharedReads, globalLoads]
+    .flatMap((counts) => Object.values(counts))
+    .reduce((sum, count) => sum + count, 0);
 
 function parse(disassembly: string, dialect: Dialect): { instructions: string[]; labels: Label[] } {
   const instructions: string[] = [];

@@ -21,7 +21,7 @@ Compiles every kernel that the models' training steps and the kernel benchmarks 
 that need not be there, and prints what came of each: vector registers, spilled registers, shared memory, code size,
 subgroups that a SIMD holds; and of the hottest loop the instructions, the share of multiply-adds among them, reads of
 shared memory and loads from buffers (bytes for each lane: how many), barriers. The hottest loop is the innermost one that
-multiplies most, or, where none does, the longest.
+multiplies most; where none does, the one that reads most.
 
 A kernel is compiled if its name, or who uses it, contains one of the filters: contraction_tiles, steps/ae, matmul …
 
@@ -119,7 +119,10 @@ export async function compiledKernels(
   const has = (text: string) =>
     filters.length === 0 || filters.some((filter) => text.toLowerCase().includes(filter.toLowerCase()));
   // A filter that only users match spares looking into the others.
-  const users = await gpuKernels((user) => has(user) || filters.some((filter) => !filter.includes('/')));
+  const users = await gpuKernels(
+    (user) => has(user) || filters.some((filter) => !filter.includes('/')),
+    compiler,
+  );
   const kernels = users.filter((kernel) => has(kernel.id) || kernel.users.some(has));
   if (kernels.length === 0)
     throw new UserError(`isa: no kernel's name or user contains ${filters.join(' or ')}`);

@@ -1,5 +1,14 @@
 import { openDevice } from '@tapegrad/node';
-import { type AdapterKind, Generator, Program, setDefaultDevice, type WebGPUDevice } from '@tapegrad/tensor';
+import {
+  type AdapterKind,
+  cast,
+  Generator,
+  Program,
+  scope,
+  setDefaultDevice,
+  type Tensor,
+  type WebGPUDevice,
+} from '@tapegrad/tensor';
 import { models } from '@tapegrad/vae';
 import { convolutions, products } from '../kernels/contractions.ts';
 import { others } from '../kernels/others.ts';
@@ -28,6 +37,11 @@ const GPUS: readonly PretendedAdapter[] = [
   { kind: 'gpu', subgroups: { min: 32, max: 32 } },
 ];
 
+/** Rows of ops that take no float16. */
+const FLOAT32_ONLY = /^(loss|adam|random|training)\//;
+
+const halved = (x: Tensor) => (x.dtype === 'float32' ? cast(x, 'float16') : x);
+
 /** Kernels that programs launch, each once, with who uses it. Nothing is run: devices are those of Dawn's null backend. */
 export class KernelCollection {
   readonly #found = new Map<string, { kernel: Omit<GpuKernel, 'users'>; users: Set<string> }>();
@@ -54,10 +68,14 @@ export class KernelCollection {
   }
 
   /**
-   * Every model's training step, and the rows of the kernel benchmarks. `wanted` is asked for each user: `steps/ae`,
-   * `kernels/matmul/…`.
+   * Every model's training step, and the rows of the kernel benchmarks, with `float16` in that too. `wanted` is asked for each user:
+   * `steps/ae`, `kernels/matmul/…`, `kernels/matmul/… float16`.
    */
-  noteAll(device: WebGPUDevice, wanted: (user: string) => boolean = () => true): void {
+  noteAll(
+    device: WebGPUDevice,
+    wanted: (user: string) => boolean = () => true,
+    { float16 = false } = {},
+  ): void {
     setDefaultDevice(device);
     for (const spec of models.values()) {
       const user = `steps/${spec.name}`;
@@ -72,13 +90,17 @@ export class KernelCollection {
       device.joins = undefined;
     }
     for (const row of [...products, ...convolutions, ...others]) {
-      const user = `kernels/${row.id}`;
-      // The null backend's memory is small.
-      if (row.largest > 2 ** 28 || !wanted(user)) continue;
-      const inputs = row.inputs(new Generator(1, { device }));
-      this.note(device, user, () => row.run(inputs));
-      for (const tensor of inputs) tensor.dispose();
-      device.trim();
+      for (const half of float16 && !FLOAT32_ONLY.test(row.id) ? [false, true] : [false]) {
+        const user = `kernels/${row.id}${half ? ' float16' : ''}`;
+        // The null backend's memory is small.
+        if (row.largest > 2 ** 28 || !wanted(user)) continue;
+        scope(() => {
+          const inputs = row.inputs(new Generator(1, { device }));
+          const given = half ? inputs.map(halved) : inputs;
+          this.note(device, user, () => row.run(given));
+        });
+        device.trim();
+      }
     }
   }
 
@@ -94,11 +116,14 @@ export async function pretend(as: PretendedAdapter): Promise<WebGPUDevice> {
 }
 
 /** Every kernel of every model's training step, and of the rows of the kernel benchmarks, as they are chosen on a GPU. */
-export async function gpuKernels(wanted: (user: string) => boolean): Promise<GpuKernel[]> {
+export async function gpuKernels(
+  wanted: (user: string) => boolean,
+  options: { float16: boolean },
+): Promise<GpuKernel[]> {
   const collection = new KernelCollection();
   for (const gpu of GPUS) {
     const device = await pretend(gpu);
-    collection.noteAll(device, wanted);
+    collection.noteAll(device, wanted, options);
     device.destroy();
   }
   return collection.kernels;

@@ -17,14 +17,14 @@ import { type Dialect, hottestLoop } from './disassembly.ts';
 const TARGET = 'sm_90';
 /** Of a multiprocessor there: registers, bytes of shared memory, warps, workgroups, schedulers ("CUDA C++ Programming Guide"). */
 const [REGISTERS, SHARED, WARPS, WORKGROUPS, SCHEDULERS] = [65_536, 233_472, 64, 32, 4];
-/** Threads of a warp; registers come in eights for each; shared memory that CUDA takes for each workgroup. */
-const [WARP, EIGHTS, TAKEN] = [32, 8, 1024];
+/** Threads of a warp; registers come in eights for each; shared memory by 128 bytes, and what CUDA takes for each workgroup. */
+const [WARP, EIGHTS, PIECE, TAKEN] = [32, 8, 128, 1024];
 
 const TOOLS = ['nvcc', 'nvdisasm'] as const;
 const FOLDERS = ['/usr/local/cuda/bin', '/opt/cuda/bin'];
 const NVCC = ['-std=c++20', '-use_fast_math', '-w', `-arch=${TARGET}`, '-Xptxas', '-v', '-cubin'];
 
-const prelude = new URL('./wgsl.cuh', import.meta.url);
+const PRELUDE = new URL('./wgsl.cuh', import.meta.url);
 const run = promisify(execFile);
 
 /** Where a tool is, by PATH or where CUDA is usually put. */
@@ -68,15 +68,20 @@ function bytesOf(instruction: string): number {
   return Number(bits ?? 32) / 8;
 }
 
-/** Warps that a scheduler holds at a time, for workgroups of so many threads. */
-function wavesOf(threads: number, registers: number, shared: number): number {
+const upTo = (size: number, piece: number) => Math.ceil(size / piece) * piece;
+
+/**
+ * Warps that a scheduler holds at a time, for workgroups of so many threads. Each scheduler has a quarter of the registers for its
+ * warps, as CUDA's `cuda_occupancy.h` counts.
+ */
+export function wavesOf(threads: number, registers: number, shared: number): number {
   const warps = Math.ceil(threads / WARP);
-  const perWarp = WARP * Math.ceil(registers / EIGHTS) * EIGHTS;
+  const eachHas = Math.floor(REGISTERS / SCHEDULERS / (WARP * upTo(registers, EIGHTS)));
   const groups = Math.min(
     WORKGROUPS,
     Math.floor(WARPS / warps),
-    Math.floor(REGISTERS / (perWarp * warps)),
-    Math.floor(SHARED / (shared + TAKEN)),
+    Math.floor((SCHEDULERS * eachHas) / warps),
+    Math.floor(SHARED / (upTo(shared, PIECE) + TAKEN)),
   );
   return Math.floor((groups * warps) / SCHEDULERS);
 }
@@ -106,11 +111,11 @@ function factsOf(kernel: KernelText, log: string, disassembly: string): Compiled
   };
 }
 
-async function compile(kernel: KernelText, folder: string, name: string): Promise<Compiled> {
+async function compile(kernel: KernelText, prelude: string, folder: string, name: string): Promise<Compiled> {
   const [source, binary] = ['cu', 'cubin'].map((kind) => join(folder, `${name}.${kind}`)) as [string, string];
   let disassembly = '';
   try {
-    writeFileSync(source, `${readFileSync(prelude, 'utf8')}\n${toCuda(kernel.code, kernel.entry, name)}`);
+    writeFileSync(source, `${prelude}\n${toCuda(kernel.code, kernel.entry, name)}`);
     const { stderr: log } = await run(find('nvcc')!, [...NVCC, '-o', binary, source]);
     disassembly = (await run(find('nvdisasm')!, ['-c', binary], { maxBuffer: 2 ** 28 })).stdout;
     return { disassembly, facts: factsOf(kernel, log, disassembly) };
@@ -127,13 +132,14 @@ async function compileAll(
 ): Promise<Compiled[]> {
   const absent = missing();
   if (absent !== undefined) throw new UserError(absent);
+  const prelude = readFileSync(PRELUDE, 'utf8');
   const folder = mkdtempSync(join(tmpdir(), 'tapegrad-isa-'));
   const results: Compiled[] = [];
   let [next, done] = [0, 0];
   const work = async () => {
     while (next < kernels.length) {
       const i = next++;
-      results[i] = await compile(kernels[i]!, folder, `kernel_${i}`);
+      results[i] = await compile(kernels[i]!, prelude, folder, `kernel_${i}`);
       onProgress(++done);
     }
   };
@@ -146,4 +152,4 @@ async function compileAll(
 }
 
 /** CUDA's compiler, for NVIDIA's GPUs. */
-export const nvidia: Compiler = { target: TARGET, missing, compileAll };
+export const nvidia: Compiler = { target: TARGET, float16: true, missing, compileAll };

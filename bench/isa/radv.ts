@@ -155,6 +155,7 @@ function resultOf(text: string): Compiled {
 /** Mesa's RADV, for AMD GPUs. */
 export const radv: Compiler = {
   target: FAMILY,
+  float16: false,
   missing: () => (findDriver() ? undefined : DRIVER_MISSING),
   compileAll,
 };

@@ -9,6 +9,17 @@ namespace wgsl {
 using f32 = float;
 using i32 = int;
 using u32 = unsigned;
+// Numbers are stored in it; what is computed is f32.
+struct f16 {
+  unsigned short bits;
+  f16() = default;
+  BOTH explicit f16(f32 v) { asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(v)); }
+  BOTH explicit operator f32() const {
+    f32 v;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(v) : "h"(bits));
+    return v;
+  }
+};
 
 template <class T> concept Number = std::is_arithmetic_v<T>;
 template <class A, class B> using Common = decltype(A() + B());
@@ -16,47 +27,57 @@ template <class A, class B> using Common = decltype(A() + B());
 template <class T, int N> struct array {
   T at[N];
   array() = default;
-  template <class... A> BOTH array(A... a) : at{T(a)...} {}
+  template <class... A> BOTH constexpr array(A... a) : at{T(a)...} {}
   BOTH T &operator[](u32 i) { return at[i]; }
   BOTH const T &operator[](u32 i) const { return at[i]; }
 };
 
+template <class T> struct vec2;
+template <class T> struct vec3;
+template <class T> struct vec4;
+template <class T> BOTH vec2<T> picked(T x, T y);
+template <class T> BOTH vec3<T> picked(T x, T y, T z);
+template <class T> BOTH vec4<T> picked(T x, T y, T z, T w);
+
+// Of `v.wzyx`, which `cuda.ts` writes as `v.pick<3, 2, 1, 0>()`.
 template <class T> struct vec2 {
   T x, y;
   vec2() = default;
-  BOTH vec2(T x, T y) : x(x), y(y) {}
-  template <class U> BOTH explicit vec2(vec2<U> v) : x(T(v.x)), y(T(v.y)) {}
-  BOTH explicit vec2(T v) : x(v), y(v) {}
+  BOTH constexpr vec2(T x, T y) : x(x), y(y) {}
+  template <class U> BOTH constexpr explicit vec2(vec2<U> v) : x(T(v.x)), y(T(v.y)) {}
+  BOTH constexpr explicit vec2(T v) : x(v), y(v) {}
   BOTH T &operator[](u32 i) { return (&x)[i]; }
   BOTH const T &operator[](u32 i) const { return (&x)[i]; }
+  template <u32... I> BOTH auto pick() const { return picked((*this)[I]...); }
 };
 
 template <class T> struct vec3 {
   T x, y, z;
   vec3() = default;
-  BOTH vec3(T x, T y, T z) : x(x), y(y), z(z) {}
-  template <class U> BOTH explicit vec3(vec3<U> v) : x(T(v.x)), y(T(v.y)), z(T(v.z)) {}
-  BOTH explicit vec3(T v) : x(v), y(v), z(v) {}
-  BOTH vec2<T> xy() const { return vec2<T>(x, y); }
-  BOTH vec2<T> yz() const { return vec2<T>(y, z); }
+  BOTH constexpr vec3(T x, T y, T z) : x(x), y(y), z(z) {}
+  template <class U> BOTH constexpr explicit vec3(vec3<U> v) : x(T(v.x)), y(T(v.y)), z(T(v.z)) {}
+  BOTH constexpr explicit vec3(T v) : x(v), y(v), z(v) {}
   BOTH T &operator[](u32 i) { return (&x)[i]; }
   BOTH const T &operator[](u32 i) const { return (&x)[i]; }
+  template <u32... I> BOTH auto pick() const { return picked((*this)[I]...); }
 };
 
 template <class T> struct alignas(sizeof(T) * 4) vec4 {
   T x, y, z, w;
   vec4() = default;
-  BOTH vec4(T x, T y, T z, T w) : x(x), y(y), z(z), w(w) {}
-  template <class U> BOTH explicit vec4(vec4<U> v) : x(T(v.x)), y(T(v.y)), z(T(v.z)), w(T(v.w)) {}
-  BOTH explicit vec4(T v) : x(v), y(v), z(v), w(v) {}
-  BOTH vec4(vec3<T> v, T w) : x(v.x), y(v.y), z(v.z), w(w) {}
-  BOTH vec4(vec2<T> v, vec2<T> u) : x(v.x), y(v.y), z(u.x), w(u.y) {}
-  BOTH vec2<T> xy() const { return vec2<T>(x, y); }
-  BOTH vec2<T> zw() const { return vec2<T>(z, w); }
-  BOTH vec3<T> xyz() const { return vec3<T>(x, y, z); }
+  BOTH constexpr vec4(T x, T y, T z, T w) : x(x), y(y), z(z), w(w) {}
+  template <class U> BOTH constexpr explicit vec4(vec4<U> v) : x(T(v.x)), y(T(v.y)), z(T(v.z)), w(T(v.w)) {}
+  BOTH constexpr explicit vec4(T v) : x(v), y(v), z(v), w(v) {}
+  BOTH constexpr vec4(vec3<T> v, T w) : x(v.x), y(v.y), z(v.z), w(w) {}
+  BOTH constexpr vec4(vec2<T> v, vec2<T> u) : x(v.x), y(v.y), z(u.x), w(u.y) {}
   BOTH T &operator[](u32 i) { return (&x)[i]; }
   BOTH const T &operator[](u32 i) const { return (&x)[i]; }
+  template <u32... I> BOTH auto pick() const { return picked((*this)[I]...); }
 };
+
+template <class T> BOTH vec2<T> picked(T x, T y) { return vec2<T>(x, y); }
+template <class T> BOTH vec3<T> picked(T x, T y, T z) { return vec3<T>(x, y, z); }
+template <class T> BOTH vec4<T> picked(T x, T y, T z, T w) { return vec4<T>(x, y, z, w); }
 
 using vec2f = vec2<f32>;
 using vec2i = vec2<i32>;
@@ -172,7 +193,11 @@ template <class T> BOTH vec3<T> select(vec3<T> a, vec3<T> b, vec3<bool> w) {
 template <class T> BOTH vec4<T> select(vec4<T> a, vec4<T> b, vec4<bool> w) {
   return vec4<T>(w.x ? b.x : a.x, w.y ? b.y : a.y, w.z ? b.z : a.z, w.w ? b.w : a.w);
 }
+BOTH bool all(vec2<bool> v) { return v.x && v.y; }
+BOTH bool all(vec3<bool> v) { return v.x && v.y && v.z; }
 BOTH bool all(vec4<bool> v) { return v.x && v.y && v.z && v.w; }
+BOTH bool any(vec2<bool> v) { return v.x || v.y; }
+BOTH bool any(vec3<bool> v) { return v.x || v.y || v.z; }
 BOTH bool any(vec4<bool> v) { return v.x || v.y || v.z || v.w; }
 
 template <class T, Number F> BOTH T bitcast(F v) {

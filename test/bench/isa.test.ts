@@ -10,7 +10,7 @@ import {
   type IsaRow,
   shareOf,
 } from '../../bench/isa/isa.ts';
-import { nvidia } from '../../bench/isa/nvidia.ts';
+import { nvidia, wavesOf } from '../../bench/isa/nvidia.ts';
 import { findDriver, radv } from '../../bench/isa/radv.ts';
 
 /*
@@ -21,19 +21,21 @@ import { findDriver, radv } from '../../bench/isa/radv.ts';
 const rowsOf = ({ kernels, compiled }: Awaited<ReturnType<typeof compiledKernels>>) =>
   kernels.map(({ id, users }, i): IsaRow => ({ id, users, ...compiled[i] }) as IsaRow);
 
-test('WGSL as CUDA C++: what is declared, conditions, numbers, what C++ has no word for; only what is called', () => {
+test('WGSL as CUDA C++: what is declared, conditions, numbers, what C++ has no word for; only what is used, and before it is', () => {
   const wgsl = `
 enable subgroups;
 alias In0 = f32;
 const SIZE = 64u;
-struct Params { sums: vec3i, scale: f32, }
+struct Params { sums: vec3i, halved: f32, }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> out: array<vec4<In0>>;
-@group(0) @binding(2) var<storage, read> x: array<In0>;
+@group(0) @binding(2) var<storage, read> x: array<In1>;
+alias In1 = Later;
+alias Later = In0;
 var<workgroup> tile: array<f32, SIZE * 2u>;
 fn never(v: f32) -> f32 { return v; }
 // Called before it stands here.
-fn halved(v: vec3i, by: f32) -> f32 { return f32(v.xy[0]) * .5 + 1f + 0x1p-24 + (by + 1) % 2.0 + params.scale % 3.0; }
+fn halved(v: vec3i, by: f32) -> f32 { return f32(v.zyx[0]) * .5 + 1f + 0x1p-24 + (by + 1) % 2.0 + params.halved % 3.0; }
 @compute @workgroup_size(SIZE)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
   let z = 0xffu;
@@ -48,17 +50,18 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local
 }`;
   const expected = `
 namespace wgsl::kernel_0 {
-using In0 = f32;
 constexpr auto SIZE = 64u;
-struct Params { vec3i sums; f32 scale; };
-__constant__ Params params;
-__constant__ vec4<In0> *__restrict__ out;
-__constant__ const In0 *__restrict__ x;
+using In0 = f32;
+using Later = In0;
+using In1 = Later;
+__constant__ const In1 *__restrict__ x;
 __shared__ array<f32, SIZE * 2u> tile;
-BOTH f32 halved(vec3i v, f32 by);
+struct Params { vec3i sums; f32 halved; };
+__constant__ Params params;
 BOTH f32 halved(vec3i v, f32 by) {
-  return f32(v.xy()[0]) * .5f + 1.0f + 0x1p-24f + mod((by + 1), 2.0f) + mod(params.scale, 3.0f);
+  return f32(v.pick<2, 1, 0>()[0]) * .5f + 1.0f + 0x1p-24f + mod((by + 1), 2.0f) + mod(params.halved, 3.0f);
 }
+__constant__ vec4<In0> *__restrict__ out;
 extern "C" __global__ __launch_bounds__(SIZE) void kernel_0() {
   const vec3u id = vec3u(blockIdx.x, blockIdx.y, blockIdx.z);
   const u32 local = threadIdx.x;
@@ -77,6 +80,19 @@ extern "C" __global__ __launch_bounds__(SIZE) void kernel_0() {
   assert.is(bare(toCuda(wgsl, 'main', 'kernel_0')), bare(expected));
   assert.throws(() => toCuda(wgsl, 'absent', 'kernel_0'), "there is no entry point 'absent'");
   assert.throws(() => toCuda('var<private> v: f32;\nfn main() {}', 'main', 'k'), "variables in 'private'");
+});
+
+test("warps that an H100's scheduler holds, as CUDA's cuda_occupancy.h counts them", () => {
+  for (const [threads, registers, shared, waves] of [
+    [32, 24, 0, 8], // 32 workgroups a multiprocessor
+    [1024, 32, 0, 16], // 64 warps
+    [64, 72, 1000, 7], // registers, by eights
+    [160, 73, 0, 5], // a scheduler has registers for 6 warps, though all together for 25
+    [256, 168, 0, 2],
+    [64, 96, 12_289, 5],
+    [256, 64, 49_152, 8], // 1 KiB of shared memory is taken for each workgroup
+  ] as const)
+    assert.is(wavesOf(threads, registers, shared), waves, `${threads}, ${registers}, ${shared}`);
 });
 
 const absent = nvidia.missing();
