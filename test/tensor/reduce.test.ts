@@ -45,6 +45,8 @@ const cases: [Shape, number[], string, string?][] = [
   [[9, 5, 7, 12], [0, 2], 'columns', 'block'],
   [[5, 3, 4, 3, 40], [1, 3], 'columns'],
   [[6, 3, 10, 2, 64], [0, 2, 4], 'lines', 'block'],
+  [[513, 132], [0], 'columns'],
+  [[3, 30, 800], [1], 'columns'],
   [[2, 8], [1], 'main'],
 ];
 
