@@ -253,8 +253,8 @@ test(`on a GPU a thread does one element until there are threads enough (${adapt
   const row = numbers(4);
   for (const [size, each] of [
     [1020, 1],
-    [2 ** 20 - 4, 1],
-    [2 ** 20, 4],
+    [2 ** 18 - 4, 1],
+    [2 ** 18, 4],
     [2 ** 22 - 4, 4],
     [2 ** 22, 16],
   ] as const) {

@@ -69,9 +69,12 @@ interface Work {
   readonly vectors: boolean;
 }
 
-/** On a GPU one element a thread, until there are threads enough; a software adapter is quick with vectors. */
+/**
+ * On a GPU one element a thread, until a quarter of the threads, with four each, ask for as much at a time as a full GPU; a software
+ * adapter is quick with vectors.
+ */
 function workOf(gpu: Pick<LaunchContext, 'kind'>, size: number): Work {
-  const vectors = size % 4 === 0 && (gpu.kind !== 'gpu' || size >= 4 * FULL);
+  const vectors = size % 4 === 0 && (gpu.kind !== 'gpu' || size >= FULL);
   return { share: shareOf(gpu, size >= 16 * FULL ? 4 : 1), vectors };
 }
 
