@@ -233,6 +233,15 @@ test('groups of channels on a GPU: about two workgroups for each multiprocessor 
     }
 });
 
+test('on a GPU tiny products go by one kernel, unless a single thread would add up a long sum', () => {
+  const chosen = (sums: number) =>
+    builtInChoice(tasksOf(nowhere, product([2, sums], [sums, 3]))[0]!, { kind: 'gpu', subgroups: undefined });
+  assert.is(chosen(512).variant.name, 'naive');
+  const { variant, plan } = chosen(4096);
+  assert.is.not(variant.name, 'naive');
+  assert.ok(plan.parts! > 8, `${plan.parts} parts`);
+});
+
 test('on lavapipe: few sums by blocks that stay, convolutions of few channels by patches, tiny products by one kernel', () => {
   const subgroups = { min: 8, max: 8 };
   const chosen = (one: ContractionCase) =>

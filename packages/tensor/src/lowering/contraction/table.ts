@@ -86,6 +86,8 @@ type Preference = readonly [
 
 /** Not worth compiling a kernel for. */
 const isTiny = ({ work }: Extents) => work < 2 ** 15;
+/** More than one thread of a GPU, which waits for memory after every few, should add up alone. */
+const isLong = ({ sums }: Extents) => sums > 512;
 /** Takes less time than compiling a kernel for its layout. */
 const isSmall = ({ work }: Extents) => work < 2 ** 19;
 /** Hardly more than one block of sums of `resident`: the weight gradients of small batches, and layers after a small code. */
@@ -131,7 +133,7 @@ const preferences: Record<AdapterKind, readonly Preference[]> = {
   // By what a compiler makes of the kernels and by an estimate: not measured on a GPU yet.
   gpu: [
     ['matrix'],
-    ['naive', isTiny],
+    ['naive', (extents) => isTiny(extents) && !isLong(extents)],
     [
       [
         'thin',
