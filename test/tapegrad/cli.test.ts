@@ -318,7 +318,7 @@ const BAD: [name: string, args: string[], message: RegExp][] = [
   [
     'truncated weights',
     ['grid', damaged('weights', (path) => truncateSync(join(path, 'weights.safetensors'), 1000))],
-    /weights.safetensors: broken: safetensors: .*truncated/,
+    /weights.safetensors: broken: safetensors: .*truncated\?; `tapegrad train --resume .*weights` writes it again from state.safetensors$/m,
   ],
   [
     'a truncated state',
@@ -894,6 +894,17 @@ test('train: a second signal exits at once', async () => {
   assert.ok(ended.code === 130 || ended.code === 143, `the one that came second: ${ended.code}`);
   assert.not.match(ended.stdout, /"kind":"end"/);
 });
+
+for (const [what, harm] of [
+  ['gone', (file: string) => rmSync(file)],
+  ['truncated', (file: string) => truncateSync(file, 1000)],
+] as const) {
+  test(`train: --resume of a finished run writes weights that are ${what} again`, async () => {
+    const run = damaged(`weights-${what}`, (path) => harm(join(path, 'weights.safetensors')));
+    succeeds(await tapegrad(['train', '--resume', run, '--adapter', adapter]));
+    assert.is(bytes(run), bytes(done));
+  });
+}
 
 test('train: --resume refuses fewer epochs than are done', async () => {
   const { code, stderr } = await tapegrad(['train', '--resume', straight, '--epochs', '1']);

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { misfits, readTensors, type SafetensorsEntry } from '@tapegrad/nn';
+import { misfits, readTensors, type SafetensorsEntry, type SafetensorsFile } from '@tapegrad/nn';
 import { type Device, excerpt, Generator, type TunedChoice } from '@tapegrad/tensor';
 import {
   type Autoencoder,
@@ -13,7 +13,7 @@ import {
   trainingOptions,
 } from '@tapegrad/vae';
 import type { ImageFolderOptions } from '../data/image-folder.ts';
-import { attempt, UserError } from '../errors.ts';
+import { reasonOf, UserError } from '../errors.ts';
 import { readWithChecksum, withChecksum } from './checksum.ts';
 import { RunFolder, runFiles } from './run-folder.ts';
 import { faultIn, runOptions } from './run-options.ts';
@@ -116,19 +116,32 @@ export interface StoredRun {
 export function readRun(path: string): StoredRun {
   const folder = RunFolder.open(path);
   const { config, spec } = readRunConfig(folder);
+  const { tensors: weights, metadata } = readStoredWeights(folder);
+  assertOfModel(folder.file(runFiles.weights), metadata, config);
+  return { folder, config, spec, weights };
+}
+
+/**
+ * What the file of weights holds.
+ * @throws UserError, which says how to get them back, if there is none or it is broken
+ */
+export function readStoredWeights(folder: RunFolder): SafetensorsFile {
+  const again = folder.has(runFiles.state)
+    ? `; \`tapegrad train --resume ${folder.path}\` writes it again from ${runFiles.state}`
+    : '';
   if (!folder.has(runFiles.weights)) {
     throw new UserError(
-      folder.has(runFiles.state)
-        ? `${path}: its ${runFiles.weights} is gone; \`tapegrad train --resume ${path}\` writes it again from ${runFiles.state}`
-        : `${path}: the run has no weights yet: it stopped before its first checkpoint`,
+      again
+        ? `${folder.path}: its ${runFiles.weights} is gone${again}`
+        : `${folder.path}: the run has no weights yet: it stopped before its first checkpoint`,
     );
   }
   const file = folder.file(runFiles.weights);
-  const { tensors: weights, metadata } = attempt(`${file}: broken`, () =>
-    readWithChecksum(readFileSync(file)),
-  );
-  assertOfModel(file, metadata, config);
-  return { folder, config, spec, weights };
+  try {
+    return readWithChecksum(readFileSync(file));
+  } catch (error) {
+    throw new UserError(`${file}: broken: ${reasonOf(error)}${again}`, { cause: error });
+  }
 }
 
 /** Refuses a file that says it belongs to another model: its shapes might fit all the same. */

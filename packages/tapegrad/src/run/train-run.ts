@@ -15,7 +15,7 @@ import { assembleAhead, writeReport } from '../report/index.ts';
 import { keepCodeSummary } from './code-summary.ts';
 import { drawPicture } from './draw.ts';
 import type { MetricsRecord } from './metrics-log.ts';
-import { type RunConfig, storedConfig, writeWeights } from './run.ts';
+import { type RunConfig, readStoredWeights, storedConfig, writeWeights } from './run.ts';
 import { RunEvents } from './run-events.ts';
 import { type RunFolder, runFiles } from './run-folder.ts';
 import { epochPicture, headingOf, subjectOf, writePicture, writePictures } from './run-pictures.ts';
@@ -103,7 +103,7 @@ export async function trainRun(request: RunRequest): Promise<boolean> {
   const events = RunEvents.open(folder.path, { step: trainer.step, wanted: config.tensorboard ?? true });
   const run = { ...request, folder, config, trainer, events, subject, tally: resume?.tally ?? emptyTally() };
   try {
-    if (resume && !folder.has(runFiles.weights)) await checkpointWeights(run);
+    if (resume && !hasWholeWeights(folder)) await checkpointWeights(run);
     while (trainer.epoch < config.epochs) {
       if (!(await trainEpoch(run))) {
         await checkpoint(run);
@@ -288,6 +288,15 @@ async function checkpoint(run: Run): Promise<void> {
 async function checkpointWeights({ folder, events, trainer, config }: Run): Promise<void> {
   const weights = await writeWeights(folder, trainer.model, config.model);
   if (trainer.position === 0) events?.weights(trainer.step, weights);
+}
+
+function hasWholeWeights(folder: RunFolder): boolean {
+  try {
+    readStoredWeights(folder);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Turns errors of training into ones that users can act on. The last good checkpoint stays on the disk. */
