@@ -237,6 +237,28 @@ export const gradient = await x.grad.item();`;
     });
   });
 
+  test('a page that takes the device of Node is told to take its own', async () => {
+    const mistaken = join(folder, 'mistaken');
+    mkdirSync(mistaken);
+    writeFileSync(
+      join(mistaken, 'main.js'),
+      `import { openDevice } from '@tapegrad/node';
+openDevice().catch(({ message }) => { globalThis.result = message; });`,
+    );
+    writeFileSync(join(mistaken, 'index.html'), read(pages, 'index.html'));
+    symlinkSync(join(app, 'node_modules'), join(mistaken, 'node_modules'), 'junction');
+    const outDir = join(mistaken, 'built');
+    await viteBuild({ root: mistaken, configFile: false, logLevel: 'error', base: './', build: { outDir } });
+    const { url, close } = await serveFolder(outDir);
+    try {
+      await inChromium(async (page) => {
+        assert.match(await resultOf(page, url), /^openDevice: .* a page calls openBrowserDevice\(\)/);
+      });
+    } finally {
+      close();
+    }
+  });
+
   test('the bundle of esbuild runs from a file, which may not fetch', () => {
     assert.not.match(readFileSync(join(folder, 'esbuild', 'main.js'), 'utf8'), /import\.meta\.url|\bfetch\(/);
   });

@@ -31,7 +31,19 @@ test('opens navigator.gpu and computes', async () => {
 });
 
 test('says what is missing', async () => {
-  assert.match(await withNavigator({}, () => message(openBrowserDevice())), /no WebGPU/);
+  const withoutGpu = () => withNavigator({}, () => message(openBrowserDevice()));
+  assert.match(await withoutGpu(), /no navigator\.gpu here; in Node.* openDevice\(\) of @tapegrad\/node$/);
+  for (const [isSecureContext, what] of [
+    [false, /only over https or on localhost$/],
+    [true, /this browser has no WebGPU/],
+  ] as const) {
+    Object.assign(globalThis, { isSecureContext });
+    try {
+      assert.match(await withoutGpu(), what);
+    } finally {
+      Reflect.deleteProperty(globalThis, 'isSecureContext');
+    }
+  }
   const gpu = { requestAdapter: async () => null };
   assert.match(await withNavigator({ gpu }, () => message(openBrowserDevice())), /offers no WebGPU adapter/);
 });

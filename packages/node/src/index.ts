@@ -31,6 +31,10 @@ export async function openDevice(
   choice = 'auto',
   options: OpenOptions = {},
 ): Promise<WebGPUDevice & { readonly found: FoundAdapter }> {
+  if (typeof process === 'undefined')
+    throw new Error(
+      'openDevice: it is for Node, Bun and Deno; a page calls openBrowserDevice() of @tapegrad/tensor',
+    );
   const { as } = options;
   const found = await findAdapter(choice, options);
   const device = await WebGPUDevice.open({

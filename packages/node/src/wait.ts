@@ -1,4 +1,3 @@
-const cell = new Int32Array(new SharedArrayBuffer(4));
 /** Milliseconds between two polls; timers and signals come so much late at most. */
 const [LEAST_PAUSE, MOST_PAUSE] = [0.1, 5];
 
@@ -19,6 +18,7 @@ export async function waitIdly<T>(promise: Promise<T>): Promise<T> {
     settled = true;
   };
   promise.then(settle, settle);
+  const cell = new Int32Array(new SharedArrayBuffer(4));
   const start = performance.now();
   await nextTurn();
   while (!settled) {

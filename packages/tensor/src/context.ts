@@ -83,7 +83,8 @@ let device: Device | undefined;
 export function defaultDevice(): Device {
   if (!device) {
     throw new Error(
-      "no default device: call setDefaultDevice(await openDevice()) from '@tapegrad/node' first, or setDefaultDevice(referenceDevice)",
+      'no default device: call setDefaultDevice first, with await openDevice() of @tapegrad/node, in a page with ' +
+        'await openBrowserDevice(), or with referenceDevice',
     );
   }
   return device;

@@ -10,7 +10,7 @@ export async function openBrowserDevice(
 ): Promise<WebGPUDevice> {
   const { powerPreference = 'high-performance' } = options;
   const gpu: GPU | undefined = globalThis.navigator?.gpu;
-  if (!gpu) throw new Error('openBrowserDevice: this browser has no WebGPU (navigator.gpu is missing)');
+  if (!gpu) throw new Error(`openBrowserDevice: ${whyMissing()}`);
   const adapter = await gpu.requestAdapter({ powerPreference });
   if (!adapter)
     throw new Error(
@@ -21,4 +21,12 @@ export async function openBrowserDevice(
   const all = `${vendor} ${architecture} ${description}`;
   const kind = /llvmpipe/i.test(all) ? 'lavapipe' : /swiftshader|software/i.test(all) ? 'swiftshader' : 'gpu';
   return WebGPUDevice.open({ adapter, kind, name });
+}
+
+/** Why `navigator.gpu` is missing, and what to do. Every page and its workers know whether they are secure, Node and Bun do not. */
+function whyMissing(): string {
+  if (globalThis.isSecureContext === undefined)
+    return 'there is no navigator.gpu here; in Node, Bun and Deno call openDevice() of @tapegrad/node';
+  if (!globalThis.isSecureContext) return 'pages have WebGPU (navigator.gpu) only over https or on localhost';
+  return 'this browser has no WebGPU (navigator.gpu is missing)';
 }
