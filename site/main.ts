@@ -26,9 +26,13 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stderr.write(`site: no command '${positionals.join(' ')}'\n${HELP}`);
     return 2;
   }
+  const port = Number(values.port);
+  if (!Number.isInteger(port) || port < 0 || port > 65535) {
+    process.stderr.write(`site: --port takes a whole number, 0 to 65535, not '${values.port}'\n`);
+    return 2;
+  }
   if (command === 'build' || !existsSync(join(dist, 'index.html'))) await buildSite(dist);
   if (command === 'build') return 0;
-  const port = Number(values.port);
   const server = await preview({ ...siteConfig(), preview: { port, strictPort: false } });
   server.printUrls();
   await new Promise(() => {});

@@ -3,14 +3,19 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs, stripVTControlCharacters } from 'node:util';
+import { stripVTControlCharacters } from 'node:util';
 import { diagnose } from '@tapegrad/node';
+import { optionsOf, pattern, refuse, wholeNumber } from './helpers/script.ts';
 
 /*
  * `npm test`: type check, lint, and every suite in a process of its own; suites that run kernels once for each adapter.
- * Ends with a line `N passed, N failed`. Options: `--adapter NAME` (repeatable; default: each software adapter and GPU that is here),
- * `--jobs N` (processes at once), `--suites-only`, and a pattern that suites' names have to match.
+ * Ends with a line `N passed, N failed`.
  */
+
+const USAGE = `npm test -- [PATTERN] [options]    the suites whose names match; without a pattern all, and types, layers and lint
+  --adapter NAME    repeatable; default: each software adapter and GPU that is here
+  --jobs N          processes at once
+  --suites-only     no types, layers and lint`;
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 /**
@@ -127,7 +132,7 @@ async function adaptersHere(): Promise<string[]> {
   return ['gpu', 'lavapipe', 'swiftshader'].filter((kind) => kinds.has(kind as never));
 }
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = optionsOf(USAGE, {
   args: process.argv.slice(2),
   allowPositionals: true,
   options: {
@@ -137,8 +142,9 @@ const { values, positionals } = parseArgs({
   },
 });
 const chosen = values.adapter;
-const jobs = Number(values.jobs);
-const filter = new RegExp(positionals[0] ?? '.');
+const jobs = wholeNumber('--jobs', values.jobs, 1);
+if (positionals.length > 1) refuse(`one pattern, not ${positionals.length}: a|b matches both\n${USAGE}`);
+const filter = pattern(positionals[0] ?? '.');
 const adapters = chosen.length > 0 ? chosen : await adaptersHere();
 const suites = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.test.ts'))
@@ -146,6 +152,8 @@ const suites = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf
   .filter((name) => filter.test(name))
   .sort()
   .map(readSuite);
+if (suites.length === 0)
+  refuse(`no suite's name matches ${filter}: they are the paths below test/, such as nn/nn`);
 
 const results: Result[] = [];
 if (!values['suites-only'] && (positionals.length === 0 || chosen.length > 0)) {

@@ -1,16 +1,21 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { optionsOf, wholeNumber } from './helpers/script.ts';
 import { killAndResume, memoryOver } from './helpers/torture.ts';
 
 /*
- * `npm run torture`: kills a training at random moments (`--kills 50`), resumes it each time, and compares what it ends
- * with with one that nobody disturbed; then trains for long (`--steps 10000`) and looks at the memory. 0 leaves one out.
- * `--seed` chooses other moments, `--adapter` as for `tapegrad train`.
+ * `npm run torture`: kills a training at random moments, resumes it each time, and compares what it ends with with one that
+ * nobody disturbed; then trains for long and looks at the memory.
  */
 
-const { values } = parseArgs({
+const USAGE = `npm run torture -- [options]    trainings that are killed and resumed, and one that takes long
+  --kills N         at random moments, 0: none; default: 50
+  --steps N         of the long one, 0: none; default: 10000
+  --seed N          other moments; default: 0
+  --adapter NAME    as for tapegrad train`;
+
+const { values } = optionsOf(USAGE, {
   options: {
     kills: { type: 'string', default: '50' },
     steps: { type: 'string', default: '10000' },
@@ -18,13 +23,9 @@ const { values } = parseArgs({
     adapter: { type: 'string', default: 'auto' },
   },
 });
-const [kills, steps, seed] = [values.kills, values.steps, values.seed].map(Number) as [
-  number,
-  number,
-  number,
-];
-if (![kills, steps, seed].every((n) => Number.isSafeInteger(n) && n >= 0))
-  throw new Error('--kills, --steps and --seed take whole numbers, 0 or more');
+const kills = wholeNumber('--kills', values.kills, 0);
+const steps = wholeNumber('--steps', values.steps, 0);
+const seed = wholeNumber('--seed', values.seed, 0);
 
 /** More would be a leak; what is resident wanders a little by itself. */
 const MOST_GROWTH = 1.05;

@@ -9,7 +9,14 @@ import { runPage, sameOutput, workplace, writePrograms } from './run.ts';
  */
 
 const [command, only = ''] = process.argv.slice(2);
-for (const name of pageNames().filter((name) => name.startsWith(only))) {
+const names = pageNames().filter((name) => name.startsWith(only));
+if ((command !== undefined && command !== 'run') || names.length === 0) {
+  process.stderr.write(
+    'course: npm run course, or npm run course -- run [PAGE], with the first letters of a page\n',
+  );
+  process.exit(2);
+}
+for (const name of names) {
   let page = readPage(name);
   for (const block of page.blocks) {
     const reference = wordOf(block, 'source');
