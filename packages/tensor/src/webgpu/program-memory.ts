@@ -1,12 +1,11 @@
 import { bytesPerElement } from '../dtype.ts';
 import type { Span } from '../writes.ts';
 import type { Backend } from './backend.ts';
-import type { RecordedLaunch } from './dispatch.ts';
+import type { Binding, RecordedLaunch } from './dispatch.ts';
 import { type Block, byteLength, type GpuStorage } from './memory.ts';
-import { UNIFORM_SLOT } from './pipelines.ts';
-import type { Lifetime } from './plan.ts';
+import { type Lifetime, type MemoryPlan, planMemory } from './plan.ts';
 
-/** The places of a program's launches in memory: what the plan is made from, and what it becomes. */
+/* The memory of a program's launches: what the plan is made from, and what it becomes. */
 
 export interface Range {
   readonly block: Block;
@@ -26,8 +25,37 @@ export interface ProgramMemory {
   readonly own: number;
 }
 
+/** Temporaries in buffers that they share, and where each binding lies then. */
+export interface PlacedTemporaries {
+  readonly plan: MemoryPlan;
+  readonly blocks: readonly Block[];
+  rangeOf(binding: Binding): Range;
+}
+
+/** Plans the memory of temporaries by their lifetimes, in buffers of `most` bytes at most, and creates these. */
+export function placeTemporaries(
+  backend: Backend,
+  launches: readonly RecordedLaunch[],
+  isTemporary: (storage: GpuStorage) => boolean,
+  most: number,
+): PlacedTemporaries {
+  const lifetimes = lifetimesOf(launches, isTemporary);
+  const plan = planMemory([...lifetimes.values()], most);
+  const blocks = createAll(backend, plan.buffers);
+  const places = new Map([...lifetimes.keys()].map((storage, i) => [storage, plan.placements[i]!]));
+  return {
+    plan,
+    blocks,
+    rangeOf({ storage, offset, bytes }) {
+      const place = places.get(storage);
+      const block = place ? blocks[place.buffer]! : storage.block!;
+      return { block, offset: offset + (place?.offset ?? 0), size: bytes };
+    },
+  };
+}
+
 /** Buffers of these sizes, all or none. */
-export function createAll({ pool }: Backend, sizes: readonly number[]): Block[] {
+function createAll({ pool }: Backend, sizes: readonly number[]): Block[] {
   const blocks: Block[] = [];
   try {
     for (const bytes of sizes) blocks.push(pool.create(bytes));
@@ -39,7 +67,7 @@ export function createAll({ pool }: Backend, sizes: readonly number[]): Block[] 
 }
 
 /** When each temporary is used, counted by the launches that are left, in the order of their first uses. */
-export function lifetimesOf(
+function lifetimesOf(
   launches: readonly RecordedLaunch[],
   isTemporary: (storage: GpuStorage) => boolean,
 ): Map<GpuStorage, Lifetime> {
@@ -69,42 +97,4 @@ export function spansWritten(
       spans.set(storage, own);
     }
   return [...spans.values()].flatMap((own) => [...own.values()]);
-}
-
-/** Bytes of the slots that so many words of uniforms take. */
-export const slotBytes = (words: Uint32Array) =>
-  Math.max(1, Math.ceil(words.byteLength / UNIFORM_SLOT)) * UNIFORM_SLOT;
-
-/** All uniforms of a program in one buffer, equal ones in one place. */
-export class UniformSlots {
-  readonly #starts = new Map<string, number>();
-  readonly #words: { readonly start: number; readonly words: Uint32Array }[] = [];
-  #bytes = 0;
-
-  slotOf(words: Uint32Array): number {
-    const key = words.join();
-    let start = this.#starts.get(key);
-    if (start === undefined) {
-      start = this.#bytes;
-      this.#bytes += slotBytes(words);
-      this.#starts.set(key, start);
-      this.#words.push({ start, words });
-    }
-    return start;
-  }
-
-  upload({ gpu, stats }: Backend): GPUBuffer | undefined {
-    if (this.#words.length === 0) return undefined;
-    const all = new Uint32Array(this.#bytes / 4);
-    for (const { start, words } of this.#words) all.set(words, start / 4);
-    const buffer = gpu.createBuffer({
-      size: all.byteLength,
-      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-    });
-    gpu.queue.writeBuffer(buffer, 0, all);
-    stats.buffers++;
-    stats.bufferBytes += all.byteLength;
-    stats.uploads++;
-    return buffer;
-  }
 }

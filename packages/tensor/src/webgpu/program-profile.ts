@@ -1,11 +1,5 @@
 import { backendOf, type WebGPUDevice } from './device.ts';
-import type { Dispatch } from './dispatch.ts';
-
-/** One launch of the list, ready to be encoded. */
-export interface Step {
-  readonly dispatch: Dispatch;
-  readonly group: GPUBindGroup;
-}
+import type { Step } from './program-steps.ts';
 
 /**
  * Replays once with a pass for each launch, and returns what each took on the device, in nanoseconds. Dawn rounds

@@ -9,23 +9,15 @@ import { mapTensors, tensorsIn } from '../tree.ts';
 import { noteWrite, rehearsed, type Span } from '../writes.ts';
 import type { CompileProgress } from './backend.ts';
 import { backendOf, type WebGPUDevice } from './device.ts';
-import { type Binding, type Dispatch, resolved } from './dispatch.ts';
+import { type Dispatch, type RecordedLaunch, resolved } from './dispatch.ts';
 import { type Block, byteLength, type GpuStorage, storageOf } from './memory.ts';
 import { longestChain } from './passes/dependencies.ts';
 import { joinLaunches } from './passes/join-launches.ts';
-import { optimize } from './passes/optimize.ts';
-import { type MemoryPlan, planMemory } from './plan.ts';
-import {
-  createAll,
-  lifetimesOf,
-  type ProgramMemory,
-  type Range,
-  slotBytes,
-  spansWritten,
-  UniformSlots,
-} from './program-memory.ts';
+import { type OptimizedLaunches, optimize } from './passes/optimize.ts';
+import type { MemoryPlan } from './plan.ts';
+import { type ProgramMemory, placeTemporaries, spansWritten } from './program-memory.ts';
 import { printProgram } from './program-print.ts';
-import { profileSteps, type Step } from './program-profile.ts';
+import { profileSteps } from './program-profile.ts';
 import {
   lastingStorages,
   Recording,
@@ -34,6 +26,7 @@ import {
   refusePromise,
   replay,
 } from './program-recording.ts';
+import { bindSteps, type Step } from './program-steps.ts';
 
 /** A copy between buffers that precedes the launches. */
 interface Copy {
@@ -117,55 +110,25 @@ export class Program<R = unknown> {
     this.#result = result;
     this.#results = tensorsIn(result);
     const backend = backendOf(device);
-    const { pool, pipelines, stream } = backend;
     const lasting = lastingStorages(recording, this.#results);
     refuseLostUpdates(recording, inputs, this.#results, lasting);
-    for (const storage of lasting) storage.block ??= pool.take(byteLength(storage.dtype, storage.size));
+    for (const storage of lasting)
+      storage.block ??= backend.pool.take(byteLength(storage.dtype, storage.size));
 
     const isTemporary = (storage: GpuStorage) => recording.made.has(storage) && storage.block === undefined;
-    const { limits } = device.gpu;
-    const room = {
-      buffers: limits.maxStorageBuffersPerShaderStage,
-      sharedBytes: limits.maxComputeWorkgroupStorageSize,
-    };
-    const optimized = optimize(
-      recording.launches,
-      isTemporary,
-      device.fuseFrom,
-      (device.joins ?? device.adapterKind === 'gpu') ? (launches) => joinLaunches(launches, room) : undefined,
-    );
-    this.fused = optimized.fused;
-    this.elided = optimized.elided;
-    this.joined = optimized.joined;
-    this.chain = longestChain(optimized.launches);
-    const dispatches = optimized.launches.map((launch) => resolved(launch, pipelines, 'fixed'));
-    this.#changes = [...spansWritten(optimized.launches, isTemporary), ...inputs.map(internalsOf)];
-    const lifetimes = lifetimesOf(optimized.launches, isTemporary);
-    const plan = planMemory([...lifetimes.values()], device.maxTensorBytes);
-    this.#blocks = createAll(backend, plan.buffers);
-    const places = new Map([...lifetimes.keys()].map((storage, i) => [storage, plan.placements[i]!]));
-    const rangeOf = ({ storage, offset, bytes }: Binding): Range => {
-      const place = places.get(storage);
-      const block = place ? this.#blocks[place.buffer]! : storage.block!;
-      return { block, offset: offset + (place?.offset ?? 0), size: bytes };
-    };
+    const { launches, fused, elided, joined } = optimizedFor(device, recording.launches, isTemporary);
+    this.fused = fused;
+    this.elided = elided;
+    this.joined = joined;
+    this.chain = longestChain(launches);
+    const dispatches = launches.map((launch) => resolved(launch, backend.pipelines, 'fixed'));
+    this.#changes = [...spansWritten(launches, isTemporary), ...inputs.map(internalsOf)];
 
-    const uniforms = new UniformSlots();
-    const slots = dispatches.map((dispatch) => uniforms.slotOf(dispatch.uniforms));
-    this.#uniforms = uniforms.upload(backend);
-    const groups = new Map<string, GPUBindGroup>();
-    this.#steps = dispatches.map((dispatch, i) => {
-      const ranges = dispatch.bindings.map(rangeOf);
-      const slot = { offset: slots[i]!, size: slotBytes(dispatch.uniforms) };
-      const key = `${dispatch.outputs},${slot.offset}|${ranges.map(({ block, offset, size }) => `${block.id},${offset},${size}`).join('|')}`;
-      let group = groups.get(key);
-      if (!group) {
-        const resources = ranges.map(({ block, offset, size }) => ({ buffer: block.buffer, offset, size }));
-        group = stream.createBindGroup(dispatch.kernel, { buffer: this.#uniforms!, ...slot }, resources);
-        groups.set(key, group);
-      }
-      return { dispatch, group };
-    });
+    const { plan, blocks, rangeOf } = placeTemporaries(backend, launches, isTemporary, device.maxTensorBytes);
+    this.#blocks = blocks;
+    const { steps, uniforms } = bindSteps(backend, dispatches, rangeOf);
+    this.#steps = steps;
+    this.#uniforms = uniforms;
     this.#restores = this.#keepConstants();
     this.memory = this.#memory(plan, lasting);
   }
@@ -314,4 +277,20 @@ export class Program<R = unknown> {
   print(): string {
     return printProgram(this);
   }
+}
+
+/** The launches of a recording, made fewer as the device's settings and limits have it. */
+function optimizedFor(
+  device: WebGPUDevice,
+  launches: readonly RecordedLaunch[],
+  isTemporary: (storage: GpuStorage) => boolean,
+): OptimizedLaunches {
+  const { limits } = device.gpu;
+  const room = {
+    buffers: limits.maxStorageBuffersPerShaderStage,
+    sharedBytes: limits.maxComputeWorkgroupStorageSize,
+  };
+  const joins = device.joins ?? device.adapterKind === 'gpu';
+  const join = joins ? (merged: readonly RecordedLaunch[]) => joinLaunches(merged, room) : undefined;
+  return optimize(launches, isTemporary, device.fuseFrom, join);
 }
