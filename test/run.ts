@@ -115,12 +115,12 @@ async function suite({ name, adapter }: Task): Promise<Result> {
   return { passed, failed };
 }
 
-/** Runs tasks side by side, a process for each core. */
-async function inParallel(tasks: readonly Task[]): Promise<Result[]> {
-  const waiting = [...tasks];
+/** Runs processes side by side, one for each core. */
+async function inParallel(processes: readonly (() => Promise<Result>)[]): Promise<Result[]> {
+  const waiting = [...processes];
   const results: Result[] = [];
   const worker = async () => {
-    for (let task = waiting.shift(); task; task = waiting.shift()) results.push(await suite(task));
+    for (let next = waiting.shift(); next; next = waiting.shift()) results.push(await next());
   };
   await Promise.all(Array.from({ length: jobs }, worker));
   return results;
@@ -155,27 +155,16 @@ const suites = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf
 if (suites.length === 0)
   refuse(`no suite's name matches ${filter}: they are the paths below test/, such as nn/nn`);
 
-const results: Result[] = [];
-if (!values['suites-only'] && (positionals.length === 0 || chosen.length > 0)) {
-  const bin = (path: string) => join(root, 'node_modules', path);
-  results.push(await check('types (tsc)', [bin('@typescript/native/bin/tsc'), '--noEmit']));
-  results.push(
-    await check('layers (dependency-cruiser)', [
-      bin('dependency-cruiser/bin/dependency-cruise.mjs'),
-      '--config',
-      '.dependency-cruiser.js',
-      '.',
-    ]),
-  );
-  results.push(
-    await check('lint and format (biome)', [
-      bin('@biomejs/biome/bin/biome'),
-      'check',
-      '--error-on-warnings',
-      '.',
-    ]),
-  );
-}
+const bin = (path: string) => join(root, 'node_modules', path);
+const checks: [name: string, args: string[]][] = [
+  ['types (tsc)', [bin('@typescript/native/bin/tsc'), '--noEmit']],
+  [
+    'layers (dependency-cruiser)',
+    [bin('dependency-cruiser/bin/dependency-cruise.mjs'), '--config', '.dependency-cruiser.js', '.'],
+  ],
+  ['lint and format (biome)', [bin('@biomejs/biome/bin/biome'), 'check', '--error-on-warnings', '.']],
+];
+const isChecked = !values['suites-only'] && (positionals.length === 0 || chosen.length > 0);
 const tasks: Task[] = [
   ...adapters.flatMap((adapter, i) =>
     suites
@@ -187,9 +176,12 @@ const tasks: Task[] = [
   ),
   ...suites.filter(({ schedule }) => schedule === 'without an adapter'),
 ];
-results.push(
-  ...(await inParallel([true, false].flatMap((long) => tasks.filter(({ isLong }) => isLong === long)))),
-);
+const results = await inParallel([
+  ...(isChecked ? checks : []).map((one) => () => check(...one)),
+  ...[true, false].flatMap((long) =>
+    tasks.filter(({ isLong }) => isLong === long).map((task) => () => suite(task)),
+  ),
+]);
 if (adapters.length === 0) {
   process.stdout.write('FAILED: no adapter to run kernels on; `npx tapegrad doctor` says what to install\n');
   results.push({ passed: 0, failed: 1 });
