@@ -5,18 +5,22 @@ import {
   type Op,
   referenceDevice,
   type Shape,
+  scope,
   sizeOf,
   type Tensor,
   tensor,
   type WebGPUDevice,
   within,
+  zeros,
 } from '@tapegrad/tensor';
 import * as assert from 'uvu/assert';
+import { pretend } from '../../bench/isa/kernels.ts';
 import { contractionsOf } from '../../packages/tensor/src/lowering/contraction/contract.ts';
 import {
   contractionVariants,
   type ForcedVariant,
 } from '../../packages/tensor/src/lowering/contraction/table.ts';
+import type { Operands } from '../../packages/tensor/src/lowering/contraction/task.ts';
 import type { Adapter } from '../../packages/tensor/src/lowering/contraction/variant.ts';
 import { type ConvAttributes, convOps, convOutputSize } from '../../packages/tensor/src/ops/conv.ts';
 import { matmul } from '../../packages/tensor/src/ops/matmul.ts';
@@ -132,20 +136,22 @@ const TILED = /\[300,131\]|\[3,4,8,8\]/;
 /**
  * The rows of a kernel change its unrolling, not its formulas: kernels that compile long see fewer shapes. lavapipe compiles
  * kernels with barriers ten times as long as SwiftShader, which gets the same text of them: there tiles and `thin` see a few of
- * the shapes that they see on SwiftShader, and those of which it gets another text.
+ * the shapes that they see on SwiftShader, and those of which it gets another text; all tiles but the smallest see one.
  */
-export function casesOf(variant: string, kind: AdapterKind): readonly ContractionCase[] {
-  if (kind === 'lavapipe' && variant === 'tiles32')
+export function casesOf(variant: string, adapter: AdapterKind): readonly ContractionCase[] {
+  if (adapter === 'lavapipe' && variant === 'tiles32')
     return cases.filter(({ name }) => TILED.test(name) || name.startsWith('input gradient [2,1,12,8]'));
-  if (kind === 'lavapipe' && otherTiles.includes(variant))
-    return cases.filter(({ name }) => /\[300,131\]|weight gradient \[3,4,8,8\]/.test(name));
-  if (kind === 'lavapipe' && variant === 'thin')
+  if (adapter === 'lavapipe' && otherTiles.includes(variant))
+    return cases.filter(({ name }) => name.includes('[300,131]'));
+  if (adapter === 'lavapipe' && variant === 'thin')
     return cases.filter(({ name }, i) => i % 5 === 0 || name.startsWith('input gradient [2,1,12,8]'));
   if (slow.has(variant)) return cases.filter(({ name }) => /\[3,4,8,8\]|\[2,5,10,7\]|36/.test(name));
   // They compile long, too. Two of five: in a row of four transposes, or three kinds of convolution, each has its turn.
   if (variant === 'tiles32') return cases.filter((_, i) => i % 5 < 2);
   if (!otherTiles.includes(variant)) return cases;
-  return cases.filter(({ name }) => TILED.test(name));
+  // One kind of convolution each, so that two of them see each kind.
+  const kind = otherTiles.indexOf(variant) % 3;
+  return cases.filter(({ name }) => TILED.test(name)).filter((_, i) => i === 0 || i === 1 + kind);
 }
 
 /** Images that fit a subgroup of 8: a row for each lane, two rows for each, several images, a stride that is no phase. */
@@ -241,17 +247,29 @@ export async function check(gpu: Device, one: ContractionCase, forced?: ForcedVa
   }
 }
 
-const tasks = new WeakMap<Device, Map<string, ReturnType<typeof contractionsOf>>>();
+const tasks = new Map<string, ReturnType<typeof contractionsOf>>();
+/** Where contractions are asked for to see what they are: nothing is compiled. */
+const nowhere = await pretend({ kind: 'gpu', subgroups: undefined });
 
-/** The contractions of a case, found once: many variants are asked whether they fit it. */
-export function tasksOf(device: Device, one: ContractionCase): ReturnType<typeof contractionsOf> {
-  const known = tasks.get(device) ?? new Map();
-  tasks.set(device, known);
+/** The contractions of a case as a device is told to compute it, found once: many variants are asked whether they fit it. */
+export function tasksOf(device: Device, { name, op, shapes, attributes }: ContractionCase) {
   // Some tests change what a device is taken for.
-  const { adapterKind, software, subgroups } = device as Partial<WebGPUDevice>;
-  const key = JSON.stringify([one.name, adapterKind, software, subgroups]);
-  const found = known.get(key) ?? contractionsOf(() => compute(device, one));
-  known.set(key, found);
+  const { adapterKind, software, subgroups } = device as WebGPUDevice;
+  const key = JSON.stringify([name, adapterKind, software, subgroups]);
+  let found = tasks.get(key);
+  if (!found) {
+    Object.assign(nowhere, { adapterKind, software, subgroups });
+    found = scope(() =>
+      contractionsOf(() => {
+        apply(
+          op,
+          shapes.map((shape) => zeros(shape, { device: nowhere })),
+          attributes,
+        );
+      }),
+    );
+    tasks.set(key, found);
+  }
   return found;
 }
 
@@ -270,4 +288,38 @@ export function fits(
   adapter = adapterOf(gpu),
 ): boolean {
   return tasksOf(gpu, one).some((task) => contractionVariants.get(name)!.plan(task, adapter) !== undefined);
+}
+
+/** The settings of the kernels by which a variant computes a case on a device. */
+function settingsOf(device: WebGPUDevice, name: string, one: ContractionCase): string[][] {
+  const variant = contractionVariants.get(name)!;
+  return tasksOf(device, one).flatMap((task) => {
+    const plan = variant.plan(task, adapterOf(device));
+    if (!plan) return [];
+    const { constants = {} } = variant.launch(plan, [] as unknown as Operands);
+    return [Object.entries(constants).map(([setting, value]) => `${setting}=${value}`)];
+  });
+}
+
+/**
+ * Of the cases that a variant fits, those that few of its kernels compute: so few as have every two settings that any of its
+ * kernels has together. What takes time is to compile a kernel, so all cases are among them that need no other.
+ */
+export function pairwise(
+  device: WebGPUDevice,
+  name: string,
+  list: readonly ContractionCase[],
+): ContractionCase[] {
+  const kernelsOf = new Map(list.map((one) => [one, settingsOf(device, name, one)]));
+  const pairsOf = (one: ContractionCase) =>
+    kernelsOf.get(one)!.flatMap((settings) => settings.flatMap((a) => settings.map((b) => `${a} ${b}`)));
+  const missing = new Set(list.flatMap(pairsOf));
+  const kernels = new Set<string>();
+  while (missing.size > 0) {
+    const adds = list.map((one) => new Set(pairsOf(one).filter((pair) => missing.has(pair))).size);
+    const best = list[adds.indexOf(Math.max(...adds))]!;
+    for (const pair of pairsOf(best)) missing.delete(pair);
+    for (const settings of kernelsOf.get(best)!) kernels.add(settings.join());
+  }
+  return list.filter((one) => kernelsOf.get(one)!.every((settings) => kernels.has(settings.join())));
 }

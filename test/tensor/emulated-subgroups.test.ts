@@ -12,7 +12,11 @@ import {
 import { DeviceDataset, MetricsRing, models, runTrainingStep, settingsOf } from '@tapegrad/vae';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { contractionVariants, ForcedVariant } from '../../packages/tensor/src/lowering/contraction/table.ts';
+import {
+  builtInChoice,
+  contractionVariants,
+  ForcedVariant,
+} from '../../packages/tensor/src/lowering/contraction/table.ts';
 import { close, numbers } from '../helpers/close.ts';
 import {
   adapterOf,
@@ -21,9 +25,11 @@ import {
   check,
   convolutions,
   fits,
+  pairwise,
   pixelated,
   planar,
   product,
+  tasksOf,
 } from '../helpers/contractions.ts';
 import { emulated, type Subgroups, withEmulatedSubgroups } from '../helpers/emulated-subgroups.ts';
 import { someImages } from '../helpers/images.ts';
@@ -89,8 +95,9 @@ for (const [name, kind, subgroups] of adapters) {
     );
     if (fitting.length === 0) continue;
     exchanging++;
-    test(`${name}: ${variant}, ${fitting.length} cases`, async () => {
-      for (const one of fitting) await check(device, one, new ForcedVariant(variant));
+    const chosen = pairwise(device, variant, fitting);
+    test(`${name}: ${variant}, ${chosen.length} cases`, async () => {
+      for (const one of chosen) await check(device, one, new ForcedVariant(variant));
     });
   }
 
@@ -98,8 +105,15 @@ for (const [name, kind, subgroups] of adapters) {
     assert.is(exchanging > 0, subgroups !== undefined && subgroups.size <= 32);
   });
 
-  test(`${name}: the contractions that are chosen`, async () => {
-    for (const one of large) await check(device, one);
+  test(`${name}: the contractions that are chosen are those of a GPU without subgroups`, async () => {
+    for (const one of large) {
+      const choices = tasksOf(device, one).map((task) =>
+        [adapterOf(device), without].map((adapter) => builtInChoice(task, adapter)),
+      );
+      for (const [chosen, expected] of choices) assert.equal(chosen, expected, one.name);
+      // So they need not be run for each of them.
+      if (!subgroups) await check(device, one);
+    }
   });
 
   test(`${name}: reductions, running sums and softmax of lines`, async () => {

@@ -1,5 +1,4 @@
 /* Runs on every adapter, for long. */
-import { openDevice } from '@tapegrad/node';
 import * as tg from '@tapegrad/tensor';
 import { ForcedVariant, within } from '@tapegrad/tensor';
 import { models } from '@tapegrad/vae';
@@ -223,30 +222,18 @@ test(`random programs: ${adapter}`, async () => {
       await joinedAsEager(fn, GPU, state);
       tg.setDefaultDevice(device);
     }),
-    { seed: 11, numRuns: 12 },
+    // Other programs make other kernels of them, which lavapipe compiles long.
+    { seed: 11, numRuns: adapter === 'lavapipe' ? 4 : 12 },
   );
 });
 
 // ----------------------------------------------------------------------------------------------------------- models
 
-/** The most launches that a step of a GPU may have. */
-const MOST = { ae: 32, 'vae-mlp': 36, vae: 45 };
-
-for (const [name, most] of Object.entries(MOST)) {
-  test(`a training step of ${name} is at most ${most} launches on a GPU`, async () => {
-    const nothing = await openDevice('gpu', { nullBackend: true });
-    const step = trainingStep(models.get(name)!, nothing, false);
-    step.captured();
-    const { launches, chain } = step.captured.programs[0]!;
-    assert.ok(launches <= most && chain <= launches, `${launches} launches, the longest chain ${chain}`);
-    nothing.destroy();
-    tg.setDefaultDevice(device);
-  });
-
-  // lavapipe compiles kernels with barriers ten times as long as SwiftShader: the smallest model has to do there.
-  if (name !== 'vae-mlp' && (name === 'ae' || adapter === 'lavapipe')) continue;
-  test(`steps of ${name} as on a GPU leave the bytes that they leave op by op, on ${adapter}`, async () => {
-    const [eager, captured] = [0, 1].map(() => trainingStep(models.get(name)!, device, true));
+// lavapipe compiles kernels with barriers ten times as long as SwiftShader, which runs the same text. Convolutions and products.
+(adapter === 'lavapipe' ? test.skip : test)(
+  `steps of vae as on a GPU leave the bytes that they leave op by op, on ${adapter}`,
+  async () => {
+    const [eager, captured] = [0, 1].map(() => trainingStep(models.get('vae')!, device, true));
     as({ adapterKind: 'gpu', subgroups: undefined, joins: true }, () => {
       for (let i = 0; i < 2; i++) {
         eager!.eager();
@@ -258,7 +245,7 @@ for (const [name, most] of Object.entries(MOST)) {
     const { joined, launches } = captured!.captured.programs[0]!;
     assert.ok(joined >= launches / 2, `${joined} in ${launches} launches`);
     captured!.captured.dispose();
-  });
-}
+  },
+);
 
 test.run();

@@ -1,8 +1,11 @@
 /* Runs without an adapter. */
 import { readdirSync, readFileSync } from 'node:fs';
+import { openDevice } from '@tapegrad/node';
 import * as shaders from '@tapegrad/shaders';
+import { models } from '@tapegrad/vae';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { trainingStep } from '../../bench/training.ts';
 import type { RecordedLaunch } from '../../packages/tensor/src/webgpu/dispatch.ts';
 import { link, linkedSize, sharedBytes } from '../../packages/tensor/src/webgpu/link.ts';
 import type { GpuStorage } from '../../packages/tensor/src/webgpu/memory.ts';
@@ -201,5 +204,18 @@ test('a launch waits for who writes what it binds, and for who binds what it wri
   assert.is(longestChain(launches), 4);
   assert.is(longestChain([]), 0);
 });
+
+/** The most launches that a step of a GPU may have. */
+const MOST = { ae: 32, 'vae-mlp': 36, vae: 45 };
+
+for (const [name, most] of Object.entries(MOST))
+  test(`a training step of ${name} is at most ${most} launches on a GPU`, async () => {
+    const nothing = await openDevice('gpu', { nullBackend: true });
+    const step = trainingStep(models.get(name)!, nothing, false);
+    step.captured();
+    const { launches, chain } = step.captured.programs[0]!;
+    assert.ok(launches <= most && chain <= launches, `${launches} launches, the longest chain ${chain}`);
+    nothing.destroy();
+  });
 
 test.run();

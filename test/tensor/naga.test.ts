@@ -10,7 +10,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { KernelCollection, pretend } from '../../bench/isa/kernels.ts';
 import { contractionVariants, ForcedVariant } from '../../packages/tensor/src/lowering/contraction/table.ts';
-import { banded, cases, casesOf, compute, fits, otherTiles } from '../helpers/contractions.ts';
+import { banded, cases, casesOf, compute, fits, otherTiles, pairwise } from '../helpers/contractions.ts';
 import type { NagaReport } from '../helpers/naga-compile.ts';
 import { succeed } from '../helpers/packed.ts';
 import { installRuntimes, runtimesAreForThisSystem } from '../helpers/runtimes.ts';
@@ -78,9 +78,9 @@ for (const kind of KINDS) {
     collection.note(device, dtype, () => ofIntegers(device, dtype));
   collection.note(device, 'pooling', () => ofPooling(device));
   for (const name of contractionVariants.keys()) {
-    for (const one of shapesOf(name)) {
-      if (!fits(device, name, one)) continue;
-      unfit.delete(name);
+    const fitting = shapesOf(name).filter((one) => fits(device, name, one));
+    if (fitting.length > 0) unfit.delete(name);
+    for (const one of pairwise(device, name, fitting)) {
       collection.note(device, name, () => within(new ForcedVariant(name), () => compute(device, one)));
     }
   }
