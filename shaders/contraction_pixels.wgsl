@@ -33,7 +33,6 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) local
 
   var all: array<f32, ${SLICE * KEPT}>;
   var seen: array<f32, ${HEIGHT * WIDTH}>;
-  var own: array<f32, ${4 * FOURS}>;
   for (var first = begin; first < end; first += i32(LANES)) {
     let group = first + i32(local);
     // A lane past the end does the last band again and adds nothing.
@@ -41,8 +40,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) local
     let image = i32(u32(band) / u32(params.image_groups));
     let line = (band - image * params.image_groups) * i32(BAND);
 
-    // Both arrays are filled by loops in which what is there moves up: so they take constant indices, and the driver compiles
-    // few loads.
+    // The array is filled by a loop in which what is there moves up: so it takes constant indices, and the driver compiles few
+    // loads. A's are few already.
     let h_first = start.h + line * params.h_sum;
     let b_image = b_first + image * params.b_i0;
     for (var h = h_first + zero; h < h_first + ${HEIGHT}; h++) {
@@ -68,23 +67,15 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) local
     let a_first = start.a + image * params.a_sums.x + line * i32(OUT_W);
     for (var r = r_first; r < r_end; r++) {
       let a_at = a_first + r * params.a_row;
-      for (var v = zero; v < ${FOURS}; v++) {
-        //% for i in 0..4 * FOURS - 4
-        own[${i}] = own[${i + 4}];
-        //% end
-        //% if A_4
-        let four = vec4f(a[(u32(a_at) >> 2u) + u32(v)]);
-        //% end
-        //% for j in 0..4
-        //% if A_4
-        own[${4 * FOURS - 4 + j}] = four[${j}];
-        //% else
-        own[${4 * FOURS - 4 + j}] = f32(a[a_at + 4 * v + ${j}]);
-        //% end
-        //% end
-      }
+      //% for v in 0..FOURS
+      //% if A_4
+      let four${v} = vec4f(a[(u32(a_at) >> 2u) + ${v}u]);
+      //% else
+      let four${v} = vec4f(f32(a[a_at + ${4 * v}]), f32(a[a_at + ${4 * v + 1}]), f32(a[a_at + ${4 * v + 2}]), f32(a[a_at + ${4 * v + 3}]));
+      //% end
+      //% end
       //% for p in 0..PIXELS
-      let m${p} = own[${p}];
+      let m${p} = four${p / 4}[${p % 4}];
       //% end
       //% for t in 0..LANES * KEPT
       var sum${t} = 0.0;
