@@ -3,7 +3,7 @@ enable subgroups;
 //% end
 // Reductions in a fixed order, accumulated in float32. The host appends start() and step_with(acc, v). The reduced part
 // has two digits, extent0 (outer) and extent1; chunk c takes every chunks-th value of them, and a second launch combines
-// what the chunks made. LOADS: what a thread asks for before it waits, 4 on a GPU. Four ways:
+// what the chunks made. Four ways:
 //
 //   main     a thread for each (output, chunk): any strides
 //   lines    a workgroup for each (output, chunk), where extent1 is contiguous: its lanes read neighbouring vec4s
@@ -69,18 +69,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3
   var acc = start();
   for (var i0 = chunk0; i0 < params.extent0; i0 += params.chunks0) {
     let row = base + i0 * params.stride0;
-    var i1 = chunk1;
-    //% if LOADS > 1
-    for (; i1 + ${LOADS - 1}u * params.chunks1 < params.extent1; i1 += LOADS * params.chunks1) {
-      //% for k in 0..LOADS
-      let v${k} = value(row + (i1 + ${k}u * params.chunks1) * params.stride1);
-      //% end
-      //% for k in 0..LOADS
-      acc = step_with(acc, v${k});
-      //% end
-    }
-    //% end
-    for (; i1 < params.extent1; i1 += params.chunks1) {
+    for (var i1 = chunk1; i1 < params.extent1; i1 += params.chunks1) {
       acc = step_with(acc, value(row + i1 * params.stride1));
     }
   }
@@ -126,18 +115,11 @@ fn lines(
   for (var i0 = chunk0; i0 < params.extent0; i0 += params.chunks0) {
     let row = (base + i0 * params.stride0) / 4u;
     var i1 = chunk1 * LANES + lane;
-    for (; i1 + ${LOADS - 1}u * turn < fours; i1 += LOADS * turn) {
-      //% for k in 0..LOADS
-      let v${k} = value(row + i1 + ${k}u * turn);
-      //% end
-      //% if LOADS == 4
-      acc0 = step_four(acc0, step_four(step_four(v0, v1), step_four(v2, v3)));
-      //% else
-      acc0 = step_four(acc0, v0);
-      acc1 = step_four(acc1, v1);
-      //% end
+    for (; i1 + turn < fours; i1 += 2u * turn) {
+      acc0 = step_four(acc0, value(row + i1));
+      acc1 = step_four(acc1, value(row + i1 + turn));
     }
-    for (; i1 < fours; i1 += turn) { acc0 = step_four(acc0, value(row + i1)); }
+    if i1 < fours { acc0 = step_four(acc0, value(row + i1)); }
   }
   let both = step_four(acc0, acc1);
   var acc = step_with(step_with(both.x, both.y), step_with(both.z, both.w));
@@ -184,21 +166,14 @@ fn columns(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: v
   var acc0 = vec4f(start());
   var acc1 = acc0;
   for (var i0 = chunk0; i0 < params.extent0; i0 += params.chunks0) {
-    let row = base + i0 * (params.stride0 / 4u);
-    let end = row + params.extent1 * stride;
-    var at = row + chunk1 * stride;
-    for (; at + ${LOADS - 1}u * turn < end; at += LOADS * turn) {
-      //% for k in 0..LOADS
-      let v${k} = value(at + ${k}u * turn);
-      //% end
-      //% if LOADS == 4
-      acc0 = step_four(acc0, step_four(step_four(v0, v1), step_four(v2, v3)));
-      //% else
-      acc0 = step_four(acc0, v0);
-      acc1 = step_four(acc1, v1);
-      //% end
+    var at = base + i0 * (params.stride0 / 4u) + chunk1 * stride;
+    var i1 = chunk1;
+    for (; i1 + params.chunks1 < params.extent1; i1 += 2u * params.chunks1) {
+      acc0 = step_four(acc0, value(at));
+      acc1 = step_four(acc1, value(at + turn));
+      at += 2u * turn;
     }
-    for (; at < end; at += turn) { acc0 = step_four(acc0, value(at)); }
+    if i1 < params.extent1 { acc0 = step_four(acc0, value(at)); }
   }
   out[id] = vec4<Out0>(ended(step_four(acc0, acc1), 4u * id));
 }

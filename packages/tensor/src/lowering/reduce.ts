@@ -137,8 +137,6 @@ function reduceInPasses(
       FOURS: mode !== 'main',
       LANES: mode === 'lines' ? lanes.LANES : WORKGROUP,
       SUBGROUPS: mode === 'lines' && lanes.SUBGROUPS,
-      // A GPU's memory is far away; a software adapter only has more to compile.
-      LOADS: gpu.kind === 'gpu' ? 4 : mode === 'main' ? 1 : 2,
       ...UNMERGED,
     },
     code,
