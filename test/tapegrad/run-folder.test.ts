@@ -168,6 +168,7 @@ test('run folder: open says what is wrong', async () => {
   const run = await RunFolder.claim(join(root, 'vae-first'));
   refused(() => RunFolder.open(run.path), /vae-first: not a run folder: it holds no config.json/);
   refused(() => RunFolder.open(join(root, 'vae-frist')), /no such run folder; did you mean .*vae-first\?/);
+  refused(() => RunFolder.open(''), /^the run's folder has no name/);
   refused(() => RunFolder.open('/no/such/run'), /^\/no\/such\/run: no such run folder$/);
   refused(() => RunFolder.open('/no/a\n\u001b[2Jb'), /^\/no\/a\\u000a\\u001b\[2Jb: no such run folder$/);
   writeFileSync(run.file('config.json'), '{"model": "v');

@@ -82,12 +82,14 @@ function unzip(path: string, bytes: Uint8Array): Uint8Array {
   }
 }
 
-/** What a failed download may be instead. */
+/** What a failed download may be instead, and what to do. */
 function whatInstead(bytes: Uint8Array): string {
   const begin = Buffer.from(bytes.subarray(0, 300)).toString('latin1').trimStart().toLowerCase();
   if (begin.startsWith('<!doctype') || begin.startsWith('<html'))
     return ': it is a page of the web, the answer of a server that has moved the file, say; get it elsewhere';
-  return begin.startsWith('pk\x03\x04') ? ': it is a zip archive; unpack it' : '';
+  return begin.startsWith('pk\x03\x04')
+    ? ': it is a zip archive; unpack it'
+    : '; it is another file, or a broken one: get it again';
 }
 
 const hex = (magic: number): string => `0x${magic.toString(16).padStart(8, '0')}`;

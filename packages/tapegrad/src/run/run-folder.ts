@@ -117,6 +117,7 @@ export class RunFolder {
 
   /** Opens the folder of an earlier run, if its configuration can be read. */
   static open(path: string): RunFolder {
+    if (path === '') throw new UserError("the run's folder has no name: is a variable of the shell empty?");
     if (!existsSync(path)) {
       const near = nearestName(basename(path), siblings(path));
       const hint = near ? `; did you mean ${join(dirname(path), near)}?` : '';
