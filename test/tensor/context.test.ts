@@ -1,4 +1,4 @@
-/* Runs on every adapter. */
+/* Runs on the fastest adapter. */
 import { enableGrad, grad, noGrad, requiresGrad } from '@tapegrad/autograd';
 import {
   capture,

@@ -1,4 +1,4 @@
-/* Runs on every adapter. */
+/* Runs on the fastest adapter. */
 import { noGrad, requiresGrad } from '@tapegrad/autograd';
 import * as tg from '@tapegrad/tensor';
 import { ForcedVariant, within } from '@tapegrad/tensor';

@@ -1,4 +1,4 @@
-/* Runs on every adapter. */
+/* Runs on the fastest adapter. */
 import { readFileSync } from 'node:fs';
 import { gradcheck } from '@tapegrad/autograd';
 import * as tg from '@tapegrad/tensor';
