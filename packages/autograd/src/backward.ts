@@ -46,14 +46,14 @@ export const gradientOf = (leaf: Tensor): Tensor | null => gradients.get(leaf) ?
 /** Has `backward` write a leaf's gradient into `slot`, a view of a flat buffer. */
 export const setGradientSlot = (leaf: Tensor, slot: Tensor): void => void slots.set(leaf, slot);
 
-/** Forgets a leaf's gradient, so that the next `backward` starts anew. */
+/** Forgets a leaf's gradient, so that the next `backward` starts over. */
 export function clearGradient(leaf: Tensor): void {
   const gradient = gradients.get(leaf);
   gradients.delete(leaf);
   if (gradient && gradient !== slots.get(leaf)) discard(gradient);
 }
 
-/** Disposes a gradient; not one made with `createGraph`, of whose graph somebody may still want to make use. */
+/** Disposes a gradient, unless it was made with `createGraph`: its graph may still be needed. */
 function discard(gradient: Tensor): void {
   if (!isTracked(gradient)) gradient.dispose();
 }
@@ -77,7 +77,7 @@ export interface BackwardOptions {
 /**
  * Adds d root / d leaf to `leaf.grad` for every leaf that `root` depends on. Then the graph of `root` is freed, and what
  * was computed on the way to `root` is disposed, except tensors passed to `keep`: a training loop never has to dispose
- * anything. Graphs beside it are left alone; one that shares a part with it needs `retainGraph` at all walks but the last.
+ * anything. Other graphs are left alone. Where two graphs share a part, every walk but the last needs `retainGraph`.
  * @throws if `root` depends on no leaf, if its graph was freed, or if it has several elements and no weights are given
  */
 export function backward(root: Tensor, options: BackwardOptions = {}): void {

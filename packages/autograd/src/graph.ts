@@ -34,7 +34,7 @@ class Node implements History {
   readonly number = Node.#count++;
   /** What a captured program calls it, if one is being recorded. */
   readonly name: string;
-  /** When it was made, by the count of updates in place: what it holds on to is to be as it was then. */
+  /** The count of updates in place when it was made. What it holds on to must not have changed since. */
   readonly time = updatesSoFar();
   #call: OpCall<Tensor> | undefined;
 

@@ -18,7 +18,7 @@ export interface InitOptions {
   generator?: Generator;
 }
 
-/** Who draws a layer's initial numbers. @throws if the options name something else */
+/** The generator of a layer's initial numbers. @throws if the options name something else */
 export function generatorFor(layer: string, { generator = defaultGenerator() }: InitOptions): Generator {
   assertGenerator(layer, generator);
   return generator;

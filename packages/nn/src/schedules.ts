@@ -29,8 +29,8 @@ import { assertNotNegative } from './arguments.ts';
 
 /**
  * A learning rate that changes as training goes: from the optimizer's `lr` and the number `t` of steps taken so far, both
- * float32 [] on the device, the rate of the next step, []. It is part of the step, so a captured one computes it anew each
- * time, without the host, and it goes on where a saved state left off. A function of your own is PyTorch's `LambdaLR`:
+ * float32 [] on the device, the rate of the next step, []. It is part of the step, so a captured step computes it each
+ * time, without the host, and it continues where a saved state left off. A function of your own is PyTorch's `LambdaLR`:
  * `(lr, t) => div(lr, add(t, 1))`.
  */
 export type Schedule = (lr: Tensor, t: Tensor) => Tensor;
@@ -161,7 +161,7 @@ export function sequentialLR(schedules: readonly Schedule[], milestones: readonl
     }, undefined)!;
 }
 
-/** The schedule with t counted in epochs, or whatever else takes so many steps, rather than in steps. */
+/** The same schedule with t counted in epochs, or other units of `steps` steps, rather than in steps. */
 export function every(steps: number, schedule: Schedule): Schedule {
   assertSteps('every', 'steps', steps);
   assertFunction('every', schedule);

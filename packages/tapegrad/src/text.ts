@@ -13,7 +13,7 @@ export function readText(path: string): string {
 /** Lines without their ends, whether these are LF, CRLF or CR. */
 export const linesOf = (text: string): string[] => text.split(/\r\n?|\n/);
 
-/** A message as one line, whatever names from somebody's disk are in it: ends of lines and a terminal's commands are escaped. */
+/** A message in one line: line ends and control characters, which names of files may have, are escaped. */
 export const oneLine = (message: string): string =>
   message.replaceAll(/[\p{Cc}\u2028\u2029]/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 

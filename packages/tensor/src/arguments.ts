@@ -1,16 +1,16 @@
 import { described } from './described.ts';
 import { Tensor } from './tensor.ts';
 
-/* Checks of what functions are called with, for those whom no type checker tells. Each throws an error that names the function. */
+/* Checks of arguments, for callers without a type checker. Each throws an error that names the function. */
 
-/** Checks an argument that is to be a tensor. @throws unless it is one */
+/** Checks that an argument is a tensor. @throws if it is not */
 export function assertTensor(what: string, value: unknown): asserts value is Tensor {
   if (!(value instanceof Tensor)) {
     throw new Error(`${what}: expects a tensor, got ${described(value)}; tensor(…) makes one of numbers`);
   }
 }
 
-/** Checks an argument that is to be an array of tensors. @throws unless it is one */
+/** Checks that an argument is an array of tensors. @throws if it is not */
 export function assertTensors(what: string, list: unknown): asserts list is readonly Tensor[] {
   if (!Array.isArray(list)) {
     throw new Error(`${what}: expects an array of tensors, such as ${what}([a, b]), got ${described(list)}`);
@@ -18,19 +18,19 @@ export function assertTensors(what: string, list: unknown): asserts list is read
   for (const item of list) assertTensor(what, item);
 }
 
-/** Checks an argument that is to be a number. @throws unless it is one */
+/** Checks that an argument is a number. @throws if it is not */
 export function assertNumber(what: string, name: string, value: unknown): asserts value is number {
   if (typeof value !== 'number') throw new Error(`${what}: ${name} is a number, got ${described(value)}`);
 }
 
-/** Checks an argument that counts something. @throws unless it is a whole number from 0 */
+/** Checks that an argument can be a count. @throws unless it is a whole number from 0 */
 export function assertCount(what: string, name: string, value: unknown): asserts value is number {
   if (!(Number.isInteger(value) && (value as number) >= 0)) {
     throw new Error(`${what}: ${name} is a whole number from 0, got ${described(value)}`);
   }
 }
 
-/** Checks an argument that is to be a function. @throws unless it is one */
+/** Checks that an argument is a function. @throws if it is not */
 export function assertFunction(what: string, value: unknown): void {
   if (typeof value !== 'function') throw new Error(`${what}: expects a function, got ${described(value)}`);
 }

@@ -38,7 +38,7 @@ export interface CapturedFunction<A extends unknown[], R> {
  * Records what `fn` does on the device, once, and replays it at every later call: one submit, with no graph, no
  * allocation and no upload. `fn` runs in a scope and must be a function of the device's memory alone:
  *
- * - Arguments are tensors and plain JSON-like values, also nested. A new shape, type or plain value records anew, so
+ * - Arguments are tensors and plain JSON-like values, also nested. A new shape, type or plain value is recorded again, so
  *   numbers that change from call to call (a learning rate) have to be in tensors. Tensor arguments are copied in at
  *   every call; tensors that `fn` refers to from outside are used where they are, and may be updated in place.
  * - Numbers and tensors made inside from host values are constants. State (moments, generators) is made before.

@@ -97,7 +97,7 @@ export function setDefaultDevice(chosen: Device): void {
   device = chosen;
 }
 
-/** Checks an argument that is to be a device. @throws unless it is one */
+/** Checks that an argument is a device. @throws if it is not */
 export function assertDevice(what: string, device: unknown): void {
   if (typeof (device as Device | undefined)?.allocate === 'function') return;
   throw new Error(

@@ -65,7 +65,7 @@ export interface Op<A, I extends Inputs = Inputs> {
   reference(inputs: Each<Values, I>, attributes: A, output: Values): void;
   /** The output is the first input's memory under another shape; nothing runs. */
   readonly alias?: boolean;
-  /** Why nobody can look inside, and so not differentiate: what the error says to whoever tries. */
+  /** For an op that cannot be differentiated since nothing can look inside it: the message of the error. */
   readonly opaque?: string;
 }
 

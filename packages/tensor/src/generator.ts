@@ -41,7 +41,7 @@ export class Generator {
     this.state = keep(tensor(stateOf('Generator', seed, stream), { device }));
   }
 
-  /** Begins anew from a seed, where the state lies: captured functions that draw from it do so, too. */
+  /** Restarts from a seed, in place, so that captured functions that draw from it restart, too. */
   manualSeed(seed: number): void {
     writeTo(this.state, stateOf('manualSeed', seed, this.#stream));
   }
@@ -76,7 +76,7 @@ export class Generator {
   }
 }
 
-/** Checks an argument that is to be a generator of random numbers. @throws unless it is one */
+/** Checks that an argument is a generator of random numbers. @throws if it is not */
 export function assertGenerator(what: string, value: unknown): asserts value is Generator {
   if (value instanceof Generator) return;
   throw new Error(`${what}: the generator is a Generator, such as new Generator(1), got ${described(value)}`);

@@ -4,7 +4,7 @@ import { bytesPerElement, type DType, type NumericArray } from './dtype.ts';
 import { TensorTooLargeError } from './errors.ts';
 import { type Shape, show, sizeOf } from './shape.ts';
 
-/** What somebody noted about how a tensor came to be: it holds on to other tensors until it is told to let go. */
+/** A note of how a tensor was computed. It holds on to other tensors until it is released. */
 export interface History {
   /** The tensor that carries it is freed. */
   release(): void;
@@ -28,8 +28,8 @@ export interface Tensor {
   /** Whether its memory was given back. */
   readonly disposed: boolean;
   /**
-   * Gives the memory back, unless somebody still retains the tensor. Scopes and `backward` call this; a program seldom
-   * needs to. Calling it twice is harmless.
+   * Frees the memory, unless something still retains the tensor. Scopes and `backward` call this, so programs seldom need
+   * to. Calling it twice is harmless.
    */
   dispose(): void;
   /** The values, row-major, once everything queued before has run. @throws if its memory was given back */
@@ -43,8 +43,8 @@ export interface Tensor {
 }
 
 /**
- * What every tensor is, and its users do not see: memory, which several may share and somebody may retain, and how it came to
- * be. What needs to know asks `internalsOf`.
+ * What every tensor is, including what users do not see: its memory, which tensors can share and retain, and its history.
+ * Packages reach it with `internalsOf`.
  * @internal
  */
 export class TensorInternals implements TensorView {
@@ -54,7 +54,7 @@ export class TensorInternals implements TensorView {
   storage: Storage;
   /** First element within the storage. */
   offset: number;
-  /** Set by whoever records how tensors are made: the graph of `@tapegrad/autograd`. */
+  /** Set by the graph of `@tapegrad/autograd`, which records how tensors are computed. */
   history: History | undefined;
   #hold: Hold;
   #owned = true;
@@ -211,7 +211,7 @@ function releaseHold(hold: Hold): void {
 
 /** Tensors that belong to no scope: how many are alive, and their bytes. */
 const loose = { tensors: 0, bytes: 0, warned: false };
-/** A program that has so many is likely to have forgotten a scope; a few large ones are data. */
+/** A program with this many, and this large, has probably forgotten a scope; a few large ones are data. */
 const MANY_LOOSE = { tensors: 200, bytes: 2 ** 30 };
 
 function countLoose(hold: Hold): void {

@@ -80,7 +80,7 @@ export class Evaluation {
     for (const size of new Set(this.#sizes())) await step.prepare(size);
   }
 
-  /** Gives the memory of what was captured back. It is captured anew if it is asked for again. */
+  /** Frees the memory of what was captured. It is captured again when it is needed. */
   dispose(): void {
     this.#pass.step.dispose();
   }

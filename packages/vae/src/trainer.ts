@@ -36,7 +36,7 @@ export interface TrainingData {
 export interface TrainerOptions extends ModelOptions, Omit<TrainingOptions, 'epochs'> {
   readonly seed: number;
   readonly device?: Device;
-  /** What becomes of `lr` from step to step; `every(steps, …)` of nn counts in epochs of so many steps. Default: nothing. */
+  /** How `lr` changes from step to step; `every(steps, …)` of nn counts in epochs of that many steps. Default: it stays. */
   readonly schedule?: Schedule;
 }
 
@@ -129,7 +129,7 @@ export class Trainer {
     this.#startEpoch();
   }
 
-  /** Gives the memory of what was captured back. It is captured anew if it is asked for again. */
+  /** Frees the memory of what was captured. It is captured again when it is needed. */
   dispose(): void {
     this.#trainingStep.dispose();
     this.#evaluation.dispose();

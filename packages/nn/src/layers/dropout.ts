@@ -22,7 +22,7 @@ import { Module } from '../module.ts';
 export class Dropout extends Module {
   /** The probability of an element to be dropped. */
   readonly p: number;
-  /** Who draws. */
+  /** Draws which elements are dropped. */
   readonly generator: Generator;
   readonly #survival: Tensor;
 

@@ -207,7 +207,7 @@ export interface LayerNormOptions {
   eps?: number;
   /** Whether there are a learned weight and, with `bias`, a bias of the normalized shape. Default true. */
   elementwiseAffine?: boolean;
-  /** Whether there is a learned bias beside the weight. Default true. */
+  /** Whether there is a learned bias in addition to the weight. Default true. */
   bias?: boolean;
   /** Where its tensors are made. Default: the default device. */
   device?: Device;

@@ -32,7 +32,7 @@ export class WebGPUDevice implements Device {
   readonly adapterKind: AdapterKind;
   /** Whether a processor runs the kernels. Its driver compiles slowly, so that some are written out less there. */
   readonly software: boolean;
-  /** WebGPU's own object: to ask for features and limits, and for commands of one's own (see `submit`). */
+  /** WebGPU's own object, for its features and limits, and for commands of your own (see `submit`). */
   readonly gpu: GPUDevice;
   /** What it has done so far. */
   readonly stats: DeviceStats;
@@ -43,13 +43,13 @@ export class WebGPUDevice implements Device {
   /** Contraction variants that were measured on this adapter, preferred to the built-in choice. */
   tuned: TunedTable | undefined;
   /**
-   * Whether so little is going to run that kernels had better compile soon than run fast: to be said before they are asked for.
-   * Every bit of a result is the same either way.
+   * Whether so little is going to run that it matters more how soon kernels compile than how fast they run. Set it before the
+   * kernels are needed. Every bit of a result is the same either way.
    */
   brief = false;
-  /** Elements from which captured programs merge elementwise launches: all, unless somebody wants to see them apart. */
+  /** Captured programs merge elementwise launches of at least this many elements. By default all; Infinity keeps them apart. */
   fuseFrom = 0;
-  /** Whether captured programs run launches that do not wait for each other as one; undefined: as is good for its kind. */
+  /** Whether captured programs run launches that do not depend on each other as one. If undefined, only a GPU does. */
   joins: boolean | undefined;
   readonly #backend: Backend;
 

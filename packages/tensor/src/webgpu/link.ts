@@ -62,7 +62,7 @@ function poolOf(modules: readonly WgslModule[]): Map<string, Shared> {
   return pool;
 }
 
-/** The how-many-th array of its type it is, among the shared memory of one part. */
+/** By its type, and by its number among the part's arrays of that type. */
 function pooledName(shared: readonly Shared[], k: number): string {
   const { type } = shared[k]!;
   return `shared_${type}_${shared.slice(0, k).filter((other) => other.type === type).length}`;

@@ -45,7 +45,7 @@ export class Program<R = unknown> {
   readonly elided: number;
   /** Elementwise launches that were merged into the kernels before or after them. */
   readonly fused: number;
-  /** Launches that run as part of another, which has nothing to do with them. */
+  /** Launches that run as part of another that does not depend on them. */
   readonly joined: number;
   /** Launches of the longest chain in which each has to wait for the one before. */
   readonly chain: number;

@@ -71,7 +71,7 @@ export class ModelFunctions {
     );
   }
 
-  /** Gives the memory of what was captured back. It is captured anew if it is asked for again. */
+  /** Frees the memory of what was captured. It is captured again when it is needed. */
   dispose(): void {
     for (const captured of this.#captured.values()) captured.dispose();
     this.#captured.clear();
@@ -139,7 +139,7 @@ export class ModelFunctions {
     return this.#isStochastic;
   }
 
-  /** Encodes so many images of no concern, as `map` does, to see what comes. */
+  /** Encodes as many images as `map` does, of any content, to see whether there is a deviation. */
   #hasDeviation(rows: number): boolean {
     const { device, imageShape } = this.#model;
     const encode = capture((x: Tensor) => evaluating(this.#model, () => this.#model.encode(x)), { device });

@@ -92,7 +92,7 @@ export class Subject {
     return this.#functions.prepare();
   }
 
-  /** Gives the memory of what was captured back. It is captured anew if it is asked for again. */
+  /** Frees the memory of what was captured. It is captured again when it is needed. */
   dispose(): void {
     this.#functions.dispose();
   }

@@ -12,7 +12,7 @@ export interface OptimizedLaunches {
   readonly fused: number;
   /** Copies that were dropped because their source is now written where it belongs. */
   readonly elided: number;
-  /** Launches that run as part of another, which has nothing to do with them. */
+  /** Launches that run as part of another that does not depend on them. */
   readonly joined: number;
 }
 
