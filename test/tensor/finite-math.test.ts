@@ -45,11 +45,11 @@ const parameters: Readonly<Record<string, readonly (readonly number[])[]>> = {
 const inputsOf = ({ expression }: Pick<ElementwiseOp, 'expression'>) =>
   /\bc\b/.test(expression) ? 3 : /\bb\b/.test(expression) ? 2 : 1;
 
-/** Beyond [−π, π] WGSL promises nothing of sin and cos; what of a number is finite is tested in ops.test.ts. */
+/** Beyond [−π, π] WGSL promises nothing of sin and cos; what of a number is finite is tested in elementwise.test.ts. */
 const domain = (name: string) =>
   /^(sin|cos)$/.test(name) ? SPECIAL.map((v) => (v > 4 || v < -4 ? 1 : v)) : SPECIAL;
 
-/** What is finite may have the errors that ops.test.ts allows, the largest of them; here it is about what is not. */
+/** What is finite may have the errors that elementwise.test.ts allows, the largest of them; here it is about what is not. */
 const FINITE: Tolerance = { absolute: 1e-3, relative: 1e-4 };
 
 function elementwise(op: ElementwiseOp, attributes: readonly number[]) {
