@@ -4,6 +4,8 @@ import type { Run } from './store.ts';
 
 /** Points of a curve that a screen can show. */
 const POINTS = 1500;
+/** Dots that can be told apart. */
+const DOTS = 60;
 
 /** A metric of all runs that are shown, over each other. */
 export function CurvesPanel({ runs, current }: { runs: readonly Run[]; current: Run | undefined }) {
@@ -69,12 +71,13 @@ function curvesOf(run: Run, metric: string, isCurrent: boolean): Curve[] {
   const color = `class-${run.color}`;
   const { steps } = run.curve;
   if (!y || y.length === 0) return [];
-  const every = Math.ceil(y.length / POINTS);
-  const some = (values: readonly number[]) =>
-    every === 1 ? [...values] : values.filter((_, i) => i % every === 0 || i === values.length - 1);
-  const tests = run.epochs.filter(({ test }) => test[metric] !== undefined);
+  const tests = thinned(
+    run.epochs.filter(({ test }) => test[metric] !== undefined),
+    DOTS,
+  );
+  const x = thinned(steps.slice(0, y.length), POINTS);
   return [
-    { name: run.name, color, x: some(steps.slice(0, y.length)), y: some(y), thin: !isCurrent },
+    { name: run.name, color, x, y: thinned(y, POINTS), thin: !isCurrent },
     ...(tests.length > 0
       ? [
           {
@@ -87,6 +90,12 @@ function curvesOf(run: Run, metric: string, isCurrent: boolean): Curve[] {
         ]
       : []),
   ];
+}
+
+/** About so many of the values at most, the last one among them. */
+function thinned<T>(values: readonly T[], most: number): T[] {
+  const every = Math.ceil(values.length / most);
+  return values.filter((_, i) => i % every === 0 || i === values.length - 1);
 }
 
 function sentence({ curve, epochs }: Run, metric: string): string {

@@ -75,7 +75,8 @@ function newPlot(element: HTMLElement, curves: readonly Curve[], logarithmic: bo
             stroke: () => cssColor(color),
             width: dots ? 0 : thin ? 1 : 2,
             spanGaps: true,
-            points: dots ? { show: true, size: 6, fill: () => cssColor(color) } : { show: false },
+            // Hollow, so that they are seen on a line of their colour.
+            points: dots ? { show: true, size: 8, width: 2, fill: () => cssColor('card') } : { show: false },
           }),
         ),
       ],
