@@ -50,13 +50,11 @@ export function traceOf(run: string): string[] {
   const { tensors, metadata } = decodeSafetensors(readFileSync(join(run, 'state.safetensors')));
   const { tally: _, ...counts } = metadata;
   const metrics = readFileSync(join(run, 'metrics.jsonl'), 'utf8').replaceAll(/"seconds":[\d.]+/g, '');
-  const config = Object.entries(JSON.parse(readFileSync(join(run, 'config.json'), 'utf8'))).sort();
   const files = readdirSync(run, { recursive: true, encoding: 'utf8' }).filter(
-    (name) => !/^events\.|^report\.html$|^images$|^(config|metrics|state)\./.test(name),
+    (name) => !/^events\.|^report\.html$|^images$|^(metrics|state)\./.test(name),
   );
   return [
     ...files.map((name) => `${name} ${hash(readFileSync(join(run, name)))}`).sort(),
-    `config.json ${JSON.stringify(config)}`,
     `metrics.jsonl ${hash(metrics)}, ${metrics.split('\n').length - 1} lines`,
     ...[...tensors].map(
       ([name, { data }]) =>

@@ -83,8 +83,9 @@ export function readRunConfig(folder: RunFolder): { config: RunConfig; spec: Mod
     throw refuse(`no model is named ${excerpt(config.model)} (known: ${[...models.keys()].join(', ')})`);
   const missing = ['latent', 'batchSize', 'epochs', 'seed'].find((name) => config[name] === undefined);
   if (missing) refuse(`it has no ${missing}`);
-  // Options that an older version did not have get the value that it used.
-  const whole = { ...optionValues, ...spec.defaults, seed: 0, limit: null, logEvery: 10, ...config };
+  // Options that an older version did not have get the value that it used. All stay in the file's order.
+  const known = { ...optionValues, ...spec.defaults, seed: 0, limit: null, logEvery: 10 };
+  const whole = { ...config, ...known, ...config };
   for (const name of Object.keys(spec.defaults) as OptionName[]) {
     const fault = faultIn(name, whole[name], faultOf(options[name], whole[name]));
     if (fault) refuse(fault);
