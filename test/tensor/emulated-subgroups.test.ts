@@ -165,7 +165,6 @@ async function lossesOn(device: Device, name: string): Promise<number[]> {
 }
 
 for (const [name, as] of [
-  ['vae-mlp', undefined],
   ['vae-mlp', { size: 32, permutation: [11, 7] }],
   ['ae', undefined],
 ] as [string, Subgroups | undefined][]) {
