@@ -176,7 +176,7 @@ const BAD: [name: string, args: string[], message: RegExp][] = [
   [
     'latent 0',
     ['train', 'vae', '--latent', '0'],
-    /'--latent <n>' argument '0' is invalid. It has to be a whole number, 1 or more/,
+    /'--latent <n>' argument '0' is invalid. It must be a whole number, 1 or more/,
   ],
   ['hidden 2.5', ['train', 'vae', '--hidden', '2.5'], /--hidden.*'2.5'.*whole number, 1 or more/],
   ['levels 17', ['train', 'hvae', '--levels', '17'], /--levels.*'17'.*whole number, 1 to 16/],

@@ -29,15 +29,15 @@ const groups: Readonly<Record<string, readonly CommandEntry[]>> = {
     },
   ],
   'Runs:': [
-    { name: 'evaluate', summary: "a run's metrics on the test set", define: defineEvaluate },
+    { name: 'evaluate', summary: "compute a run's metrics on the test set", define: defineEvaluate },
     {
       name: 'report',
-      summary: 'everything there is to see of a run, as one page',
+      summary: 'show everything about a run on one page',
       define: defineReport,
     },
     {
       name: 'compare',
-      summary: 'runs side by side: what differs, metrics, curves, pictures',
+      summary: 'compare runs side by side: what differs, metrics, curves, pictures',
       define: defineCompare,
     },
   ],
@@ -46,17 +46,17 @@ const groups: Readonly<Record<string, readonly CommandEntry[]>> = {
       ...entry,
       define: (command: Command) => definePicture(command, entry),
     })),
-    { name: 'curves', summary: 'the learning curves, of training and test', define: defineCurves },
+    { name: 'curves', summary: 'plot the learning curves of training and test', define: defineCurves },
   ],
   'Weights:': [
     {
       name: 'export',
-      summary: 'write the model for elsewhere: safetensors for PyTorch, ONNX for everything else',
+      summary: 'write the model for other tools: safetensors for PyTorch, ONNX for everything else',
       define: defineExport,
     },
     {
       name: 'import',
-      summary: 'make a run folder of PyTorch weights: safetensors, or a state_dict that torch.save wrote',
+      summary: 'make a run folder from PyTorch weights: safetensors, or a state_dict written by torch.save',
       define: async (command) => (await import('./options/import.ts')).defineImport(command),
     },
   ],
@@ -68,7 +68,8 @@ const groups: Readonly<Record<string, readonly CommandEntry[]>> = {
     },
     {
       name: 'doctor',
-      summary: 'say which adapter runs the kernels and why, what would be faster, and which data is here',
+      summary:
+        'report which adapter runs the kernels and why, what would be faster, and which data is installed',
       define: defineDoctor,
     },
   ],

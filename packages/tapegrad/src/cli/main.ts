@@ -32,7 +32,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .configureOutput({ outputError: () => {} })
     .configureHelp({ showGlobalOptions: true, optionDescription: (option) => helpOf(option) })
     .helpCommand(false)
-    .addHelpText('after', '\nWhat a command takes: tapegrad COMMAND --help')
+    .addHelpText('after', '\nOptions of a command: tapegrad COMMAND --help')
     .exitOverride();
   addCommands(program);
   await program.parseAsync(asCommander(argv, program), { from: 'user' }).catch(fail);

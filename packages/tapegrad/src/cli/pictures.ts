@@ -30,7 +30,7 @@ interface PictureOptions {
 export async function draw(path: string, name: PictureName, options: PictureOptions): Promise<void> {
   const { from, to, images, dimensions } = options;
   if (from?.length !== to?.length)
-    throw new UserError('--from and --to take as many images: each line goes from one to one');
+    throw new UserError('--from and --to must name equally many images: each line goes from one to one');
   if (dimensions && dimensions.length !== 2)
     throw new UserError(`--dimensions ${dimensions}: name two, such as 0,1`);
   const run = openRun(readRun(path), await openAdapter(options.adapter));

@@ -57,59 +57,62 @@ const about = <T extends Record<string, Option>>(group: OptionGroup, options: T)
 /** Options of the models. */
 export const modelOptions = {
   ...about('model', {
-    network: choice(['conv', 'mlp'], 'the encoder and its mirror image, the decoder'),
+    network: choice(['conv', 'mlp'], 'architecture of the encoder; the decoder mirrors it'),
     latent: whole(1, 5, 'latent dimensions'),
     hidden: whole(1, 128, 'units of the hidden layers'),
-    codes: whole(1, 128, 'K, vectors of the codebook'),
-    codebook: choice(['ema', 'loss'], 'how its vectors learn: moving averages, or a loss of their own'),
-    decay: real({ least: 0, below: 1 }, 0.99, 'of the moving averages'),
+    codes: whole(1, 128, 'K, the number of vectors in the codebook'),
+    codebook: choice(
+      ['ema', 'loss'],
+      'how its vectors learn: by moving averages, or from a loss of their own',
+    ),
+    decay: real({ least: 0, below: 1 }, 0.99, 'decay of the moving averages'),
     restart: real(
       { least: 0 },
       1,
-      'uses a step (moving average) under which a code counts as dead and starts anew; 0: never',
+      'replace a code when its uses per step (moving average) fall below this; 0: never',
     ),
     levels: { ...whole(1, 2, 'layers of latent variables'), most: 16 },
   }),
   ...about('objective', {
     likelihood: choice(
       ['gaussian', 'bernoulli', 'sigma'],
-      'of a pixel: Gaussian with σ = 1 (squared error), Bernoulli from logits, Gaussian with one learned σ',
+      'of a pixel: Gaussian with σ = 1 (squared error), Bernoulli from logits, or Gaussian with one learned σ',
     ),
     reduction: choice(
       ['mean', 'sum'],
-      'the loss takes means over pixels and latent dimensions, or sums: nats per image',
+      'over pixels and latent dimensions, the loss takes means, or sums (nats per image)',
     ),
     beta: real({ least: 0 }, 1, 'weight of the KL divergence'),
-    terms: choice(['both', 'reconstruction', 'kl'], 'what of the loss is trained on'),
+    terms: choice(['both', 'reconstruction', 'kl'], 'the terms of the loss to train on'),
     warmup: choice(
       ['none', 'linear', 'cyclical'],
-      'β rises from 0 once, or again and again (half of each cycle)',
+      'raise β from 0, once or in cycles (during half of each cycle)',
     ),
     warmupEpochs: real({ above: 0 }, 5, 'length of the rise, or of a cycle'),
-    freeBits: real({ least: 0 }, 0, 'nats of KL that each latent dimension has for nothing'),
+    freeBits: real({ least: 0 }, 0, 'nats of KL per latent dimension that cost nothing'),
     gamma: real({ least: 0 }, 0, 'weight of |KL − C|, the capacity form; 0: β · KL instead'),
-    capacity: real({ least: 0 }, 25, 'nats that C grows to'),
-    capacityEpochs: real({ above: 0 }, 10, 'epochs in which C grows to it'),
+    capacity: real({ least: 0 }, 25, 'the value that C grows to, in nats'),
+    capacityEpochs: real({ above: 0 }, 10, 'epochs that C takes to grow'),
     noise: choice(['gaussian', 'masking', 'salt-and-pepper'], 'how inputs are corrupted'),
     noiseLevel: real(
       { least: 0 },
       0.5,
-      'standard deviation of the noise, of the range from black to white; or the share of pixels it hits',
+      'standard deviation, as a share of the range from black to white; or the share of pixels that are hit',
     ),
     sparsity: choice(['l1', 'kl'], "|z|, or the KL divergence of each unit's mean activation from ρ"),
     sparsityWeight: real(
       { least: 0 },
       1e-3,
-      'weight of the sparsity penalty; for kl, ten times as much suits',
+      'weight of the sparsity penalty; kl needs about ten times as much',
     ),
     rho: real({ above: 0, below: 1 }, 0.05, 'ρ, the mean activation that a unit should have'),
     contraction: real({ least: 0 }, 1e-3, 'λ, weight of ‖∂z/∂x‖²'),
     commitment: real({ least: 0 }, 0.25, 'weight of the commitment loss'),
-    samples: whole(1, 5, 'k, importance samples of an image'),
+    samples: whole(1, 5, 'k, importance samples per image'),
   }),
   ...about('data', {
-    pixelMean: real({}, 0.1307, 'subtracted from a pixel in [0, 1]; folders of images: 0.5'),
-    pixelStd: real({ above: 0 }, 0.3081, 'and divided by; folders of images: 0.5'),
+    pixelMean: real({}, 0.1307, 'subtracted from pixels in [0, 1]; for folders of images, 0.5'),
+    pixelStd: real({ above: 0 }, 0.3081, 'and what they are then divided by; for folders of images, 0.5'),
   }),
 };
 
@@ -124,8 +127,8 @@ export type ModelOptions = { readonly [K in ModelOptionName]: Value<(typeof mode
 /** Options of the trainer, which all models share. */
 export const trainingOptions = {
   ...about('training', {
-    batchSize: whole(1, 128, 'images a step'),
-    epochs: whole(1, 10, 'passes over the training set, in all'),
+    batchSize: whole(1, 128, 'images per step'),
+    epochs: whole(1, 10, 'passes over the training set, in total'),
     lr: real({ above: 0 }, 1e-3, "Adam's learning rate"),
     beta1: real({ least: 0, below: 1 }, 0.9, "Adam's decay of the first moment"),
     beta2: real({ least: 0, below: 1 }, 0.999, "Adam's decay of the second moment"),
@@ -133,7 +136,7 @@ export const trainingOptions = {
   ...about('data', {
     binarize: choice(
       ['none', 'threshold', 'static', 'dynamic'],
-      'pixels become 0 or 1: over ½; drawn once, by their value; drawn at every step (the test set: once)',
+      'make pixels 0 or 1: 1 above ½; drawn once, with their value as probability; or drawn at every step (the test set once)',
     ),
   }),
 };

@@ -52,7 +52,7 @@ export function optionParser(range: ValueRange) {
   return (text: string): string | number => {
     const value = range.kind === 'choice' ? text : text.trim() === '' ? Number.NaN : Number(text);
     const fault = faultOf(range, value);
-    if (fault) throw new InvalidArgumentError(`It has to be ${fault}.`);
+    if (fault) throw new InvalidArgumentError(`It must be ${fault}.`);
     return value;
   };
 }
@@ -72,5 +72,5 @@ export const oneOf = (choices: readonly string[]) =>
 export function indices(text: string): number[] {
   const numbers = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
   if (numbers.every((n) => Number.isSafeInteger(n) && n >= 0)) return numbers;
-  throw new InvalidArgumentError('It has to be whole numbers, 0 or more, with commas between them.');
+  throw new InvalidArgumentError('It must be whole numbers, 0 or more, separated by commas.');
 }

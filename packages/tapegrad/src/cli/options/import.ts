@@ -5,12 +5,12 @@ import { addTunable, helpByModel } from './tunable.ts';
 
 export function defineImport(command: Command): void {
   command
-    .argument('<model>', 'what they are weights of')
+    .argument('<model>', 'the model that the weights belong to')
     .argument('<weights>', 'a .safetensors, .pt or .pth file');
   addFlags(command, 'Output:', [
     flag('--out <dir>', 'the run folder').takes({ paths: 'folders' }).makeOptionMandatory().common(),
-    flag('--force', 'replace a run that is in the folder').common(),
-    flag('--key <name>', 'of a checkpoint with more than weights: the key under which they are').common(),
+    flag('--force', 'replace a run that is already in the folder').common(),
+    flag('--key <name>', 'if the file holds more than weights, the key that they are under').common(),
   ]);
   addTunable(command, { data: dataFlags() });
   // Weights come with them.
@@ -20,10 +20,10 @@ export function defineImport(command: Command): void {
     .addHelpText(
       'after',
       `
-The weights have to fit by name and shape, all of them; where all names begin with module., _orig_mod., model. or the like,
-and fit without it, it is left out. Their shapes tell --latent, --hidden and the like, and --network;
-what they do not tell, such as --likelihood or --pixel-mean, has the model's default unless it is given. Nothing in the
-file is run: of pickles, only tensors, numbers and text in dictionaries are read.`,
+All weights must fit by name and shape. A prefix that all names share, such as module., _orig_mod. or model., is dropped
+if they fit without it. The shapes determine --network, --latent, --hidden and the like. What they do not determine, such
+as --likelihood or --pixel-mean, has the model's default unless you give it. No code in the file is run: from a pickle,
+only dictionaries of tensors, numbers and text are read.`,
     )
     .action(async (model, path, options) =>
       (await import('../import.ts')).importWeights(model, path, options),

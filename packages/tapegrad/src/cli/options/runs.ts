@@ -11,7 +11,7 @@ const add = (command: Command, ...flags: Flag[]): Command => {
 };
 
 export function defineDoctor(command: Command): void {
-  add(command, adapterFlag().default('auto'), flag('--json', 'as one JSON object'));
+  add(command, adapterFlag().default('auto'), flag('--json', 'print one JSON object'));
   command.action(async (options) => (await import('../doctor.ts')).doctor(options));
 }
 
@@ -19,13 +19,13 @@ export function defineEvaluate(command: Command): void {
   command.argument('<run>', 'a run folder');
   add(
     command,
-    shownDataFlag("where the run's images are by now, or another dataset than its own"),
-    flag('--samples <k>', 'draws of an image for its importance-weighted log-likelihood; 0: none')
+    shownDataFlag("where the run's images are now, or another dataset to evaluate on"),
+    flag('--samples <k>', 'importance samples per image for the log-likelihood; 0: skip it')
       .argParser(whole(0))
       .default(100),
-    flag('--images <n>', 'and of how many test images').argParser(whole(0)).default(500),
+    flag('--images <n>', 'test images for the log-likelihood').argParser(whole(0)).default(500),
     adapterFlag().default('auto'),
-    flag('--json', 'as one JSON object'),
+    flag('--json', 'print one JSON object'),
   );
   command.action(async (path, options) => (await import('../evaluate.ts')).evaluate(path, options));
 }
@@ -36,8 +36,8 @@ export function defineReport(command: Command): void {
   command
     .addHelpText(
       'after',
-      '\nDraws all pictures anew, writes report.html in the run folder, which needs no network, and prints its path.\n' +
-        'Training ends with the same.',
+      '\nRedraws all pictures, writes report.html into the run folder and prints its path. The page needs no network.\n' +
+        'Training does the same when it ends.',
     )
     .action(async (path, options) => (await import('../report.ts')).report(path, options));
 }
@@ -46,17 +46,17 @@ export function defineCompare(command: Command): void {
   command.argument('<run...>', 'two run folders or more');
   add(
     command,
-    flag('--out <file>', 'the page; the picture of the samples goes beside it as .png')
+    flag('--out <file>', 'the page; the picture of the samples goes next to it as .png')
       .takes({ paths: 'files' })
       .default('compare.html'),
-    shownDataFlag("where the runs' images are by now, or other images to show them with"),
+    shownDataFlag("where the runs' images are now, or other images to show them with"),
     adapterFlag().default('auto'),
   );
   command
     .addHelpText(
       'after',
       '\nWrites one page that needs no network, and a PNG with the samples and reconstructions of all runs. Where the runs\n' +
-        'differ in one number only (--beta, --latent …), metrics are drawn against it.',
+        'differ in one number only (--beta, --latent …), metrics are plotted against it.',
     )
     .action(async (runs, options) => (await import('../compare.ts')).compare(runs, options));
 }
@@ -65,7 +65,7 @@ export function defineExport(command: Command): void {
   command.argument('<run>', 'a run folder');
   add(
     command,
-    flag('--format <which>', 'only this one (default: both)')
+    flag('--format <which>', 'write only this format (default: both)')
       .choices(exportFormats)
       .takes({ words: exportFormats }),
   );
@@ -75,8 +75,8 @@ export function defineExport(command: Command): void {
       `
 Writes into the run's folder export/ and prints the paths; needs no adapter.
   model.safetensors  all weights, under the names that a PyTorch module of the same structure has
-  encoder.onnx       x [batch, c, h, w], normalized as the metadata say → mean; log_sigma of a VAE; codes of a VQ-VAE
-  decoder.onnx       z, such as mean → output, as the model has it, and pixels in [0, 1]`,
+  encoder.onnx       x [batch, c, h, w], normalized as the metadata say → mean; of a VAE also log_sigma, of a VQ-VAE codes
+  decoder.onnx       z, for example the mean → the model's own output, and pixels in [0, 1]`,
     )
     .action(async (path, options) => (await import('../export.ts')).exportWeights(path, options));
 }

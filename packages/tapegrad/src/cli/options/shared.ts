@@ -9,7 +9,7 @@ export const adapterFlag = (): Flag =>
   });
 
 /** For commands that show a run. */
-export const shownDataFlag = (help = "where the run's images are by now, or other images to show it with") =>
+export const shownDataFlag = (help = "where the run's images are now, or other images to show it with") =>
   flag('--data <name>', help).takes({ words: datasetNames, paths: 'folders' });
 
 /** Which images a run learns from. */
@@ -17,16 +17,13 @@ export const dataFlags = (): Flag[] => [
   flag('--data <name>', 'mnist, fashion-mnist, or a folder of images or IDX files (default: mnist)')
     .takes({ words: datasetNames, paths: 'folders' })
     .common(),
-  flag('--image-size <n>', 'of a folder of images: scale and crop to n x n (default: 64)').argParser(
+  flag('--image-size <n>', 'for a folder of images: scale and crop to n x n (default: 64)').argParser(
     whole(1),
   ),
-  flag('--channels <1|3>', 'of a folder of images: 1 for grey, 3 for colour (default: 3)')
+  flag('--channels <1|3>', 'for a folder of images: 1 for grey, 3 for colour (default: 3)')
     .takes({ words: ['1', '3'] })
     .argParser((text) => Number(oneOf(['1', '3'])(text))),
-  flag(
-    '--bad-images <which>',
-    'of a folder of images: refuse those that are broken, or skip them (default: refuse)',
-  )
+  flag('--bad-images <which>', 'for a folder of images: refuse broken ones, or skip them (default: refuse)')
     .takes({ words: badImagesChoices })
     .argParser(oneOf(badImagesChoices)),
 ];
@@ -38,8 +35,6 @@ export const logEveryFlag = (): Flag =>
   flag('--log-every <n>', 'steps between two lines of metrics.jsonl (default: 10)').argParser(whole(1));
 
 export const configFlag = (): Flag =>
-  flag('--config <file>', "take the options of a run's config.json; those given here come before them").takes(
-    {
-      paths: 'files',
-    },
-  );
+  flag('--config <file>', "take options from a run's config.json; those given here override them").takes({
+    paths: 'files',
+  });

@@ -9,27 +9,29 @@ import { addTunable, helpByModel, sweepable } from './tunable.ts';
 export function defineSweep(command: Command): void {
   command
     .usage('MODEL --out DIR --OPTION VALUES … [options]')
-    .argument('[model]', 'what to train; --config knows it');
+    .argument('[model]', 'the model to train; may be left out with --config');
   addFlags(command, 'Sweep:', [
     flag('--out <dir>', "the sweep's folder: a run folder for each point of the grid, and a summary")
       .takes({ paths: 'folders' })
       .makeOptionMandatory()
       .common(),
     configFlag(),
-    flag('--jobs <n>', 'runs at the same time').argParser(whole(1)).default(1).common(),
+    flag('--jobs <n>', 'runs to train at the same time').argParser(whole(1)).default(1).common(),
     flag('--no-compare', 'make no comparison page'),
     flag('--json', 'print the summary as JSON'),
   ]);
   addFlags(command, 'Job arrays:', [
-    flag('--task <i>', 'of a job array: run only every N-th point, from the i-th on (from 0)').argParser(
+    flag('--task <i>', 'in a job array: run only every N-th point, starting at the i-th (from 0)').argParser(
       whole(0),
     ),
-    flag('--of <n>', 'N, tasks of the job array').argParser(whole(1)),
+    flag('--of <n>', 'N, the number of tasks in the job array').argParser(whole(1)),
     flag('--script <which>', 'print a script for a scheduler instead of running anything')
       .choices(schedulers)
       .takes({ words: schedulers }),
-    flag('--image <name>', 'for kubernetes: the container image, which has tapegrad').default('tapegrad'),
-    flag('--claim <name>', 'for kubernetes: the claim of the volume for the runs').default('tapegrad-runs'),
+    flag('--image <name>', 'for kubernetes: the container image that has tapegrad').default('tapegrad'),
+    flag('--claim <name>', 'for kubernetes: the persistent volume claim for the runs').default(
+      'tapegrad-runs',
+    ),
   ]);
   addTunable(
     command,
@@ -47,10 +49,10 @@ export function defineSweep(command: Command): void {
       'after',
       `
 Options with <values> take one, a list (0.1,1,4) or, where they are whole numbers, a range (0..4, both ends included).
-Every combination is a run, in a folder such as beta=0.1,latent=2,seed=0. The same command goes on after an interruption:
-finished runs stay, others go on from their checkpoint. A run that fails stops none of the others.
-Writes summary.json, summary.csv and compare.html, and logs/ and results/, beside the runs. Job arrays of Slurm and
-Kubernetes: --script, --task and --of, which \`tapegrad sweep MODEL --help\` lists.`,
+Every combination is a run, in a folder such as beta=0.1,latent=2,seed=0. After an interruption, the same command continues
+the sweep: finished runs are kept, others resume from their checkpoints. A run that fails does not stop the others.
+Writes summary.json, summary.csv, compare.html, logs/ and results/ next to the runs. For job arrays of Slurm and
+Kubernetes, \`tapegrad sweep MODEL --help\` lists --script, --task and --of.`,
     )
     .action(async (model, options) => (await import('../sweep.ts')).sweep(model, options));
 }

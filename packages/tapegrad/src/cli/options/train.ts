@@ -9,7 +9,7 @@ const { gpu, swiftshader } = shortTraining;
 export function defineTrain(command: Command): void {
   command
     .usage('MODEL [options]\n       tapegrad train --resume RUN [--epochs N]')
-    .addArgument(new Argument('[model]', 'what to train; --resume and --config know it'));
+    .addArgument(new Argument('[model]', 'the model to train; may be left out with --resume or --config'));
   addTunable(command, {
     data: [...dataFlags(), limitFlag()],
     training: [
@@ -18,28 +18,28 @@ export function defineTrain(command: Command): void {
         .common(),
       flag(
         '--short',
-        `as few epochs as show something: ${gpu.epochs}, on SwiftShader ${swiftshader.epochs} in batches of at most ` +
+        `train just long enough to see something: ${gpu.epochs} epochs, on SwiftShader ${swiftshader.epochs} in batches of at most ` +
           `${swiftshader.mostImages}; not with --epochs`,
       ),
     ],
   });
   addFlags(command, 'Output:', [
     flag('--out <dir>', 'the run folder (default: runs/MODEL-DATE)').takes({ paths: 'folders' }).common(),
-    flag('--force', 'replace a run that is in the folder'),
-    flag('--resume <run>', 'go on with a run; --epochs N trains until N epochs are done')
+    flag('--force', 'replace a run that is already in the folder'),
+    flag('--resume <run>', 'continue a run; --epochs N trains until N epochs are done')
       .takes({ paths: 'runs' })
       .common(),
     configFlag().common(),
     logEveryFlag(),
     flag('--tensorboard', 'write event files for TensorBoard into the run folder (default)'),
-    flag('--no-tensorboard', 'write none'),
-    flag('--json', 'a JSON object a line on stdout instead of the progress bar').common(),
+    flag('--no-tensorboard', 'write no event files'),
+    flag('--json', 'one JSON object per line on stdout instead of the progress bar').common(),
   ]);
   addFlags(command, 'Adapter:', [
     adapterFlag().default('auto').common(),
     flag(
       '--profile [file]',
-      'time every launch of a step at the end, for Perfetto (default: RUN/profile.json)',
+      'after training, time every launch of a step; writes a trace for Perfetto (default: RUN/profile.json)',
     ).takes({ paths: 'files' }),
   ]);
   helpByModel(command);
