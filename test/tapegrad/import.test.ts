@@ -13,6 +13,8 @@ import * as assert from 'uvu/assert';
 import { commandNamed } from '../../packages/tapegrad/src/cli/commands.ts';
 import { readConfigFile } from '../../packages/tapegrad/src/cli/config-file.ts';
 import { optionsOf } from '../../packages/tapegrad/src/report/command.ts';
+import { withChecksum } from '../../packages/tapegrad/src/run/checksum.ts';
+import { readWeights } from '../../packages/tapegrad/src/run/import.ts';
 import { runOnnx } from '../helpers/onnx.ts';
 import { fewDigits, tapegrad, temporaryFolder, writeIdx } from '../helpers/runs.ts';
 
@@ -337,6 +339,25 @@ test('what is exported computes the same in another runtime; imported again, it 
 });
 
 const good = () => decodeTorchFile(torchFile('vae-mlp.pt'));
+
+test("a run's weights are read by their checksum; what other files call one is theirs", () => {
+  const write = (name: string, file: Uint8Array, flips = 0) => {
+    const flipped = Uint8Array.from(file);
+    flipped[file.length - 1]! ^= flips;
+    writeFileSync(at(name), flipped);
+    return at(name);
+  };
+  const weights = good();
+  const ours = withChecksum(weights, { format: 'pt', model: 'vae-mlp' });
+  assert.equal([...readWeights(write('ours', ours)).tensors.keys()].sort(), [...weights.keys()].sort());
+  assert.throws(
+    () => readWeights(write('flipped', ours, 1)),
+    /flipped: cannot be read as weights: it was changed after it was written: its checksum is another/,
+  );
+  const theirs = encodeSafetensors(weights, { format: 'pt', checksum: 'of something else' });
+  assert.is(readWeights(write('theirs', theirs, 1)).tensors.size, weights.size);
+});
+
 function weightsFile(name: string, change: (tensors: Map<string, SafetensorsEntry>) => void): string {
   const tensors = good();
   change(tensors);

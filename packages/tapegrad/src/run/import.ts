@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { decodeTorchFile, inferOptions, isTorchFile, TracingDevice } from '@tapegrad/interchange';
-import { decodeSafetensors, misfits, type SafetensorsEntry } from '@tapegrad/nn';
+import { decodeSafetensors, misfits, type SafetensorsEntry, type SafetensorsFile } from '@tapegrad/nn';
 import { Generator, type Shape, show } from '@tapegrad/tensor';
 import type { Autoencoder, ImageShape, ModelOptions, ModelSpec, TrainingOptions } from '@tapegrad/vae';
-import { settingsOf } from '@tapegrad/vae';
+import { models, settingsOf } from '@tapegrad/vae';
 import { attempt, UserError } from '../errors.ts';
+import { readWithChecksum } from './checksum.ts';
 import { loadWeights, type RunConfig, storedConfig, writeWeights } from './run.ts';
 import type { RunFolder } from './run-folder.ts';
 
@@ -27,9 +28,15 @@ export function readWeights(path: string, key?: string): ForeignWeights {
   if (key !== undefined && !torch)
     throw new UserError(`${path}: --key is for files of torch.save; this is none`);
   const tensors = attempt(`${path}: cannot be read as weights`, () =>
-    torch ? decodeTorchFile(file, key) : decodeSafetensors(file).tensors,
+    torch ? decodeTorchFile(file, key) : tensorsOf(file),
   );
   return { path, tensors, sha256: createHash('sha256').update(file).digest('hex') };
+}
+
+/** Only where a run's weights say so is it known what a checksum is of: other programs may mean something else by the word. */
+function tensorsOf(file: Buffer): SafetensorsFile['tensors'] {
+  const { tensors, metadata } = decodeSafetensors(file);
+  return models.has(metadata.model ?? '') ? readWithChecksum(file).tensors : tensors;
 }
 
 export interface ImportRequest {
