@@ -22,6 +22,16 @@ export interface KernelText {
   readonly body: string;
 }
 
+/** What launches with the same text have in common: by hand, since eager programs look for a kernel at every launch. */
+export function textKey({ shader, outputs, inputs, constants, code = '' }: Launch): string {
+  let key = `${shader.name}.${shader.entry}|`;
+  for (const { dtype } of outputs) key += `${dtype},`;
+  key += '|';
+  for (const { dtype } of inputs) key += `${dtype},`;
+  for (const name in constants) key += `|${name} ${constants[name]}`;
+  return `${key}|${code}`;
+}
+
 export function kernelText(launch: Launch): KernelText {
   const { constants = {}, shader } = launch;
   const [outputs, inputs] = [launch.outputs, launch.inputs].map((list) =>

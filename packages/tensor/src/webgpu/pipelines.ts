@@ -1,6 +1,7 @@
 import type { Launch } from '../lowering/launch.ts';
-import { kernelText, wholeText } from './kernel-text.ts';
+import { kernelText, textKey, wholeText } from './kernel-text.ts';
 import type { DeviceStats } from './stats.ts';
+import { type WgslModule, wgslModule } from './wgsl-module.ts';
 
 /** A compute pipeline with the layout of its one bind group. */
 export interface CompiledKernel {
@@ -38,6 +39,7 @@ export class PipelineCache {
   readonly #device: GPUDevice;
   readonly #stats: DeviceStats;
   readonly #kernels = new Map<string, CompiledKernel>();
+  readonly #modules = new Map<string, WgslModule | undefined>();
   readonly #layouts = new Map<string, Layout>();
 
   constructor(device: GPUDevice, stats: DeviceStats) {
@@ -47,20 +49,24 @@ export class PipelineCache {
 
   /** The kernel for a launch, described but perhaps not compiled yet. */
   find(launch: Launch, slot: SlotBinding): CompiledKernel {
-    const { shader, outputs, inputs, constants, code = '' } = launch;
-    // By hand, since eager programs look for a kernel at every launch.
-    let key = `${slot}|${shader.name}.${shader.entry}|${shader.uniforms.id}|`;
-    for (const { dtype } of outputs) key += `${dtype},`;
-    key += '|';
-    for (const { dtype } of inputs) key += `${dtype},`;
-    for (const name in constants) key += `|${name} ${constants[name]}`;
-    key += `|${code}`;
+    const key = `${slot}|${launch.shader.uniforms.id}|${textKey(launch)}`;
     let kernel = this.#kernels.get(key);
     if (!kernel) {
       kernel = this.#describe(launch, slot);
       this.#kernels.set(key, kernel);
     }
     return kernel;
+  }
+
+  /** What a launch's kernel declares, read once; undefined if that is more than is understood. */
+  module(launch: Launch): WgslModule | undefined {
+    const key = textKey(launch);
+    let module = this.#modules.get(key);
+    if (!module && !this.#modules.has(key)) {
+      module = wgslModule(kernelText(launch), launch.shader.entry);
+      this.#modules.set(key, module);
+    }
+    return module;
   }
 
   /** Compiles now, blocking. */

@@ -290,7 +290,10 @@ function optimizedFor(
     buffers: limits.maxStorageBuffersPerShaderStage,
     sharedBytes: limits.maxComputeWorkgroupStorageSize,
   };
+  const { pipelines } = backendOf(device);
   const joins = device.joins ?? device.adapterKind === 'gpu';
-  const join = joins ? (merged: readonly RecordedLaunch[]) => joinLaunches(merged, room) : undefined;
+  const join = joins
+    ? (merged: readonly RecordedLaunch[]) => joinLaunches(merged, room, pipelines)
+    : undefined;
   return optimize(launches, isTemporary, device.fuseFrom, join);
 }

@@ -2,10 +2,9 @@ import type { TensorView } from '../../contracts.ts';
 import type { Launch } from '../../lowering/launch.ts';
 import { type UniformFields, UniformStruct } from '../../lowering/uniforms.ts';
 import { type Binding, type RecordedLaunch, spread } from '../dispatch.ts';
-import { kernelText } from '../kernel-text.ts';
 import { fieldOf, link, linkedSize, PLACING, sharedBytes } from '../link.ts';
-import { MOST_UNIFORMS } from '../pipelines.ts';
-import { type WgslModule, wgslModule } from '../wgsl-module.ts';
+import { MOST_UNIFORMS, type PipelineCache } from '../pipelines.ts';
+import type { WgslModule } from '../wgsl-module.ts';
 import { dependenciesOf, levelsOf } from './dependencies.ts';
 import { memoryOf } from './program-index.ts';
 
@@ -44,11 +43,12 @@ interface Candidate {
  * that could run then: those that became possible first, and whatever fits into one kernel with it. What is computed does not
  * change; in what order does, where the order does not matter.
  */
-export function joinLaunches(launches: readonly RecordedLaunch[], room: KernelRoom): RecordedLaunch[] {
-  const candidates = launches.map((launch): Candidate => {
-    const module = wgslModule(kernelText(launch.launch), launch.launch.shader.entry);
-    return { launch, module };
-  });
+export function joinLaunches(
+  launches: readonly RecordedLaunch[],
+  room: KernelRoom,
+  kernels: Pick<PipelineCache, 'module'>,
+): RecordedLaunch[] {
+  const candidates = launches.map((launch): Candidate => ({ launch, module: kernels.module(launch.launch) }));
   return turnsOf(candidates, room).map((turn) => (turn.length === 1 ? turn[0]!.launch : joined(turn)));
 }
 
