@@ -355,7 +355,7 @@ const BAD: [name: string, args: string[], message: RegExp][] = [
   [
     'resuming with another lr',
     ['train', '--resume', done, '--lr', '0.1'],
-    /a run goes on as it began: lr is 0.001 there, not 0.1/,
+    /a run resumes with the options it began with: lr is 0.001 there, not 0.1/,
   ],
   ['resuming another model', ['train', 'ae', '--resume', done], /a run of 'vae-mlp', not of 'ae'/],
   [
@@ -387,29 +387,29 @@ const BAD: [name: string, args: string[], message: RegExp][] = [
         writeFileSync(file, readFileSync(file, 'utf8').replace('"vae-mlp"', '"beta-vae"'));
       }),
     ],
-    /weights.safetensors: of 'vae-mlp', but config.json beside it says 'beta-vae': one of them is of another run/,
+    /weights.safetensors: of 'vae-mlp', but config.json beside it says 'beta-vae': one of them belongs to another run/,
   ],
   [
     'resuming it',
     ['train', '--resume', at('renamed'), '--epochs', '2'],
-    /state.safetensors: of 'vae-mlp', but config.json beside it says 'beta-vae': one of them is of another run/,
+    /state.safetensors: of 'vae-mlp', but config.json beside it says 'beta-vae': one of them belongs to another run/,
   ],
   ...(
     [
-      ['of another model', ['ae'], { model: 'vae-mlp' }, /of 'vae-mlp', not of 'ae'$/],
+      ['of another model', ['ae'], { model: 'vae-mlp' }, /holds options of 'vae-mlp', not of 'ae'$/],
       ['of no model', [], { latent: 3 }, /it names no model; name one: tapegrad train MODEL --config .*$/],
       ['of an unknown model', [], { model: 'vea' }, /no model is named 'vea'; did you mean 'vae'\?/],
       [
         'with an unknown option',
         [],
         { model: 'ae', lattent: 3 },
-        /'lattent' is no option of a run; did you mean 'latent'\?$/,
+        /'lattent' is not an option of a run; did you mean 'latent'\?$/,
       ],
       [
         "with a flag's name",
         [],
         { model: 'vae', 'free-bits': 1 },
-        /'free-bits' is no option of a run; did you mean 'freeBits'\?$/,
+        /'free-bits' is not an option of a run; did you mean 'freeBits'\?$/,
       ],
       [
         "with another model's option",
@@ -451,7 +451,7 @@ const BAD: [name: string, args: string[], message: RegExp][] = [
   [
     'a configuration for a run that has one',
     ['train', '--resume', done, '--config', join(done, 'config.json')],
-    /--resume goes on with the options of its run: leave --config out$/m,
+    /--resume continues with the options of its run: leave --config out$/m,
   ],
 ];
 
@@ -733,7 +733,10 @@ test('sweep: --config is what all runs share', async () => {
   ])
     assert.ok(command.includes(word), `${word} in ${command}`);
   const wrong = await tapegrad(['sweep', 'ae', ...args]);
-  assert.match(wrong.stderr, /^tapegrad: --config .*vae-mlp-done: of 'vae-mlp', not of 'ae'\n$/);
+  assert.match(
+    wrong.stderr,
+    /^tapegrad: --config .*vae-mlp-done: holds options of 'vae-mlp', not of 'ae'\n$/,
+  );
 });
 
 test('train: kernels that tuning chose are used, and noted in config.json', async () => {
@@ -848,7 +851,7 @@ for (const [how, args] of [
     succeeds(ended);
     assert.match(
       ended.stderr,
-      /^.*early-.*: .*stopped before its first checkpoint: (it begins again|this one takes its place)$/m,
+      /^.*early-.*: .*stopped before its first checkpoint(, so it starts from the beginning|; this one replaces it)$/m,
     );
     assert.is(bytes(run), bytes(done));
     assert.equal(records(run), records(done));

@@ -392,9 +392,10 @@ test('datasets: a folder without either is refused, saying what it holds instead
 
 test('datasets: IDX images are not scaled', async () => {
   const path = dataset('not scaled');
-  const message = /--data not scaled: images of 1x2x3, but 1x64x64 are wanted; only folders of images are/;
+  const message =
+    /--data not scaled: images of 1x2x3, but 1x64x64 were asked for; only folders of images are/;
   await rejected(loadDataset(path, { imageSize: 64 }), message);
-  await rejected(loadDataset('mnist', { channels: 3 }), /images of 1x28x28, but 3x28x28 are wanted/);
+  await rejected(loadDataset('mnist', { channels: 3 }), /images of 1x28x28, but 3x28x28 were asked for/);
   assert.equal((await loadDataset('mnist', { imageSize: 28, channels: 1 })).shape, [1, 28, 28]);
 });
 

@@ -606,7 +606,7 @@ test('folder: bad images are refused by name, or skipped with a note', async () 
     /5 of 21 images cannot be used: cat\/00.png \(an empty file\), cat\/03.png \(cannot read it: no such file or folder\), cat\/04.png \(neither JPEG nor PNG\), dog\/03.png \(truncated: its data end early\), dog\/19.png \(truncated: its data end early\)/;
   await refused(
     load(root),
-    new RegExp(`^${root}: ${found.source}; mend or remove them, or leave them out with --bad`),
+    new RegExp(`^${root}: ${found.source}; repair or remove them, or leave them out with --bad`),
   );
 
   for (const time of ['decoded', 'from the cache']) {

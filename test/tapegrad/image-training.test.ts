@@ -33,7 +33,7 @@ test('folder: a broken image is refused before anything is written', async () =>
   assert.is(code, 1);
   assert.match(
     stderr,
-    /^decoding 21 images\ntapegrad: .*photos: 1 of 21 images cannot be used: 00-notes.jpg \(neither JPEG nor PNG\); mend or remove them, or leave them out with --bad-images skip\n$/,
+    /^decoding 21 images\ntapegrad: .*photos: 1 of 21 images cannot be used: 00-notes.jpg \(neither JPEG nor PNG\); repair or remove them, or leave them out with --bad-images skip\n$/,
   );
   assert.not.ok(readdirSync(root).includes('run'));
 });
@@ -43,7 +43,10 @@ test('folder: options that are out of range', async () => {
     [['--channels', '2'], /--channels.*'2'.*one of 1, 3/],
     [['--image-size', '0'], /--image-size.*'0'.*whole number, 1 or more/],
     [['--bad-images', 'hide'], /--bad-images.*'hide'.*one of refuse, skip/],
-    [['--data', 'mnist', '--image-size', '64'], /--data mnist: images of 1x28x28, but 1x64x64 are wanted/],
+    [
+      ['--data', 'mnist', '--image-size', '64'],
+      /--data mnist: images of 1x28x28, but 1x64x64 were asked for/,
+    ],
   ] as const) {
     const { code, stderr } = await tapegrad(['train', 'ae', ...args, '--out', run], { env });
     assert.is(code, 1);
@@ -81,7 +84,7 @@ test('folder: a run goes on with the images that it began with, and no others', 
   const resume = (...args: string[]) =>
     tapegrad(['train', '--resume', run, '--epochs', '2', '--adapter', adapter, ...args], { env });
   const other = await resume('--image-size', '32');
-  assert.match(other.stderr, /a run goes on as it began: its images are 3x16x16, not 3x32x32/);
+  assert.match(other.stderr, /a run resumes with the images it began with: they are 3x16x16, not 3x32x32/);
   const same = await resume();
   assert.is(same.code, 0, same.stderr);
   writeFileSync(join(photos, '03.png'), readFileSync(join(photos, '04.png')));

@@ -108,7 +108,7 @@ test('resume: under another spelling of the path, from another folder, and after
   renameSync(join(far, 'd1'), at('d2'));
   await refused(
     from(elsewhere, () => toResume(join(far, 'run'))),
-    /run: its images are not where they were \(d1, .*d1, ..\/d1\): say with --data where they are; they are known by their content$/,
+    /run: its images are not where they were \(d1, .*d1, ..\/d1\): say where they are with --data; they are recognized by their content$/,
   );
   const ended = await tapegrad(
     ['train', '--resume', join(far, 'run'), '--data', '../d2', '--epochs', '2', ...adapter],
@@ -132,7 +132,7 @@ test('resume: another folder of the same name is not taken for it', async () => 
   assert.is((await from(there, () => toResume('run'))).name, at('home', 'd1'));
   await refused(
     from(there, () => toResume('run', { imageSize: 8 })),
-    /^run: a run goes on as it began: its images are 1x16x16, not 1x8x8$/,
+    /^run: a run resumes with the images it began with: they are 1x16x16, not 1x8x8$/,
   );
 });
 
@@ -222,7 +222,7 @@ test('pictures: those that need no images are drawn without, and are the same', 
   }
   assert.match(
     (await draw('scatter')).stderr,
-    /^tapegrad: run: its images are not where they were \(.*\): say with --data/,
+    /^tapegrad: run: its images are not where they were \(.*\): say where they are with --data/,
   );
   // Of a run that stopped early, or an older one, nothing is known of the codes.
   rmSync(join(place, 'run', 'latent.json'));

@@ -213,7 +213,7 @@ test('run folder: one process holds it, whatever the others ask for', async () =
   next.assertHeld();
   // As when this machine was asleep for too long.
   writeFileSync(next.file('.lock'), '{"token":"another","processes":[]}');
-  refused(() => next.assertHeld(), /another process trains it, since nothing was heard of this one/);
+  refused(() => next.assertHeld(), /another process took it over after this one had shown no sign of life/);
   next.release();
   assert.ok(existsSync(next.file('.lock')), "another's lock stays");
 });

@@ -367,7 +367,7 @@ const cases: [what: string, subject: () => Subject, expected: Record<string, Reg
   [
     'one image, without a label',
     () => probing(three, [[1, 2, 3]]),
-    { interpolation: /it takes two test images/ },
+    { interpolation: /it needs two test images/ },
   ],
   [
     'colour',

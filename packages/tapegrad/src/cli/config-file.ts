@@ -51,7 +51,7 @@ export function readConfigFile(
     throw new UserError(`${what}: it names no model; name one: tapegrad train MODEL --config ${file}`);
   if (!models.has(model)) throw new UserError(`${what}: ${noModel(model)}`);
   if (named !== undefined && specOf(named).name !== model)
-    throw new UserError(`${what}: of '${model}', not of '${named}'`);
+    throw new UserError(`${what}: holds options of '${model}', not of '${named}'`);
   const entries = Object.entries(config).filter(([name]) => !runFacts.has(name));
   for (const [name, value] of entries) assertOption(what, model, name, value);
   const isTaken = ([name, value]: [string, unknown]) =>
@@ -92,7 +92,7 @@ function assertOption(what: string, model: string, name: string, value: unknown)
     const names = [...Object.keys(defaults), ...Object.keys(runOptions)];
     const near = nearestName(name, names) ?? (flagged(name) in defaults ? flagged(name) : undefined);
     throw new UserError(
-      `${what}: '${name}' is no option of a run${near ? `; did you mean '${near}'?` : ` (known: ${names.join(', ')})`}`,
+      `${what}: '${name}' is not an option of a run${near ? `; did you mean '${near}'?` : ` (known: ${names.join(', ')})`}`,
     );
   }
   const fault = faultIn(name, value, range ? faultOf(range, value) : known!.fault(value));

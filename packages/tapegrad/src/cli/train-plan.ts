@@ -114,7 +114,7 @@ export function planNew(
     config,
     folder: () => (out === undefined ? RunFolder.claimNext(path, claim) : RunFolder.claim(path, claim)),
     ...(isBegunAgain && {
-      note: `${path}: the run in it stopped before its first checkpoint: this one takes its place`,
+      note: `${path}: the run in it stopped before its first checkpoint; this one replaces it`,
     }),
     file,
     async load(listener) {
@@ -155,7 +155,7 @@ export async function planResumed(
   if (options.out !== undefined || options.force)
     throw new UserError('--resume writes into the run itself: leave --out and --force out');
   if (options.config !== undefined)
-    throw new UserError('--resume goes on with the options of its run: leave --config out');
+    throw new UserError('--resume continues with the options of its run: leave --config out');
   if (options.short)
     throw new UserError('--short is for a new run: with --resume, --epochs says when it is done');
   // Held from here on: another process may write a checkpoint at any moment.
@@ -168,7 +168,9 @@ export async function planResumed(
   for (const [key, value] of Object.entries({ ...fixed, seed: options.seed })) {
     const began = config[key as keyof RunConfig];
     if (value !== undefined && value !== began)
-      throw new UserError(`${path}: a run goes on as it began: ${key} is ${began} there, not ${value}`);
+      throw new UserError(
+        `${path}: a run resumes with the options it began with: ${key} is ${began} there, not ${value}`,
+      );
   }
   const isBeginning = !folder.has(runFiles.state) && !folder.has(runFiles.weights);
   const state = isBeginning ? undefined : readRunState(folder);
@@ -186,7 +188,9 @@ export async function planResumed(
     },
     folder: async () => folder,
     state,
-    ...(isBeginning && { note: `${path}: it stopped before its first checkpoint: it begins again` }),
+    ...(isBeginning && {
+      note: `${path}: it stopped before its first checkpoint, so it starts from the beginning`,
+    }),
     async load(listener) {
       const { data: asked, imageSize, channels, badImages } = options;
       const shape = { imageSize, channels, badImages };
@@ -204,5 +208,7 @@ export async function planResumed(
 function assertLimit(path: string, limit: number | undefined, began: number | null, count: number): void {
   const isAll = began === null || count < began;
   if (limit === undefined || limit === began || (isAll && limit >= count)) return;
-  throw new UserError(`${path}: a run goes on as it began: limit is ${began ?? 'all'} there, not ${limit}`);
+  throw new UserError(
+    `${path}: a run resumes with the options it began with: limit is ${began ?? 'all'} there, not ${limit}`,
+  );
 }

@@ -78,5 +78,5 @@ export async function train(name: string | undefined, options: TrainOptions): Pr
 const catchInterrupts = (note: (message: string) => void): Stop =>
   onSignal((signal, atOnce) => {
     if (atOnce) process.exit(exitCodeOf(signal));
-    note('stopping after this step; once more stops at once');
+    note('stopping after this step; a second signal stops at once');
   });

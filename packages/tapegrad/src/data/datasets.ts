@@ -90,7 +90,7 @@ function ofShape(data: Dataset, { imageSize, channels }: ImageFolderOptions): Da
   );
   if (wanted === found) return data;
   throw new UserError(
-    `--data ${data.name}: images of ${found}, but ${wanted} are wanted; only folders of images are scaled`,
+    `--data ${data.name}: images of ${found}, but ${wanted} were asked for; only folders of images are scaled`,
   );
 }
 

@@ -192,7 +192,7 @@ function allocate(count: number, perImage: number): Uint8Array {
   } catch {
     const gigabytes = ((count * perImage) / 2 ** 30).toFixed(1);
     throw new UserError(
-      `${count} images take ${gigabytes} GiB of memory, more than can be had; use fewer with --limit, or smaller ones ` +
+      `${count} images take ${gigabytes} GiB of memory, more than is available; use fewer with --limit, or smaller ones ` +
         'with --image-size',
     );
   }

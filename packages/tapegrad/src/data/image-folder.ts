@@ -63,7 +63,7 @@ export async function loadImageFolder(
   while (!(await decoded.add(wanted.map(({ files }) => files)))) {
     if (badImages === 'refuse')
       throw new UserError(
-        `${root}: ${fault()}; mend or remove them, or leave them out with --bad-images skip`,
+        `${root}: ${fault()}; repair or remove them, or leave them out with --bad-images skip`,
       );
     good = good.filter(({ path }) => !decoded.bad.has(path));
     arrangement = rearrange(root, good, others, begun, fault());

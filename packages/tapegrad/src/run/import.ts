@@ -26,7 +26,7 @@ export function readWeights(path: string, key?: string): ForeignWeights {
   const file = attempt(`${path}: cannot read it`, () => readFileSync(path));
   const torch = isTorchFile(file);
   if (key !== undefined && !torch)
-    throw new UserError(`${path}: --key is for files of torch.save; this is none`);
+    throw new UserError(`${path}: --key is for files written by torch.save, and this is not one`);
   const tensors = attempt(`${path}: cannot be read as weights`, () =>
     torch ? decodeTorchFile(file, key) : tensorsOf(file),
   );

@@ -102,8 +102,8 @@ export async function findData(
   if (found) return found;
   if (failure) throw failure;
   throw new UserError(
-    `${folder.path}: its images are not where they were (${[config.data, ...(config.dataPaths ?? [])].join(', ')}): say with ` +
-      '--data where they are; they are known by their content',
+    `${folder.path}: its images are not where they were (${[config.data, ...(config.dataPaths ?? [])].join(', ')}): say where ` +
+      'they are with --data; they are recognized by their content',
   );
 }
 
@@ -129,12 +129,14 @@ export async function dataToResume(
   const { path } = run.folder;
   const [wanted, shape] = [run.config.imageShape, found.data.shape].map((extents) => extents.join('x'));
   if (wanted !== shape)
-    throw new UserError(`${path}: a run goes on as it began: its images are ${wanted}, not ${shape}`);
+    throw new UserError(
+      `${path}: a run resumes with the images it began with: they are ${wanted}, not ${shape}`,
+    );
   const [other] = found.differing;
   if (other !== undefined)
     throw new UserError(
       `${path}: was trained on other data: the checksum of ${other} in ${found.name} differs from that in config.json` +
-        `${options.name === undefined ? '; if its images are elsewhere by now, say where with --data' : ''}`,
+        `${options.name === undefined ? '; if its images are elsewhere now, say where with --data' : ''}`,
     );
   return found;
 }

@@ -164,7 +164,7 @@ export class RunFolder {
   assertHeld(): void {
     if (this.#lock?.isHeld === false)
       throw new UserError(
-        `${this.path}: another process trains it, since nothing was heard of this one for too long; this one stops`,
+        `${this.path}: another process took it over after this one had shown no sign of life for too long; this one stops`,
       );
   }
 
@@ -270,7 +270,7 @@ function beginsAgain(path: string, { force, again }: ClaimOptions): boolean {
   const isBeginning = !held.some((name) => name === runFiles.weights || name === runFiles.state);
   if (again && isBeginning && configIn(path)?.model) return true;
   throw new UserError(
-    `${path}: holds another run (${held.join(', ')}); choose another folder with --out, go on with that run with ` +
+    `${path}: holds another run (${held.join(', ')}); choose another folder with --out, continue that run with ` +
       '--resume, or replace it with --force',
   );
 }

@@ -42,8 +42,8 @@ export function readRunState(folder: RunFolder): RunState {
   const file = folder.file(runFiles.state);
   if (!folder.has(runFiles.state)) {
     throw new UserError(
-      `${folder.path}: nothing to resume: it has no ${runFiles.state}: weights alone do not say how their training ` +
-        'stood; start it again with --force',
+      `${folder.path}: nothing to resume: it has no ${runFiles.state}: weights alone are not enough to continue ` +
+        'a training; start it again with --force',
     );
   }
   return attempt(`${file}: broken`, () => {

@@ -153,7 +153,7 @@ export function assertOfModel(
 ): void {
   if (models.has(model) && model !== config.model)
     throw new UserError(
-      `${file}: of '${model}', but ${runFiles.config} beside it says '${config.model}': one of them is of another run`,
+      `${file}: of '${model}', but ${runFiles.config} beside it says '${config.model}': one of them belongs to another run`,
     );
 }
 

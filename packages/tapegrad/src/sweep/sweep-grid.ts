@@ -36,7 +36,7 @@ export function parseValues(name: string, option: Option, text: string): (string
     const range = option.kind === 'whole' ? /^(-?\d+)\.\.(-?\d+)$/.exec(item) : null;
     if (!range) {
       if (option.kind === 'whole' && item.includes('..'))
-        throw new UserError(`${flag} '${text}': '${item}' is no range; one is written 0..4`);
+        throw new UserError(`${flag} '${text}': '${item}' is not a range; write one as 0..4`);
       return [checked(flag, option, option.kind === 'choice' ? item : Number(item), item)];
     }
     const [from, to] = [Number(range[1]), Number(range[2])];
@@ -49,7 +49,7 @@ export function parseValues(name: string, option: Option, text: string): (string
     return Array.from({ length: to - from + 1 }, (_, i) => checked(flag, option, from + i, item));
   });
   const twice = values.find((value, i) => values.indexOf(value) < i);
-  if (twice !== undefined) throw new UserError(`${flag} '${text}': ${twice} is there twice`);
+  if (twice !== undefined) throw new UserError(`${flag} '${text}': ${twice} is given twice`);
   return values;
 }
 

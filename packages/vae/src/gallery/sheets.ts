@@ -140,7 +140,7 @@ export async function interpolation(
   subject: Subject,
   { pairs = pairsOf(subject.heldOut), points = 9 }: { pairs?: readonly Pair[]; points?: number } = {},
 ): Promise<Sheet> {
-  if (pairs.length === 0) throw new NoPicture('it takes two test images');
+  if (pairs.length === 0) throw new NoPicture('it needs two test images');
   const { size } = subject;
   const [from, to] = [pairs.map(([a]) => a), pairs.map(([, b]) => b)];
   const [starts, ends] = [await subject.encode(from), await subject.encode(to)];
@@ -192,7 +192,7 @@ export async function planeOf(subject: Subject, chosen?: readonly number[]): Pro
   if (wrong !== undefined)
     throw new NoPicture(`there is no latent dimension ${wrong}: they are 0 to ${size - 1}`);
   const [first, second] = dimensions;
-  if (first === undefined || first === second) throw new NoPicture('it takes two different dimensions');
+  if (first === undefined || first === second) throw new NoPicture('it needs two different dimensions');
   return second === undefined ? [first] : [first, second];
 }
 

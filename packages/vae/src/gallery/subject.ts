@@ -99,7 +99,7 @@ export class Subject {
 
   /** @throws NoPicture where there are none */
   get data(): SubjectData {
-    if (!this.#data) throw new NoPicture('it takes images, and there are none');
+    if (!this.#data) throw new NoPicture('it needs images, and there are none');
     return this.#data;
   }
 
