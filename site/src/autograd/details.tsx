@@ -74,8 +74,8 @@ export function Details({
           />
         </>
       )}
-      {leaf && !node && <p class="hint">A leaf: it requires a gradient, and every walk back ends in it.</p>}
-      {!leaf && !node && <p class="hint">No gradient is asked for: the walk back passes it by.</p>}
+      {leaf && !node && <p class="hint">A leaf: it requires a gradient, and walks back end here.</p>}
+      {!leaf && !node && <p class="hint">It requires no gradient, so the walk back skips it.</p>}
     </div>
   );
 }

@@ -93,8 +93,8 @@ function Autograd() {
       </p>
       {support !== 'yes' && support !== 'checking' && (
         <NoWebGPU support={support}>
-          The float64 reference runs your program in plain JavaScript. The launches of the examples are
-          recorded ones.
+          The float64 reference runs your program in plain JavaScript. For the examples, recorded launches are
+          shown.
         </NoWebGPU>
       )}
       <div class="autograd">

@@ -114,7 +114,7 @@ function Kernel({ found, index }: { found: Inspection; index: number }) {
         <pre class="source wgsl">{highlighted(ownLines(code))}</pre>
       </Scroller>
       <details>
-        <summary>With the helpers that stand before it: all {code.split('\n').length} lines</summary>
+        <summary>With the helpers before it: all {code.split('\n').length} lines</summary>
         <Scroller label="All WGSL">
           <pre class="source">{code}</pre>
         </Scroller>

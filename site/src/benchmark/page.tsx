@@ -90,7 +90,7 @@ function Benchmark() {
     <Shell page="benchmark">
       <h1>Benchmark your GPU</h1>
       <p class="lead">
-        How fast this adapter copies memory and multiplies numbers, and how near each kernel comes to that.
+        How fast this adapter copies memory and multiplies numbers, and how close each kernel comes to that.
         The whole suite of <code>npm run bench</code>, in this browser.
       </p>
       {support !== 'yes' && support !== 'checking' && (
@@ -193,7 +193,7 @@ function Benchmark() {
           </Scroller>
           <p class="hint">
             The slanted line is the fastest copy, the level one the fastest multiply-adds; the dashed line is
-            the fastest copy by a kernel. No kernel gets above them, unless its data stay in a cache. Point at
+            the fastest copy by a kernel. No kernel gets above them unless its data stay in a cache. Point at
             a dot for its name; the table below has them all.
           </p>
         </section>
@@ -241,7 +241,7 @@ function RoofCards({ roofs, results }: { roofs: Roofs; results: Results | undefi
       </div>
       <div class="card">
         <b>{digits(kernelBandwidth.rate)} GB/s</b>
-        <span class="hint">the most by a kernel: {kernelBandwidth.probe}</span>
+        <span class="hint">the most that a kernel reached: {kernelBandwidth.probe}</span>
       </div>
       {results && (
         <p class="hint">

@@ -84,7 +84,7 @@ export function DrawPanel({ store }: { store: ExploreStore }) {
                 <Picture
                   pixels={encoded.reconstruction}
                   store={store}
-                  label="What the model makes of it"
+                  label="The model's reconstruction of it"
                   id="reconstruction"
                 />
                 <figcaption>reconstruction</figcaption>

@@ -36,7 +36,7 @@ function Explore() {
       await store.open(asked?.files, found === 'yes');
       if (wanted && !asked)
         store.fail(
-          'The run that was asked for is not kept in this browser. This is the one that comes with the page.',
+          'This browser does not keep the run that you asked for. Here is the one that comes with the page.',
         );
     })();
   }, []);
@@ -73,13 +73,13 @@ function Explore() {
     <Shell page="explore">
       <h1>Explore a latent space</h1>
       <p class="lead">
-        The decoder runs while you move. Open a run of the training page, or drop one that was trained in
+        The decoder runs while you move. Open a run from the training page, or drop one that was trained in
         Node: its folder, or a zip of it.
       </p>
       {support !== 'yes' && support !== 'checking' && (
         <NoWebGPU support={support}>
-          A recorded model is explored all the same: the float64 reference computes, in plain JavaScript and
-          slowly.
+          You can still explore a recorded model: the float64 reference computes it, slowly, in plain
+          JavaScript.
         </NoWebGPU>
       )}
       {problem && (

@@ -71,9 +71,9 @@ export function PlanePanel({ store }: { store: ExploreStore }) {
       {opened.labels && <ClassLegend />}
       <p class="hint">
         Move the mouse over it, drag a finger, or use the arrow keys. Dots are test images, coloured by digit.
-        The other dimensions are as the sliders say.{' '}
+        The sliders set the other dimensions.{' '}
         <button type="button" class="plain" onClick={() => store.refreshManifold()}>
-          Draw it through the present code
+          Redraw it through the current code
         </button>
       </p>
     </section>

@@ -10,7 +10,7 @@ const pages = [
   {
     path: 'train',
     name: 'Train',
-    text: 'Eleven autoencoders on MNIST or on images of yours. Curves, samples and the latent space while they learn; weights, activations and gradients of every layer. A run goes on in Node, byte for byte.',
+    text: 'Eleven autoencoders on MNIST or on your own images. Curves, samples and the latent space while they learn; weights, activations and gradients of every layer. Continue a run in Node, byte for byte.',
   },
   {
     path: 'explore',
@@ -25,7 +25,7 @@ const pages = [
   {
     path: 'benchmark',
     name: 'Benchmark',
-    text: 'The roofs of your GPU, and how near every kernel comes to them: GFLOP/s, percent of the roof, training steps. To save, and to compare.',
+    text: 'The roofs of your GPU, and how close every kernel comes to them: GFLOP/s, percent of the roof, training steps. Save the results, and compare them.',
   },
   {
     path: 'course',
@@ -86,7 +86,7 @@ function Home() {
         ))}
       </ul>
       <p class="hint">
-        Nothing that you do here leaves your machine: there is no server, and no request to anybody else.
+        Nothing that you do here leaves your machine: there is no server, and no request to anyone else.
       </p>
     </Shell>
   );

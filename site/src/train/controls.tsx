@@ -97,7 +97,7 @@ function Beta({ value, onChange }: { value: number; onChange: (value: number) =>
   return (
     <label class="field">
       <span>
-        β on the way: <output>{shown}</output>
+        β from here on: <output>{shown}</output>
       </span>
       <input
         type="range"

@@ -60,7 +60,7 @@ export function LayerPanel({ store, run }: { store: TrainStore; run: Run | undef
           ) : (
             <p class="hint empty">
               {wish && run?.info
-                ? 'It comes with the next look at the model.'
+                ? 'It appears with the next look at the model.'
                 : "Any layer's activations for a test image, its weights or its last gradient, as an image."}
             </p>
           )}

@@ -23,7 +23,7 @@ export function Pictures({ run }: { run: Run | undefined }) {
             </p>
           </>
         ) : (
-          <p class="hint empty">Ten test images, and what the model makes of them.</p>
+          <p class="hint empty">Ten test images and their reconstructions.</p>
         )}
       </section>
       <section class="card strip" aria-labelledby="samples-title">

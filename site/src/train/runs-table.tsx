@@ -40,7 +40,7 @@ export function RunsTable({
     <section class="card wide" aria-labelledby="runs-title">
       <h2 id="runs-title">Runs</h2>
       {runs.length === 0 ? (
-        <p class="hint empty">Runs stay here, also for the next visit.</p>
+        <p class="hint empty">Your runs appear here, and are kept for your next visit.</p>
       ) : (
         <Scroller label="All runs">
           <table id="runs">

@@ -106,8 +106,8 @@ export function Settings(props: Props) {
       <details class="data">
         <summary>Images of your own</summary>
         <p class="hint">
-          Drop them, or their folder, anywhere on this page, or choose them. They are cut to squares, and stay
-          here.
+          Drop them, or their folder, anywhere on this page, or choose them. They are cropped to squares, and
+          never leave your machine.
         </p>
         <div class="fields">
           <label class="field">

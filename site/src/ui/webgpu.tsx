@@ -29,7 +29,8 @@ export function NoWebGPU({ support, children }: { support: Support; children: Co
       </p>
       <ul>
         <li>
-          Chrome and Edge have WebGPU from version 113 on Windows, macOS and ChromeOS, from 121 on Android.
+          Chrome and Edge have WebGPU from version 113 on Windows, macOS and ChromeOS, and from 121 on
+          Android.
         </li>
         <li>
           On Linux, start Chrome with <code>--enable-unsafe-webgpu --enable-features=Vulkan</code>, or switch
@@ -40,7 +41,7 @@ export function NoWebGPU({ support, children }: { support: Support; children: Co
           Safari has it from version 26, Firefox from 141 on Windows and 145 on Macs with Apple's processors.
         </li>
         <li>
-          If it is one of these, look whether “graphics acceleration” is switched off in the browser's
+          If yours is one of these, check whether “graphics acceleration” is switched off in the browser's
           settings.
         </li>
       </ul>
