@@ -22,7 +22,7 @@ import { enableGrad, freeGraph, graphOf, isTracked, leaves, noGrad, walk } from 
 
 /** What `backward` has found for a leaf. */
 const gradients = new WeakMap<Tensor, Tensor>();
-/** Where a leaf's gradient has to be written, if not into a tensor of its own. */
+/** Where a leaf's gradient must be written, if not into a tensor of its own. */
 const slots = new WeakMap<Tensor, Tensor>();
 
 /** Asks for gradients with respect to a tensor that no op made: a parameter, an input. Returns the tensor. */
@@ -64,9 +64,9 @@ export function detach(x: Tensor): Tensor {
   return constant(x);
 }
 
-/** How `backward` begins, and what it leaves behind. */
+/** Options of `backward`: its seed, and what becomes of the graph. */
 export interface BackwardOptions {
-  /** Weights of the root's elements, of its shape; needed unless the root has one element. */
+  /** Weights of the root's elements, in its shape; required unless the root has one element. */
   gradient?: Tensor;
   /** Keep the graph, for another `backward` through it or through a part of it. */
   retainGraph?: boolean;
@@ -121,7 +121,7 @@ function accumulateInto(leaf: Tensor, gradient: Tensor, createGraph: boolean): v
   if (before && before !== slot) discard(before);
 }
 
-/** @throws unless `root` can be differentiated with these weights; `shape` is theirs, broadcast where that is allowed */
+/** @throws unless `root` can be differentiated with these weights; `shape` is their shape, broadcast where that is allowed */
 export function checkSeed(op: string, root: Tensor, seed?: Tensor, shape = seed?.shape): void {
   const what = `tensor of shape ${show(root.shape)}`;
   for (const t of [root, seed ?? root]) checkFloat(op, t);

@@ -18,8 +18,8 @@ import { enableGrad, graphOf, isGradEnabled, isTracked, leaves, noGrad, walk } f
 
 /*
  * JAX's interface: functions that make gradient functions. Each call has a graph of its own, from the value back to fresh
- * aliases of the arguments, which is gone when the call is over. Where a graph outside needs the value and the gradients,
- * they are recorded as well: so everything nests, to any order.
+ * aliases of the arguments, and the graph is gone when the call is over. If an outer graph needs the value and the gradients,
+ * they are recorded there too, so that calls nest to any order.
  */
 
 type Tensors = readonly Tensor[];
@@ -46,7 +46,7 @@ function differentiate<A extends Tensors>(
     );
   }
   return scope(() => {
-    // Aliases, so that a tensor passed twice has two gradients. In a graph outside, each descends from its argument.
+    // Aliases, so that a tensor passed twice has two gradients. In an outer graph, each is computed from its argument.
     const inputs = args.map((arg) => reshape(arg, arg.shape)) as Tensor[];
     const targets = argnums.map((k) => inputs[k]!);
     const descend = targets.some(isTracked);
@@ -63,8 +63,8 @@ function differentiate<A extends Tensors>(
       assertTensor(`${what}, cotangent`, seed);
       checkSeed(what, value, seed, broadcastShapes(what, seed.shape, value.shape));
     }
-    // Results have handles of their own: a rule may hand on the seed itself. Where there is no gradient, it is not
-    // 0 · argument: that is NaN where the argument is infinite.
+    // Results have handles of their own, since a rule may pass on the seed itself. A missing gradient is zeros, not
+    // 0 · argument, which is NaN where the argument is infinite.
     const walks = () =>
       seeds.map((seed) =>
         walk(graph, targets, seed).map((g, i) => (g ? reshape(g, g.shape) : zerosLike(targets[i]!))),
@@ -87,12 +87,12 @@ const scalarSeed =
     );
   };
 
-/** A gradient for one argument, or as many as are named. */
+/** One gradient, or an array with one for each named argument. */
 type Gradients<N> = N extends readonly number[] ? { -readonly [K in keyof N]: Tensor } : Tensor;
 
 /**
- * The function that computes the gradient of a scalar-valued function for its first argument, or for those that `argnums`
- * names, counted from 0: an array where that is one. `grad(grad(f))` is the second derivative.
+ * Returns a function that computes the gradient of a scalar-valued function for its first argument, or for the arguments that
+ * `argnums` names, counted from 0. If `argnums` is an array, so is the result. `grad(grad(f))` is the second derivative.
  */
 export function grad<A extends Tensors, const N extends number | readonly number[] = 0>(
   fn: Differentiable<A>,
@@ -110,8 +110,8 @@ export function grad<A extends Tensors, const N extends number | readonly number
 }
 
 /**
- * The function that computes the value of a scalar-valued `fn` and its gradients for all arguments. Nothing leaks: what
- * was computed on the way is disposed, unless a graph outside needs it.
+ * Returns a function that computes the value of a scalar-valued `fn` and its gradients for all arguments. Nothing leaks:
+ * intermediate results are disposed, unless an outer graph needs them.
  */
 export function valueAndGrad<A extends Tensors>(fn: Differentiable<A>) {
   assertFunction('valueAndGrad', fn);
@@ -131,7 +131,7 @@ export const vjp = <A extends Tensors>(fn: Differentiable<A>, args: A, cotangent
 
 /**
  * The value of a tensor-valued `fn` and Vᵀ·J for each cotangent V that `cotangents` names: `fn` runs once, and its graph
- * is walked once for each. Nests like `grad`, so that a penalty on a Jacobian can be made of the products.
+ * is walked once for each. Nests like `grad`, so that a penalty on a Jacobian can be computed from the products.
  */
 export function valueAndVjps(
   fn: (x: Tensor) => Tensor,

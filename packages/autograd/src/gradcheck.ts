@@ -19,13 +19,13 @@ import { valueAndGrad } from './functional.ts';
 export interface GradcheckOptions {
   /** 1: gradients. 2: gradients of gradients too. */
   order?: 1 | 2;
-  /** Step of the central differences. Errors go with its square. */
+  /** Step of the central differences, whose error is proportional to its square. */
   epsilon?: number;
   /** Largest accepted |analytic − numeric| / max(1, |numeric|). */
   tolerance?: number;
   /** Random directions tried. */
   directions?: number;
-  /** Of the random directions. Default 0. */
+  /** Seed of the random directions. Default 1. */
   seed?: number;
 }
 

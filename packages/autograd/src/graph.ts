@@ -27,14 +27,14 @@ import { ruleFor } from './rules.ts';
  * output into gradients of its inputs by the op's rule. Nothing here knows a single op.
  */
 
-/** How a tensor was computed. It holds on to the inputs, for the rules to find them, until it is freed. */
+/** How a tensor was computed. Until it is freed, it keeps the inputs alive for the rules. */
 class Node implements History {
   static #count = 0;
   /** Higher than those of the inputs' nodes: the order of computation. */
   readonly number = Node.#count++;
   /** What a captured program calls it, if one is being recorded. */
   readonly name: string;
-  /** The count of updates in place when it was made. What it holds on to must not have changed since. */
+  /** The count of in-place updates when it was made. The tensors that it keeps must not have changed since. */
   readonly time = updatesSoFar();
   #call: OpCall<Tensor> | undefined;
 
@@ -68,7 +68,7 @@ const nodeOf = (tensor: Tensor) => internalsOf(tensor).history as Node | undefin
 /** The tensors that require grad, where walks end. */
 export const leaves = new WeakSet<Tensor>();
 
-/** Whether what is computed from a tensor can be differentiated. */
+/** Whether results computed from a tensor can be differentiated. */
 export const isTracked = (tensor: Tensor): boolean => leaves.has(tensor) || nodeOf(tensor)?.freed === false;
 
 /** Gives nodes to what is computed from tracked tensors. Of several such modes the innermost is in force. */
@@ -105,7 +105,7 @@ function inMode<T>(enabled: boolean, fn: () => T): T {
   );
 }
 
-/** Whether what runs now is recorded. */
+/** Whether ops are being recorded. */
 export const isGradEnabled = (): boolean => innermost(GradMode)!.enabled;
 
 /** What a root was computed from. */
@@ -114,11 +114,11 @@ export interface Graph {
   readonly root: Tensor;
   /** The tensors that carry nodes, in the order of their computation. */
   readonly computed: readonly Tensor[];
-  /** The tensors at which walks end: leaves, and those beyond which nobody asked to look. */
+  /** The tensors at which walks end: leaves, and those that the caller named as ends. */
   readonly ends: readonly Tensor[];
 }
 
-/** The ancestors of `root`, itself among them, as far as `ends`. @throws if some were freed */
+/** The ancestors of `root`, including itself, up to `ends`. @throws if some were freed */
 export function graphOf(root: Tensor, ends: readonly Tensor[] = []): Graph {
   const found = new Set([root]);
   // The set grows while the loop goes through it.
@@ -156,7 +156,7 @@ export function walk({ root, computed }: Graph, targets: readonly Tensor[], seed
   });
 }
 
-/** While a rule runs: what it computes with is still what the op computed with, or made. */
+/** While a rule runs, makes sure that its operands still have the values that the op used or computed. */
 class Unchanged implements Interceptor<Tensor> {
   readonly #call: OpCall<Tensor>;
   readonly #time: number;
@@ -199,14 +199,14 @@ function backpropagate(
   });
 }
 
-/** Sums over the repetitions of an input that broadcast to the shape of `whole`. Done here, so in no rule. */
+/** Sums over the repetitions of an input that broadcast to the shape of `whole`. Done here, so that no rule has to. */
 function unbroadcast(part: Tensor, input: Tensor, whole: Tensor): Tensor {
   const missing = whole.rank - input.rank;
   const repeated = whole.shape.some((extent, k) => extent !== 1 && input.shape[k - missing] === 1);
   return missing > 0 || repeated ? sumToSize(expand(part, whole.shape), input.shape) : part;
 }
 
-/** Frees a graph's nodes, so that nobody walks it again; of other graphs, what leads through them. */
+/** Frees a graph's nodes, so that it cannot be walked again, nor can other graphs through these nodes. */
 export function freeGraph({ computed }: Graph): void {
   for (const tensor of computed) nodeOf(tensor)!.release();
 }

@@ -4,7 +4,7 @@ import { isTracked } from './graph.ts';
 
 declare module '@tapegrad/tensor/tensor' {
   interface Tensor {
-    /** Whether it is a leaf whose gradient `backward` is to compute, or was computed from one. Set it on leaves alone. */
+    /** Whether this is a leaf for which `backward` computes a gradient, or was computed from one. Set it only on leaves. */
     requiresGrad: boolean;
     /** The gradient that `backward` has accumulated, or null. */
     readonly grad: Tensor | null;

@@ -46,11 +46,11 @@ import {
 
 /** What a rule may use: the call of an op, and the gradient of its output. */
 export interface VjpContext<A, I extends Inputs = Inputs> {
-  /** That of the output, of its shape; of an elementwise op's perhaps smaller, as long as it broadcasts to it. */
+  /** The gradient of the output, in its shape. For an elementwise op it may be smaller, as long as it broadcasts to it. */
   readonly gradient: Tensor;
   /** What the op was called with. */
   readonly inputs: Each<Tensor, I>;
-  /** What it made of them. */
+  /** The result. */
   readonly output: Tensor;
   /** Its other arguments: axes, strides, flags. */
   readonly attributes: A;
@@ -63,7 +63,7 @@ export interface VjpContext<A, I extends Inputs = Inputs> {
  */
 export type Vjp<A, I extends Inputs = Inputs> = (context: VjpContext<A, I>) => Each<(() => Tensor) | null, I>;
 
-/** An op without a derivative says so: nothing flows back through it. */
+/** For an op without a derivative: no gradient flows back through it. */
 const none = null;
 
 type Binary = { g: Tensor; a: Tensor; b: Tensor; y: Tensor };
@@ -85,7 +85,7 @@ const positive = (g: Tensor, x: Tensor) => apply(opNamed('maskPositive'), [g, x]
 const oneMinus = (x: Tensor) => sub(1, x);
 /** Half of the gradient where the operands are equal. */
 const shared = (g: Tensor, a: Tensor, b: Tensor) => mul(g, sub(1, mul(equal(a, b), 0.5)));
-/** No gradient anywhere: it may be smaller than x. */
+/** A gradient that is 0 everywhere: it may be smaller than x. */
 const zero = (x: Tensor) => full([], 0, { dtype: x.dtype, device: x.device });
 const normalDensity = (x: Tensor) => mul(exp(mul(square(x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
 /** gelu's approximation is x·σ(slope·(x + 0.044715 x³)). */
@@ -131,7 +131,7 @@ export const rules: { readonly [K in OpName]: Vjp<Attributes<K>, InputsOf<K>> | 
   round: none,
   relu: unary((g, _x, y) => positive(g, y)),
   leakyRelu: unary((g, x, _y, [slope]) => add(mul(g, slope), mul(positive(g, x), 1 - slope))),
-  // 1 above 0 and alpha·eˣ up to there, of an exponent that is never positive.
+  // 1 above 0, alpha·eˣ up to 0. The exponent is never positive.
   elu: unary((g, x, _y, [alpha]) => {
     const above = greater(x, 0);
     return mul(g, where(above, 1, mul(exp(where(above, 0, x)), alpha)));
@@ -180,7 +180,7 @@ export const rules: { readonly [K in OpName]: Vjp<Attributes<K>, InputsOf<K>> | 
       return mul(g, where(flat, 0, mul(y, log(where(flat, 1, a)))));
     },
   ),
-  // Equal operands share the gradient, and beside NaN both have it, as in PyTorch.
+  // Equal operands share the gradient; if one is NaN, both get it, as in PyTorch.
   minimum: binary(
     ({ g, a, b }) => where(greater(a, b), 0, shared(g, a, b)),
     ({ g, a, b }) => where(greater(b, a), 0, shared(g, a, b)),
@@ -311,11 +311,11 @@ export const rules: { readonly [K in OpName]: Vjp<Attributes<K>, InputsOf<K>> | 
   batch: none,
 };
 
-/** What a product over `axes` gives back to x: to each factor the product of the others. */
+/** The gradient of a product over `axes`: each factor gets the product of the others. */
 function factorGradients(x: Tensor, gradient: Tensor, axes: readonly number[]): Tensor {
   if (x.size === 0) return keptDims(gradient, x, axes);
   const half = x.dtype === 'float16';
-  // In float32, since a product of some halves may be beyond what a half holds where that of all is not.
+  // In float32, since the product of some of the float16 factors may exceed float16's range where that of all does not.
   const wide = (t: Tensor) => (half ? cast(t, 'float32') : t);
   const order = [...axes, ...[...x.shape.keys()].filter((axis) => !axes.includes(axis))];
   const factors = reshape(permute(x, order), [x.size / gradient.size, gradient.size]);
@@ -331,8 +331,8 @@ function factorGradients(x: Tensor, gradient: Tensor, axes: readonly number[]): 
 }
 
 /**
- * The same for the product of the rows of [n, m], as that of one half of them times that of the other, and so on down: no
- * division, so that factors of 0 are no exception, in any derivative.
+ * The same for the product of the rows of [n, m], computed as the product of one half times that of the other, and so on
+ * down. There is no division, so that factors of 0 are no exception, in any derivative.
  */
 function throughHalves(x: Tensor, gradient: Tensor): Tensor {
   const n = x.shape[0]!;
@@ -354,10 +354,10 @@ export interface Rule {
   readonly elementwise: boolean;
 }
 
-/** Those of users' own ops; and of the table's, once they were looked up. */
+/** The rules of users' own ops, and of the table's ops once they have been looked up. */
 const table = new Map<AnyOp, Rule | null>();
 
-/** Gives an op of the user's own its derivative (null: none). */
+/** Gives a user's own op its derivative (null: none). */
 export function defineRule<A, I extends Inputs>(op: Op<A, I>, vjp: Vjp<A, I> | null): void {
   table.set(op as AnyOp, vjp && { vjp: vjp as Vjp<unknown>, elementwise: false });
 }
@@ -372,7 +372,7 @@ export function ruleFor(op: AnyOp): Rule | null {
   return rule;
 }
 
-/** The rule that the page has for an op of the table. @throws if it is none of the table */
+/** The rule that this file has for an op of the table. @throws if the op is not in the table */
 function onPage(op: AnyOp): Rule | null {
   const name = nameInTable(op);
   if (!name) {

@@ -12,14 +12,14 @@ import { TracingDevice } from './trace.ts';
 type Shapes = ReadonlyMap<string, Shape>;
 type Chosen = Partial<ModelOptions>;
 
-/** How many levels, or whatever else decides the number of layers, are tried at most. */
+/** The largest value tried for options that decide the number of layers, such as the levels. */
 const MOST_PARTS = 8;
 
 /**
  * The options of a model that its weights' shapes reveal: sizes (`latent`, `hidden` …), and choices that bring
- * parameters of their own (`network` …). No model is described here: each is built with other values of an option,
- * without memory or adapter, to see what they change. If nothing fits, the closest options are returned, and loading
- * says what differs.
+ * parameters of their own (`network` …). No model is described here. Instead, the model is built with different values of
+ * each option, without memory or adapter, to see what they change. If nothing fits, the closest options are returned, and
+ * loading says what differs.
  * @param chosen options that are already known
  */
 export function inferOptions(
@@ -78,8 +78,8 @@ const combinations = (options: readonly [keyof ModelOptions, readonly (string | 
   );
 
 /**
- * Solves for sizes by the extents that they change: an extent is taken to be a·size + b, with a and b found from two
- * sizes. It takes several passes, since one size may decide how another enters.
+ * Solves for sizes from the extents that they change. An extent is assumed to be a·size + b, with a and b found from two
+ * sizes. It takes several passes, since one size may decide how another matters.
  */
 function solveSizes(
   names: readonly (keyof ModelOptions)[],
@@ -101,7 +101,7 @@ function solveSizes(
   return sizes;
 }
 
-/** The size at which an extent that depends on it is the weights'. */
+/** The size at which an extent that depends on it equals that of the weights. */
 function solve(base: Shapes, probe: Shapes, weights: Shapes, value: number): number | undefined {
   for (const [name, shape] of base) {
     const [changed, wanted] = [probe.get(name), weights.get(name)];

@@ -1,7 +1,7 @@
 import type { Graph, Node } from './onnx-file.ts';
 
 /**
- * Nodes that take a bias of [outputs] as their third input, and whether a shape is the one under which ours is added.
+ * Nodes that take a bias of [outputs] as their third input, each with a test of the shape in which our bias is added.
  */
 const takers: Readonly<Record<string, (shape: readonly number[]) => boolean>> = {
   Gemm: (shape) => shape.length === 1,
@@ -9,7 +9,7 @@ const takers: Readonly<Record<string, (shape: readonly number[]) => boolean>> = 
   ConvTranspose: (shape) => isChannels(shape),
 };
 
-/** [c, 1, 1], the shape under which a bias is added to images. */
+/** [c, 1, 1], the shape in which a bias is added to images. */
 const isChannels = (shape: readonly number[]) => shape.length === 3 && shape[1] === 1 && shape[2] === 1;
 
 /**
@@ -35,7 +35,7 @@ export function mergeBiases(graph: Graph): Graph {
   const nodes = graph.nodes.flatMap((node) => (replaced.has(node) ? (replaced.get(node) ?? []) : node));
   return { ...graph, nodes };
 
-  /** A parameter with one axis, and the shape under which it is added. */
+  /** A parameter with one axis, and the shape in which it is added. */
   function biasOf(term: string): { name: string; shape: readonly number[] } | undefined {
     const reshaped = maker.get(term);
     const name = reshaped?.type === 'Reshape' ? reshaped.inputs[0]! : term;

@@ -5,11 +5,11 @@ import { bytes, type Encoded, float, integer, integers, message, text } from './
  * (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto).
  */
 
-/** Operator set 17 and the file version that goes with it: runtimes since 2022 read them. */
+/** Operator set 17 and its file version: runtimes since 2022 read them. */
 const OPSET = 17;
 const IR_VERSION = 8;
 
-/** Types of the values in a graph, as far as exported models have them. */
+/** The types of values that exported models have. */
 export type ElementType = 'float32' | 'float16' | 'int32' | 'uint32' | 'int64';
 const elementTypes: Record<ElementType, number> = { float32: 1, int32: 6, int64: 7, float16: 10, uint32: 12 };
 export const elementType = (name: ElementType): number => elementTypes[name];
@@ -40,7 +40,7 @@ export interface Port {
   readonly shape: readonly (number | string)[];
 }
 
-/** What a file computes: nodes in an order in which each comes after those that it needs. */
+/** What a file computes: nodes, each after those that it needs. */
 export interface Graph {
   readonly name: string;
   readonly nodes: readonly Node[];

@@ -78,8 +78,8 @@ const windowOf = ({ stride, padding, dilation, groups = 1 }: Attributes<'conv2d'
 });
 
 /**
- * A pooling window without ceil mode, whose last windows readers of ONNX have understood differently: the padding that makes
- * as many outputs, and how far each output's window reaches beyond the padding that was asked for.
+ * A pooling window without ceil mode, since readers of ONNX disagree about the last windows in that mode: the padding that
+ * gives the same number of outputs, and how far each output's window reaches beyond the padding that was asked for.
  */
 function poolWindowOf(x: readonly Extent[], output: readonly Extent[], attributes: Attributes<'maxPool2d'>) {
   const { kernel, stride, padding, dilation } = attributes;
@@ -230,7 +230,7 @@ export const onnxOps: { readonly [K in OpName]: WriteOf<K> | null } = {
       count_include_pad: countIncludePad ? 1 : 0,
     });
     if (!countIncludePad || beyond.every((list) => list.every((extra) => extra === 0))) return mean;
-    // What a window has beyond the padding counts there and not here.
+    // ONNX counts the part of a window beyond the padding; we do not.
     const [rows, columns] = beyond.map((list, d) =>
       list.map((extra) => kernel[d]! / (kernel[d]! - extra)),
     ) as [number[], number[]];

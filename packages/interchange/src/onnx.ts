@@ -24,7 +24,7 @@ export interface Traceable {
   readonly named: ReadonlyMap<string, Tensor>;
 }
 
-/** Two sizes of batches: what differs between their traces depends on the batch, and the two show how. */
+/** Two batch sizes: what differs between their traces depends on the batch, and the two show how. */
 const BATCHES = [2, 3] as const;
 
 /**
@@ -52,7 +52,7 @@ interface Trace {
   readonly result: Readonly<Record<string, Tensor>>;
 }
 
-/** Attributes that are shapes, which the outputs' extents say already. */
+/** Attributes that are shapes: the outputs' extents already say the same. */
 const shapeAttributes = new Set(['shape', 'sizes']);
 
 class GraphWriter implements Writer {
@@ -125,7 +125,7 @@ class GraphWriter implements Writer {
     inputs: readonly string[],
     attributes: Readonly<Record<string, Attribute>> = {},
   ): string {
-    // Nodes are pure, so what is asked for twice is computed once.
+    // Nodes are pure, so equal ones are computed once.
     return this.#once(JSON.stringify([type, inputs, attributes]), () => {
       const output = this.#numbered(type.toLowerCase());
       this.#nodes.push({ type, inputs, outputs: [output], attributes });
@@ -161,12 +161,12 @@ class GraphWriter implements Writer {
     return times === 1 ? batch : this.node('Mul', [batch, this.integers([times])]);
   }
 
-  /** Whether a parameter may keep its name: that of an input or output is another value's. */
+  /** Whether a parameter may keep its name: the names of inputs and outputs belong to other values. */
   #isFree(name: string): boolean {
     return name !== '' && name !== this.#traceable.input.name && !Object.hasOwn(this.#two.result, name);
   }
 
-  /** A name that no value has, nor any parameter. */
+  /** A name that no value and no parameter has. */
   #numbered(base: string): string {
     const name = `${base}_${++this.#count}`;
     return this.#isFree(name) && !this.#traceable.named.has(name) ? name : this.#numbered(base);
@@ -203,7 +203,7 @@ class GraphWriter implements Writer {
     return this.node('Reshape', [value.name, target]);
   }
 
-  /** What the host wrote: a parameter under its name, or a constant. */
+  /** A value that the host wrote: a parameter under its name, or a constant. */
   #hostValue(operand: Operand, again: Operand): { name: string; shape: readonly Extent[] } {
     const { storage } = operand;
     const values = valuesOf(storage);
@@ -252,7 +252,7 @@ const shown = (value: unknown): string =>
     shapeAttributes.has(key) ? undefined : typeof inner === 'number' ? `${inner}` : inner,
   )?.replaceAll('"', '') ?? '';
 
-/** Types of what the graph takes, holds and gives; and of what is computed on the way. */
+/** Types of the graph's inputs, constants and outputs, and of the values in between. */
 const stored = ['float32', 'int32', 'uint32'] as const;
 const computed = [...stored, 'float16'] as const;
 

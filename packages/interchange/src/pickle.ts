@@ -1,8 +1,7 @@
 /**
  * Reading Python's pickles, strictly: numbers, text, tuples, lists and dictionaries, and otherwise only what the
- * caller knows by name. A pickle is a program for a stack machine that can call any Python function it names; here
- * it can call only the functions in `globals`, and
- * whatever else it names stays a name. Opcodes:
+ * caller knows by name. A pickle is a program for a stack machine that can call any Python function it names. Here
+ * it can call only the functions in `globals`; anything else that it names stays a name. Opcodes:
  * https://github.com/python/cpython/blob/main/Lib/pickletools.py
  */
 
@@ -21,8 +20,8 @@ export interface PickleOptions {
 export class Dictionary extends Map<Pickled, Pickled> {}
 
 /**
- * An object of a class, or the result of a function, that the caller does not know: nothing is made of it but its name, so
- * that what lies beside it can be read.
+ * An object of a class, or the result of a function, that the caller does not know. Only its name is kept, so that the
+ * objects next to it can be read.
  */
 export class Opaque {
   readonly name: string;
@@ -34,7 +33,7 @@ export class Opaque {
 
 class Mark {}
 
-/** Arguments of a function at most. */
+/** The most arguments of a function. */
 const MOST_ARGUMENTS = 16;
 
 /**
@@ -184,7 +183,7 @@ export function readPickle(data: Uint8Array, { globals, persistent }: PickleOpti
       const [type, args] = tuple(2) as [Pickled, Pickled];
       stack.push(call(type, args));
     }, // NEWOBJ
-    // Sets, as lists: only what is not read holds them.
+    // Sets, as lists: they occur only in parts that are not read.
     143: () => stack.push([]), // EMPTY_SET
     144: () => {
       const items = sinceMark();

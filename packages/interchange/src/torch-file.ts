@@ -71,7 +71,7 @@ interface StridedView {
   readonly strides: readonly number[];
 }
 
-/** PyTorch's own limit, so that what is done for each axis is little. */
+/** PyTorch's own limit, so that the work for the axes is bounded. */
 const MOST_AXES = 64;
 
 const isCounts = (list: unknown): list is number[] =>
@@ -108,7 +108,7 @@ function emptyDictionary(...items: Pickled[]): Dictionary {
 }
 
 /**
- * What a file of `torch.save` may name: what tensors and dictionaries are made of.
+ * What a file of `torch.save` may name: the parts of tensors and dictionaries.
  * @param most bytes that all tensors together may take
  */
 function allowed(most: number): Globals {
@@ -145,7 +145,7 @@ const startsWith = (file: Uint8Array, bytes: readonly number[]) => bytes.every((
 
 /**
  * The tensors of a `state_dict` that `torch.save` wrote, by name. Nothing in the file is run: anything but tensors,
- * numbers and text in dictionaries is refused, unless it is beside the weights that `key` names.
+ * numbers and text in dictionaries is refused, unless it is outside the weights that `key` names.
  * @param key the key of the weights, if a checkpoint holds more than them
  * @throws one line that says what is refused or broken
  */
@@ -181,7 +181,7 @@ export function decodeTorchFile(file: Uint8Array, key?: string): Map<string, Saf
 
 /** Bytes of tensors for each byte of a file: more than one where tensors share a storage, or are widened. */
 const MOST_COPIES = 16;
-/** And besides: a constant that was expanded to a mask is small in a small file. */
+/** Allowed in addition: a constant expanded to a mask takes little room in a small file. */
 const SMALL_COPIES = 2 ** 22;
 
 const storageKinds = Object.values(storageTypes);
@@ -216,5 +216,5 @@ function stateDict(content: Pickled, key: string | undefined): Map<string, Safet
 const refusal = ({ name }: Opaque) =>
   `it holds ${excerpt(name)}, which is not read: only tensors in dictionaries are`;
 
-/** A key, for an error message. Of an object nothing is said: written out, a small one can be endless. */
+/** A key, for an error message. An object is not printed: a small one can be endless when written out. */
 const named = (key: Pickled) => (typeof key === 'object' && key !== null ? 'an object' : excerpt(key));

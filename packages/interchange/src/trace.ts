@@ -27,7 +27,7 @@ export interface Operand {
 /** One op that ran. */
 export interface Call {
   readonly op: string;
-  /** Its name in the op table; undefined for an op of the user's own, whatever that is called. */
+  /** Its name in the op table; undefined for a user's own op, whatever its name. */
   readonly name: OpName | undefined;
   readonly attributes: unknown;
   readonly inputs: readonly Operand[];

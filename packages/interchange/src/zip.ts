@@ -2,7 +2,7 @@ import { excerpt } from '@tapegrad/tensor';
 import { inflateSync } from 'fflate';
 
 /*
- * Reading zip archives from strangers: by the central directory, strictly, in time and memory bounded by the file's size.
+ * Reading untrusted zip archives: strictly, by the central directory, in time and memory bounded by the file's size.
  * Format: PKWARE's APPNOTE.TXT, 4.3. It works on bytes alone, so it runs in a browser too.
  */
 
@@ -12,7 +12,7 @@ const LOCAL = 0x04034b50;
 const END_BYTES = 22;
 const ENTRY_BYTES = 46;
 const LOCAL_BYTES = 30;
-/** The end of the directory is followed by a comment of at most so many bytes. */
+/** A comment of at most this many bytes follows the end of the directory. */
 const LONGEST_COMMENT = 0xffff;
 /** Bytes that all entries together may be unpacked to, for each byte of the file. Weights hardly compress at all. */
 const MOST_EXPANSION = 20;
@@ -88,7 +88,7 @@ function contentOf(name: string, packed: Uint8Array, method: number, size: numbe
   if (method !== 8)
     throw new Error(`a zip file whose ${excerpt(name)} is packed by method ${method}, which is not read`);
   try {
-    // One byte more, so that what is longer than it says shows.
+    // One byte more, to detect an entry that is longer than it says.
     return inflateSync(packed, { out: new Uint8Array(size + 1) });
   } catch {
     throw broken(`${excerpt(name)} cannot be unpacked`);

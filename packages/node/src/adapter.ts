@@ -8,11 +8,11 @@ import {
   packedSwiftShader,
 } from './swiftshader.ts';
 
-/** How an adapter is looked for. */
+/** Options of the search for an adapter. */
 export interface FindOptions {
-  /** Validate and compile, run nothing: for measuring what the host alone costs. `choice` then only sets the kind. */
+  /** Validate and compile, but run nothing: to measure the host's cost alone. `choice` then only sets the kind. */
   nullBackend?: boolean;
-  /** Dawn's toggles to switch on, by name; with a minus before the name, to switch off. */
+  /** Dawn's toggles to switch on, by name, or, with a minus before the name, to switch off. */
   toggles?: string[];
 }
 
@@ -22,7 +22,7 @@ function candidate(opened: OpenedAdapter, packed = false): Candidate {
 
 /**
  * The adapters that the system's drivers offer, hardware first. The first costs one instance of Dawn; listing the
- * others costs more, and is only done when they are asked for.
+ * others costs more, so they are listed only on demand.
  */
 async function* systemAdapters(dawn: Dawn, flags: string[]): AsyncGenerator<Candidate> {
   if (!hasSystemLoader()) {
@@ -74,7 +74,7 @@ async function search(dawn: Dawn, flags: string[], choice: string): Promise<Sear
     if (state.found) return state;
   }
   // Dawn sorts discrete, integrated, software, and last what calls itself virtual. So `auto` may stop at lavapipe without
-  // listing the rest; a virtual GPU beside lavapipe has to be asked for.
+  // listing the rest; a virtual GPU next to lavapipe must be asked for.
   const wanted = (one: Candidate) =>
     choice === 'auto'
       ? one.kind !== 'swiftshader'
@@ -104,7 +104,7 @@ function flagsOf(toggles: readonly string[]): string[] {
  *
  * @param choice `auto`, one kind (`gpu`, `lavapipe`, `swiftshader`), or part of an adapter's name, vendor or
  *   description, in either case
- * @throws an error that lists what there is if `choice` is not there, or says what to install if there is nothing
+ * @throws an error that lists the adapters if `choice` is not among them, or says what to install if there are none
  */
 export async function findAdapter(choice = 'auto', options: FindOptions = {}): Promise<FoundAdapter> {
   const wanted = choice.trim().toLowerCase() || 'auto';

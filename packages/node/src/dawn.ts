@@ -8,8 +8,8 @@ export interface Dawn {
 }
 
 /**
- * What LLVM's 512-bit code for lavapipe needs. Mesa uses 256 bits unless LP_NATIVE_VECTOR_WIDTH says otherwise, and
- * is left to: contractions measured no faster with 512, compiled two to three times longer, and a texture read wrong
+ * What LLVM's 512-bit code for lavapipe needs. Mesa uses 256 bits unless LP_NATIVE_VECTOR_WIDTH says otherwise, and we
+ * keep that: with 512, contractions were no faster, took two to three times as long to compile, and a texture read wrong
  * values.
  */
 const AVX512 = ['avx512f', 'avx512bw', 'avx512dq', 'avx512vl'];
@@ -89,7 +89,7 @@ export async function openAdapter(dawn: Dawn, flags: string[]): Promise<OpenedAd
   return adapter ? { gpu, adapter } : undefined;
 }
 
-/** No adapter has this name; Dawn answers a request for it with the list of those there are. */
+/** No adapter has this name. Dawn answers a request for it with the list of existing ones. */
 const NO_SUCH_ADAPTER = 'tapegrad-lists-adapters';
 
 /** Names of all adapters that Dawn accepts, best first, as the drivers spell them. */

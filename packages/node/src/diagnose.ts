@@ -24,7 +24,7 @@ export interface DiagnosedCandidate {
   reason: string;
 }
 
-/** What is known of the adapter that was chosen. */
+/** What is known about the chosen adapter. */
 export interface ChosenAdapter {
   kind: AdapterKind;
   name: string;
@@ -49,7 +49,7 @@ export interface Diagnosis {
   cpu: { model: string; cores: number; avx512: boolean };
   webgpu: string;
   vulkan?: { loader: 'system' | 'packed' | 'none'; drivers: VulkanDriver[] };
-  /** What Dawn and the Vulkan loader said while the system's drivers were tried. */
+  /** Messages of Dawn and the Vulkan loader while the system's drivers were tried. */
   messages: string[];
   candidates: DiagnosedCandidate[];
   chosen: ChosenAdapter | null;
@@ -162,7 +162,7 @@ function advise(
 
 /**
  * Looks at everything that {@link findAdapter} might use, chooses as it would, and says why.
- * Never throws for want of an adapter: then `chosen` is null and `error` holds the message.
+ * Does not throw if there is no adapter: then `chosen` is null and `error` holds the message.
  */
 export async function diagnose(choice = 'auto'): Promise<Diagnosis> {
   const { name: os, install } = operatingSystem();
@@ -170,7 +170,7 @@ export async function diagnose(choice = 'auto'): Promise<Diagnosis> {
   const linux = process.platform === 'linux';
   const systemLoader = hasSystemLoader();
   const drivers = vulkanDrivers();
-  // Choose first: that sets lavapipe's vector width, which the probe is to inherit.
+  // Choose first: that sets lavapipe's vector width, which the probe must inherit.
   const result = await choose(choice);
   const chosen = result instanceof Error ? null : result;
   const packedLoader = typeof archive === 'string' ? undefined : packedLoaderPath(archive);

@@ -5,7 +5,7 @@ import { delimiter, dirname, join, resolve } from 'node:path';
 /** A Vulkan driver as announced to the loader by a manifest (an ICD file). */
 export interface VulkanDriver {
   manifest: string;
-  /** Absent when the linker has to search for it and it is in none of the usual places. */
+  /** Absent if the linker must search for it and it is in none of the usual places. */
   library?: string;
   /** Mesa's version, for lavapipe only. */
   mesa?: string;
@@ -68,7 +68,7 @@ export function vulkanDrivers(): VulkanDriver[] {
   }
 }
 
-/** What the kernel knows of graphics hardware, for a hint when no driver offers it. */
+/** What the kernel knows about graphics hardware, for a hint when no driver offers it. */
 export function hardwareHints(): string[] {
   if (process.platform !== 'linux') return [];
   const hints: string[] = [];

@@ -16,8 +16,8 @@ export { waitIdly } from './wait.ts';
 /** How a device is opened. */
 export interface OpenOptions extends FindOptions {
   /**
-   * Kernels, and the passes over captured programs, as they are chosen for another kind of adapter: to run on a software
-   * adapter what a GPU would. Choices that `tune` stored are left out then.
+   * Choose kernels, and the passes over captured programs, as for another kind of adapter: a software adapter then runs what
+   * a GPU would. Choices stored by `tune` are then ignored.
    */
   as?: AdapterKind | undefined;
 }
@@ -51,6 +51,6 @@ export async function openDevice(
     device.tuned = table;
     if (note) process.emitWarning(note, 'TapegradTune');
   }
-  // The instance has to outlive the device: Dawn's adapters do not keep it.
+  // The instance must outlive the device: Dawn's adapters do not keep it alive.
   return Object.assign(device, { found });
 }

@@ -3,7 +3,7 @@ import type { PackedSwiftShader } from './swiftshader.ts';
 
 export type { AdapterKind };
 
-/** An adapter with what belongs to it. */
+/** An adapter and what belongs to it. */
 export interface FoundAdapter {
   /** Keep it while the adapter is used: Dawn lives as long as this object. */
   gpu: GPU;
@@ -22,7 +22,7 @@ export type Candidate = Omit<FoundAdapter, 'announcement'>;
 /** Fastest first. */
 export const ADAPTER_KINDS: readonly AdapterKind[] = ['gpu', 'lavapipe', 'swiftshader'];
 
-/** Whether a name is that of a kind of adapter. */
+/** Whether a name is a kind of adapter. */
 export const isKind = (name: string): name is AdapterKind => ADAPTER_KINDS.includes(name as AdapterKind);
 
 export interface Search {

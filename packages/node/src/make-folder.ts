@@ -4,8 +4,8 @@ import { dirname } from 'node:path';
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
 /**
- * Makes a folder and those above it that are missing. (Node's own never comes back where a file system such as /proc
- * answers that there is no such place: it goes on making the folder above.)
+ * Makes a folder and the missing ones above it. (Node's own function never returns on a file system such as /proc, which
+ * answers that there is no such place: it keeps trying to make the folder above.)
  *
  * @returns the first that was made, or undefined
  */

@@ -20,7 +20,7 @@ export function announce(found: Candidate, met: Candidate[], choice: string): st
   return `${software}; lavapipe would be 3 to 6 times faster (${how}), a hardware GPU more so (none found)`;
 }
 
-/** Why the system's drivers offered nothing, as far as that can be known. */
+/** Why the system's drivers offered nothing, as far as that is known. */
 function systemReasons(): string {
   if (process.platform !== 'linux') return 'none found';
   const drivers = vulkanDrivers();

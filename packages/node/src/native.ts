@@ -2,9 +2,9 @@ import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 
 /*
- * Three things of the C library, which Node, Bun and Deno each offer in a way of their own: loading a library that is no
- * add-on, setting a variable of the environment where native code sees it, and having a file descriptor stand for
- * another file. Linux only.
+ * Three functions of the C library, which Node, Bun and Deno each offer in their own way: loading a library that is not an
+ * add-on, setting an environment variable where native code sees it, and making a file descriptor refer to another file.
+ * Linux only.
  */
 
 /** `dup`, `dup2` and `close` of POSIX; −1 where they fail. */
@@ -16,8 +16,8 @@ export interface Descriptors {
 
 interface Native {
   /**
-   * Loads a library, by a path or by a name that the dynamic linker searches for; for good if it is to stay.
-   * @throws what the linker says when it can't be loaded
+   * Loads a library, by a path or by a name that the dynamic linker searches for; for good if `stay`.
+   * @throws the linker's message if it cannot be loaded
    */
   load(library: string, stay: boolean): void;
   setEnvironment(name: string, value: string | undefined): void;
@@ -53,7 +53,7 @@ const inNode: Native = {
     try {
       process.dlopen({ exports: {} }, library, constants.dlopen.RTLD_NOW | keep);
     } catch (error) {
-      // Node wants an add-on and says so of any other library, after having loaded it.
+      // Node expects an add-on, and complains about any other library only after it has loaded it.
       if (!/did not self-register/.test((error as Error).message)) throw error;
     }
   },
@@ -105,7 +105,7 @@ interface BunFfi {
   CString: new (pointer: unknown) => { toString(): string };
 }
 
-/** Bun's own dlopen closes what is no add-on, and its `process.env` is a copy: the C library itself is asked. */
+/** Bun's own dlopen closes a library that is not an add-on, and its `process.env` is a copy, so this asks the C library itself. */
 function inBun(): Native {
   const { dlopen, CString } = createRequire(import.meta.url)('bun:ffi') as BunFfi;
   const { symbols: libc } = dlopen(LIBC, {

@@ -3,8 +3,8 @@ import { native } from './native.ts';
 import { bePlain } from './quiet.ts';
 
 /*
- * A process of its own that lists the system's adapters, as JSON: a broken driver may crash it, and only from outside can be
- * read what Dawn writes to the standard error. Argument: the packed loader's path, if it is needed.
+ * Lists the system's adapters as JSON, in a process of its own: a broken driver may crash it, and what Dawn writes to the
+ * standard error can only be read from outside. Argument: the packed loader's path, if it is needed.
  */
 
 bePlain();

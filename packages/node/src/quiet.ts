@@ -18,11 +18,11 @@ import { type Descriptors, native } from './native.ts';
  * them (Dawn, `src/utils/log.cc`).
  */
 
-/** At every start with lavapipe, which has more dynamic buffers than Dawn counts. */
+/** Written at every start with lavapipe, which has more dynamic buffers than Dawn counts. */
 const LIMITS =
   /^Warning: maxDynamic(Uniform|Storage)BuffersPerPipelineLayout artificially reduced from \d+ to \d+ to fit .*\n/gm;
 
-/** Where there is a Vulkan loader and no driver: the search goes on with the packed one, or says what it looked at. */
+/** Written where there is a Vulkan loader but no driver. The search goes on with the packed one, or says what it looked at. */
 const NO_DRIVER =
   /^Warning: vkCreateInstance(: Found no drivers!| failed with VK_ERROR_INCOMPATIBLE_DRIVER)\n( +at .*\n)*\n*/gm;
 
@@ -35,14 +35,14 @@ const STANDARD_ERROR = 2;
 
 let descriptors: Descriptors | undefined | false;
 
-/** From now on nothing is held back: what a driver said before it crashed would be lost. */
+/** From now on nothing is held back: otherwise the last message of a driver that crashes would be lost. */
 export function bePlain(): void {
   descriptors = false;
 }
 
 /**
- * Undefined where warnings cannot be held back. Only Dawn on Vulkan has any. The standard error is the process's: two
- * threads that divert it at once could leave it so.
+ * Undefined where warnings cannot be held back. Only Dawn on Vulkan writes any. The standard error belongs to the process, so
+ * two threads that divert it at once could leave it diverted.
  */
 function usable(): Descriptors | undefined {
   if (descriptors === undefined) {
@@ -72,10 +72,10 @@ function namelessFile(): number {
   }
 }
 
-/** Has the standard error stand for a file; undefined if that is not possible. */
+/** Makes the standard error refer to a file; undefined if that is not possible. */
 function diverted({ close, dup, dup2 }: Descriptors): { restore(): string } | undefined {
   const own = dup(STANDARD_ERROR);
-  if (own < 0) return undefined; // closed: nobody reads it
+  if (own < 0) return undefined; // closed: there is no reader
   try {
     const file = namelessFile();
     dup2(file, STANDARD_ERROR);
@@ -97,7 +97,7 @@ function diverted({ close, dup, dup2 }: Descriptors): { restore(): string } | un
 
 /**
  * Runs a function that calls Dawn, and passes on what native code writes to the standard error meanwhile, except for
- * warnings that mean nothing. Only until `fn` returns: what a promise of it does later is not covered.
+ * warnings that mean nothing. This ends when `fn` returns: it does not cover what its promise does later.
  */
 export function quietly<T>(fn: () => T): T {
   const available = usable();

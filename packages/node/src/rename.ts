@@ -1,6 +1,6 @@
 import { renameSync } from 'node:fs';
 
-/** What Windows says while another process, a virus scanner for one, has the file open. It passes by itself. */
+/** Windows reports this while another process, such as a virus scanner, has the file open. It passes by itself. */
 const PASSING = new Set(['EPERM', 'EACCES', 'EBUSY']);
 const WAITS_MS = [5, 10, 20, 40, 80, 160, 320, 640];
 
@@ -10,10 +10,10 @@ interface Renaming {
 }
 
 /**
- * Renames a file over another one. POSIX does that whoever reads the old one; Windows refuses it at such a moment, so
- * there it is tried again for a second or so.
+ * Renames a file over another one. POSIX allows that even while the old one is being read. Windows does not, so there it is
+ * tried again for a second or so.
  *
- * @throws what the system says when it cannot
+ * @throws the system's error if it fails
  */
 export function renameOver(
   from: string,

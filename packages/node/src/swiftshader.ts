@@ -19,7 +19,7 @@ export interface PackedSwiftShader {
   version: string;
 }
 
-/** @returns where the packed SwiftShader is, or the reason why it cannot be used here */
+/** @returns the place of the packed SwiftShader, or the reason why it cannot be used here */
 export function packedSwiftShader(): PackedSwiftShader | string {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     return `the packed SwiftShader is for Linux x64 only, and this is ${process.platform} ${process.arch}`;

@@ -1,9 +1,9 @@
-/** Milliseconds between two polls; timers and signals come so much late at most. */
+/** Milliseconds between two polls; timers and signals are at most this late. */
 const [LEAST_PAUSE, MOST_PAUSE] = [0.1, 5];
 
 /**
- * Milliseconds to sleep after having waited for so many. A poll takes a core from the kernels for some 0.07 ms, and with a
- * pause of p ms the end is noticed p/2 late: over a wait of t ms the sum of both is least where p grows as √t.
+ * Milliseconds to sleep after having waited for this many. A poll takes a core from the kernels for some 0.07 ms, and with a
+ * pause of p ms the end is noticed p/2 late. Over a wait of t ms, the sum of both is least if p grows as √t.
  */
 const pauseAfter = (waited: number) => Math.min(MOST_PAUSE, Math.max(LEAST_PAUSE, 0.5 * Math.sqrt(waited)));
 

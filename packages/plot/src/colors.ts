@@ -9,9 +9,9 @@ export const soft: Color = '#5a606b';
 export const faint: Color = '#e2e4e8';
 
 /**
- * Ten colours that stay apart in small dots: of any two, CIEDE2000 is 28 or more, and 15 or more for protanopes,
- * deuteranopes and tritanopes (the tests simulate them). Found by simulated annealing over these distances, with colours
- * kept away from black, white and grey, so that each has a name of its own.
+ * Ten colours that can be told apart in small dots: the CIEDE2000 distance of any two is 28 or more, and 15 or more for
+ * protanopes, deuteranopes and tritanopes (the tests simulate them). They were found by simulated annealing over these
+ * distances, away from black, white and grey, so that each colour has a name.
  */
 export const classColors: readonly Color[] = [
   '#0068f7',
@@ -26,7 +26,7 @@ export const classColors: readonly Color[] = [
   '#13a8a2',
 ];
 
-/** The same hues on a dark ground, as far apart from each other, with a contrast to it of 3 and more. */
+/** The same hues for a dark background, as far apart from each other, with a contrast of 3 or more to the background. */
 export const darkClassColors: readonly Color[] = [
   '#0186fd',
   '#f55280',
@@ -40,7 +40,7 @@ export const darkClassColors: readonly Color[] = [
   '#57fde5',
 ];
 
-/** The ground that they are for. */
+/** The background that they are for. */
 export const darkGround: Color = '#17191e';
 
 /** Forms of a mark. The first ten classes are circles; the next ten have the same colours again, and the next form. */

@@ -1,4 +1,4 @@
-/** A number to two digits, as people write it: with a minus that is one, and no minus before 0.00. */
+/** A number to two decimals, as people write it: with a proper minus sign, and none before 0.00. */
 export const hundredths = (value: number): string =>
   value
     .toFixed(2)

@@ -3,7 +3,7 @@ export interface Raster {
   readonly width: number;
   readonly height: number;
   readonly data: Uint8Array;
-  /** Where images lie in it, if they do in rows and columns. The PNG file says it too. */
+  /** Where images lie in it, if they are in rows and columns. The PNG file records this too. */
   readonly grid?: Grid;
 }
 

@@ -14,7 +14,7 @@ export interface PngPixels {
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 const COLOR_TYPE = { 1: 0, 3: 2 } as const;
 
-/** What is compressed of a picture: its rows, each after the number of its filter, which is none. */
+/** The bytes of a picture that are compressed: its rows, each after the number of its filter, here none. */
 export function pngRows({ width, height, data, channels, depth = 8 }: PngPixels): Uint8Array {
   const row = Math.ceil((width * channels * depth) / 8);
   if (data.length !== row * height) {

@@ -2,21 +2,21 @@ import { decode, encode } from 'fast-png';
 import type { Grid, Raster } from './pixels.ts';
 import type { PngPixels } from './png-file.ts';
 
-/** How hard to compress. */
+/** The compression level. */
 export type PngLevel = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
 
 /** Keyword of the text chunk that says where the images of a picture lie. */
 const GRID = 'tapegrad-grid';
 
 /**
- * The picture as a PNG file, in one channel when it is all grey. The same picture gives the same bytes. In Node the function
- * of this name in '@tapegrad/plot/node' is faster.
+ * The picture as a PNG file, in one channel if it is all grey. The same picture gives the same bytes. In Node, the function
+ * of the same name in '@tapegrad/plot/node' is faster.
  * @param level of compression, 0 to 9
  */
 export const encodePng = (raster: Raster, level: PngLevel = 6): Uint8Array =>
   encode(pngPixels(raster), { zlib: { level } });
 
-/** What a file holds of a picture. */
+/** The contents of a picture's file. */
 export function pngPixels({ width, height, data, grid }: Raster): PngPixels {
   // Text in a PNG is Latin-1.
   const text = grid && { [GRID]: JSON.stringify(grid).replaceAll(/[^\x20-\x7e]/g, escapeOf) };

@@ -2,8 +2,8 @@
 export type Range = readonly [low: number, high: number];
 
 /**
- * The range of finite values, with a share of it as room on both sides. Values that are all the same, or too close for
- * ticks to tell apart, get a tenth of their size around them; no values at all get the unit range.
+ * The range of finite values, with some of its length as a margin on both sides. Values that are all the same, or too close
+ * for ticks to tell apart, get a tenth of their size around them. Without values it is the unit range.
  */
 export function rangeOf(values: Iterable<number>, room = 0.05): Range {
   let low = Number.POSITIVE_INFINITY;
@@ -19,7 +19,7 @@ export function rangeOf(values: Iterable<number>, room = 0.05): Range {
   return [low - around, high + around];
 }
 
-/** The part of a plane that is shown, and the form of the area that shows it. */
+/** The part of a plane that is shown, and the shape of the area that shows it. */
 export interface Frame {
   readonly x: Range;
   readonly y: Range;
@@ -31,12 +31,12 @@ export interface Frame {
 
 /** The flattest area, and the inverse of the steepest. */
 const MOST_ASPECT = 2;
-/** An area with one scale may be this much longer than its points are; else there are two scales. */
+/** With one scale, the area may be at most this much longer than its points; otherwise there are two scales. */
 const MOST_EMPTY = 1.5;
 
 /**
- * An area that points fill. With `sameUnits` a unit is equally long along both axes, and the area takes its form from the
- * points. Where that would be a strip, or leave much of the area empty, each axis has a scale of its own.
+ * An area that points fill. With `sameUnits` a unit is equally long along both axes, and the area takes its shape from the
+ * points. Where that would give a strip, or leave much of the area empty, each axis has its own scale.
  */
 export function framed(x: Range, y: Range, sameUnits: boolean): Frame {
   const [wide, high] = [x[1] - x[0], y[1] - y[0]];

@@ -30,7 +30,7 @@ const config: Config = {
     titleFontWeight: 400,
     titlePadding: 8,
   },
-  // Charts that stand one below the other begin at the same place.
+  // Charts one below the other begin at the same place.
   axisLeft: { minExtent: 36 },
   legend: {
     labelColor: ink,
@@ -56,7 +56,7 @@ const config: Config = {
  * @param measure how wide text is; without it Vega guesses, on the wide side
  */
 export async function drawn(spec: Spec, measure?: Measure): Promise<Drawing> {
-  // A tenth of a second to load, which commands that draw no chart do without.
+  // Loading takes a tenth of a second, which commands that draw no chart save.
   const vega = await import('vega');
   const { textMetrics } = vega as unknown as { textMetrics: { width: unknown; estimateWidth: unknown } };
   textMetrics.width = measure
@@ -71,8 +71,8 @@ export async function drawn(spec: Spec, measure?: Measure): Promise<Drawing> {
 }
 
 /**
- * The same for a page: it shrinks with the room that it has, takes the page's font, and its colours from CSS variables:
- * `--ink`, `--soft`, `--faint`, `--class-0` … `--class-9`, so that it follows light and dark.
+ * The same for a page: the chart shrinks with its room, takes the page's font, and takes its colours from CSS variables
+ * (`--ink`, `--soft`, `--faint`, `--class-0` … `--class-9`), so that it follows light and dark.
  * @param label what it shows, to be read aloud
  */
 export function inlined({ svg, width, height }: Drawing, label: string): string {

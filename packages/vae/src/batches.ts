@@ -1,6 +1,6 @@
 import { TensorTooLargeError } from '@tapegrad/tensor';
 
-/** Called with how many images are done, and of how many. */
+/** Called with the number of images done and the total. */
 export type ImagesDone = (done: number, total: number) => void;
 
 /**
@@ -13,8 +13,7 @@ export function smallerBatch(error: unknown, batch: number): number {
 }
 
 /**
- * Calls `run` for one part of `count` rows after the other: `most` rows at a time, or fewer where these are more than the
- * device can hold.
+ * Calls `run` for `count` rows part by part: `most` rows at a time, or fewer where the device cannot hold that many.
  */
 export async function inBatches(
   count: number,

@@ -24,8 +24,7 @@ export interface Images {
 /** Options of `DeviceDataset`. */
 export interface DatasetOptions {
   /**
-   * If given: whenever an image is taken, each pixel is drawn from these numbers as 0 or 1, with its value as the
-   * probability.
+   * If given: whenever an image is taken, this generator draws each pixel as 0 or 1, with its value as the probability.
    */
   readonly binarize?: Generator;
   readonly device: Device;
@@ -39,7 +38,7 @@ export interface DatasetOptions {
  */
 export class DeviceDataset {
   readonly count: number;
-  /** uint8 [n, c, h, w], in as many tensors as the device's largest size makes necessary. */
+  /** uint8 [n, c, h, w], in several tensors where one would exceed the device's largest size. */
   readonly images: readonly Tensor[];
   /** uint32 [N]: the i-th image to be taken is number order[i]. */
   readonly order: Tensor;

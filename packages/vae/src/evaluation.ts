@@ -25,7 +25,7 @@ export class Evaluation {
   #batch: number;
   #pass: Pass;
 
-  /** @param epoch epochs trained so far, for schedules: a model is to be selected by the loss it was trained on */
+  /** @param epoch epochs trained so far, for schedules: models should be selected by the loss they are trained on */
   constructor(model: Autoencoder, images: Images, seed: number, epoch: () => Tensor, device: Device) {
     this.#model = model;
     this.#dataset = new DeviceDataset(model, images, { device });
@@ -50,7 +50,7 @@ export class Evaluation {
    * Runs over all images. z is drawn from the posterior (its mean would not give the ELBO), with the same numbers
    * every time.
    *
-   * @param progress waited for after each batch, which costs a read of the device
+   * @param progress called after each batch, once the batch is done, which costs a read of the device
    */
   async run(progress?: ImagesDone): Promise<Metrics> {
     for (;;) {
@@ -63,7 +63,7 @@ export class Evaluation {
     }
   }
 
-  /** The batches that all images are taken in. */
+  /** The batches that hold all images. */
   #sizes(): number[] {
     const { count } = this.#dataset;
     const sizes: number[] = [];
@@ -107,7 +107,7 @@ export class Evaluation {
   }
 }
 
-/** What evaluates in batches of one size. */
+/** Evaluates in batches of one size. */
 interface Pass {
   readonly ring: MetricsRing;
   readonly step: CapturedFunction<[count: number], void>;

@@ -12,7 +12,7 @@ import { normalized } from './gallery/subject.ts';
 import { type Autoencoder, evaluating } from './models/model.ts';
 import { randomStreams } from './random-streams.ts';
 
-/** A model as people play with it: codes become images and images codes, a few at a time. */
+/** A model for interactive use: it encodes and decodes a few images at a time. */
 export class LiveModel {
   readonly model: Autoencoder;
   /** A captured decoder for each number of codes. */
@@ -22,7 +22,7 @@ export class LiveModel {
     this.model = model;
   }
 
-  /** Pixels of codes [count, latentSize], in [0, 1]. */
+  /** Decodes codes [count, latentSize] to pixels in [0, 1]. */
   async decode(codes: Float32Array): Promise<Float32Array> {
     const { model } = this;
     const { device } = model;
@@ -67,7 +67,7 @@ export class LiveModel {
     return values;
   }
 
-  /** Gives the memory of the decoders back. */
+  /** Frees the memory of the decoders. */
   dispose(): void {
     for (const { codes, run } of this.#decoders.values()) {
       run.dispose();

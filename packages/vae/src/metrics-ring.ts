@@ -19,7 +19,7 @@ import type { Autoencoder, Objective } from './models/model.ts';
 
 /**
  * The metrics of the last steps, on the device: a captured step logs its own with one launch, and the host reads
- * those of many steps at once. Beside them are the model's counters, which grow over an epoch.
+ * those of many steps at once. It also holds the model's counters, which grow over an epoch.
  */
 export class MetricsRing {
   /** float32 [rows, metrics]: step i is in row i modulo `rows`. */
@@ -64,7 +64,7 @@ export class MetricsRing {
     return Object.fromEntries(names.map((name, k) => [name, values[row * names.length + k]!]));
   }
 
-  /** The model's metrics of the counters, which are reset to 0. */
+  /** The metrics that the model computes from its counters. Resets the counters to 0. */
   async takeCounters(): Promise<Metrics> {
     const counters: Record<string, NumericArray> = {};
     for (const [name, t] of this.counters) {

@@ -2,7 +2,7 @@ import { internalsOf, observe, scope, show, type Tensor } from '@tapegrad/tensor
 import type { Metrics } from './metrics.ts';
 import type { Autoencoder } from './models/model.ts';
 
-/* Where a number that is not finite comes from. */
+/* Finds where a number that is not finite comes from. */
 
 /** A loss or a parameter is not finite. The message names the first tensor that was not. */
 export class NotFiniteError extends Error {

@@ -3,7 +3,7 @@ import type { TrainingContext } from './models/model.ts';
 import type { ModelOptions } from './models/options.ts';
 
 /**
- * KL of N(μ, σ²) from N(0, 1) for every dimension: (σ² + μ² − 1)/2 − log σ, of the inputs' shape. Takes log σ, not
+ * KL of N(μ, σ²) from N(0, 1) for every dimension: (σ² + μ² − 1)/2 − log σ, in the inputs' shape. Takes log σ, not
  * log σ².
  */
 export function klFromLogSigma(mean: Tensor, logSigma: Tensor): Tensor {

@@ -1,6 +1,6 @@
 /**
- * What random numbers are used for, and the stream of the run's seed that each use has to itself, so that no use
- * affects another's numbers. Runs can be repeated only as long as these assignments stay the same.
+ * What random numbers are used for. Each use has a stream of the run's seed to itself, so that no use affects another's
+ * numbers. Runs can be repeated only as long as these assignments stay the same.
  */
 export const randomStreams = {
   /** Initial weights. */

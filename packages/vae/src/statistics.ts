@@ -20,7 +20,7 @@ import { type Autoencoder, evaluating } from './models/model.ts';
 import type { VariationalAutoencoder } from './models/vae.ts';
 import { randomStreams } from './random-streams.ts';
 
-/* What a trained model's codes say, besides its objective. Everything that grows with the number of images is captured. */
+/* Statistics of a trained model's codes, in addition to its objective. Everything that grows with the number of images is captured. */
 
 /** Images per encoding step, unless a tensor would be larger than the device takes. */
 const BATCH = 512;
@@ -54,7 +54,7 @@ export async function encodeAll(
         const rows = (t: Tensor) => reshape(t, [n, -1]);
         const pixels = x.sub(shift).div(255 * scale);
         const error = reconstruct && mean(rows(square(sub(model.pixels(model.forward(x)), pixels))), 1);
-        dataset.advance(n); // at the end: the same images once more where something before was too large
+        dataset.advance(n); // last: an earlier tensor may have been too large, and then the same images are taken again
         return { mu: rows(mu), logSigma: logSigma && rows(logSigma), error: error || undefined };
       }),
     { device },
@@ -132,7 +132,7 @@ export function codeMoments({ means, count, size }: Pick<Codes, 'means' | 'count
   return { mean, std: square.map(Math.sqrt) };
 }
 
-/** The indices of weights, that of the greatest first. */
+/** The indices of weights, the greatest weight first. */
 export const descending = (weights: readonly number[]): number[] =>
   [...weights.keys()].sort((a, b) => weights[b]! - weights[a]!);
 
@@ -177,7 +177,7 @@ async function weighted(
   const result = new Float32Array(images.count);
   const batch = Math.min(images.count, Math.max(1, Math.min(64, Math.floor(rows / samples))));
   const most = Math.max(1, Math.floor(rows / batch));
-  // What outlives a launch: the batch, its posterior's parameters, and the sum so far.
+  // These outlive a launch: the batch, its posterior's parameters, and the sum so far.
   for (const n of new Set([batch, images.count % batch].filter((n) => n > 0))) {
     const x = keep(zeros([n, ...model.imageShape], { device }));
     const total = keep(zeros([n], { device }));

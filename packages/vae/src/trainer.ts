@@ -36,7 +36,7 @@ export interface TrainingData {
 export interface TrainerOptions extends ModelOptions, Omit<TrainingOptions, 'epochs'> {
   readonly seed: number;
   readonly device?: Device;
-  /** How `lr` changes from step to step; `every(steps, …)` of nn counts in epochs of that many steps. Default: it stays. */
+  /** How `lr` changes from step to step; `every(steps, …)` of `@tapegrad/nn` counts in epochs of that many steps. Default: constant. */
   readonly schedule?: Schedule;
 }
 
@@ -48,7 +48,7 @@ export interface StepMetrics {
   readonly metrics: Metrics;
 }
 
-/** Rows of the ring of metrics: two windows of steps have to fit. */
+/** Rows of the ring of metrics: two windows of steps must fit. */
 const RING = 256;
 /** One for the running window, one for the window being reported, and one for the window before that. */
 const SNAPSHOTS = 3;
@@ -140,7 +140,7 @@ export class Trainer {
     return this.#dataset.count;
   }
 
-  /** The captured step of a whole batch: what it launches, in which memory. Undefined before it was prepared or run. */
+  /** The captured step of a whole batch: its launches and their memory. Undefined until it is prepared or run. */
   get program(): Program | undefined {
     return this.#trainingStep.programs[0];
   }
@@ -154,8 +154,8 @@ export class Trainer {
   }
 
   /**
-   * Compiles what an epoch needs besides: kernels of a last batch that is smaller, and of evaluations. Asked for together with
-   * `prepare`, all are compiled in parallel, those of a whole batch first; nobody has to wait for it.
+   * Compiles what else an epoch needs: the kernels of a smaller last batch, and of evaluations. If called together with
+   * `prepare`, all compile in parallel, those of a whole batch first; there is no need to wait for it.
    * @throws TensorTooLargeError where evaluations will take smaller batches
    */
   async prepareRest(): Promise<void> {
@@ -165,7 +165,7 @@ export class Trainer {
 
   /**
    * Trains to the end of the epoch, or until `stop` returns true between windows, or until `until` images of the epoch are
-   * done. `onStep` is told of every step, in order, but somewhat later. Returns whether the epoch is complete.
+   * done. `onStep` is called for every step, in order, but somewhat later. Returns whether the epoch is complete.
    * @throws NotFiniteError at the first step whose metrics are not all finite; the trainer cannot be used afterwards
    */
   async trainEpoch(
@@ -315,7 +315,7 @@ export class Trainer {
 
   /**
    * Continues from a checkpoint.
-   * @throws if it is of another model or dataset, naming what does not fit; nothing is changed then
+   * @throws an error that names what does not fit, if it belongs to another model or dataset; nothing is changed then
    */
   restore(tensors: ReadonlyMap<string, SafetensorsEntry>, metadata: Readonly<Record<string, string>>): void {
     const wanted = new Map([...this.#state, ['order', this.#dataset.order]]);

@@ -2,10 +2,10 @@ import type { Spec } from 'vega';
 import { classColor, faint, soft } from '../colors.ts';
 import { hundredths } from '../numbers.ts';
 
-/** A bar: what it is of, and how long. */
+/** A bar: its name and its length. */
 export interface Bar {
   readonly name: string;
-  /** From 0 up; one that is not finite, or below 0, is drawn without a length. */
+  /** 0 or more; a value that is not finite, or below 0, is drawn without a length. */
   readonly value: number;
   readonly marked: boolean;
 }
@@ -23,7 +23,7 @@ export interface BarOptions {
 
 const ROW = 22;
 
-/** Horizontal bars, one below the other, each with its name before and its value behind it. */
+/** Horizontal bars, one below the other, each with its name before it and its value after it. */
 export function barChart(
   bars: readonly Bar[],
   { title, unit = '', marks, width = 460 }: BarOptions = {},

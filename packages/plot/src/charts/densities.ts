@@ -11,16 +11,16 @@ export interface Density {
 /** A line of the chart: densities over one axis. */
 export interface DensityRow {
   readonly name: string;
-  /** Said at the other end of the panel's head. */
+  /** Written at the other end of the panel's head. */
   readonly detail?: string;
   /** One for each of the names. */
   readonly curves: readonly Density[];
 }
 
-/** What is written around densities, and where the axis ends. */
+/** Text around densities, and the ends of the axis. */
 export interface DensityOptions {
   title?: string;
-  /** What the curves of every panel are called, and which of the class colours they have. */
+  /** The names of the curves in every panel, and which class colours they have. */
   names: readonly { readonly name: string; readonly color: number }[];
   /** Drawn behind the curves of every panel. */
   behind: Density & { readonly name: string };
@@ -35,7 +35,7 @@ export interface DensityOptions {
   key?: boolean;
 }
 
-/** Where the curves of a panel begin, below what is said of them, in pixels. */
+/** Where the curves of a panel begin, below their text, in pixels. */
 export const DENSITY_TOP = 18;
 const GAP = 24;
 

@@ -24,7 +24,7 @@ export interface HistogramOptions {
   across?: number;
 }
 
-/** A row of small histograms for each name. Those in a column share their scale. */
+/** A row of small histograms for each name. The histograms of a column share their scale. */
 export function histogramChart(
   rows: readonly { readonly name: string; readonly cells: readonly HistogramCell[] }[],
   { title, width = 230, height = 48, across = 2 }: HistogramOptions = {},
@@ -43,7 +43,7 @@ export function histogramChart(
   });
 }
 
-/** Where the bars begin, below what is said of them. */
+/** Where the bars begin, below their text. */
 const TOP = 18;
 
 function histogramPanel(

@@ -3,7 +3,7 @@ import { classColor, classShape } from '../colors.ts';
 import { type ImageBatch, tiles } from '../pixels.ts';
 import { encodePng, pngUri } from '../png.ts';
 
-/** Images with what they are called. */
+/** Images and their names. */
 export interface MarkedImages {
   readonly images: ImageBatch;
   readonly names: readonly number[];
@@ -14,7 +14,7 @@ export interface MarkedImages {
 interface Entry {
   readonly name: number;
   readonly hasSymbol: boolean;
-  /** Which image stands beside it. */
+  /** The image next to it. */
   readonly image?: number;
 }
 
@@ -22,12 +22,12 @@ interface Entry {
 const SIDE = 42;
 /** From one line without an image to the next. */
 const LINE = 20;
-/** More entries than that have no room for images. */
+/** With more entries than this, there is no room for images. */
 const MOST_IMAGES = 60;
 
 /**
- * What stands beside a plot: each class with its colour, its form and an image, in as many columns as its height asks for.
- * Of more classes than there are images, the classes come first and the images after them.
+ * The key next to a plot: each class with its colour, its shape and an image, in as many columns as the height requires.
+ * If there are more classes than images, the classes come first and the images after them.
  * @param left where it begins
  */
 export function keyMarks(
@@ -102,8 +102,8 @@ const textMark = (name: number, x: number, y: number): Mark => ({
 });
 
 /**
- * Pictures are drawn at twice their size: a pixel of a small image is a whole number of theirs. Large images are made
- * smaller.
+ * Charts are rasterized at twice their size; a pixel of a small image becomes a whole number of those pixels. Large images
+ * are made smaller.
  */
 function sideOf({ shape: [, height, width] }: ImageBatch): { width: number; height: number } {
   const half = Math.floor((2 * SIDE) / Math.max(width, height));

@@ -23,7 +23,7 @@ export interface LineOptions {
   height?: number;
 }
 
-/** Few points are each worth seeing. */
+/** Up to this many points, each is drawn as a dot. */
 const FEW = 30;
 /** Beyond the number of colours, lines are dashed. */
 const dashes: readonly number[][] = [[], [8, 4], [2, 3]];
@@ -41,7 +41,7 @@ export function lineChart(
       const value = y[k]!;
       const isPoint = (k: number) => Number.isFinite(x[k]) && Number.isFinite(y[k]);
       const seen = isPoint(k);
-      // One between two gaps has no line to be seen by.
+      // A point between two gaps has no line that would show it.
       const isAlone = !isPoint(k - 1) && !isPoint(k + 1);
       return {
         series: i,

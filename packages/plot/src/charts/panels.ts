@@ -12,7 +12,7 @@ export interface PanelOptions {
   readonly title?: string | undefined;
   /** Panels in a row. */
   readonly across: number;
-  /** Of a panel. */
+  /** The width of a panel. */
   readonly width: number;
   readonly height: number;
   /** Between panels. */

@@ -75,7 +75,7 @@ export function scatterChart(
             ...position,
             fill: { field: 'color' },
             shape: { field: 'shape' },
-            // A form is harder to see than a colour.
+            // A shape is harder to see than a colour.
             size: { value: classes.some((label) => label >= 10) ? 36 : 22 },
             fillOpacity: { value: 0.75 },
           },

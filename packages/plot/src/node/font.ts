@@ -4,7 +4,7 @@ import { FONT } from '../svg.ts';
 
 const path = (name: string) => fileURLToPath(new URL(`../../font/${name}.ttf`, import.meta.url));
 
-/** What the packed font has glyphs for, near enough. */
+/** Roughly, the characters for which the packed font has glyphs. */
 const packed =
   /^[\s\u0020-\u024f\u0370-\u03ff\u1e00-\u1eff\u2010-\u2044\u2070-\u20ac\u2190-\u2195\u2200-\u22ff\u25a0-\u25ff]*$/;
 

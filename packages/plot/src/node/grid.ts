@@ -19,7 +19,7 @@ export interface GridOptions {
 
 const TITLE = 20;
 const LABEL = 16;
-/** Labels may shrink so far to fit their column. */
+/** How far labels may shrink to fit their column. */
 const LEAST_LABEL = 11;
 
 interface Text {

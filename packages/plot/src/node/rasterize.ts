@@ -3,7 +3,7 @@ import type { Raster } from '../pixels.ts';
 import { type Drawing, drawn, FONT, type Measure } from '../svg.ts';
 import { fontsFor } from './font.ts';
 
-/** Pixels of a picture per pixel of CSS: for screens of today. */
+/** Pixels of a picture per CSS pixel, for today's screens. */
 export const ZOOM = 2;
 
 /** An SVG as pixels on white, in the packed font. */
@@ -24,7 +24,7 @@ export async function rasterized({ svg }: Pick<Drawing, 'svg'>, zoom: number = Z
   return { width, height, data };
 }
 
-/** Widths at size 1, by weight and text: charts say the same numbers over and over. */
+/** Widths at size 1, by weight and text: charts repeat the same numbers over and over. */
 const known = new Map<string, number>();
 
 /** How wide text is in the packed font. */

@@ -5,7 +5,7 @@ import { planeOf, whyPlane } from './sheets.ts';
 import type { ShownCodes, Subject } from './subject.ts';
 
 /**
- * Of more dimensions only those with the largest variance are used: Jacobi's method takes time cubic in their number.
+ * If there are more dimensions, only those with the largest variance are used: Jacobi's method takes time cubic in their number.
  */
 const MOST_DIMENSIONS = 256;
 

@@ -42,7 +42,7 @@ export function planeCodes(
 }
 
 /**
- * A row for each dimension, which goes through `steps`, in units of the frame from its center, while the others stay at
+ * A row for each dimension. It goes through `steps`, in the frame's units from its center; the other dimensions stay at
  * `start`.
  */
 export function traversalCodes(

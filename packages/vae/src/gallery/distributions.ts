@@ -2,7 +2,7 @@ import { ACTIVE } from '../statistics.ts';
 import { type Bars, type Histogram, type Histograms, NoPicture } from './picture.ts';
 import type { Subject } from './subject.ts';
 
-/** What is known of a latent space dimension by dimension. */
+/** Statistics of a latent space, dimension by dimension. */
 
 const BINS = 40;
 

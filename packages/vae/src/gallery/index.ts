@@ -54,7 +54,7 @@ export {
 
 /** Every picture of a run, by the name of its file in `images`, in the order in which they are shown. */
 export const pictures = {
-  /** Images that the model has not seen, and what it makes of them. */
+  /** Images that the model has not seen, and their reconstructions. */
   reconstructions,
   /** Images decoded from random codes. */
   samples,
@@ -72,7 +72,7 @@ export const pictures = {
   principal: principalScatter,
   /** The densities q(z | x) of images, over the prior. */
   posteriors,
-  /** How often each number of the code has which value. */
+  /** How the values of each number of the code are distributed. */
   histograms,
   /** What each number of the code costs, in nats. */
   kl: klBars,
@@ -82,8 +82,8 @@ export const pictures = {
 export type PictureName = keyof typeof pictures;
 
 /**
- * What a picture is made from besides the weights: the codes of images (a `CodeSummary` will do, or for some not even
- * that), or images themselves.
+ * What a picture needs in addition to the weights: nothing, the codes of images (a `CodeSummary` will do), or images
+ * themselves.
  */
 export const pictureNeeds = {
   reconstructions: 'images',
@@ -105,7 +105,8 @@ export type PictureResult =
   | { readonly kind: 'absent'; readonly title: string; readonly reason: string };
 
 /**
- * All pictures of a model, or those named in `only`. One that it cannot have says why, and the others are still made.
+ * All pictures of a model, or those named in `only`. For one that it cannot have, the result says why; the others are still
+ * made.
  */
 export async function allPictures<N extends PictureName = PictureName>(
   subject: Subject,

@@ -14,19 +14,19 @@ import { inBatches } from '../batches.ts';
 import { type Autoencoder, evaluating } from '../models/model.ts';
 
 /**
- * Rows of a batch, filled up to the one or the other, so that there are few programs and few kernels; fewer where a tensor
- * would be larger than the device takes.
+ * Rows of a batch. Batches are padded to one of these sizes, so that there are few programs and few kernels; sizes are smaller
+ * where a tensor would be larger than the device takes.
  */
 export const BATCH = 256;
 export const ROWS = 64;
 
-/** What pictures show of a model, row by row: of what, as how many numbers. */
+/** The functions of a model that pictures show, row by row: their input, and how many numbers they return. */
 const functions = {
   /** The code of an image: the mean, where it has one. */
   encode: { of: (model, x) => model.encode(x).mean, shape: 'imageShape', size: 'latentSize' },
-  /** Pixels in [0, 1] of a code. */
+  /** A code's image: pixels in [0, 1]. */
   decode: { of: (model, z) => model.pixels(model.decode(z)), shape: 'latentShape', size: 'pixelCount' },
-  /** Pixels in [0, 1] of an image's reconstruction. */
+  /** An image's reconstruction: pixels in [0, 1]. */
   forward: { of: (model, x) => model.pixels(model.forward(x)), shape: 'imageShape', size: 'pixelCount' },
 } as const satisfies Record<
   string,
@@ -38,7 +38,7 @@ const functions = {
 >;
 type FunctionName = keyof typeof functions;
 
-/** A model's functions on as many rows as one likes. Each is captured once, for all pictures. */
+/** A model's functions on any number of rows. Each is captured once, for all pictures. */
 export class ModelFunctions {
   readonly #model: Autoencoder;
   readonly #captured = new Map<FunctionName, CapturedFunction<[x: Tensor], Tensor>>();
@@ -77,7 +77,7 @@ export class ModelFunctions {
     this.#captured.clear();
   }
 
-  /** Most of its kernels are those of an evaluation. */
+  /** Most of these kernels are also those of an evaluation. */
   #capturedOf(name: FunctionName): CapturedFunction<[x: Tensor], Tensor> {
     let captured = this.#captured.get(name);
     if (!captured) {
@@ -91,7 +91,7 @@ export class ModelFunctions {
     return captured;
   }
 
-  /** What a function makes of rows of values, one after the other. */
+  /** The results of a function for rows of values, one after the other. */
   async map(name: FunctionName, values: Float32Array): Promise<Float32Array> {
     const { device, [functions[name].shape]: shape, [functions[name].size]: size } = this.#model;
     const width = sizeOf(shape);
@@ -118,14 +118,14 @@ export class ModelFunctions {
         await part(start, rows, fills ? padded : rows);
       } catch (error) {
         if (!fills || padded === rows || !(error instanceof TensorTooLargeError)) throw error;
-        fills = false; // no more than is needed, on a device that is so small
+        fills = false; // no more than needed, on a device this small
         await part(start, rows, rows);
       }
     });
     return result;
   }
 
-  /** The values of a tensor that is made of the model, once. */
+  /** The values of a tensor that is computed from the model, once. */
   async read(make: () => Tensor): Promise<Float32Array> {
     const output = evaluating(this.#model, () => scope(() => reshape(make(), [-1])));
     const values: NumericArray = await output.data();
@@ -139,7 +139,7 @@ export class ModelFunctions {
     return this.#isStochastic;
   }
 
-  /** Encodes as many images as `map` does, of any content, to see whether there is a deviation. */
+  /** Encodes a batch of the size that `map` uses, with any content, to see whether codes have a deviation. */
   #hasDeviation(rows: number): boolean {
     const { device, imageShape } = this.#model;
     const encode = capture((x: Tensor) => evaluating(this.#model, () => this.#model.encode(x)), { device });

@@ -1,5 +1,5 @@
 /*
- * What there is to see, before it is drawn as a raster or on a page.
+ * The content of pictures, before it is drawn as a raster or on a page.
  */
 
 /** Images as a model gives them: [count, channels, height, width], row-major. */
@@ -13,7 +13,7 @@ export interface ImageBatch {
 interface Titled {
   /** A few words. */
   readonly title: string;
-  /** What a picture that is shown without its caption has to say in addition. */
+  /** Added to the title where the picture is shown without its caption. */
   readonly detail?: string;
   /** How to read it: a sentence or two. */
   readonly caption: string;
@@ -58,7 +58,7 @@ export interface Histogram {
   readonly std: number;
 }
 
-/** Small histograms, a row for each latent dimension. */
+/** Small histograms, with a row for each latent dimension. */
 export interface Histograms extends Titled {
   readonly kind: 'histograms';
   readonly rows: readonly { readonly name: string; readonly cells: readonly Histogram[] }[];
@@ -98,7 +98,7 @@ export interface Densities extends Titled {
 /** Any kind of picture. */
 export type Picture = Sheet | Cloud | Histograms | Densities | Bars;
 
-/** Says why a model or its data cannot have a picture, for people to read. */
+/** Tells the user why a picture cannot be made of a model or its data. */
 export class NoPicture extends Error {
   override name = 'NoPicture';
 }

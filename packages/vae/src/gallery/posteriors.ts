@@ -3,10 +3,10 @@ import { type Curve, type Densities, NoPicture } from './picture.ts';
 import { normalDensity } from './quantile.ts';
 import type { Subject } from './subject.ts';
 
-/** Deviations to both sides that a curve is drawn over, and points that it is drawn by. */
+/** How many deviations a curve extends to either side, and the number of its points. */
 const REACH = 4;
 const POINTS = 65;
-/** The prior's part that is always in sight. */
+/** The part of the prior that is always shown. */
 const PRIOR = 3.5;
 
 /**
@@ -54,7 +54,7 @@ export async function posteriors(
   };
 }
 
-/** By points that are close together where the curve is steep, however narrow it is. */
+/** Its points are close together where the curve is steep, however narrow it is. */
 function gaussian(mean: number, std: number): Curve {
   const steps = evenly(REACH, POINTS);
   return {

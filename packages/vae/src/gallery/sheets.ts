@@ -17,7 +17,7 @@ const sheet = (subject: Subject, picture: Omit<Sheet, 'kind' | 'shape'>): Sheet 
   ...picture,
 });
 
-/** Images above, their reconstructions below; between them what the model was shown, if it was shown something else. */
+/** Images above, their reconstructions below; between them the corrupted images that the model was shown, if it was. */
 export async function reconstructions(
   subject: Subject,
   { indices = subject.heldOut }: { indices?: readonly number[] } = {},
@@ -196,13 +196,13 @@ export async function planeOf(subject: Subject, chosen?: readonly number[]): Pro
   return second === undefined ? [first] : [first, second];
 }
 
-/** Why a picture shows these two dimensions, between commas; nothing where they were chosen or are all that there are. */
+/** Why a picture shows these two dimensions, between commas; empty if they were chosen, or are the only ones. */
 export async function whyPlane(
   subject: Subject,
   [first, second]: Plane,
   chosen?: readonly number[],
 ): Promise<string> {
-  // Without codes nothing is known of them: the dimensions are in their own order.
+  // Without codes nothing is known about the dimensions, so they are in their own order.
   if (chosen || second === undefined || subject.size <= 2 || !subject.hasCodes) return '';
   const statistics = await subject.statistics();
   if (!statistics) return ', the two whose codes vary the most,';

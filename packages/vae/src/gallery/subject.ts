@@ -23,14 +23,14 @@ export interface LabelledImages extends Images {
   readonly labels: Uint8Array | null;
 }
 
-/** The data that a model is shown with. */
+/** The data that pictures of a model show. */
 export interface SubjectData {
   readonly shape: ImageShape;
   readonly train: LabelledImages;
   readonly test: LabelledImages;
 }
 
-/** An autoencoder that corrupts what it sees of an image. */
+/** An autoencoder that corrupts the images it sees. */
 type Corrupting = Autoencoder & { corrupt?(x: Tensor, noise: Generator): Tensor };
 
 /** The codes of the images whose codes are finite. */
@@ -39,7 +39,7 @@ export interface ShownCodes extends Codes {
   readonly images: Uint32Array;
 }
 
-/** What is kept of the codes of the training images: enough to draw what needs no image itself. */
+/** Statistics of the training images' codes: enough for pictures that need no images. */
 export interface CodeSummary extends CodeMoments {
   /** Where the encoder is stochastic. */
   readonly statistics?: LatentStatistics;
@@ -54,8 +54,8 @@ export interface SubjectOptions {
 }
 
 /**
- * A model and the images with which it is looked at. What several pictures need is computed once. Without images there
- * are those pictures that need none.
+ * A model, and the images to look at it with. What several pictures need is computed once. Without images, only the
+ * pictures that need none can be made.
  */
 export class Subject {
   readonly model: Autoencoder;
@@ -85,7 +85,7 @@ export class Subject {
   }
 
   /**
-   * Compiles the kernels of what every run shows, in parallel, long before it is shown.
+   * Compiles the kernels for the pictures of every run, in parallel, long before they are drawn.
    * @throws TensorTooLargeError where smaller batches will be taken
    */
   prepare(): Promise<void> {
@@ -103,7 +103,7 @@ export class Subject {
     return this.#data;
   }
 
-  /** Whether anything is known of the codes of images. */
+  /** Whether anything is known about the codes of images. */
   get hasCodes(): boolean {
     return this.#data !== undefined || this.#summary !== undefined;
   }
@@ -134,7 +134,7 @@ export class Subject {
 
   /** The codes of images of the test set, with their deviations if the encoder is stochastic. */
   async encodeFully(indices: readonly number[]): Promise<Codes> {
-    // Filled up as other batches are.
+    // Padded as other batches are.
     const count = indices.length <= ROWS ? ROWS : indices.length;
     const images = new Uint8Array(count * this.model.pixelCount);
     images.set(this.testImages(indices));
@@ -153,7 +153,7 @@ export class Subject {
     };
   }
 
-  /** Pixels in [0, 1] of codes [n, size]. */
+  /** Decodes codes [n, size] to pixels in [0, 1]. */
   async decode(codes: Float32Array): Promise<Float32Array> {
     return this.#functions.map('decode', codes);
   }
@@ -163,7 +163,7 @@ export class Subject {
     return this.#functions.isStochastic;
   }
 
-  /** Pixels of draws from the prior. */
+  /** Decodes draws from the prior to pixels. */
   async draw(count: number, seed: number): Promise<Float32Array> {
     const noise = new Generator(seed, { stream: randomStreams.pictures, device: this.model.device });
     const codes = new Float32Array(count * this.size);

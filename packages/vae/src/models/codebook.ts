@@ -27,7 +27,7 @@ import {
 import type { ModelOptions } from './options.ts';
 
 /**
- * K vectors e_k of D numbers. A row z_i is quantized by the one nearest to it. They learn
+ * K vectors e_k of D numbers. A row z_i is replaced by the vector nearest to it. The vectors learn
  *
  *   - as moving averages of the rows they stand for (`ema`; van den Oord et al. 2017, appendix A.1), n_k of them:
  *     N_k ← γ·N_k + (1 − γ)·n_k,   m_k ← γ·m_k + (1 − γ)·Σ_{i of k} z_i,   e_k = m_k / N_k,   at first N_k = 1, m_k = e_k
@@ -44,7 +44,7 @@ export class Codebook extends Module {
   /** m, [K, D]; null where the codes are parameters. */
   readonly embedAvg: Tensor | null;
   readonly #options: CodebookOptions;
-  /** 0 … K − 1, and the smallest N of a living code: what is compared against is on the device already. */
+  /** 0 … K − 1, and the smallest N of a living code: on the device already, to be compared against. */
   readonly #names: Tensor;
   readonly #least: Tensor;
 

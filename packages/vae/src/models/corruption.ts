@@ -6,11 +6,11 @@ import { type ModelOptions, OptionError } from './options.ts';
 export type Corruption = Pick<ModelOptions, 'noise' | 'noiseLevel'>;
 
 /**
- * Corrupts images [B, c, h, w], normalized as `normalization` says: afresh at every call, on the device. At level 0.5,
+ * Corrupts images [B, c, h, w], normalized as `normalization` says, with new noise at every call, on the device. At level 0.5,
  *
  * - `gaussian` adds N(0, 0.5²), in units of the range from black to white, which the result may leave;
  * - `masking` sets each pixel to black, in all channels, with probability ½;
- * - `salt-and-pepper` sets each pixel to black or white with probability ½, one as likely as the other.
+ * - `salt-and-pepper` sets each pixel with probability ½ to black or white, which are equally likely.
  *
  * The three are those of Vincent et al. 2010, section 3.3.
  */

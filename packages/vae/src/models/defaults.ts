@@ -20,7 +20,7 @@ export const usualTraining = {
   binarize: 'none',
 } as const;
 
-/** Defaults of every model that lets one choose its network and pixels. */
+/** Defaults of every model whose network and pixels can be chosen. */
 export const imageOptions = {
   network: 'conv',
   latent: 5,

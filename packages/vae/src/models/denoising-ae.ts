@@ -7,12 +7,12 @@ import type { ModelOptions } from './options.ts';
 import { reconstructionUnits } from './units.ts';
 
 /**
- * The denoising autoencoder (Vincent et al. 2008, 2010): it sees a corrupted image and has to recover the clean one,
+ * The denoising autoencoder (Vincent et al. 2008, 2010): it sees a corrupted image and must recover the clean one,
  *
  *     loss = −log p(x | f(x̃)),    x̃ ~ corruption(x)
  *
- * so the noise keeps it from copying, and the code need not be narrow. In evaluation, too, metrics are those of
- * corrupted images, with the same noise every time.
+ * so the noise keeps it from copying, and the code need not be narrow. Evaluation, too, uses corrupted images, with the
+ * same noise every time.
  */
 export class DenoisingAutoencoder extends PlainAutoencoder {
   readonly options: ModelOptions;

@@ -30,7 +30,7 @@ import { type Draw, type GaussianCode, repeatRows, VariationalAutoencoder } from
  * with its prior by precision: σ_q⁻² = σ̂⁻² + σ_p⁻²,  μ_q = σ_q² · (μ̂/σ̂² + μ_p/σ_p²); the top level takes them as
  * they are.
  *
- * A level's latent is held as v_l = (z_l − μ_p)/σ_p, so that under the prior every v is N(0, 1), and a level's KL(q ‖
+ * A level's latent is stored as v_l = (z_l − μ_p)/σ_p, so that under the prior every v is N(0, 1), and a level's KL(q ‖
  * p) given the one above is that of v from N(0, 1). A code is [v_L, …, v_1], top level first. With one level it is
  * `PlainVAE`.
  */

@@ -31,7 +31,7 @@ export abstract class Likelihood extends Module {
   abstract readonly normalization: Normalization;
   /** How many nats a unit of `loss` is worth. */
   abstract readonly nats: number;
-  /** The nats per pixel that `loss` leaves out: constants, from which nothing can be learned. */
+  /** The constant nats per pixel that `loss` leaves out: nothing can be learned from them. */
   abstract readonly constant: number;
 
   /** −log p of every pixel, up to the factor `nats` and the term `constant`; x may broadcast against the output. */
@@ -99,7 +99,7 @@ export class LearnedSigma extends Gaussian {
   }
 
   override loss(output: Tensor, x: Tensor): Tensor {
-    // Up to e^6 float32 still tells pixels apart. A model that is exact would drive σ to 0, and the loss to −∞.
+    // Up to e^6, float32 still tells pixels apart. An exact model would drive σ to 0, and the loss to −∞.
     const logSigma = clamp(this.logSigma, { min: -6, max: 6 });
     return add(mul(super.loss(output, x), exp(mul(logSigma, -2))), mul(logSigma, 2));
   }

@@ -19,7 +19,7 @@ export type ImageShape = readonly [number, number, number];
 
 /** What an objective may need besides the batch. All of it is on the device, so that a step can be captured. */
 export interface TrainingContext {
-  /** Draws ε, and whatever else is random, afresh for every sample and dimension. */
+  /** Draws ε and everything else that is random, new for every sample and dimension. */
   readonly noise: Generator;
   /** Epochs trained so far, including a fraction: float32 []. Schedules are computed from it. */
   epoch(): Tensor;
@@ -47,7 +47,7 @@ export interface Code {
   readonly logSigma?: Tensor;
 }
 
-/** The options from which every `Autoencoder` is made, besides those of its layers. */
+/** The options from which every `Autoencoder` is made, in addition to those of its layers. */
 export type Common = Pick<ModelOptions, 'latent' | 'likelihood' | 'reduction' | 'pixelMean' | 'pixelStd'>;
 
 /** An autoencoder as the trainer, the metrics and the pictures see it. Images go in as [B, c, h, w], normalized. */
@@ -141,12 +141,12 @@ export abstract class Autoencoder extends Module {
     return undefined;
   }
 
-  /** Metrics of an epoch from what its counters add up to. */
+  /** Metrics of an epoch, computed from the sums of its counters. */
   metricsOfCounters(_counters: Readonly<Record<string, NumericArray>>): Metrics {
     return {};
   }
 
-  /** The weight of the KL divergence against a likelihood in nats, which means over pixels and dimensions hide. */
+  /** The weight of the KL divergence against a likelihood in nats. Means over pixels and dimensions hide it. */
   get effectiveBeta(): number | undefined {
     return undefined;
   }
@@ -174,7 +174,7 @@ export interface ModelSpec {
   build(imageShape: ImageShape, options: ModelOptions, generator: Generator): Autoencoder;
 }
 
-/** All options of a model: those chosen, its defaults for the rest, and any value for those it does not take. */
+/** All options of a model: the chosen ones, its defaults for the rest, and any value for options that it does not take. */
 export const settingsOf = <C extends Partial<ModelOptions & TrainingOptions>>(
   { defaults }: Pick<ModelSpec, 'defaults'>,
   chosen?: C,

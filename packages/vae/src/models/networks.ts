@@ -94,7 +94,7 @@ export function halvings([channels, height, width]: ImageShape): Halving[] {
   return halves;
 }
 
-/** The extent next to one of a square image's that can be halved so; of two the larger one. */
+/** The extent nearest to a square image's that can be halved in this way; of two equally near ones, the larger. */
 function nearestSize(extent: number): number {
   const halves = (size: number): boolean => size > 1 && size % 2 === 0 && (size / 2 < 8 || halves(size / 2));
   for (let apart = 1; ; apart++) {

@@ -27,10 +27,10 @@ interface Choice<T extends string = string> {
   readonly help: string;
 }
 
-/** What values an option takes, which it has by default, and what it is for. */
+/** The values that an option takes, its default, and what it is for. */
 export type Option = Whole | Real | Choice;
 
-/** What an option is about: under which heading a command's help lists it. */
+/** What an option is about: the heading under which a command's help lists it. */
 export type OptionGroup = 'data' | 'training' | 'model' | 'objective';
 
 const whole = (least: number, value: number, help: string): Whole => ({ kind: 'whole', least, value, help });

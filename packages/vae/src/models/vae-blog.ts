@@ -23,7 +23,7 @@ const GUARD = 1e-8;
  * parameters for MNIST. The post draws one ε for all dimensions of a sample; this draws one for each.
  */
 export class BlogVAE extends VariationalAutoencoder {
-  /** Means come from a tanh, and the post's picture shows no others. */
+  /** Means come from a tanh, and the post's picture shows no values outside its range. */
   override readonly gridRange = 1;
   readonly encoder: Sequential;
   readonly mean: Linear;

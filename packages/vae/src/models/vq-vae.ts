@@ -115,7 +115,7 @@ export class VectorQuantizedVAE extends Autoencoder {
   }
 
   /**
-   * Draws every place's code uniformly: the bound's prior, but since places are not independent, the images are
+   * Draws every place's code uniformly. This is the bound's prior, but since places are not independent, the images are
    * noise.
    */
   override samplePrior(count: number, noise: Generator): Tensor {
