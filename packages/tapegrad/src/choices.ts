@@ -1,8 +1,8 @@
 /*
- * What some options offer, apart from what takes them: listing it in a help loads nothing.
+ * The choices of some options, apart from the code that uses them, so that help can list them without loading it.
  */
 
-/** The names that `loadDataset` knows, besides folders. */
+/** The names that `loadDataset` knows, in addition to folders. */
 export const datasetNames = ['mnist', 'fashion-mnist'] as const;
 export type DatasetName = (typeof datasetNames)[number];
 export const isDatasetName = (name: string): name is DatasetName =>
@@ -22,8 +22,8 @@ export const shells = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof shells)[number];
 
 /**
- * What `train --short` takes on each kind of adapter: as much as lets digits look like digits, within five minutes on two cores
- * with SwiftShader. There batches are smaller, too, since more steps learn more from as many images.
+ * The settings of `train --short` on each kind of adapter: enough for digits to look like digits, within five minutes on two
+ * cores with SwiftShader. There batches are smaller, too, since more steps learn more from the same number of images.
  */
 export const shortTraining = {
   gpu: { epochs: 3 },

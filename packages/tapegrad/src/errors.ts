@@ -1,8 +1,8 @@
 import { oneLine } from './text.ts';
 
 /**
- * An error that the user can act on: one line that says what was asked, what was seen and what to do. The command line
- * prints the message alone, without a stack trace.
+ * An error that the user can act on: one line that says what was asked for, what was found and what to do. The command line
+ * prints only the message, without a stack trace.
  */
 export class UserError extends Error {
   override name = 'UserError';
@@ -13,7 +13,7 @@ export class UserError extends Error {
   }
 }
 
-/** One that takes several lines, as advice on what to install does. */
+/** An error that takes several lines, such as advice on what to install. */
 export class UserAdvice extends UserError {
   constructor(lines: string) {
     super('');
@@ -50,7 +50,7 @@ export function attempt<T>(what: string, fn: () => T): T {
   }
 }
 
-/** Runs `fn`, whose failure does not matter, or must not hide the one that it cleans up after. */
+/** Runs `fn`. Its failure does not matter, or must not hide the failure that it cleans up after. */
 export function quietly(fn: () => void): void {
   try {
     fn();

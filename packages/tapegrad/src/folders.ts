@@ -2,7 +2,7 @@ import { mkdtempSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { reasonOf } from './errors.ts';
 
-/** Why nothing can be made in a folder, or undefined if something can: permissions alone do not tell, as in /proc. */
+/** Why nothing can be created in a folder, or undefined if it is possible: permissions alone do not tell, as in /proc. */
 export function whyNothingFits(folder: string): string | undefined {
   try {
     rmdirSync(mkdtempSync(join(folder, '.tapegrad-')));

@@ -1,5 +1,5 @@
 /**
- * One import for everything, in Node and in a browser. Devices of Node, data on disk and run folders are in
+ * One import for everything, in Node and in a browser. Node's devices, data on disk and run folders are in
  * `tapegrad/node`.
  */
 export * from '@tapegrad/autograd';

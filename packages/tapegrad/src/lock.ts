@@ -24,7 +24,7 @@ interface Holding {
 
 /** The processes that hold a lock. */
 interface Holder {
-  /** For people to read. */
+  /** For humans to read. */
   readonly host: string;
   /** The machine or container in which the processes' numbers are valid. */
   readonly place: string;
@@ -35,30 +35,30 @@ interface Holder {
 export interface Patience {
   /** How often the holder shows that it is alive, in milliseconds. */
   readonly beat: number;
-  /** How long others watch for that: longer than a network file system may delay a file's time. */
+  /** How long others watch for such a sign: longer than a network file system may delay a file's time. */
   readonly watch: number;
 }
 
 export interface LockOptions {
-  /** What the lock is for, with which errors open. */
+  /** What the lock is for: errors open with it. */
   readonly what?: string;
   readonly patience?: Patience;
-  /** Called if a process of another machine has to be watched, with for how long. */
+  /** Called with a message that says how long, if a process on another machine must be watched. */
   readonly waiting?: (message: string) => void;
 }
 
 const PATIENCE: Patience = { beat: 20_000, watch: 100_000 };
 
 /**
- * A lock that has not been touched for so many times `watch` is stale without watching: clocks do not differ that much.
+ * A lock that has not been touched for this many times `watch` is stale without watching: clocks do not differ that much.
  */
 const LONG_AGO = 6;
 
 /**
  * Holds a run, so that no two processes write it, on one machine or on several that share the folder. A file that only
- * one process can make says who holds it. It is stale if none of its processes is alive. Those of other machines or
- * containers cannot be asked: a holder touches its file now and then, and a file that is not touched while we watch is
- * stale. A process that ends normally removes its locks.
+ * one process can create says who holds it. The lock is stale if none of its processes is alive. Processes of other machines
+ * or containers cannot be checked directly. So a holder touches its file now and then, and a file that is not touched while
+ * we watch is stale. A process that ends normally removes its locks.
  */
 export class Lock {
   readonly #path: string;
@@ -75,7 +75,7 @@ export class Lock {
     held.add(this);
   }
 
-  /** @throws UserError that says who holds it, if somebody does */
+  /** @throws UserError that names the holder, if there is one */
   static async take(
     path: string,
     { what, patience: { beat, watch } = PATIENCE, waiting }: LockOptions = {},
@@ -88,7 +88,7 @@ export class Lock {
   }
 
   /**
-   * Refuses what `take` would refuse, as far as that can be told at once: a living process of this machine holds it.
+   * Refuses what `take` would refuse, as far as that is known at once: if a living process of this machine holds it.
    */
   static assertFree(path: string, what: string): void {
     const seen = read(path);
@@ -169,7 +169,7 @@ function statusOf(pid: number): { state: string; began: string } | undefined {
 
 /** Makes the file unless it exists. */
 function write(path: string, content: Holder): boolean {
-  // Written under another name and then linked, so that nobody reads half of it.
+  // Written under another name and then linked, so that it is never read half-written.
   const draft = `${path}.${content.token}`;
   const text = JSON.stringify(content);
   return attempt(`${path}: cannot write it`, () => {
@@ -182,7 +182,7 @@ function write(path: string, content: Holder): boolean {
   });
 }
 
-/** Without links, which not every file system has, others may read half of the file; they take that as held. */
+/** Not every file system has links. Without them, others may read half of the file, and take the lock as held. */
 function linked(draft: string, path: string, text: string): boolean {
   try {
     linkSync(draft, path);
@@ -258,7 +258,7 @@ function isAlive({ pid, began }: Holding): boolean {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
   const status = statusOf(pid);
-  // A process that has ended stays in the table until its parent asks about it; in some containers nobody ever does.
+  // A process that has ended stays in the table until its parent asks about it, which in some containers never happens.
   if (status?.state === 'Z' || status?.state === 'X') return false;
   return began === undefined || status === undefined || began === status.began;
 }

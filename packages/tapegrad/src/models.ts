@@ -9,7 +9,7 @@ export function specOf(name: string): ModelSpec {
   return spec;
 }
 
-/** What is said of a name that is no model's. */
+/** The error text for an unknown model. */
 export function noModel(name: string): string {
   const known = [...models.keys()];
   const near = nearestName(name, known);

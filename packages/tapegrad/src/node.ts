@@ -1,4 +1,4 @@
-/** What needs files or a driver: devices, data on disk, run folders, training as the command does it. */
+/** Everything that needs files or a driver: devices, data on disk, run folders, training as the command does it. */
 export { diagnose, type FindOptions, findAdapter, openDevice } from '@tapegrad/node';
 export { datasetNames } from './choices.ts';
 export type { Dataset, Split } from './data/dataset.ts';

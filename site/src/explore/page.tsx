@@ -36,7 +36,7 @@ function Explore() {
       await store.open(asked?.files, found === 'yes');
       if (wanted && !asked)
         store.fail(
-          'This browser does not keep the run that you asked for. Here is the one that comes with the page.',
+          'The run that you asked for is not kept in this browser. Here is the one that comes with the page.',
         );
     })();
   }, []);

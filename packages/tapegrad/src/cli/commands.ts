@@ -4,14 +4,14 @@ import { defineCurves, definePicture, pictureCommands } from './options/pictures
 import { defineCompare, defineDoctor, defineEvaluate, defineExport, defineReport } from './options/runs.ts';
 
 /*
- * Every command: its place in the help, and what it takes. What a command does is only loaded when it does it, and models
- * when its options are asked for, so that help, version and completion are quick.
+ * Every command: its place in the help, and its arguments. A command's code is only loaded when it runs, and models only when
+ * its options are asked for, so that help, version and completion are quick.
  */
 
 interface CommandEntry {
   readonly name: string;
   readonly summary: string;
-  /** Adds arguments, options and what to do. */
+  /** Adds arguments, options and the action. */
   readonly define: (command: Command) => void | Promise<void>;
 }
 
@@ -92,7 +92,7 @@ async function define(command: Command): Promise<void> {
   await entries.find(({ name }) => name === command.name())?.define(command);
 }
 
-/** A program with all that its commands take. */
+/** A program with the arguments of all its commands. */
 async function defined(program: Command): Promise<Command> {
   for (const command of program.commands) await define(command);
   return program;

@@ -2,7 +2,7 @@ import { readRuns, writeComparison } from '../run/compare.ts';
 import { openAdapter } from './device.ts';
 import { loadingReport } from './loading.ts';
 
-/** What `compare` does. */
+/** The command `compare`. */
 export async function compare(
   runs: string[],
   { out, data, adapter }: { out: string; data?: string; adapter: string },

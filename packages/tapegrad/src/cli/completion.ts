@@ -7,7 +7,7 @@ import { zshScript } from './completion/zsh.ts';
 
 const scripts = { bash: bashScript, zsh: zshScript, fish: fishScript };
 
-/** What `completion` does, with a program whose commands are all defined. */
+/** The command `completion`, for a program whose commands are all defined. */
 export function completion(shell: Shell, program: Command): void {
   process.stdout.write(scripts[shell](completedCommands(program)));
 }

@@ -12,27 +12,27 @@ import { nearestName } from '../suggest.ts';
 import { parseObject, readText } from '../text.ts';
 import { tunable } from './options/tunable.ts';
 
-/** What `--config FILE` says. */
+/** The content of `--config FILE`. */
 export interface ConfigFile {
   readonly path: string;
   readonly model: string;
-  /** Options by the names that `config.json` and the command line have for them. */
+  /** Options, by their names in `config.json` and on the command line. */
   readonly options: Readonly<Record<string, unknown>>;
-  /** What the run of this file was trained on, if it was. */
+  /** The adapter that the run of this file was trained on, if it was trained. */
   readonly adapter?: AdapterConfig;
-  /** Finds the images of its run, by their checksums where it has them. */
+  /** Finds the images of its run, by their checksums if it has any. */
   find(
     options: DataOptions,
     listener: LoadingListener,
   ): Promise<{ data: Dataset; name: string; note?: string }>;
 }
 
-/** What `--data` takes the place of, too: these are of the images. */
+/** Options that `--data` replaces too, since they belong to the images. */
 const OF_IMAGES = ['imageSize', 'channels', 'badImages', 'pixelMean', 'pixelStd'];
 
 /**
- * Reads a run's `config.json`, or one that somebody wrote: any options of one model. `named` is the model that the command
- * line names, if any, and `given` its options, which come before the file's.
+ * Reads a run's `config.json`, or one written by hand: any options of one model. `named` is the model that the command line
+ * names, if any, and `given` are its options, which override the file's.
  *
  * @throws UserError that names the file about an option that is unknown, of another model, or out of range
  */
@@ -99,6 +99,6 @@ function assertOption(what: string, model: string, name: string, value: unknown)
   if (fault) throw new UserError(`${what}: ${fault}`);
 }
 
-/** `freeBits` for `free-bits`, as somebody may write who thinks of the flag. */
+/** `freeBits` for `free-bits`, which somebody who thinks of the flag may write. */
 const flagged = (name: string): string =>
   [...Object.keys(tunable), ...Object.keys(runOptions)].find((known) => flagOf(known) === name) ?? name;

@@ -2,7 +2,7 @@ import { diagnose } from '@tapegrad/node';
 import { datasetNames } from '../choices.ts';
 import { loadDataset } from '../data/datasets.ts';
 
-/** What `doctor` does. */
+/** The command `doctor`. */
 export async function doctor({ adapter, json }: { adapter: string; json?: boolean }): Promise<void> {
   const diagnosis = await diagnose(adapter);
   const data: Data = [];

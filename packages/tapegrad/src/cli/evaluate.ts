@@ -13,7 +13,7 @@ interface EvaluateOptions {
   json?: boolean;
 }
 
-/** What `evaluate` does. */
+/** The command `evaluate`. */
 export async function evaluate(path: string, options: EvaluateOptions): Promise<void> {
   const stored = readRun(path);
   const { data, notes } = await dataForRun(stored, options.data, loadingReport());
@@ -33,7 +33,7 @@ export async function evaluate(path: string, options: EvaluateOptions): Promise<
   else process.stdout.write(`${table(metrics)}\n`);
 }
 
-/** A count of its own for each part of the work. */
+/** A separate count for each part of the work. */
 function phases(): MetricsOptions['progress'] {
   const reports = new Map<string, ReturnType<typeof countReport>>();
   return (what, done, total) => {

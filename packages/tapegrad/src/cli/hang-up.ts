@@ -5,16 +5,16 @@ const HUP = 1n;
 let answer: boolean | undefined;
 
 /**
- * Whether this process was started with SIGHUP ignored. When the first line of JavaScript runs, Node has forgotten it, so
- * this goes by what `nohup` leaves behind, and by whether the process that started this one ignores the signal, as a
- * script under `nohup` or after `trap '' HUP` does.
+ * Whether this process was started with SIGHUP ignored. By the first line of JavaScript, Node has forgotten this. So we look
+ * for traces of `nohup`, and check whether the parent process ignores the signal, as a script under `nohup` or after
+ * `trap '' HUP` does.
  */
 export function isHangUpIgnored(): boolean {
   answer ??= process.platform !== 'win32' && [hasNohupName, isIgnoredAbove, hasNohupFiles].some(isTrue);
   return answer;
 }
 
-/** What cannot be found out here (without Linux's /proc) is no. */
+/** False if it cannot be found out here (without Linux's /proc). */
 function isTrue(test: () => boolean): boolean {
   try {
     return test();
@@ -23,10 +23,10 @@ function isTrue(test: () => boolean): boolean {
   }
 }
 
-/** Shells put the program that they start in `_`: then it was `nohup`, which became this one. */
+/** Shells put the program that they start into `_`: if that is `nohup`, it became this process. */
 const isNohup = (program: string | undefined): boolean => /(^|\/)nohup$/.test(program ?? '');
 
-/** Through `npx` and `npm run` too: they start a shell, which need not touch the variable, or this program itself. */
+/** This works through `npx` and `npm run` too: they start a shell, which may not touch the variable, or this program itself. */
 function hasNohupName(): boolean {
   if (isNohup(process.env._)) return true;
   const above = readFileSync(`/proc/${process.ppid}/environ`, 'utf8').split('\0');
@@ -39,7 +39,7 @@ function isIgnoredAbove(): boolean {
   return (mask & (1n << (HUP - 1n))) !== 0n;
 }
 
-/** Where it finds a terminal, `nohup` makes the input a /dev/null that cannot be read, and writes to `nohup.out`. */
+/** At a terminal, `nohup` replaces the input by a /dev/null that cannot be read, and writes to `nohup.out`. */
 function hasNohupFiles(): boolean {
   const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync('/proc/self/fdinfo/0', 'utf8'))![1]!;
   const isUnreadable = (Number.parseInt(flags, 8) & 3) === 1;

@@ -12,7 +12,7 @@ interface ImportOptions extends TrainOptions {
   key?: string;
 }
 
-/** What `import` does. */
+/** The command `import`. */
 export async function importWeights(model: string, path: string, options: ImportOptions): Promise<void> {
   const spec = specOf(model);
   const chosen = chosenOptions(spec, options);

@@ -2,7 +2,7 @@ import type { LoadingListener, RunData } from '../run/run-data.ts';
 import { oneLine } from '../text.ts';
 import { countReport, standardError } from './pace.ts';
 
-/** Says on stderr that a folder's images are being decoded, which happens once and may take minutes. */
+/** Reports on stderr that a folder's images are being decoded, which happens once and may take minutes. */
 export function loadingReport(screen = standardError): Required<LoadingListener> {
   const { stream } = screen;
   let report: ReturnType<typeof countReport> | undefined;

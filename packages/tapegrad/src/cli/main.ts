@@ -8,7 +8,7 @@ import { helpOf } from './options/flag.ts';
 import { exit, surviveHangUp } from './signals.ts';
 
 /**
- * Runs the command line. Whatever goes wrong ends with one line on stderr and exit code 1; `--debug` adds the stack.
+ * Runs the command line. Any error ends with one line on stderr and exit code 1; `--debug` adds the stack.
  */
 export async function main(argv: readonly string[]): Promise<void> {
   const debug = argv.includes('--debug');
@@ -41,8 +41,8 @@ export async function main(argv: readonly string[]): Promise<void> {
 }
 
 /**
- * People also ask `tapegrad help train`; and with a command that is none, `--help` would be answered with the program's help
- * instead of an error.
+ * People also type `tapegrad help train`. And for an unknown command, `--help` would print the program's help instead of an
+ * error.
  */
 function asCommander(argv: readonly string[], { commands }: Command): readonly string[] {
   const words = argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv;
@@ -51,9 +51,9 @@ function asCommander(argv: readonly string[], { commands }: Command): readonly s
   return isCommand ? words : [first];
 }
 
-/** What an error says to the user. */
+/** The text of an error for the user. */
 function messageOf(error: unknown): string {
-  // What to install takes more than a line; everything else that a user can act on takes one.
+  // Instructions for an installation take several lines; every other error for users takes one.
   if (error instanceof UserError || error instanceof OptionError) return error.message;
   const line = String(error instanceof Error ? error.message : error).replaceAll(/\s*\n\s*/g, ' ');
   if (!(error instanceof CommanderError)) return `${line} (--debug shows where)`;

@@ -1,11 +1,11 @@
 import cliProgress from 'cli-progress';
 
 /*
- * How the command tells how far something is: a bar at the foot of a terminal, and where there is none (a log, a scheduler's
- * job) a line every half minute.
+ * How the command shows progress: with a bar at the foot of a terminal, or, where there is no terminal (a log, a scheduler's
+ * job), with a line every half minute.
  */
 
-/** Where it is told, and by which clock, in milliseconds. */
+/** Where progress is shown, and by which clock, in milliseconds. */
 export interface Screen {
   readonly stream: { readonly isTTY?: boolean; write(text: string): unknown };
   now(): number;
@@ -71,7 +71,7 @@ export function duration(seconds: number): string {
 
 export const counted = (count: number): string => Math.round(count).toLocaleString('en');
 
-/** A bar as all commands draw them. */
+/** The bar of all commands. */
 export const newBar = (
   { stream }: Screen,
   format: string,
@@ -88,8 +88,8 @@ export const newBar = (
   });
 
 /**
- * Tells how many of something are done, such as `decoding images`.
- * @returns what is to be called with how many are done, and of how many
+ * Shows how many of something are done, such as `decoding images`.
+ * @returns a function to be called with the number done and the total
  */
 export function countReport(what: string, screen = standardError): (done: number, total: number) => void {
   if (screen.stream.isTTY) {

@@ -26,7 +26,7 @@ interface PictureOptions {
   dimensions?: number[];
 }
 
-/** What the commands that draw a picture do. */
+/** The commands that draw a picture. */
 export async function draw(path: string, name: PictureName, options: PictureOptions): Promise<void> {
   const { from, to, images, dimensions } = options;
   if (from?.length !== to?.length)
@@ -76,7 +76,7 @@ async function subjectFor(run: OpenRun, name: PictureName, options: PictureOptio
   }
 }
 
-/** What `curves` does. */
+/** The command `curves`. */
 export async function drawCurves(path: string): Promise<void> {
   const folder = RunFolder.open(path);
   const written = await writeCurves(folder, headingOf(readRunConfig(folder).config));

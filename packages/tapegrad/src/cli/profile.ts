@@ -7,12 +7,12 @@ import { chromeTrace, profileTable, stepProfile } from '../run/profile.ts';
 import type { RunFolder } from '../run/run-folder.ts';
 import { writeWhole } from '../run/whole-files.ts';
 
-/** Dawn rounds timestamps to 0.1 ms otherwise. */
+/** Without this, Dawn rounds timestamps to 0.1 ms. */
 export const exactTimes = { toggles: ['-timestamp_quantization'] };
 
 /**
- * What `--profile [file]` does after the training: prints a table of the longest launches and writes a trace file.
- * @throws UserError, before the training, if it could not
+ * `--profile [file]`: after the training, prints a table of the longest launches and writes a trace file.
+ * @throws UserError, before the training, if that would not be possible
  */
 export function profiler(
   device: WebGPUDevice,

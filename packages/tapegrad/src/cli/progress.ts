@@ -110,7 +110,7 @@ class ProgressLines implements StepReport {
 
   clear(): void {
     this.#pace.restart();
-    this.#rates = new RateMeter(this.#screen); // what happens between two epochs is no part of the rate
+    this.#rates = new RateMeter(this.#screen); // the time between two epochs does not count towards the rate
   }
 }
 

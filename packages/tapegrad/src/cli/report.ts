@@ -7,7 +7,7 @@ import { headingOf, subjectOf, writePictures } from '../run/run-pictures.ts';
 import { openAdapter } from './device.ts';
 import { loadingReport, tellNotes } from './loading.ts';
 
-/** What `report` does. */
+/** The command `report`. */
 export async function report(path: string, options: { data?: string; adapter: string }): Promise<void> {
   const stored = readRun(path);
   const listener = loadingReport();

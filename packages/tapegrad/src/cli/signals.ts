@@ -2,16 +2,16 @@ import { constants } from 'node:os';
 import { reasonOf, UserError } from '../errors.ts';
 import { isHangUpIgnored } from './hang-up.ts';
 
-/** Signals of people and schedulers who want an end: two of them mean "at once". SIGBREAK is Ctrl-Break of Windows. */
+/** Signals with which people and schedulers ask for an end: two of them mean "at once". SIGBREAK is Ctrl-Break on Windows. */
 const FIRM: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGBREAK'];
 
 /**
- * Signals that come in company, or again and again: a closing terminal's (from the kernel, from the shell, and often with
- * SIGTERM after it), that of the limit on CPU time (every second), and one that schedulers use as a warning.
+ * Signals that do not come alone: that of a closing terminal (from the kernel, from the shell, and often with SIGTERM after
+ * it), that of the limit on CPU time (every second), and one that schedulers use as a warning.
  */
 const SOFT: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGXCPU', 'SIGUSR2'];
 
-/** `timeout` of GNU signals the program and then its group, so that the program gets two of one kind: those are one. */
+/** GNU `timeout` signals the program and then its group, so the program gets the same signal twice: this counts as one. */
 const ECHO = 50;
 
 /** By the shells' convention: 130 after Ctrl-C. */
@@ -21,9 +21,9 @@ export const exitCodeOf = (signal: NodeJS.Signals): number => 128 + constants.si
 let onBrokenPipe = (): void => process.exit(exitCodeOf('SIGPIPE'));
 
 /**
- * For the beginning of a program: where the one who started it has SIGHUP ignored, as `nohup` does, it goes on. Node does
- * not: it gives every signal its default at its own start. A terminal that has gone refuses what is written to it, which
- * is no reason to end; nor is a full disk under standard error, which has no results.
+ * For the beginning of a program: if its parent had SIGHUP ignored, as `nohup` does, it goes on after one. Node alone would
+ * not: at its start it resets every signal to its default. A terminal that has gone refuses output, which is no reason to end;
+ * nor is a full disk under the standard error, which carries no results.
  *
  * @param fail what to do about results that cannot be written
  */
@@ -38,7 +38,7 @@ export function surviveHangUp(fail: (error: Error) => void): void {
     });
 }
 
-/** Ends the process when all results are written: what refuses them (a full disk) is known only after the write. */
+/** Ends the process when all results are written: errors such as a full disk are known only after the write. */
 export async function exit(code: number): Promise<never> {
   await new Promise((resolve) => process.stdout.write('', resolve));
   process.exit(code);
@@ -50,9 +50,9 @@ export interface Stop {
 }
 
 /**
- * Calls `stop` for the first signal to end, and for each further one that means "at once". One may also come as a message
- * from the process that started this one: Windows has no signals between processes, so that is how a sweep stops its runs.
- * A reader who goes away (`tapegrad train … | head`) is a signal too.
+ * Calls `stop` for the first signal to end, and for each further one that means "at once". A signal may also come as a message
+ * from the parent process: Windows has no signals between processes, so a sweep stops its runs in this way. A reader that goes
+ * away (`tapegrad train … | head`) counts as a signal too.
  */
 export function onSignal(stop: (signal: NodeJS.Signals, atOnce: boolean) => void): Stop {
   const state: { signal?: NodeJS.Signals } = {};

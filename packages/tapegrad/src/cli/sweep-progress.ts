@@ -1,18 +1,18 @@
 import type { Outcome, Sweep } from '../sweep/sweep.ts';
 import { duration, HALF_A_MINUTE, Pace, standardError } from './pace.ts';
 
-/** What tells how a sweep is going. */
+/** Shows the progress of a sweep. */
 export interface SweepProgress {
   /** A run has ended. */
   ended(outcome: Outcome): void;
-  /** Writes a line about the whole and one for each run under way, if that is due. */
+  /** If it is time, writes a line about the whole sweep and one for each run under way. */
   look(): void;
   stop(): void;
 }
 
 /**
- * Tells every half minute how many runs are done and how far those under way are, by the last lines of their logs. A run
- * that ends is a line of its own.
+ * Shows every half minute how many runs are done and how far those under way are, by the last lines of their logs. A run
+ * that ends gets a line of its own.
  */
 export function sweepProgress(
   count: number,

@@ -36,10 +36,10 @@ type SweepOptions = Record<string, string | undefined> & {
   compare: boolean;
 };
 
-/** The most runs that a page puts side by side. */
+/** The most runs that one page compares. */
 const MOST_COMPARED = 40;
 
-/** What `sweep` does. */
+/** The command `sweep`. */
 export async function sweep(model: string | undefined, given: SweepOptions): Promise<void> {
   const file = given.config === undefined ? undefined : readConfigFile(given.config, model, given);
   const name = file?.model ?? model;
@@ -105,17 +105,17 @@ async function compare(
   process.stderr.write(`${html}\n`);
 }
 
-/** Of which images the runs are made, as each of them will load them. */
+/** The images of the runs, as each run will load them. */
 function dataOptions(options: SweepOptions): DataOptions {
   const { data = 'mnist', limit = null, imageSize, channels, badImages } = options as Partial<DataOptions>;
   return { data, limit, imageSize, channels, badImages, binarize: 'none', seed: 0 };
 }
 
-/** The options given, and those of a file for the rest. */
+/** The given options, and a file's options for the rest. */
 function withFile(given: SweepOptions, { options }: ConfigFile): SweepOptions {
   const { tensorboard = true, ...rest } = options;
   const missing = Object.entries(rest).filter(([name]) => given[name] === undefined);
-  // As the command line would have them: `PASSED` are parsed there, and values of axes are not.
+  // As the command line would give them: it parses `PASSED`, but not the values of axes.
   const values = missing.map(([name, value]) => [name, name in sweepable ? `${value}` : value]);
   return {
     ...given,
@@ -159,7 +159,7 @@ function scriptOf(
   points: readonly Point[],
   options: SweepOptions,
 ): string {
-  const out = options.out.split(sep).join('/'); // jobs run on Linux, wherever their script is made
+  const out = options.out.split(sep).join('/'); // jobs run on Linux, wherever their script was written
   const args = [
     ...axes.map(({ option, values }) => `--${flagOf(option)}=${values.join(',')}`),
     ...Object.entries(fixed).map(([name, value]) => `--${flagOf(name)}=${value}`),

@@ -68,15 +68,15 @@ export interface Plan {
   /** Makes the folder, or returns the one that is already held. */
   readonly folder: () => Promise<RunFolder>;
   readonly state?: RunState;
-  /** What the user would not expect. */
+  /** Something that the user would not expect. */
   readonly note?: string;
-  /** The file that the options are of, if any. */
+  /** The file that the options come from, if any. */
   readonly file?: ConfigFile;
   /** Loads the images, and the options that depend on them. */
   readonly load: (listener: LoadingListener) => Promise<{ data: Dataset; config: Partial<RunConfig> }>;
 }
 
-/** @param adapter what `--short` suits the options to */
+/** @param adapter the adapter for which `--short` chooses options */
 export function planNew(
   named: string | undefined,
   given: TrainOptions,
@@ -91,7 +91,7 @@ export function planNew(
   const short = adapter && options.epochs === undefined ? shortOptions(spec, adapter) : {};
   const chosen = { ...short, ...chosenOptions(spec, options) };
   const { out, force = false } = options;
-  // The first name of this second that is free when the folder is made.
+  // The first name for this second that is free when the folder is made.
   const path = out ?? `runs/${name}-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`;
   const claim = { force, again: true, waiting };
   let isBegunAgain = false;
@@ -130,8 +130,8 @@ export function planNew(
 }
 
 /**
- * Refuses an `--image-size` that the network cannot have, before images are decoded to it. What else is wrong shows when the
- * model is built.
+ * Refuses an `--image-size` that the network cannot have, before images are decoded to it. Other errors show when the model is
+ * built.
  */
 function assertImageSize(spec: ModelSpec, { imageSize, channels = 3, ...options }: Plan['config']): void {
   if (imageSize === undefined) return;
@@ -145,7 +145,7 @@ function assertImageSize(spec: ModelSpec, { imageSize, channels = 3, ...options 
 
 /**
  * Plans to resume a run. Only the number of epochs, how often it logs and where its images are may change. A run that
- * stopped before its first checkpoint begins again.
+ * stopped before its first checkpoint starts from the beginning.
  */
 export async function planResumed(
   name: string | undefined,

@@ -8,7 +8,7 @@ import { jsonReport, progressReport } from './progress.ts';
 import { exitCodeOf, onSignal, type Stop } from './signals.ts';
 import { planNew, planResumed, type TrainOptions } from './train-plan.ts';
 
-/** What `train` does. */
+/** The command `train`. */
 export async function train(name: string | undefined, options: TrainOptions): Promise<void> {
   const loading = loadingReport();
   const open = () => openAdapter(options.adapter, options.profile ? exactTimes : {});

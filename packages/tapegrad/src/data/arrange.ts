@@ -14,7 +14,7 @@ export interface Part {
 export interface Arrangement {
   readonly train: Part;
   readonly test: Part;
-  /** What divides them. */
+  /** How they are divided. */
   readonly by: 'list' | 'folders' | 'nothing';
   /** What a user would not expect. */
   readonly notes: readonly string[];
@@ -89,7 +89,7 @@ const count = (images: number) => (images === 1 ? 'holds one image' : `holds ${i
 
 type ClassOf = (file: ImageFile) => string | undefined;
 
-/** The sorted names of the classes; none unless all images are in one of two or more. */
+/** The sorted names of the classes, of which there must be at least two, with every image in one; otherwise none. */
 function classesOf(files: readonly ImageFile[], classOf: ClassOf): string[] {
   const names = new Set(files.map(classOf));
   if (names.has(undefined) || names.size < 2 || names.size > MOST_CLASSES) return [];

@@ -19,6 +19,6 @@ export interface Dataset {
    * under `train` and `test`.
    */
   checksums: Record<string, string>;
-  /** Mean and deviation of pixels in [0, 1], if MNIST's, which are the models' defaults, do not suit. */
+  /** Mean and deviation of pixels in [0, 1], if the models' defaults, MNIST's, do not suit. */
   normalization?: { mean: number; std: number };
 }

@@ -43,7 +43,7 @@ const published: Readonly<Record<DatasetName, Published>> = {
  * the four IDX files (see `findIdxSets`; the label files may be absent), or JPEG and PNG images (see
  * `loadImageFolder`), also in subfolders. In a folder with both, the IDX files are the dataset.
  *
- * @param options for folders of images; with IDX files, `imageSize` and `channels` have to match them
+ * @param options for folders of images; with IDX files, `imageSize` and `channels` must match them
  * @throws UserError of one line if the dataset is unknown, missing, truncated, of the wrong kind or inconsistent
  */
 export async function loadDataset(nameOrDir: string, options: ImageFolderOptions = {}): Promise<Dataset> {
@@ -105,7 +105,7 @@ function mnistFolder(): string {
   }
 }
 
-/** Where Debian's package puts it. */
+/** Where Debian's package installs it. */
 const debianFashionMnist = '/usr/share/datasets/fashion-mnist';
 
 function fashionMnistFolder(): string {

@@ -16,12 +16,12 @@ export class BadImage extends Error {
  * converted, colour profiles are applied, transparency becomes white, and the image is turned as its EXIF orientation
  * says.
  *
- * @throws BadImage for anything else, for more than `MOST_PIXELS`, and for what does not decode to the whole picture; always
+ * @throws BadImage for anything else, for more than `MOST_PIXELS`, and for files that do not decode to the whole picture; always
  *   the same for the same bytes
  */
 export type Decoder = (bytes: Uint8Array) => Promise<RgbImage>;
 
-/** Loads the library that decodes, which only those with images to decode need. */
+/** Loads the decoding library, which is needed only if there are images to decode. */
 export async function openDecoder(): Promise<Decoder> {
   const sharp = await import('sharp').then(
     (module) => module.default,
@@ -48,7 +48,7 @@ export async function openDecoder(): Promise<Decoder> {
       return await turns.alone(() => inDoubt());
     }
 
-    /** Runs alone, since the library's messages are about all images that it is decoding at the time. */
+    /** Runs alone, since the library's messages cover all images that it is decoding at the time. */
     async function inDoubt(): Promise<RgbImage> {
       const warnings: string[] = [];
       const image = open(kind === 'jpeg' ? 'truncated' : 'warning');
@@ -161,7 +161,7 @@ const OTHERS: readonly (readonly [name: string, magic: readonly number[] | strin
   ['PDF', '%PDF'],
 ];
 
-/** The decoder also takes formats that nobody expects here, such as SVG. */
+/** The decoder also accepts formats that are not expected here, such as SVG. */
 function kindOf(bytes: Uint8Array): 'jpeg' | 'png' {
   if (bytes.length === 0) throw new BadImage('an empty file');
   if (startsWith(bytes, PNG)) return 'png';

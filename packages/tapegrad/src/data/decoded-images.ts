@@ -15,7 +15,7 @@ import { resizeAndCrop } from './resize.ts';
 
 /** How many images are read or decoded at once. The library has four threads unless UV_THREADPOOL_SIZE changes that. */
 const AT_ONCE = 8;
-/** Changes when the same files would be decoded to other pixels, or be judged differently. */
+/** Changed whenever the same files would be decoded to other pixels, or judged differently. */
 const CACHE_VERSION = 2;
 
 export interface DecodedFolderOptions {
@@ -46,7 +46,7 @@ export interface DecodedHalf {
   readonly digest: string;
 }
 
-/** The images of a folder, each decoded once, when it is asked for. */
+/** The images of a folder, each decoded once, on demand. */
 export class DecodedFolder {
   readonly #options: DecodedFolderOptions;
   readonly #perImage: number;
@@ -60,12 +60,12 @@ export class DecodedFolder {
     this.#perImage = options.channels * options.size * options.size;
   }
 
-  /** Images that were asked for and cannot be used, and why. */
+  /** Requested images that cannot be used, and why. */
   get bad(): ReadonlyMap<string, string> {
     return this.#bad;
   }
 
-  /** How many images were asked for. */
+  /** How many images were requested. */
   get looked(): number {
     return this.#places.size + this.#bad.size;
   }
@@ -140,7 +140,7 @@ export class DecodedFolder {
     const pixels = allocate(files.length, perImage);
     const hashes = new Uint8Array(files.length * HASH_BYTES);
     const bad: [number, string][] = [];
-    // A file that could not be read may be readable next time, and look unchanged.
+    // A file that could not be read may be readable next time, and still look unchanged.
     let cacheable = true;
     let next = 0;
     const work = async () => {

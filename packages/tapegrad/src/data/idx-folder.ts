@@ -69,7 +69,7 @@ const NAME =
  * Which of the four files a name means, if any. The usual name comes before the one with a dot, plain before gzipped.
  */
 function meaningOf(name: string): { name: IdxName; prefix: string; cost: number } | undefined {
-  const match = NAME.exec(name.replace(/ ?\(\d+\)/, '')); // `… (1).gz`, as browsers name what exists already
+  const match = NAME.exec(name.replace(/ ?\(\d+\)/, '')); // `… (1).gz`, as browsers name a file that exists already
   if (!match) return undefined;
   const [, prefix = '', half, what, idx, rank, ubyte, gzipped] = match;
   if (!idx && !ubyte) return undefined;
@@ -90,7 +90,7 @@ function entriesOf(folder: string): Dirent[] {
   }
 }
 
-/** Links count as what they lead to. */
+/** A link counts as the file or folder that it leads to. */
 function kindOf(entry: Dirent, path: string): 'file' | 'folder' | undefined {
   try {
     const stats = entry.isSymbolicLink() ? statSync(path) : entry;

@@ -82,7 +82,7 @@ function unzip(path: string, bytes: Uint8Array): Uint8Array {
   }
 }
 
-/** What a failed download may be instead, and what to do. */
+/** What a failed download may contain instead, and what to do. */
 function whatInstead(bytes: Uint8Array): string {
   const begin = Buffer.from(bytes.subarray(0, 300)).toString('latin1').trimStart().toLowerCase();
   if (begin.startsWith('<!doctype') || begin.startsWith('<html'))

@@ -18,7 +18,7 @@ import { dirname, isAbsolute, join } from 'node:path';
 import { makeFolder, renameOver } from '@tapegrad/node';
 import { quietly } from '../errors.ts';
 
-/** Decoded images and what was found in the process, as the cache keeps them. */
+/** Decoded images, and the problems found in decoding them, as the cache keeps them. */
 export interface DecodedImages {
   /** [count, channels, size, size] of the images that could be decoded, in the files' order. */
   readonly pixels: Uint8Array;
@@ -92,7 +92,7 @@ interface Header {
 
 /**
  * Writes a cache file under a temporary name and renames it, and removes files that have not been used for long.
- * @throws the system's error if it cannot
+ * @throws the system's error if this fails
  */
 export function writeImageCache(path: string, { pixels, hashes, bad }: DecodedImages): void {
   const temporary = `${path}.${process.pid}.tmp`;
@@ -130,7 +130,7 @@ export function writeImageCache(path: string, { pixels, hashes, bad }: DecodedIm
 // --------------------------------------------------------------------------------------------------------- old files
 
 const UNUSED_DAYS = 30;
-/** Names of cache files, and of what a crash has left of one. */
+/** Names of cache files, and of the remains of one after a crash. */
 const OURS = /^[0-9a-f]{32}\.images(\.\d+\.tmp)?$/;
 
 /** Sets a file's time, by its name if that fails: on Windows a reader may not do so. */

@@ -14,11 +14,11 @@ export interface ImageFolderOptions {
   readonly channels?: 1 | 3;
   /** Whether images that cannot be decoded are refused (the default) or left out. */
   readonly badImages?: BadImages;
-  /** If given, only so many of the first training images are decoded. */
+  /** If given, only this many of the first training images are decoded. */
   readonly limit?: number | null;
-  /** Called with how many images of how many have been decoded; not called if they come from the cache. */
+  /** Called with the number of images decoded and the total; not called if they come from the cache. */
   readonly progress?: (done: number, total: number) => void;
-  /** Called with what a user would not expect: images left out, a cache that cannot be written. */
+  /** Called with a message about something unexpected: images left out, a cache that cannot be written. */
   readonly note?: (message: string) => void;
 }
 

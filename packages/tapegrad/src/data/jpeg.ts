@@ -10,13 +10,13 @@ const isFrame = (marker: number) =>
   marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
 const isProgressive = (frame: number) => (frame & 3) === 2;
 
-/** What going through the markers finds. */
+/** What a walk through the markers finds. */
 export interface JpegOutline {
   /** Whether there is a scan, and an end marker after it. */
   readonly ends: boolean;
   /**
-   * The file up to its end marker, without a writer's slips that decoders complain about although the picture is whole:
-   * unknown revisions of JFIF, spectral selection in a sequential scan, bytes between segments.
+   * The file up to its end marker, without small errors of the writer that decoders complain about although the picture is
+   * whole: unknown revisions of JFIF, spectral selection in a sequential scan, bytes between segments.
    */
   readonly tidy: Uint8Array;
 }

@@ -5,7 +5,7 @@ export interface RgbImage {
   readonly height: number;
 }
 
-/** The inputs that one output pixel is made of along an axis: `weights[i]` belongs to input `first + i`. */
+/** The inputs of one output pixel along an axis: `weights[i]` belongs to input `first + i`. */
 interface Taps {
   readonly first: number;
   readonly weights: Float64Array;

@@ -1,7 +1,7 @@
 import type { ImageFile } from './image-files.ts';
 import { halvesOf, type SplitName, splitNameOf } from './split-names.ts';
 
-/** Folders by whose names images are divided. */
+/** Folders whose names divide the images. */
 export interface FolderSplit {
   /** The folders of each half, as prefixes that end in a slash. */
   readonly train: readonly string[];
@@ -14,7 +14,7 @@ export interface FolderSplit {
 
 /** How deep the folders of the halves may be. */
 const DEEPEST = 4;
-/** Names so plain that nobody needs to be told about them. */
+/** Names so common that they need no note. */
 const PLAIN = /^(train|test|val|valid|validation)$/i;
 
 /** The deepest folder that contains all images, as a prefix that ends in a slash; '' is the dataset's own. */
@@ -76,7 +76,7 @@ export function splitByFolders(inner: string, files: readonly ImageFile[]): Fold
   return undefined;
 }
 
-/** The folders so many levels below `inner`, and how many images each folder in them contains. */
+/** The folders this many levels below `inner`, and how many images each folder in them contains. */
 function foldersAt(
   inner: string,
   files: readonly ImageFile[],
@@ -94,7 +94,7 @@ function foldersAt(
   return folders;
 }
 
-/** `inner` and so many folders of the path below it, as far as there are any. */
+/** `inner` and up to this many folders of the path below it. */
 function prefixAt(inner: string, path: string, depth: number): string {
   let end = inner.length;
   for (let i = 0; i < depth; i++) {

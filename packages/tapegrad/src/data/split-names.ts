@@ -69,7 +69,7 @@ export interface Halves {
 
 /**
  * Which of some neighbours are the training set and which the test set; undefined unless there are both. The rest of
- * their names has to be the same; if all neighbours mean one half or the other, one side may have more (`train` and
+ * their names must be the same; but if every neighbour means one half or the other, one side may have more (`train` and
  * `PublicTest`).
  */
 export function halvesOf(names: readonly string[]): Halves | undefined {

@@ -6,8 +6,8 @@ import * as shaders from '@tapegrad/shaders';
 import { build } from 'esbuild';
 
 /*
- * In the checkout the scripts are put together when a page is made; the build replaces this module by one that holds them
- * as strings.
+ * In the checkout, the scripts are bundled when a page is made; the build replaces this module by one that holds them as
+ * strings.
  */
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -42,7 +42,7 @@ async function bundled(entry: string): Promise<string> {
     minify: true,
     target: 'es2022',
     logLevel: 'silent',
-    // The package reads files, which a page has not.
+    // The package reads files, which a page cannot.
     alias: { '@tapegrad/shaders': `data:text/javascript,${encodeURIComponent(inlined)}` },
   });
   return outputFiles[0]!.text;

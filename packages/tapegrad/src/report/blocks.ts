@@ -10,7 +10,7 @@ export interface Section {
   readonly id: string;
   readonly title: string;
   readonly body: Markup;
-  /** Hidden until the page finds that it can compute. */
+  /** Hidden until the page knows that it can compute. */
   readonly isLiving?: boolean;
 }
 
@@ -20,16 +20,16 @@ export function table(rows: readonly (readonly [name: string, value: string])[],
   )}</tbody></table>`;
 }
 
-/** What a sheet of images needs to be shown: the images, or bytes of them, and what is written around. */
+/** Everything that shows a sheet of images: the images, or their bytes, and the text around them. */
 export type ShownSheet = Omit<Sheet, 'kind' | 'pixels'> & { readonly pixels: Float32Array | Uint8Array };
 
 /** The tallest that a sheet grows, in pixels of CSS, and how many times its size. */
 const TALLEST = 900;
 const MOST_SCALE = 4;
-/** Rows of more than that stand in two halves, side by side where there is room. */
+/** Longer rows are split into two halves, side by side where there is room. */
 const MOST_ROWS = 12;
 
-/** Images in rows, as wide as there is room, with what is written above and beside them. */
+/** Images in rows, as wide as there is room, with the text above and next to them. */
 export function sheetBlock(sheet: ShownSheet): Markup {
   const { columns, rowLabels, shape } = sheet;
   if (!rowLabels || columns > MOST_ROWS || rowLabels.length <= MOST_ROWS) return sheetFigure(sheet);
@@ -79,5 +79,5 @@ export function digitsOf(value: number, digits = 5): string {
   return value.toPrecision(digits).replace('-', '−');
 }
 
-/** Greek letters stay as they are: a capital μ is no μ. */
+/** Greek letters stay as they are: a capital μ is not a μ. */
 export const capitalized = (text: string): string => text.replace(/^[a-z]/, (letter) => letter.toUpperCase());

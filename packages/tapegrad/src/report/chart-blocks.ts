@@ -6,7 +6,7 @@ import type { Curves } from './client/types.ts';
 import { PANEL } from './living.ts';
 import { html, Markup } from './markup.ts';
 
-/** Charts of a page: the same SVG that the PNG files are made of, in the page's font and colours. */
+/** Charts of a page: the same SVG as in the PNG files, in the page's font and colours. */
 
 type Spec = ReturnType<typeof barChart>;
 
@@ -45,7 +45,7 @@ async function densitiesBlock({ rows, names, ...rest }: Densities): Promise<Mark
   return html`<ul class="key" aria-label="images">${key}<li><span class="stroke area"></span>${rest.behind.name}</li></ul>${shown}`;
 }
 
-/** At two widths, since text in a chart that shrinks cannot be read. */
+/** At two widths, since text in a chart that shrinks becomes unreadable. */
 async function barsBlock({ rows, unit, marks, title }: Bars): Promise<Markup> {
   const said = `${title}: ${rows.map(({ name, value }) => `${name} ${hundredths(value)} ${unit}`).join(', ')}`;
   const [wide, narrow] = await Promise.all(
@@ -72,15 +72,15 @@ export async function pictureBlock(picture: Exclude<PictureResult, Cloud>): Prom
 
 /** Curves with a heading. */
 export interface Chart {
-  /** Of the element that the script looks for. */
+  /** The id of the element that the script looks for. */
   readonly id: string;
   readonly title: string;
-  /** Said below the heading. */
+  /** Text below the heading. */
   readonly note?: string;
   readonly curves: Curves;
 }
 
-/** Line charts side by side. @param words said of all of them */
+/** Line charts side by side. @param words text about all of them */
 export async function chartsBlock(charts: readonly Chart[], words = ''): Promise<Markup> {
   if (charts.length === 0) return html`<p class="note">No epoch is complete yet.</p>`;
   const figures: Markup[] = [];
@@ -93,7 +93,7 @@ export async function chartsBlock(charts: readonly Chart[], words = ''): Promise
   return html`<p>${words} <span class="for-mouse">Drag along a curve to zoom in, double-click to see all again; the values below a chart are those at the pointer.</span><span class="for-touch">The values below a chart are those where you tap.</span> A click on a name hides its curve.</p><div class="charts">${figures}</div>`;
 }
 
-/** A line chart as it is seen without the page's script, which puts a livelier one in its place. */
+/** A line chart as shown without the page's script, which replaces it by an interactive one. */
 function curvesSvg({ curves, xLabel, yLabel }: Curves, label: string): Promise<Markup> {
   const series = curves.map((curve) => ({ ...curve, y: curve.y.map((value) => value ?? Number.NaN) }));
   return svg(lineChart(series, { xLabel, yLabel, width: 440, height: 210 }), label);

@@ -4,14 +4,14 @@ import type { Cloud } from '@tapegrad/vae';
 import type { CloudData } from './client/types.ts';
 import { html, type Markup } from './markup.ts';
 
-/** More classes have no buttons: they would be a page of their own. */
+/** More classes have no buttons, which would fill a page of their own. */
 const MOST_BUTTONS = 40;
 
 /** The mark of a class, as large as the text around it. */
 const markOf = (label: number): Markup =>
   html`<svg class="mark" viewBox="-1.2 -1.2 2.4 2.4" aria-hidden="true"><path d="${shapePaths[classShape(label)]}" fill="var(--class-${label % classColors.length})"/></svg>`;
 
-/** A plane of points that the page's script fills, and what to choose there. */
+/** A plane of points that the page's script fills, and its choices. */
 export function cloudBlock(id: string, cloud: Cloud): Markup {
   const { labels, heldOut, caption, title } = cloud;
   const classes = [...new Set([...(labels ?? []), ...(heldOut.labels ?? [])])].sort((a, b) => a - b);
@@ -42,7 +42,7 @@ function imageOf({ heldOut: { labels, images } }: Cloud, label: number): Markup 
   return html`<img src="${pngUri(encodePng(tiles(one, 1)))}" alt="">`;
 }
 
-/** What the script needs of it: coordinates to four digits. */
+/** The data that the script needs: coordinates to four digits. */
 export function cloudData(cloud: Cloud): CloudData {
   const rounded = (values: Float64Array) => Array.from(values, (value) => Number(value.toPrecision(4)));
   const { points, images, labels, heldOut, xLabel, yLabel, sameUnits, title } = cloud;

@@ -2,7 +2,7 @@ import { flagOf, type ModelSpec } from '@tapegrad/vae';
 import { type RunConfig, storedConfig } from '../run/run.ts';
 import { runFacts, runOptions } from '../run/run-options.ts';
 
-/** What `train` takes where nothing is said, besides the options of models. */
+/** The defaults of `train`, apart from the options of models. */
 const usual = Object.fromEntries(Object.entries(runOptions).map(([name, option]) => [name, option.usual]));
 
 /** An option of a run, as the command line has it. */
@@ -10,7 +10,7 @@ export interface RunOption {
   readonly flag: string;
   /** 'all' where a limit is null. */
   readonly value: string;
-  /** Whether it differs from what it is where nothing is said. */
+  /** Whether it differs from the default. */
   readonly differs: boolean;
 }
 
@@ -37,7 +37,7 @@ export function optionsOf(
     }));
 }
 
-/** What to type to train the run again. */
+/** The command that trains the run again. */
 export function commandOf(model: string, options: readonly RunOption[]): string {
   const words = options.flatMap(({ flag, value, differs }) => {
     if (!differs) return [];
@@ -48,6 +48,6 @@ export function commandOf(model: string, options: readonly RunOption[]): string 
   return ['tapegrad train', model, ...words].join(' ');
 }
 
-/** For a shell of POSIX. */
+/** Quoted for a POSIX shell. */
 const quoted = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;

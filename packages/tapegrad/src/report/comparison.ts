@@ -19,7 +19,7 @@ export const compared = [
 export interface ComparedRun extends OpenRun {
   /** The run's folder, as it was given. */
   readonly path: string;
-  /** How it differs from the others, or its folder's name. */
+  /** Its difference from the others, or its folder's name. */
   readonly label: string;
   /** The options by flag, without those that say nothing about the model. */
   readonly options: ReadonlyMap<string, string | number>;
@@ -30,14 +30,14 @@ export interface ComparedRun extends OpenRun {
   readonly activeUnits?: number;
 }
 
-/** Runs whose metrics are measured in the same way, and how. */
+/** Runs whose metrics are measured in the same way, and that way. */
 interface Group {
   readonly id: string;
   readonly title: string;
   readonly runs: readonly ComparedRun[];
 }
 
-/** The page that puts runs side by side. @param differing options that are not the same in all of them */
+/** The page that compares runs. @param differing options that are not the same in all of them */
 export async function comparisonPage(
   runs: readonly ComparedRun[],
   differing: readonly string[],
@@ -138,7 +138,7 @@ function groupsOf(runs: readonly ComparedRun[]): Group[] {
   }));
 }
 
-/** What readers have to know before they draw conclusions. */
+/** What readers must know before they draw conclusions. */
 function notesOf(runs: readonly ComparedRun[], groups: readonly Group[]): string[] {
   const different = (of: (run: ComparedRun) => string) => [...new Set(runs.map(of))];
   const data = different(({ options }) => String(options.get('data')));
@@ -221,7 +221,7 @@ interface GroupChart extends Chart {
   readonly group: string;
 }
 
-/** With the runs that they are of, where not all runs are in one chart. */
+/** With the names of their runs, if not all runs are in one chart. */
 const titled = (charts: readonly GroupChart[], groups: readonly Group[]): Chart[] =>
   charts.map((chart) => (groups.length > 1 ? { ...chart, note: chart.group } : chart));
 

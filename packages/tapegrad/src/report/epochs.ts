@@ -16,11 +16,11 @@ const MOST_EPOCHS = 40;
 /** The reconstructions that the epochs left, for a slider. */
 export interface EpochFrames {
   readonly frames: readonly Frame[];
-  /** The last of them, with what is written around it; undefined where the pictures do not say where their images lie. */
+  /** The last of them, with the text around it; undefined if the pictures do not record where their images lie. */
   readonly sheet?: ShownSheet;
 }
 
-/** Of very many epochs some, evenly from the first to the last. The images alone, where a picture says where they lie. */
+/** All epochs, or, of very many, some, evenly from the first to the last. Only the images, if a picture records where they lie. */
 export function epochFrames(folder: RunFolder, records: readonly MetricsRecord[]): EpochFrames {
   const path = (epoch: number) => folder.file(`images/${epochPicture(epoch)}.png`);
   const epochs = epochsOf(records).filter(({ epoch }) => existsSync(path(epoch)));
@@ -36,7 +36,7 @@ export function epochFrames(folder: RunFolder, records: readonly MetricsRecord[]
     const label = `${epoch}: test loss ${digitsOf(test.loss ?? Number.NaN, 4)}`;
     return { png, raster, images: imagesOf(raster), label };
   });
-  // All or none: pictures of different makes would jump.
+  // All or none: pictures of different layouts would jump.
   const whole = read.every(({ images }) => images);
   const frames = read.map(({ png, raster, images, label }) => ({
     source: whole ? rasterUri(tiles(images!, raster.grid!.columns, 1)) : pngUri(png),

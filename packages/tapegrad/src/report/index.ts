@@ -17,7 +17,7 @@ import { dateBlock, detailsBlock, resultBlock } from './result.ts';
 export { assembleAhead } from './page.ts';
 export type { ReportedRun } from './reported-run.ts';
 
-/** Writes `report.html`, which shows all that there is to see of a run, and returns its path. */
+/** Writes `report.html`, which shows everything about a run, and returns its path. */
 export async function writeReport(
   folder: RunFolder,
   run: ReportedRun,
@@ -27,7 +27,7 @@ export async function writeReport(
   return folder.file('report.html');
 }
 
-/** Below the result, in the order in which they are looked at. */
+/** The sections below the result, in reading order. */
 const order: readonly PictureName[] = [
   'scatter',
   'principal',
@@ -85,7 +85,7 @@ async function reportPage(folder: RunFolder, run: ReportedRun, pictures: RunPict
   });
 }
 
-/** What can be done with a plane of points, with a mouse, and with fingers. */
+/** How to use a plane of points with a mouse, and with fingers. */
 const hints = html` <span class="for-mouse">Point at a dot to see its image. Drag to move, zoom with the buttons or with Ctrl and the wheel, double-click to see all again.</span><span class="for-touch">Tap a dot to see its image. Zoom with the buttons or two fingers, drag sideways to move.</span>`;
 
 /** Small images for the points of the clouds, and the held-out images at full size. */

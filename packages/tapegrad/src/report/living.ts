@@ -7,16 +7,16 @@ import type { LivingData, PanelLayout } from './client/living/types.ts';
 import { html, type Markup } from './markup.ts';
 import type { ReportedRun, RunPictures } from './reported-run.ts';
 
-/** Letters that packed weights may take in a page. */
+/** The most characters that packed weights may take in a page. */
 const MOST_WEIGHTS = 4e6;
-/** Dimensions that have a slider. */
+/** The most dimensions that get a slider. */
 const MOST_SLIDERS = 24;
 /** Panels of the posteriors, as the page draws them. */
 export const PANEL = { width: 150, height: 72 } as const;
 
 /**
- * What a page needs to decode by itself; undefined where a code is no vector, a weight is no float32, or where the weights
- * would make the page too large.
+ * What a page needs to decode by itself; undefined if codes are not vectors, a weight is not float32, or the weights would make
+ * the page too large.
  */
 export async function livingData(
   { config, spec }: ReportedRun,
@@ -45,7 +45,7 @@ export async function livingData(
       ...(pictures.posteriors.kind === 'densities' && { panels: panelsOf(pictures.posteriors) }),
     };
   } catch (error) {
-    // Codes that are no numbers: there is nothing to explore.
+    // Codes that are not finite: there is nothing to explore.
     if (error instanceof NoPicture) return undefined;
     throw error;
   }

@@ -17,8 +17,8 @@ export interface Page {
 }
 
 /**
- * A page in one file: styles, script, images and data are inside, and a policy forbids it to fetch anything. Whatever
- * comes from people or files is escaped.
+ * A page in one file: styles, script, images and data are inside, and a policy forbids it to fetch anything. All text from
+ * people or files is escaped.
  */
 export async function renderPage({
   title,
@@ -60,7 +60,7 @@ ${script}</script>
 
 const deflateRaw = promisify<InputType, ZlibOptions, Buffer>(deflateRawLater);
 
-/** What the living part shows when it lives. */
+/** What the interactive part shows once it runs. */
 const hidden = html` data-living hidden`;
 
 interface Assets {
@@ -73,11 +73,11 @@ let page: Promise<Assets> | undefined;
 let living: Promise<Markup> | undefined;
 
 /**
- * Begins to assemble what every page contains, which takes another process a second in the checkout: called some time before
- * a page is rendered.
+ * Begins to assemble what every page contains. In the checkout this takes another process a second, so call it some time
+ * before a page is rendered.
  */
 export function assembleAhead(): void {
-  // Whoever needs it hears what went wrong.
+  // The error is reported to those who need the result.
   pageAssets().catch(() => {});
   livingAssets().catch(() => {});
 }
@@ -86,7 +86,7 @@ export function assembleAhead(): void {
 const pageAssets = (): Promise<Assets> => (page ??= assembled());
 
 async function assembled(): Promise<Assets> {
-  // Half a megabyte of text, which commands that write no page do without.
+  // Half a megabyte of text, which only commands that write a page load.
   const { script, styles, licence } = await (await import('./assets.ts')).pageAssets();
   // A script ends at the first `</script`, wherever that is.
   const inside = (text: string) => new Markup(text.replaceAll('</script', '<\\/script'));
@@ -102,7 +102,7 @@ async function assembled(): Promise<Assets> {
   };
 }
 
-/** A quarter of a megabyte that many readers have no use for: it is inflated where there is a GPU. */
+/** A quarter of a megabyte that many readers do not need: it is inflated only if there is a GPU. */
 const livingAssets = (): Promise<Markup> => (living ??= packedLivingScript());
 
 async function packedLivingScript(): Promise<Markup> {

@@ -47,7 +47,7 @@ function nibbles(data: Uint8Array, width: number): Uint8Array {
   return packed;
 }
 
-/** Averages squares of `factor` pixels; what does not fill a square at the edges is left out. */
+/** Averages squares of `factor` pixels; incomplete squares at the edges are left out. */
 function shrunk(
   { pixels, shape: [channels, height, width] }: ImageBatch & { readonly pixels: Uint8Array },
   factor: number,

@@ -8,9 +8,9 @@ export interface ReportedRun {
   readonly spec: ModelSpec;
   readonly model: Autoencoder;
   readonly data: Dataset;
-  /** The model with the data; with it, the page has a decoder that is alive. */
+  /** The model with the data; if given, the page has an interactive decoder. */
   readonly subject?: Subject;
 }
 
-/** All pictures of a run, or why there is none. */
+/** All pictures of a run, or the reason why one is missing. */
 export type RunPictures = Readonly<Record<PictureName, PictureResult>>;

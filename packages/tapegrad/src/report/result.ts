@@ -8,17 +8,17 @@ import { type EpochFrames, epochsBlock } from './epochs.ts';
 import { html, type Markup } from './markup.ts';
 import type { ReportedRun, RunPictures } from './reported-run.ts';
 
-/** What a page opens with: what came out, and how to get it again. */
+/** The beginning of a page: the result, and how to get it again. */
 
-/** A figure that is read at a glance. */
+/** A figure to be read at a glance. */
 interface Figure {
   readonly value: string;
   readonly name: string;
-  /** Said below it, smaller. */
+  /** Smaller text below it. */
   readonly note?: string;
 }
 
-/** The three that say the most of a run, of those that its model has. */
+/** The three most telling figures of a run, of those that its model has. */
 function figuresOf(
   { config, spec, model, data }: ReportedRun,
   records: readonly MetricsRecord[],
@@ -126,7 +126,7 @@ function metricRows(
   ];
 }
 
-/** What no option says. */
+/** Facts that are not options. */
 function factsOf({ imageShape, adapter, versions, parameters }: ReportedRun['config']): [string, string][] {
   const named = Object.entries(versions ?? {}).map(([name, version]) => `${name} ${version}`);
   return [

@@ -7,15 +7,15 @@ import {
 } from '@tapegrad/nn';
 
 /*
- * Files of safetensors that hold the SHA-256 of their bytes, those of the checksum itself taken as zeros. A flipped bit still
- * reads as a number, so only a checksum can tell.
+ * Safetensors files that hold the SHA-256 of their bytes, with the checksum itself taken as zeros. A flipped bit still reads as
+ * a number, so only a checksum can detect it.
  */
 
 const EMPTY = '0'.repeat(64);
 
 const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number => (a < b ? -1 : 1);
 
-/** The file that holds this, with zeros for its checksum. All is in order of names, so that there is but one. */
+/** The file with this content, and zeros for its checksum. Everything is in order of names, so that there is only one such file. */
 function encoded(
   tensors: ReadonlyMap<string, SafetensorsEntry>,
   metadata: Readonly<Record<string, string>>,
@@ -32,7 +32,7 @@ function digestOf(file: Buffer, checksum: string): string {
   return hash.update(file.subarray(start + checksum.length)).digest('hex');
 }
 
-/** A file of safetensors with a checksum in its metadata. */
+/** A safetensors file with a checksum in its metadata. */
 export function withChecksum(
   tensors: ReadonlyMap<string, SafetensorsEntry>,
   metadata: Readonly<Record<string, string>>,
@@ -43,9 +43,9 @@ export function withChecksum(
 }
 
 /**
- * What a file of safetensors holds. One without a checksum is taken as it is: pages and version 0.1.0 write none. One that
- * another program has written again, in another order, is the same as long as it says the same.
- * @throws if the file is broken, or holds something else than was written with its checksum
+ * The content of a safetensors file. A file without a checksum is taken as it is: pages and version 0.1.0 write none. A file
+ * that another program has rewritten in another order is valid as long as its content is the same.
+ * @throws if the file is broken, or its content differs from what was written with its checksum
  */
 export function readWithChecksum(file: Buffer): SafetensorsFile {
   const content = decodeSafetensors(file);

@@ -5,8 +5,8 @@ import { UserError } from '../errors.ts';
 import { type RunFolder, runFiles } from './run-folder.ts';
 
 /*
- * What a run keeps of its training images' codes, in `latent.json`: with it, pictures that show no images can be drawn
- * without the data.
+ * A summary of the training images' codes, which a run keeps in `latent.json`: with it, pictures that show no images can be
+ * drawn without the data.
  */
 
 const FILE = 'latent.json';

@@ -15,14 +15,14 @@ import { writeWhole } from './whole-files.ts';
 
 export interface ComparisonOptions {
   readonly device?: Device;
-  /** Where the runs' images are, or others to show all of them with. */
+  /** Where the runs' images are, or other images to show all runs with. */
   readonly data?: string;
   readonly listener?: LoadingListener;
 }
 
 /**
- * Puts runs side by side: writes `out` (HTML, one file that needs no network) and a PNG of the same name with their
- * samples and reconstructions, and returns both paths. Every run is read before anything is written.
+ * Compares runs: writes `out` (HTML, one file that needs no network) and a PNG of the same name with their samples and
+ * reconstructions, and returns both paths. Every run is read before anything is written.
  * @throws UserError that names a run which is missing, broken, unfinished, or given twice
  */
 export async function writeComparison(
@@ -59,7 +59,7 @@ interface ReadRun extends Pick<ComparedRun, 'path' | 'options' | 'records' | 'la
   readonly stored: StoredRun;
 }
 
-/** Reads runs, and refuses what cannot be compared, as far as that can be told without a device. */
+/** Reads runs, and refuses those that cannot be compared, as far as that is known without a device. */
 export function readRuns(paths: readonly string[]): ReadRun[] {
   if (paths.length < 2) throw new UserError('name two runs or more to compare');
   const twice = paths.find((path, i) => paths.indexOf(path) < i);
@@ -75,9 +75,9 @@ export function readRuns(paths: readonly string[]): ReadRun[] {
   return runs.map((run, i) => ({ ...run, options: new Map([...run.options, ['data', names[i]!]]) }));
 }
 
-/** A dataset is its content: the same data has one name, whatever it was called, and other data another one. */
+/** A dataset is its content: the same data get one name, whatever they were called, and other data another name. */
 function dataNames(configs: readonly StoredRun['config'][]): string[] {
-  // Of a folder of images, the checksum of the training images is that of those within the limit.
+  // For a folder of images, the checksum of the training images covers only those within the limit.
   const isLimited = new Set(configs.map(({ limit }) => limit)).size > 1;
   const contents = configs.map(({ data, checksums }) => {
     const known = Object.entries(checksums).filter(([name]) => !(isLimited && name === 'train'));
@@ -93,7 +93,7 @@ function dataNames(configs: readonly StoredRun['config'][]): string[] {
   });
 }
 
-/** What `config.json` holds besides what makes the model. */
+/** What `config.json` holds in addition to the options of the model. */
 const circumstances = new Set([
   'checksums',
   'dataPaths',

@@ -33,13 +33,13 @@ const rasterOf = async (spec: Spec): Promise<Raster> => rasterized(await drawnEx
 
 export interface ChartOptions {
   readonly title?: string;
-  /** Small charts that stand side by side, if there are such. */
+  /** Small charts side by side, if there are any. */
   readonly across?: number;
   /** Of the longest bar, in pixels. */
   readonly width?: number;
 }
 
-/** A picture that is no sheet of images as a chart. */
+/** A picture other than a sheet of images, as a chart. */
 function chartOf(picture: Exclude<Picture, Sheet>, { title, across, width }: ChartOptions = {}): Spec {
   switch (picture.kind) {
     case 'cloud': {

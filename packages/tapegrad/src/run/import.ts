@@ -45,20 +45,20 @@ export interface ImportRequest {
   /** The options that were given; the weights' shapes reveal the others as far as possible. */
   readonly chosen: Partial<ModelOptions & TrainingOptions>;
   readonly imageShape: ImageShape;
-  /** What else `config.json` is to hold. */
+  /** What else goes into `config.json`. */
   readonly rest: Pick<
     RunConfig,
     'data' | 'dataPaths' | 'checksums' | 'versions' | 'seed' | 'limit' | 'logEvery'
   >;
-  /** Told of what was done about the weights besides reading them. */
+  /** Called with a message about changes to the weights. */
   readonly onNote?: (note: string) => void;
-  /** Makes the folder: asked for when nothing but the disk can refuse any more. */
+  /** Makes the folder: called when only the disk can still refuse. */
   readonly folder: () => Promise<RunFolder>;
 }
 
 /**
- * Makes a run folder from weights from elsewhere, on which everything works that needs no training history. All
- * weights have to fit by name and shape; a prefix that all names have is left out where they fit without it.
+ * Makes a run folder from weights from elsewhere. Everything that needs no training history works on it. All weights must
+ * fit by name and shape; a prefix that all names share is dropped if they fit without it.
  */
 export async function importRun(request: ImportRequest): Promise<{ folder: RunFolder; config: RunConfig }> {
   const { spec, weights, imageShape, rest, onNote, folder } = request;
@@ -90,7 +90,7 @@ export async function importRun(request: ImportRequest): Promise<{ folder: RunFo
   return { folder: made, config };
 }
 
-/** A model with the options that the weights tell, and the weights by its names. */
+/** A model with the options that the weights reveal, and the weights by its names. */
 interface Fitted {
   readonly prefix: string;
   readonly model: Autoencoder;

@@ -67,7 +67,7 @@ function linesOf(path: string): { record: MetricsRecord; end: number }[] {
   });
 }
 
-/** What no run writes into a line of `metrics.jsonl`: curves, figures and `--resume` go by these. */
+/** What makes a line of `metrics.jsonl` invalid: curves, figures and `--resume` depend on these. */
 function faultOf(record: Record<string, unknown>): string | undefined {
   if (typeof record.kind !== 'string') return 'it has no kind';
   const isCount = (value: unknown) =>
@@ -80,7 +80,7 @@ function faultOf(record: Record<string, unknown>): string | undefined {
   return undefined;
 }
 
-/** Whether something is an object of numbers, or of null, which stands for those that JSON does not have. */
+/** Whether something is an object of numbers, or of nulls, which stand for numbers that JSON does not have. */
 const areNumbers = (values: unknown): boolean =>
   typeof values === 'object' &&
   values !== null &&

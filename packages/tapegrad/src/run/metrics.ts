@@ -38,7 +38,7 @@ export interface RunMetrics {
   readonly reconstruction: { readonly mse: number; readonly shareOfVariance: number };
   readonly latent?: LatentStatistics;
   readonly effectiveBeta?: number;
-  /** What readers have to know about these metrics. */
+  /** What readers must know about these metrics. */
   readonly notes: readonly string[];
 }
 
@@ -49,7 +49,7 @@ export interface MetricsOptions {
   readonly images: number;
   /** Draws decoded per step. */
   readonly rows?: number;
-  /** Called with what is being done, for how many images it is done, and of how many. */
+  /** Called with the kind of work, the number of images done and the total. */
   readonly progress?: (what: string, done: number, total: number) => void;
 }
 

@@ -7,7 +7,7 @@ import type { ImageFolderOptions } from '../data/image-folder.ts';
 import { UserError } from '../errors.ts';
 import type { FolderOptions, OpenRun, RunConfig } from './run.ts';
 
-/** What decides which images a run uses, and how many. */
+/** The options that decide which images a run uses, and how many. */
 export type DataOptions = Pick<RunConfig, 'data' | 'limit' | 'binarize' | 'seed' | keyof FolderOptions>;
 
 /** Listeners for the decoding of a folder of images. */
@@ -41,7 +41,7 @@ export async function loadData(
 
 type Checksums = Readonly<Record<string, string>>;
 
-/** Labels colour pictures; nothing learns from them. */
+/** Labels only colour pictures; no model learns from them. */
 const isLabels = (name: string): boolean => /labels/.test(name);
 
 /** What differs between the images of two datasets: names of files, or of halves if images are files of their own. */
@@ -77,9 +77,9 @@ export interface FoundData {
 
 /**
  * Looks for a run's own images where they were, relative to the root, to the run's folder and to the current one, or
- * where `name` says. It takes the first that have the checksums in `config.json`; if none do, the first there are.
+ * where `name` says. It takes the first that have the checksums in `config.json`; if none do, the first that exist.
  *
- * @param options how to read them, if that was given again
+ * @param options how to read them, if specified again
  */
 export async function findData(
   { config, folder }: Known,
@@ -143,7 +143,7 @@ export async function dataToResume(
 
 export interface RunData {
   readonly data: Dataset;
-  /** What readers of metrics or pictures have to know: that these are not the images with which the run began. */
+  /** What readers of metrics or pictures must know: that these are not the images with which the run began. */
   readonly notes: { readonly train?: string; readonly test?: string };
 }
 

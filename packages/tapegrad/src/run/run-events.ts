@@ -89,7 +89,7 @@ export class RunEvents {
     return this.#encode;
   }
 
-  /** Gives back what was captured. */
+  /** Frees the memory of what was captured. */
   dispose(): void {
     this.#encode?.dispose();
   }

@@ -44,7 +44,7 @@ export interface ClaimOptions {
   readonly force?: boolean;
   /** Whether a run that stopped before its first checkpoint may be replaced: it has nothing to keep. */
   readonly again?: boolean;
-  /** Called with what has to be waited for. */
+  /** Called with a message about what it waits for. */
   readonly waiting?: (message: string) => void;
 }
 
@@ -154,7 +154,7 @@ export class RunFolder {
     return folder;
   }
 
-  /** Lets others train the run. The end of the process does so too. */
+  /** Lets other processes train the run, as does the end of this one. */
   release(): void {
     this.#lock?.release();
     this.#lock = undefined;

@@ -2,12 +2,12 @@ import { excerpt } from '@tapegrad/tensor';
 import { faultOf, type Option } from '@tapegrad/vae';
 import { badImagesChoices } from '../choices.ts';
 
-/* What `config.json` holds besides the options of models and trainer. */
+/* What `config.json` holds in addition to the options of models and trainer. */
 
 const whole = (least: number, value: number): Option => ({ kind: 'whole', least, value, help: '' });
 
 interface RunOption {
-  /** Where nothing is said. */
+  /** The default. */
   readonly usual: unknown;
   /** What is wrong with a value, or undefined if nothing is. */
   fault(value: unknown): string | undefined;
@@ -39,7 +39,7 @@ export const runOptions: Readonly<Record<string, RunOption>> = {
   tensorboard: oneOf(true, (value) => typeof value === 'boolean', 'true or false'),
 };
 
-/** What `config.json` notes that is no option. */
+/** Entries of `config.json` that are not options. */
 export const runFacts: ReadonlySet<string> = new Set([
   'model',
   'checksums',

@@ -29,14 +29,14 @@ export async function writePictures(
   all: Readonly<Record<string, PictureResult>>,
   heading: string,
 ): Promise<void> {
-  // The next one is drawn while another thread compresses the last.
+  // The next picture is drawn while another thread compresses the last one.
   let written: Promise<unknown> = Promise.resolve();
   for (const [name, picture] of Object.entries(all)) {
     if (picture.kind === 'absent') continue;
     const raster = await drawPicture(picture, heading);
     await written;
     written = writePicture(folder, name, raster);
-    written.catch(() => {}); // said when it is awaited
+    written.catch(() => {}); // reported when it is awaited
   }
   await written;
   await writeCurves(folder, heading);

@@ -5,7 +5,7 @@ import { attempt, UserError } from '../errors.ts';
 import { readWithChecksum, withChecksum } from './checksum.ts';
 import { type RunFolder, runFiles } from './run-folder.ts';
 
-/* `state.safetensors`: all that `--resume` needs to go on bit for bit. */
+/* `state.safetensors`: everything that `--resume` needs to continue bit for bit. */
 
 /** The part of an epoch that is done, which a resumed run continues. */
 export interface Tally {
@@ -14,7 +14,7 @@ export interface Tally {
   seconds: number;
 }
 
-/** That of an epoch's beginning. */
+/** The tally at an epoch's beginning. */
 export const emptyTally = (): Tally => ({ rows: [], images: 0, seconds: 0 });
 
 /** The content of `state.safetensors`. */

@@ -53,7 +53,7 @@ export interface AdapterConfig {
 /** How a folder of images is read; absent for other data. */
 export type FolderOptions = Pick<ImageFolderOptions, 'imageSize' | 'channels' | 'badImages'>;
 
-/** A finished or interrupted run, ready for metrics and pictures. */
+/** A finished or interrupted run, ready to be evaluated and drawn. */
 export interface OpenRun {
   readonly folder: RunFolder;
   readonly config: RunConfig;
@@ -123,7 +123,7 @@ export function readRun(path: string): StoredRun {
 }
 
 /**
- * What the file of weights holds.
+ * The content of the file of weights.
  * @throws UserError, which says how to get them back, if there is none or it is broken
  */
 export function readStoredWeights(folder: RunFolder): SafetensorsFile {
@@ -145,7 +145,7 @@ export function readStoredWeights(folder: RunFolder): SafetensorsFile {
   }
 }
 
-/** Refuses a file that says it belongs to another model: its shapes might fit all the same. */
+/** Refuses a file that says it belongs to another model: its shapes might fit nevertheless. */
 export function assertOfModel(
   file: string,
   { model = '' }: Readonly<Record<string, string>>,

@@ -3,7 +3,7 @@ import { type CompletedCommand, flagsWithValue, modelNames, optionsByModels, quo
 
 const quoted = quotedFor.posix;
 
-/** What a `case` does about words and names of files. */
+/** The body of a `case` that completes words and file names. */
 function offering({ words = [], paths }: Values): string {
   const parts = [
     ...(words.length > 0 ? [`words=${quoted(words.join(' '))}`] : []),
@@ -15,7 +15,7 @@ function offering({ words = [], paths }: Values): string {
 const cases = (entries: readonly (readonly [pattern: string, action: string])[], indent: string): string =>
   entries.map(([pattern, action]) => `${indent}${pattern}) ${action} ;;`).join('\n');
 
-/** The flags of a command that may be given with the model `$2`; all where no model is named. */
+/** The flags of a command that may be given with the model `$2`; all flags if no model is named. */
 function flagsOf(command: CompletedCommand): string {
   return optionsByModels(command)
     .map(([models, options]) => {

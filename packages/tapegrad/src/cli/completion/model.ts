@@ -3,7 +3,7 @@ import type { Argument, Command, Option } from 'commander';
 import { Flag, helpOf, type Values } from '../options/flag.ts';
 import { isOf } from '../options/tunable.ts';
 
-/* What there is to complete, from the tables that the parser reads; each shell's script is made from it. */
+/* Everything that can be completed, from the tables that the parser reads. Each shell's script is made from it. */
 
 export interface CompletedOption {
   /** `--beta`, or `-h` where there is no long one */
@@ -88,7 +88,7 @@ export function optionsByModels({
   return [...groups.values()];
 }
 
-/** In single quotes, as all three shells have them but for the quote itself. */
+/** In single quotes, which all three shells treat alike except for the quote itself. */
 export const quotedFor = {
   posix: (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`,
   fish: (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`,

@@ -1,7 +1,7 @@
 import { Argument, type Command } from 'commander';
 import { shells } from '../../choices.ts';
 
-/** @param program gives the whole program, with what its commands take */
+/** @param program returns the whole program, with the arguments of its commands */
 export function defineCompletion(command: Command, program: () => Promise<Command>): void {
   command
     .addArgument(new Argument('<shell>', 'bash (4 or later), zsh or fish').choices(shells))

@@ -1,14 +1,14 @@
 import { faultOf, type Option as ValueRange } from '@tapegrad/vae/options';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
-/** What may stand at a place of the command line: for completion. */
+/** What may be typed at a place of the command line, for completion. */
 export interface Values {
   readonly words?: readonly string[];
   /** Names of files: runs (folders with a `config.json`), any folders, or any files. */
   readonly paths?: 'runs' | 'folders' | 'files';
 }
 
-/** An option of the command line, with all that parser, help and completion have to know of it. */
+/** An option of the command line, with everything that parser, help and completion need to know about it. */
 export class Flag extends Option {
   values: Values = {};
   /** Whether a short help lists it. */
@@ -35,7 +35,7 @@ export function addFlags(command: Command, heading: string, flags: readonly Flag
   return command;
 }
 
-/** An option's line in a help: what it is for, which values it takes if these are few, and its default. */
+/** An option's line in the help: what it is for, its values if there are few, and its default. */
 export function helpOf(option: Option, value: unknown = option.defaultValue): string {
   const { description } = option;
   const words =
@@ -47,7 +47,7 @@ export function helpOf(option: Option, value: unknown = option.defaultValue): st
   return facts.length > 0 ? `${description} (${facts.join('; ')})` : description;
 }
 
-/** A parser for an option's values, which refuses what is out of range and says what it expects. */
+/** A parser for an option's values. It refuses values out of range and says what it expects. */
 export function optionParser(range: ValueRange) {
   return (text: string): string | number => {
     const value = range.kind === 'choice' ? text : text.trim() === '' ? Number.NaN : Number(text);

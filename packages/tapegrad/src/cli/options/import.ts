@@ -13,7 +13,7 @@ export function defineImport(command: Command): void {
     flag('--key <name>', 'if the file holds more than weights, the key that they are under').common(),
   ]);
   addTunable(command, { data: dataFlags() });
-  // Weights come with them.
+  // These are rarely needed: the weights reveal them.
   for (const option of command.options) if (option instanceof Flag && option.tunes) option.isCommon = false;
   helpByModel(command);
   command

@@ -5,7 +5,7 @@ import { adapterFlag, shownDataFlag } from './shared.ts';
 
 /* The commands that draw a picture of a run into its folder. */
 
-/** The most images in a row of a picture, which is as wide as that. */
+/** The most images in a row of a picture, which limits its width. */
 const MOST_IN_ROW = 100;
 
 const points = (least: number, count: number, help: string) =>

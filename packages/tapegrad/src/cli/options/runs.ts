@@ -3,7 +3,7 @@ import { exportFormats } from '../../choices.ts';
 import { type Flag, flag, whole } from './flag.ts';
 import { adapterFlag, shownDataFlag } from './shared.ts';
 
-/* The commands on runs besides the pictures, and `doctor`. */
+/* The commands on runs, except for pictures, and `doctor`. */
 
 const add = (command: Command, ...flags: Flag[]): Command => {
   for (const one of flags) command.addOption(one);

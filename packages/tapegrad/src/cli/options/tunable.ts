@@ -36,7 +36,7 @@ const HEADINGS: Readonly<Record<OptionGroup, string>> = {
   objective: 'Objective:',
 };
 
-/** What most trainings choose. */
+/** The options that most trainings set. */
 const COMMON = ['latent', 'hidden', 'beta', 'epochs', 'batchSize', 'lr'];
 
 function tunableFlag(name: string): Flag {
@@ -49,8 +49,8 @@ function tunableFlag(name: string): Flag {
 export type FlagMaker = (name: string, range: ValueRange) => Flag;
 
 /**
- * Adds all options of models and trainer, by what they are about.
- * @param before further flags of a group, before the others
+ * Adds all options of models and trainer, in groups.
+ * @param before further flags of a group, to be listed first
  */
 export function addTunable(
   command: Command,
@@ -69,13 +69,13 @@ export function addTunable(
   }
 }
 
-/** Whether a model has an option; those that are not of models and trainer, all have. */
+/** Whether a model has an option. Options that belong to neither models nor trainer are there for all models. */
 export const isOf = (option: Option, { defaults }: ModelSpec): boolean =>
   !(option instanceof Flag) || option.tunes === undefined || option.tunes in defaults;
 
 /**
- * Makes a command's help a short one, with the models; where a model is named (`train vae --help`), one with all options that
- * this model has, and its defaults.
+ * Makes a command's help short, with a list of models. If a model is named (`train vae --help`), the help lists all options of
+ * that model, with its defaults.
  */
 export function helpByModel(command: Command): void {
   let spec: ModelSpec | undefined;
@@ -102,7 +102,7 @@ export function helpByModel(command: Command): void {
   command.addHelpText('after', () => (modelNamed(command) ? '' : `\n${modelList(command.name())}`));
 }
 
-/** @throws UserError if what is named is no model */
+/** @throws UserError if the named model does not exist */
 function modelNamed({ args }: Command): ModelSpec | undefined {
   const name = args.find((word) => !word.startsWith('-'));
   return name === undefined ? undefined : specOf(name);

@@ -4,11 +4,11 @@ import { MARGIN, type Plane } from './plane.ts';
 import { classColor, cssColor } from './theme.ts';
 import type { CloudData } from './types.ts';
 
-/** Radius of a point, of one where forms tell classes apart, of the one that is looked at, and of the mark of a held-out image, in pixels. */
+/** Radii in pixels: of a point, of one whose shape tells its class, of the selected one, and of the mark of a held-out image. */
 const RADIUS = { point: 2.6, shape: 3.2, current: 6, heldOut: 8.5 };
 
 export interface Look {
-  /** The place that is looked at, of points and held-out images, or −1. */
+  /** The selected place among points and held-out images, or −1. */
   readonly current: number;
   readonly asNumbers: boolean;
   isShown(label: number | undefined): boolean;
@@ -85,7 +85,7 @@ function drawPoints(
   context.font = 'bold 11px system-ui, sans-serif';
   context.textAlign = 'center';
   context.textBaseline = 'middle';
-  // A form is harder to see than a colour.
+  // A shape is harder to see than a colour.
   const small = labels?.some((label) => label >= colors.length) ? RADIUS.shape : RADIUS.point;
   const draw = (i: number) => {
     const label = labels?.[i];
@@ -100,7 +100,7 @@ function drawPoints(
   context.globalAlpha = 1;
 }
 
-/** A disc for each held-out image, with its class, or else its number. */
+/** A disc for each held-out image, with its class, or else its number in it. */
 function drawHeldOut(
   context: CanvasRenderingContext2D,
   plane: Plane,

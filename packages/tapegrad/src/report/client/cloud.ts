@@ -9,11 +9,11 @@ const REACH = { mouse: 14, touch: 28 };
 /** Pixels that a key moves the plane by. */
 const KEY_STEP = 40;
 
-/** As the style sheet has it: from which width on the choices stand beside the plane, and what they take then. */
+/** As in the style sheet: the width from which on the choices are next to the plane, and the width that they then take. */
 const BESIDE = 928;
 const CHOICES = 216;
 
-/** Points in a plane, and after them the held-out images: by pointer, fingers or keys one gets to each, and sees its image. */
+/** Points in a plane, and after them the held-out images. Pointer, fingers or keys reach each, and show its image. */
 export class CloudChart {
   readonly #element: HTMLElement;
   readonly #canvas: HTMLCanvasElement;
@@ -24,7 +24,7 @@ export class CloudChart {
   readonly #heldOut: Loaded | undefined;
   /** x, y, x, y … of the points and of the held-out images. */
   readonly #places: readonly number[];
-  /** Classes that are shown; all where the set is empty. */
+  /** Classes that are shown; all if the set is empty. */
   readonly #chosen = new Set<number>();
   #asNumbers = false;
   /** The place whose image is shown, or −1. */
@@ -48,7 +48,7 @@ export class CloudChart {
   }
 
   #fit(): void {
-    // Where there is room, the choices stand beside the plane.
+    // Where there is room, the choices are next to the plane.
     const room = this.#element.clientWidth;
     const { width, height } = this.#plane.fit(room >= BESIDE ? room - CHOICES : room);
     this.#canvas.style.width = `${width}px`;
@@ -128,7 +128,7 @@ export class CloudChart {
       this.#changed();
     });
     this.#canvas.addEventListener('focus', () => {
-      // Whoever comes by keyboard starts at the first held-out image, or else at the first point.
+      // Keyboard users start at the first held-out image, or else at the first point.
       if (this.#current < 0 && this.#canvas.matches(':focus-visible')) this.#choose(this.#first());
     });
     this.#canvas.addEventListener('blur', () => this.#choose(-1));
@@ -191,7 +191,7 @@ export class CloudChart {
     for (let i = 0; i < this.#places.length / 2; i++) {
       if (!this.#isShown(this.#labelOf(i))) continue;
       const value = cost(this.#plane.toX(this.#places[2 * i]!), this.#plane.toY(this.#places[2 * i + 1]!), i);
-      // Of two at one place the later one, which is drawn above.
+      // Of two at one place, the later one counts, which is drawn on top.
       if (value <= least && value < Number.POSITIVE_INFINITY) [best, least] = [i, value];
     }
     return best;
@@ -207,7 +207,7 @@ export class CloudChart {
     );
   }
 
-  /** Goes to the nearest place in a direction; what lies aside counts as farther away. */
+  /** Goes to the nearest place in a direction; a place off to the side counts as farther away. */
   #step([right, down]: readonly [number, number]): void {
     if (this.#current < 0) {
       this.#choose(this.#first());

@@ -26,7 +26,7 @@ export function curveChart(element: HTMLElement, { xLabel, yLabel, logX, curves 
     ticks: { stroke: () => cssColor('faint'), width: 1 },
     ...(size && { size }),
   });
-  // What stands here without a script.
+  // The chart that is here without a script.
   element.replaceChildren();
   const plot = new uPlot(
     {
@@ -38,7 +38,7 @@ export function curveChart(element: HTMLElement, { xLabel, yLabel, logX, curves 
       cursor: { dataIdx: nearestValue },
       legend: { live: true },
       hooks: {
-        // The last values, where nothing is pointed at.
+        // The last values, if the pointer is elsewhere.
         setCursor: [
           (self) => {
             if ((self.cursor.left ?? -1) < 0) showLast(self);

@@ -1,6 +1,6 @@
-/** What every page has: buttons that copy, and a table of contents that says where one is. */
+/** For every page: buttons that copy, and a table of contents that shows where the reader is. */
 
-/** Copies what stands beside a button. */
+/** Copies the text next to a button. */
 export function copyButtons(): void {
   for (const button of document.querySelectorAll<HTMLButtonElement>('[data-copy]')) {
     button.addEventListener('click', async () => {

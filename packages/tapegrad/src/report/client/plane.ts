@@ -1,7 +1,7 @@
 import { type Frame, framed, type Range, rangeOf } from '@tapegrad/plot';
 import type { CloudData } from './types.ts';
 
-/** What is around the plane, in pixels. */
+/** The margins around the plane, in pixels. */
 export const MARGIN = { left: 56, right: 14, top: 12, bottom: 44 };
 /** Of the plane, in pixels. */
 const TALLEST = 620;
@@ -26,7 +26,7 @@ export class Plane {
     this.view = this.home;
   }
 
-  /** Takes as much of the room as the form of the plane allows. */
+  /** Takes as much of the room as the shape of the plane allows. */
   fit(room: number): { width: number; height: number } {
     const widest = Math.min(WIDEST, room - MARGIN.left - MARGIN.right, TALLEST * this.home.aspect);
     this.width = Math.max(1, Math.floor(widest));
@@ -57,7 +57,7 @@ export class Plane {
     return low + (1 - (py - MARGIN.top) / this.height) * (high - low);
   }
 
-  /** Makes what is shown `factor` times as large, with the given pixel staying where it is. */
+  /** Zooms by `factor`, with the given pixel staying where it is. */
   zoom(factor: number, px = MARGIN.left + this.width / 2, py = MARGIN.top + this.height / 2): void {
     const around = ([low, high]: Range, center: number): Range => [
       center + (low - center) * factor,
@@ -66,7 +66,7 @@ export class Plane {
     this.view = { x: around(this.view.x, this.#fromX(px)), y: around(this.view.y, this.#fromY(py)) };
   }
 
-  /** Moves what was shown in `from` by so many pixels. */
+  /** Moves what was shown in `from` by this many pixels. */
   moveBy(dx: number, dy: number, { x, y }: View = this.view): void {
     const [right, up] = [((x[1] - x[0]) * dx) / this.width, ((y[1] - y[0]) * dy) / this.height];
     this.view = { x: [x[0] - right, x[1] - right], y: [y[0] + up, y[1] + up] };

@@ -1,5 +1,5 @@
 /*
- * What the script of a page finds as JSON in the element `data`. Numbers that are not finite are null, as JSON has it.
+ * The JSON that a page's script finds in the element `data`. Numbers that are not finite are null, since JSON has none.
  */
 
 export interface PageData {

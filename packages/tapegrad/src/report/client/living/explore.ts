@@ -8,7 +8,7 @@ const STEPS = 13;
 /** Samples at a time, and in a row. */
 const SAMPLES = { count: 40, columns: 10 };
 
-/** Sliders, a plane to move through, and samples at will. */
+/** Sliders, a plane to move through, and samples on demand. */
 export class Explore {
   readonly #data: LivingData;
   readonly #element: HTMLElement;
@@ -99,7 +99,7 @@ export class Explore {
     if (withPlane) this.#showPlane(this.#code.slice());
   }
 
-  /** Codes over the plane, from the upper left, the other dimensions as they are. */
+  /** Codes over the plane, from the upper left; the other dimensions stay as they are. */
   #planeCodes(code: Float32Array): Float32Array {
     const { center, scale, range } = this.#data;
     const [right, up] = this.#axes;

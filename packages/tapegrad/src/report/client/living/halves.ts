@@ -1,9 +1,9 @@
 import { halfBits, halfValue } from '@tapegrad/tensor';
 
-/** Significant bits that are left of float16's eleven: the last two would take an eighth of the room, and no eye sees them. */
+/** How many of float16's eleven significant bits are kept: the last two would take an eighth of the room, and nobody can see them. */
 const BITS = 9;
 
-/** To so many significant bits. */
+/** Rounds to that many significant bits. */
 function rounded(value: number): number {
   if (value === 0 || !Number.isFinite(value)) return value;
   const unit = 2 ** (Math.floor(Math.log2(Math.abs(value))) - BITS + 1);

@@ -22,8 +22,8 @@ export function drawImages(
 }
 
 /**
- * Calls `run` with what it was called with last, one call after the other: what comes while one is under way waits, and
- * only the newest of it is done.
+ * Calls `run` one call after the other. Of the arguments that come while a call is under way, only the newest are used
+ * afterwards.
  */
 export function latest<T>(run: (value: T) => Promise<void>): (value: T) => void {
   let waiting: { value: T } | undefined;

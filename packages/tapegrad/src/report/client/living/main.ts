@@ -4,8 +4,8 @@ import { Pad } from './pad.ts';
 import type { LivingData } from './types.ts';
 
 /*
- * The part of a report that computes: its model on the browser's GPU. Where there is none, all of this stays hidden, and
- * the pictures say what they can.
+ * The part of a report that computes: its model, on the browser's GPU. Without a GPU all of this stays hidden, and only the
+ * pictures are shown.
  */
 
 const data: LivingData = JSON.parse(document.getElementById('living-data')!.textContent!);
@@ -26,7 +26,7 @@ start().then(
   (error: unknown) => {
     document.documentElement.dataset.alive = 'false';
     for (const element of document.querySelectorAll<HTMLElement>('[data-living]')) element.hidden = true;
-    // Nothing that a reader can do something about, but whoever looks for the reason finds it.
+    // Readers can do nothing about this, but those who look for the reason find it.
     console.info(`The pictures stay pictures: ${error instanceof Error ? error.message : error}`);
   },
 );

@@ -4,7 +4,7 @@ import { inflated } from '../inflate.ts';
 import { unpackedHalves } from './halves.ts';
 import type { LivingData } from './types.ts';
 
-/** The model of a report, on the browser's GPU. @throws if there is no WebGPU, or the weights are not whole */
+/** The model of a report, on the browser's GPU. @throws if there is no WebGPU, or the weights are incomplete */
 export async function openModel(data: LivingData): Promise<LiveModel> {
   const spec = models.get(data.model);
   if (!spec) throw new Error(`no model is named '${data.model}'`);

@@ -7,7 +7,7 @@ import type { LivingData, PanelLayout } from './types.ts';
 const ZOOM = 10;
 const PEN = 2.1;
 
-/** A pad to draw on: what the encoder sees in it appears over the posteriors, and what the decoder makes of it beside it. */
+/** A pad to draw on. The drawing's posterior appears over the others, and its reconstruction next to it. */
 export class Pad {
   readonly #canvas: HTMLCanvasElement;
   readonly #context: CanvasRenderingContext2D;

@@ -1,4 +1,4 @@
-/** What the living part of a report needs: the model, and what is known of its codes. */
+/** What the interactive part of a report needs: the model, and what is known about its codes. */
 export interface LivingData {
   /** By its name and options, as `config.json` has them. */
   readonly model: string;
@@ -9,12 +9,12 @@ export interface LivingData {
   readonly tensors: readonly (readonly [name: string, shape: readonly number[]])[];
   /** Latent dimensions, the most informative first. */
   readonly order: readonly number[];
-  /** Of each dimension: where a code is 0, and what a step of 1 is. */
+  /** For each dimension: the value that stands for 0, and the size of a step of 1. */
   readonly center: readonly number[];
   readonly scale: readonly number[];
   /** Sliders and planes go from −range to range. */
   readonly range: number;
-  /** Of the panels of the posteriors, if there are such. */
+  /** The panels of the posteriors, if there are any. */
   readonly panels?: PanelLayout;
 }
 
