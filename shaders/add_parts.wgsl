@@ -1,6 +1,6 @@
-// The second half of a contraction. `main`: its sums were split; the parts, which lie one after the other, are added up always in
-// the same order. With many parts, LANES threads take every LANES-th of them, and what they have is added up in pairs.
-// `turn`: it was made transposed; a thread turns 4 x 4 elements. Host constants: WORKGROUP, LANES, FUSED.
+// The second half of a contraction. `main`: its sums were split into parts, which lie one after the other and are always added up
+// in the same order. With many parts, LANES threads each add every LANES-th of them, and their sums are added up in pairs.
+// `turn`: the result is transposed; a thread turns 4 x 4 elements. Host constants: WORKGROUP, LANES, FUSED.
 
 //% entry turn
 @group(0) @binding(1) var<storage, read_write> c: array<vec4<Out0>>;

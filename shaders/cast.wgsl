@@ -1,5 +1,5 @@
-// Conversion of the element type, from In0 to Out0. WGSL's conversions to integers truncate and saturate, and may make anything
-// of NaN; those to f16 round. Host constants: WORKGROUP, BYTES (the source packs four uint8 into a word), FOURS (a thread does
+// Conversion of the element type, from In0 to Out0. WGSL's conversions to integers truncate and saturate, and may turn NaN into
+// anything; those to f16 round. Host constants: WORKGROUP, BYTES (the source packs four uint8 into a word), FOURS (a thread does
 // four), TO_INTEGERS (of floats).
 
 //% if FOURS

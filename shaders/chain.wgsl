@@ -1,5 +1,5 @@
-// Several elementwise ops in one launch (webgpu/passes/merge-chains.ts). The host appends the inputs and `value(i)`: what becomes
-// element i, or the four from 4i on with VECTORS. Other host constants: WORKGROUP, ITEMS (of these, that a thread does).
+// Several elementwise ops in one launch (webgpu/passes/merge-chains.ts). The host appends the inputs and `value(i)`, which computes
+// element i or, with VECTORS, the four from 4i on. Other host constants: WORKGROUP, ITEMS (how many of these a thread does).
 
 //% if VECTORS
 @group(0) @binding(1) var<storage, read_write> out: array<vec4f>;

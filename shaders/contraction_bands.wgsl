@@ -1,13 +1,13 @@
 enable subgroups;
-// The contraction of contraction_slides.wgsl for images that fit a subgroup: a lane has a band of the image, BAND rows of
-// C's and the OWN rows of B's that lie under them, and LINES lanes have all of it. What the window sees of the rows above
-// and below, the neighbouring lanes have: it comes by a shuffle, and past the image's edge it is padding. So each element
-// of B is loaded once, by vec4s where a band is a whole number of them (B_4), and nothing is checked.
+// The contraction of contraction_slides.wgsl for images that fit a subgroup. A lane has a band of the image: BAND rows of C's
+// image and the OWN rows of B's that lie under them. LINES lanes have the whole image. The rows above and below that the window
+// sees belong to the neighbouring lanes and come by a shuffle; past the image's edge they are padding. So each element of B is
+// loaded once, by vec4s if a band is a whole number of them (B_4), and nothing is checked.
 //
 // Window rows are counted from the lane's first, o = FIRST_H + ph * GRID_H + band * STEP_H + i1 * SUM_H, and columns as
-// p = FIRST_W + …; all of this is known to the template, which leaves out the multiplications by padding at the sides.
+// p = FIRST_W + …; the template knows all of this, and leaves out the multiplications by padding at the sides.
 //   PHASES_H, PHASES_W: the grid of an input gradient's stride phases, all of them in one workgroup
-//   A's TAPS elements for one row and one i0 are neighbours, in an order that A_FIRST, A_PH … tell
+//   A's TAPS elements for one row and one i0 are neighbours, in an order given by A_FIRST, A_PH …
 //   UP, DOWN: rows needed of the neighbours      FUSED: as in contraction_lanes.wgsl
 
 //% let VECTORS_A = 1
@@ -24,7 +24,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) local
   let above = max(local, 1u) - 1u;
   let below = min(local + 1u, LANES - 1u);
 
-  // Lanes past the end do the last image again and store nothing.
+  // Lanes past the end repeat the last image and store nothing.
   let own = min(image, params.images - 1);
   let b_first = params.b_offset + own * params.b_d0 + line * i32(OWN * WIDTH);
   // The ROWS * TAPS elements of A as vec4s, dealt to the lanes one by one.
@@ -95,7 +95,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) local
 
   if image >= params.images || lane >= i32(IMAGES * LINES) { return; }
   let c_first = params.c_offset + image * params.c_columns.x + line * i32(BAND) * params.c_columns.y;
-  // Phase by phase in a loop, the sums behind moving up: each store written out takes the driver long to compile.
+  // Phase by phase in a loop in which the later sums move up: unrolled stores take the driver long to compile.
   let lines = min(i32(ROWS), params.rows - m_first) * i32(PHASES_H * PHASES_W);
   for (var at_line = 0; at_line < lines; at_line++) {
     let r = m_first + at_line / i32(PHASES_H * PHASES_W);

@@ -5,8 +5,8 @@ enable subgroups;
 // registers: no shared memory and no barriers, which cost a software adapter more than they save.
 //
 // A workgroup is one subgroup. It makes a tile of ROWS rows x 4 * LANES columns; each lane owns four columns, and keeps
-// their sums in ROWS vec4s. It eats K four at a time: the lanes fetch the ROWS x 4 block of A together, a vec4 or two
-// each, and broadcast its elements from register to register (without subgroups each lane fetches all of it).
+// their sums in ROWS vec4s. It takes K four at a time: the lanes fetch the ROWS x 4 block of A together, a vec4 or two
+// each, and broadcast its elements from register to register (without subgroups, each lane fetches the whole block).
 //
 // On lavapipe a load costs per lane and per load, hardly per byte: whichever axis is contiguous is read by vec4s.
 //   A_K4: by k;   A_M4: by row;   otherwise scalars          B_K4: by k;   B_N4: by column;   otherwise scalars
@@ -44,7 +44,7 @@ fn main(
 
   let start = start_of(z);
 
-  // The lane's columns: where B and C have them. Those past the end read the last column and are not stored.
+  // The lane's columns: where they are in B and C. Those past the end read the last column and are not stored.
   //% if FLAT
   //% for q in 0..4
   let n${q} = min(n_first + ${q}, params.columns - 1);
@@ -91,8 +91,8 @@ fn main(
   //% end
 
   //% if !FLAT
-  // The summed digits of k, and with them A's and B's offsets and the coordinates' share, walk with k. A step of i2 is
-  // the plain one; where i2 starts again at 0, i1 steps, and where that does too, i0.
+  // The summed digits of k walk with k, and so do A's and B's offsets and the coordinates' share. Usually i2 steps; when it
+  // starts again at 0, i1 steps, and when that starts again too, i0.
   let i01 = k_first / params.sums.z;
   let i0 = i01 / params.sums.y;
   var i1 = i01 - i0 * params.sums.y;
@@ -180,7 +180,7 @@ fn main(
     //% end
     //% end
 
-    // Row by row, all four k: so each sum is read and written once a turn.
+    // Row by row, all four k, so that each sum is read and written once per turn.
     //% for r in 0..ROWS
     //% for j in 0..4
     //% if SUBGROUPS && A_M4
@@ -201,7 +201,7 @@ fn main(
 
   if n_first >= params.columns { return; }
   let c_base = start.c + part * params.part_elements;
-  // Row by row in a loop, the rows below moving up: each store written out takes the driver long to compile.
+  // Row by row in a loop in which the rows below move up: unrolled stores take the driver long to compile.
   for (var r = m_first; r < min(m_first + i32(ROWS), params.rows); r++) {
     let c_row = c_base + row_offset(r);
     //% if C_N4

@@ -1,8 +1,9 @@
 // C[z, m, n] = sum over i of A(z, m, i) * B(z, n, i), as in contraction_naive.wgsl, for windows with few results and long sums:
 // the weight gradient of a convolution by channels. On GPUs.
 //
-// A workgroup makes all COLUMNS sums of ROWS rows, or a part of each. Its threads divide the summed elements among them, next to
-// each other; each keeps all sums in registers, and they are added up through shared memory in the order of the threads.
+// A workgroup makes all COLUMNS sums of ROWS rows, or a part of each. Its threads divide the summed elements among them, with
+// neighbouring threads taking neighbouring elements. Each thread keeps all sums in registers; then they are added up through
+// shared memory, in the order of the threads.
 //
 // COLUMNS1, COLUMNS2: extents of the columns' lower digits.  CHECKED: B is padded.
 // FUSED: what is stored goes through finish(), which the host appends.
@@ -13,7 +14,7 @@
 //% include contraction_tiled
 
 //% let SUMS = ROWS * COLUMNS
-// By threads, with a gap where their number of sums is even: writes would meet in one bank.
+// By threads, with a gap if their number of sums is even: otherwise writes would meet in one bank.
 //% let PITCH = SUMS + 1 - SUMS % 2
 var<workgroup> partial: array<f32, THREADS * ${PITCH}>;
 
@@ -37,10 +38,10 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   //% end
   //% end
 
-  // Turns are counted down: for a loop that counts up to what is not a constant, Dawn counts its turns besides.
+  // Turns are counted down: Dawn adds a counter of its own to a loop that counts up to something that is not a constant.
   var k = k_first + i32(local);
   for (var left = (k_end - k + i32(THREADS) - 1) / i32(THREADS); left > 0; left--) {
-    // Of unsigned numbers, which takes fewer instructions.
+    // In unsigned numbers, which takes fewer instructions.
     let i01 = i32(u32(k) / u32(params.sums.z));
     let i0 = i32(u32(i01) / u32(params.sums.y));
     let i = vec3i(i0, i01 - i0 * params.sums.y, k - i01 * params.sums.z);

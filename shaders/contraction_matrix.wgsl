@@ -5,7 +5,7 @@ enable chromium_experimental_subgroup_matrix;
 // in float32; operands are loaded straight from memory, where the caches hold what neighbouring workgroups share.
 //
 // A_ROWS, B_ROWS: rows of A, of B are contiguous; else their columns are. DIRECT: C is float32, so that sums go to memory as they
-// are, if nothing is to be done with them. FUSED: what is stored goes through finish().
+// are, unless something is fused. FUSED: results go through finish() before they are stored.
 // After https://dawn.googlesource.com/dawn/+/refs/heads/main/docs/dawn/features/subgroup_matrix.md.
 
 @group(0) @binding(1) var<storage, read_write> c: array<Out0>;
@@ -32,7 +32,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   let z = above / params.down;
   let m_first = (above - z * params.down) * SIDE * M;
   let first = params.offsets + z * params.batches;
-  // Tiles that stick out repeat the last matrix inside; what they make is not stored.
+  // Tiles that stick out repeat the last matrix inside; their results are not stored.
   //% for i in 0..SIDE
   let m${i} = min(m_first + ${i}u * M, params.rows - M);
   let n${i} = min(n_first + ${i}u * N, params.columns - N);
@@ -43,7 +43,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   //% end
   //% end
 
-  // Turns are counted down: for a loop that counts up to what is not a constant, Dawn counts its turns besides.
+  // Turns are counted down: Dawn adds a counter of its own to a loop that counts up to something that is not a constant.
   var k = 0u;
   for (var left = params.sums / K; left > 0; left--) {
     //% for i in 0..SIDE

@@ -1,5 +1,5 @@
 // C[z, m, n] = sum over i of A(z, m, i) * B(z, n, i), all addresses affine: matmul and every convolution. This is the
-// plain kernel, an output a thread, for small tasks and to compare the others with.
+// plain kernel, with a thread per output, for small tasks and as a reference for the others.
 // The formulas are in packages/tensor/src/lowering/contraction/task.ts. Host constants: WORKGROUP, CHECKED (B is padded),
 // PHASES, GRID, FUSED.
 

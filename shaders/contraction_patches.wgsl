@@ -1,10 +1,10 @@
 enable subgroups;
 // The contraction for convolutions that sum few elements, of images with few channels: B stays, A passes by. A lane has all
-// columns of BAND neighbouring rows of one of C's images. It puts what they see of B into an array, once, and goes down the
-// rows of C. For each the lanes fetch A's elements together and hand them round; then follow all multiplications in one run
-// of instructions without branches, each by a register and a place of the array.
+// columns of BAND neighbouring rows of one of C's images. It puts the part of B that they see into an array, once, and goes down
+// the rows of C. For each row, the lanes fetch A's elements together and hand them round. Then all multiplications follow in one
+// run of instructions without branches, each of a register and an element of the array.
 //
-// What a window sees beyond the image's sides the template leaves out, rows beyond it are 0.
+// The template leaves out what a window sees beyond the image's sides; rows beyond the image are 0.
 //   CHANNELS, TAPS_H, TAPS_W: extents of the summed digits; A's elements for a row are neighbours
 //   HEIGHT: rows of B that the lane's columns see of a channel, the first of them at FIRST_H, and FIRST_W likewise
 //   B_4, C_4: rows of B are read, and a lane's columns stored, by vec4s      FUSED: as in contraction_lanes.wgsl
@@ -19,15 +19,15 @@ enable subgroups;
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) local: u32) {
   let group = i32(id.x * LANES + local);
-  // A lane past the end does the last columns again and stores nothing.
+  // A lane past the end repeats the last columns and stores nothing.
   let own = min(group, params.groups - 1);
   let image = i32(u32(own) / u32(params.image_groups));
   let d1 = (own - image * params.image_groups) * i32(BAND);
   let start = start_of(i32(id.z));
   let h_first = start.h + d1 * params.h_column;
 
-  // In a loop whose rows move up, so that it takes an array with constant indices, and the driver not long to compile. What it
-  // does not know it does not write out: rows are never negative.
+  // In a loop in which the rows move up: so the array is indexed by constants, and the driver does not take long to compile. The
+  // driver must not know the bound, or it unrolls the loop: rows are never negative.
   var seen: array<f32, ${LINES * WIDTH}>;
   let lines = select(${LINES}, 0, params.rows < 0);
   let b_first = start.b + image * params.b_d0;

@@ -1,11 +1,11 @@
 enable subgroups;
 // The weight gradient of a convolution of few channels, whose sums run over pixels: the lanes divide the pixels. B stays, A
-// passes by: a lane has BAND rows of one of A's images, and puts what windows there see of B's plane into an array, once for
-// all rows of C. For each row it loads A's pixels and makes a sum for each tap, in one run of multiplications without
-// branches. Then the lanes add up by exchanging halves, so that each keeps KEPT taps; their sums go on in an array until the
-// workgroup has done all its bands.
+// passes by. A lane has BAND rows of one of A's images, and puts the part of B's plane that windows there see into an array, once
+// for all rows of C. For each row it loads A's pixels and makes a sum for each tap, in one run of multiplications without
+// branches. Then the lanes add up their sums by exchanging halves, so that each keeps KEPT taps. These sums accumulate in an array
+// until the workgroup has done all its bands.
 //
-// What a window sees beyond the image's sides the template leaves out, rows beyond it are 0.
+// The template leaves out what a window sees beyond the image's sides; rows beyond the image are 0.
 //   HEIGHT: rows of B's plane that a band sees, the first of them at FIRST_H, and FIRST_W likewise
 //   SLICE: rows of C that a workgroup has, at most
 //   A_4, B_4: a band of A's, and rows of B's image, are read by vec4s     FUSED: as in contraction_lanes.wgsl
@@ -28,20 +28,20 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) local
   let b_first = start.b + channel * params.b_d0;
   let begin = i32(id.x) * params.part_length;
   let end = min(begin + params.part_length, params.groups);
-  // Loops whose bounds the driver knows it writes out: rows are never negative.
+  // The driver unrolls loops whose bounds it knows, so this hides them: rows are never negative.
   let zero = select(0, 1, params.rows < 0);
 
   var all: array<f32, ${SLICE * KEPT}>;
   var seen: array<f32, ${HEIGHT * WIDTH}>;
   for (var first = begin; first < end; first += i32(LANES)) {
     let group = first + i32(local);
-    // A lane past the end does the last band again and adds nothing.
+    // A lane past the end repeats the last band and adds nothing.
     let band = min(group, params.groups - 1);
     let image = i32(u32(band) / u32(params.image_groups));
     let line = (band - image * params.image_groups) * i32(BAND);
 
-    // The array is filled by a loop in which what is there moves up: so it takes constant indices, and the driver compiles few
-    // loads. A's are few already.
+    // A loop fills the array, moving its elements up: so it is indexed by constants, and the driver compiles few loads. A's loads
+    // are few already.
     let h_first = start.h + line * params.h_sum;
     let b_image = b_first + image * params.b_i0;
     for (var h = h_first + zero; h < h_first + ${HEIGHT}; h++) {
@@ -91,7 +91,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) local
       sum${t} = select(0.0, sum${t}, group < end);
       //% end
 
-      // Of what is left a lane keeps one half, and its partner, which is half as far as in the turn before, the other.
+      // A lane keeps one half of what is left, and its partner the other. The partner is half as far away as in the turn before.
       //% for m in 2..LANES + 1
       //% if LANES % m == 0
       //% let apart = LANES / m

@@ -1,10 +1,10 @@
 enable subgroups;
-// The weight gradient of a convolution, whose sums run over pixels: B stays, A passes by. Each lane has a channel of B, and
-// of one image after the other its plane, in an array. Then it goes down C's rows. For each the lanes fetch A's pixels
-// together and hand them round, and each pixel meets what every tap of the window sees of it; multiplications by padding are
-// left out by the template. The TAPS sums of a row go on in C from image to image.
+// The weight gradient of a convolution, whose sums run over pixels: B stays, A passes by. Each lane has a channel of B, and keeps
+// its plane of one image after the other in an array. Then it goes down C's rows. For each row, the lanes fetch A's pixels
+// together and hand them round, and each pixel is multiplied by the pixels of B that the taps of the window see. The template
+// leaves out multiplications by padding. The TAPS sums of a row accumulate in C from image to image.
 //
-// So a turn is one run of instructions without branches, and what is loaded serves all taps and, of B, all rows.
+// So a turn is one run of instructions without branches. Loaded values serve all taps and, those of B, all rows.
 //   B_4: planes are read by vec4s
 
 //% let VECTORS_A = 0
@@ -17,7 +17,7 @@ enable subgroups;
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) local: u32) {
   let own = i32(id.x * LANES + local);
-  // Lanes past the last channel do it again and store nothing.
+  // Lanes past the last channel repeat it and store nothing.
   let channel = min(own, params.channels - 1);
   let z = i32(id.z) / params.parts;
   let part = i32(id.z) - z * params.parts;
@@ -29,8 +29,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) local
   var plane: array<f32, ${PLANE}>;
   for (var image = begin; image < end; image++) {
     let b_at = start.b + image * params.b_i0 + channel * params.b_d0;
-    // By a computed index, so that the array is in memory: loads that are written out take the driver long to compile, and
-    // so do values that live through a loop.
+    // By a computed index, so that the array is in memory: unrolled loads take the driver long to compile, and so do values that
+    // live through a loop.
     for (var i = 0; i < ${PLANE}; i += ${1 + 3 * B_4}) {
       //% if B_4
       let four = vec4f(b[u32(b_at + i) >> 2u]);
@@ -69,8 +69,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) local
       //% end
       //% end
       //% end
-      // Without this the driver moves the sums that are stored later behind the first store, each with all its products:
-      // rows are never negative.
+      // Without this, the driver moves the sums that are stored later behind the first store, each with all its products.
+      // Rows are never negative.
       var all_sums = sum0;
       //% for t in 1..TAPS
       all_sums += sum${t};

@@ -1,17 +1,18 @@
 enable subgroups;
 // The contraction of contraction_resident.wgsl for four lanes, products and convolutions alike: A stays, B passes by. A
-// workgroup, one subgroup, owns 4 * GROUP rows of C (lane l rows l, l + 4, …) and a slice of its columns. Of the sums it takes
-// DEPTH at a time: it puts A's block of them into an array, and goes down its columns. For each the lanes fetch B's DEPTH
-// values together, of a convolution the patch that the window sees, and each value meets the weights of all rows.
+// workgroup, one subgroup, owns 4 * GROUP rows of C (lane l rows l, l + 4, …) and a slice of its columns. It takes DEPTH of the
+// summed elements at a time: it puts A's block of them into an array, and goes down its columns. For each column, the lanes fetch
+// B's DEPTH values together (for a convolution, the patch that the window sees), and each value meets the weights of all rows.
 //
 // Written for SwiftShader, whose compiler (Subzero) translates what it is given almost word by word:
-//   - a load from a buffer is 75 to 125 instructions for four lanes, whatever their addresses; a vec4 four of the former;
+//   - a load from a buffer is 75 to 125 instructions for four lanes, whatever their addresses; a vec4 is four such loads;
 //   - a broadcast or a shuffle is 30 instructions, a swap within the quad 2. So nothing is broadcast: in turn s lane l has the
 //     value of lane l ^ s, and A's values lie in the array in just that order;
 //   - a constant index into an array is a memory operand, a computed one a load as above;
-//   - whatever lives across a branch, such as a load has for each lane, stays in memory, and compiling takes the square of
-//     it; an assignment in a loop is 13 instructions, for the lanes that have left it. So all loads come first and go into
-//     an array, and sums are chains of constants, of four rows at a time: three instructions for a multiply-add.
+//   - values that live across a branch, such as the one that a load has for each lane, stay in memory, and compile time grows with
+//     the square of their number; an assignment in a loop is 13 instructions, because of the lanes that have left it. So all
+//     loads come first and go into an array, and sums are chains of constants, four rows at a time: three instructions for a
+//     multiply-add.
 //   B_K4: B is read by vec4s along the sums     CHECKED: B is padded, or K no multiple of DEPTH
 //   BLOCKS: K is more than DEPTH, and the sums go on in C      FUSED: as in contraction_lanes.wgsl
 
@@ -40,7 +41,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) local
 
   var weights: array<f32, ${DEPTH * GROUP}>;
   var values: array<f32, ${VALUES}>;
-  // Where the values lie in B, from the column's first on, and their share of the coordinates.
+  // Where the values lie in B, relative to the column's first, and their share of the coordinates.
   var walk: array<i32, ${VALUES}>;
   //% if CHECKED
   var walk_h: array<i32, ${VALUES}>;
@@ -68,7 +69,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) local
       }
     }
 
-    // The first column's digits are divided out, the others follow.
+    // Only the first column's digits need divisions; the others follow from them.
     let n01 = n_first / params.columns2;
     var d2 = n_first - n01 * params.columns2;
     var d0 = n01 / params.columns1;
@@ -93,7 +94,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(subgroup_invocation_id) local
       //% else
       //% for q in 0..VALUES
       //% if CHECKED
-      // Both are looked at, without a branch.
+      // Both are tested, without a branch.
       let inside${q} = (u32(h + walk_h[${q}]) < u32(params.h_extent)) & (u32(w + walk_w[${q}]) < u32(params.w_extent));
       values[${q}] = select(0.0, f32(b[b_at + walk[${q}]]), inside${q});
       //% else

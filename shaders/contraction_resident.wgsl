@@ -1,12 +1,12 @@
 enable subgroups;
 // The product of contraction_lanes.wgsl the other way round: B stays, A passes by. A workgroup, one subgroup, owns
-// 4 * LANES columns, four a lane, and a slice of rows. Of K it takes DEPTH at a time: it puts B's block of them into an
-// array, which lavapipe keeps on the stack a register a load, and then goes down its rows. For each the lanes fetch A's
-// DEPTH values together and hand them round; the sums of the row go on in C from block to block.
+// 4 * LANES columns, four a lane, and a slice of rows. It takes DEPTH of K at a time: it puts B's block of them into an array,
+// which lavapipe keeps on the stack with a register per load, and then goes down its rows. For each row, the lanes fetch A's
+// DEPTH values together and hand them round; the sums of the row accumulate in C from block to block.
 //
-// So what lives from one turn of a loop to the next is in memory, and all DEPTH * 4 multiplications of a row are one run
-// of instructions without branches: in a loop a driver must keep, for every sum, the lanes that have left it as they
-// were. B is fetched once for a slice of rows, which have to be many.
+// So values that live from one turn of a loop to the next are in memory, and all DEPTH * 4 multiplications of a row are one run
+// of instructions without branches. (In a loop, a driver must preserve every sum of the lanes that have left the loop.) B is
+// fetched once for a slice of rows, so a slice must have many.
 //   A_K4: A's rows are read by vec4s; otherwise by scalars       B_N4, B_K4, C_N4, FUSED: as in contraction_lanes.wgsl
 //   TAIL: K is no multiple of DEPTH
 
@@ -42,7 +42,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   //% end
   let b_step = params.w_sum * params.w_stride;
 
-  // Not a constant to the driver, which would write the loops out: rows are never negative.
+  // Not a constant for the driver, which would unroll the loops: rows are never negative.
   let depth = select(i32(DEPTH), 0, params.rows < 0);
   var block: array<vec4f, DEPTH>;
   for (var first = 0; first < K; first += i32(DEPTH)) {
@@ -110,8 +110,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
         //% end
         c[at >> 2u] = sum;
         //% else
-        // Without this the driver moves the sums that are stored later behind the first store, and all products with them
-        // from registers to memory: K is never negative.
+        // Without this, the driver moves the sums that are stored later behind the first store, and with them all products
+        // from registers to memory. K is never negative.
         let whole = vec4f(select(sum.x, sum.y + sum.z + sum.w, K < 0), sum.yzw);
         put(c_row + c_at0, whole.x, last);
         //% for q in 1..4

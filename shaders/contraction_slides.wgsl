@@ -3,14 +3,14 @@ enable subgroups;
 //% end
 // The contraction of contraction_lanes.wgsl for convolutions: a kernel that slides along a row of an image meets each of
 // the row's elements several times. A lane makes COLS neighbouring columns of one row of C's image for ROWS rows of C. A
-// turn takes TURNS rows of the summed window and TAPS elements of each; between them the columns read
+// turn takes TURNS rows of the summed window and TAPS elements of each; together the columns read
 //     SPAN = (COLS - 1) * COLUMN + (TAPS - 1) * SUM + 1
-// elements of a row, which are loaded and checked once, not COLS * TAPS times: loads are what takes a software
-// adapter's time. As there, the lanes of a subgroup fetch A's block together and hand it round, by
-// shuffles: lavapipe makes one instruction of a shuffle, three of a broadcast.
-//   QUADS: on four lanes nothing is handed round: in turn s a lane has the value of lane l ^ s by a swap, so that its sums
-//   are those of rows in another order, and what is loaded lies in arrays (see contraction_quads.wgsl)
-//   WHOLE: TAPS is all of i2, so that what lies in the row is known before the loop     FULL: COLS divides the row of C
+// elements of a row, which are loaded and checked once, not COLS * TAPS times: a software adapter spends its time on loads. As
+// there, the lanes of a subgroup fetch A's block together and hand it round, by shuffles: on lavapipe a shuffle is one
+// instruction, a broadcast three.
+//   QUADS: on four lanes nothing is handed round: in turn s a lane gets the value of lane l ^ s by a swap, so that its sums
+//   belong to rows in another order, and loaded values are in arrays (see contraction_quads.wgsl)
+//   WHOLE: TAPS is all of i2, so that the loop need not test what lies in the row     FULL: COLS divides the row of C
 //   A_K4: A's elements of a turn are neighbours     CHECKED: B is padded     FUSED: as in contraction_lanes.wgsl
 
 //% let VECTORS_A = A_K4
@@ -34,7 +34,7 @@ fn main(
 
   let start = start_of(z);
 
-  // The lane's columns. A lane past the end does the last ones again and stores nothing.
+  // The lane's columns. A lane past the end repeats the last ones and stores nothing.
   let own = min(group, params.groups - 1);
   let d01 = i32(u32(own) / u32(params.row_groups));
   let d2 = (own - d01 * params.row_groups) * i32(COLS);
@@ -78,7 +78,7 @@ fn main(
   var i2 = 0;
   let i0_end = min(i0 + params.part_length, params.sums.x);
   while i0 < i0_end {
-    // What of B the columns see. An index outside is moved inside by WGSL's rules, and what is read there not used.
+    // The part of B that the columns see. WGSL moves an index that is outside to the inside; the value read there is not used.
     //% for t in 0..TURNS
     //% if CHECKED
     let row${t} = u32(h_first + (i1 + ${t}) * params.h_sum) < u32(params.h_extent);
@@ -169,7 +169,7 @@ fn main(
 
   if group >= params.groups { return; }
   let c_first = start.c + part * params.part_elements + d0 * params.c_columns.x + d1 * params.c_columns.y + d2 * params.c_columns.z;
-  // Row by row in a loop, the rows below moving up: each store written out takes the driver long to compile.
+  // Row by row in a loop in which the rows below move up: unrolled stores take the driver long to compile.
   //% if QUADS
   for (var turn = m_first; turn < min(m_first + i32(ROWS), params.rows + 3); turn++) {
     // ROWS and m_first are multiples of four.

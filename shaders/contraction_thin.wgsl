@@ -1,13 +1,13 @@
 // C[z, m, n] = sum over i of A(z, m, i) * B(z, n, i), as in contraction_naive.wgsl, for windows with so few rows that a tile of
-// contraction_tiles.wgsl would stand empty: the gradient of an image of one channel, each channel by itself.
+// contraction_tiles.wgsl would be mostly empty: the gradient of an image of one channel, or of each channel by itself.
 //
-// A thread makes all ROWS sums of one column, its neighbour those of the next, so that they read next to each other. Nothing of
-// B is used twice within a column, so none of it goes through shared memory; A does, since all threads need all of it.
-// Whether a tap lies in B is asked once for all of i0, of which a turn takes STEP values; or, where those are few, all of them
-// at ACROSS taps of a row.
+// A thread makes all ROWS sums of one column, its neighbour those of the next, so that they read neighbouring elements. Nothing
+// of B is used twice within a column, so B does not go through shared memory; A does, since all threads need all of it. Whether a
+// tap lies in B is tested once for all of i0. A turn takes STEP values of i0, or, where i0 has few, all of them at ACROSS taps of a
+// row.
 //
 // WEIGHTS: elements of shared memory; vec4s of four i0, if FOURS.  B_GAP, B_TAP: from i0 to i0, from i2 to i2 in B.  CHECKED: B is padded.
-// FUSED: what is stored goes through finish(), which the host appends.
+// FUSED: results go through finish(), which the host appends, before they are stored.
 
 //% let VECTORS_A = 0
 //% let VECTORS_B = 0
@@ -68,12 +68,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   //% for r in 0..ROWS
   var sum${r} = 0.0;
   //% end
-  // Loops count down: for one that counts up to what is not a constant, Dawn counts its turns besides.
+  // Loops count down: Dawn adds a counter of its own to a loop that counts up to something that is not a constant.
   var tap = 0u;
   for (var left1 = params.sums.y; left1 > 0; left1--) {
     //% if ACROSS > 1
     let at = b_first + h * params.h_stride + w_first * params.w_stride;
-    // It is no more than that anyway; but a compiler that is told so spares the check of each read's index.
+    // It is never more than that; but a compiler that knows this omits the check of each read's index.
     let begin = min(tap, ${WEIGHTS - AT_ONCE * ACROSS}u);
     //% for t in 0..ACROSS
     //% for j in 0..STEP

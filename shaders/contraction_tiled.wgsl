@@ -1,6 +1,6 @@
-// What the contractions share: the buffers, and where things begin. Included by name; the host constants are those of the
-// shader that includes it, and it says by VECTORS_A, VECTORS_B, VECTORS_C which buffers are read or written by vec4s. The
-// uniforms that it reads are declared in packages/tensor/src/lowering/contraction/layout.ts.
+// Shared by the contractions: the buffers, and where rows and batches begin. Included by name. The host constants are those of
+// the including shader, which says by VECTORS_A, VECTORS_B, VECTORS_C which buffers are read or written by vec4s. The uniforms
+// are declared in packages/tensor/src/lowering/contraction/layout.ts.
 
 //% if VECTORS_C
 @group(0) @binding(1) var<storage, read_write> c: array<vec4<Out0>>;
@@ -48,7 +48,7 @@ struct Start {
   c: i32,
 }
 
-// Where number z of a batch begins; or of a GRID of contractions, which are counted along h and w.
+// Where number z of a batch begins, or of a GRID of contractions, which are counted along h and w.
 fn start_of(z: i32) -> Start {
   //% if GRID
   let grid0 = z / params.grid_columns;

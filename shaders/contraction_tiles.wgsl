@@ -1,26 +1,26 @@
 // C[z, m, n] = sum over i of A(z, m, i) * B(z, n, i), as in contraction_naive.wgsl, for GPUs. A workgroup makes a tile of
 // TILE_M x TILE_N sums, each thread ROWS x COLUMNS of them in registers, and moves DEPTH values of k at a time through shared
 // memory (the two-dimensional register tiling of S. Boehm, "How to optimize a CUDA matmul kernel", with affine addresses).
-// What feeds the multiply-adds decides how fast that is:
+// Its speed depends on what feeds the multiply-adds:
 //
 //   - Shared memory holds vec4s, so that 8 x 8 sums cost four reads for 64 multiply-adds. A thread fetches four elements at a
-//     time, four k of one row (or column) or, where rows are neighbours in memory, one k of four rows, and puts them down as
-//     they are: nothing is transposed.
-//   - The next block is on its way from memory, in registers, while the one before is multiplied.
-//   - Addresses move on by additions. Where the sums have digits, `walk` tells what each k adds.
+//     time, four k of one row (or column) or, where rows are neighbours in memory, one k of four rows, and stores them as they
+//     are: nothing is transposed.
+//   - The next block is on its way from memory into registers while the current one is multiplied.
+//   - Addresses advance by additions. Where the sums have digits, `walk` holds what each k adds.
 //
 // A_K4, A_M4, B_K4, B_N4: operands are fetched by vec4s along k, or along rows (columns), else by single elements.
-// A_BY_ROW, B_BY_K: what is contiguous then, for neighbouring threads: A's rows, else k; B's k, else columns.
+// A_BY_ROW, B_BY_K: for single elements, what neighbouring threads fetch: A's rows, else k; B's k, else columns.
 // FLAT, A_FLAT: a step of k is the same everywhere in B, in A.  CHECKED: B is padded.  TAPS: a mask has a bit for each pair
-// of i1 and i2, whether it lies in B; LINES: where pairs are too many, for each i1 and for each i2.  TAIL: DEPTH does not
-// divide the sums.  C_N4: C is written by vec4s.
+// of i1 and i2 that says whether it lies in B; LINES: if there are too many pairs, a bit for each i1 and for each i2.  TAIL: DEPTH
+// does not divide the sums.  C_N4: C is written by vec4s.
 // BY_I0: a block of k is DEPTH values of i0 at one i1 and i2, and the blocks count i2, then i1, then i0. All elements that a
-// thread fetches then have the gaps A_GAP and B_GAP, and one answer to whether they lie in B. Else a block is DEPTH values
-// of the digits as they count:
+// thread fetches then have the gaps A_GAP and B_GAP, and one test tells whether they lie in B. Else a block is DEPTH successive
+// values of the digits:
 // ROUND: a block is whole rounds of i1 and i2.  STEADY: all blocks of B have the same gaps, B_0, B_1 … from the first k on.
 // WALK: length of `walk`, which has all of i1 and i2 and is made once; with ROLLING two blocks, made again as k goes on.
 // PIPELINED: as above, with a block's multiply-adds written out; else, for drivers that compile slowly, fetched, then multiplied.
-// CLASSES: different columns that a thread fetches of B.  FUSED: what is stored goes through finish(), which the host appends.
+// CLASSES: different columns of B that a thread fetches.  FUSED: results go through finish(), which the host appends.
 // The lines with //% are expanded by packages/tensor/src/webgpu/template.ts.
 
 //% let VECTORS_A = A_K4 || A_M4
@@ -82,7 +82,7 @@ fn next_digits(d: vec3i) -> vec3i {
 }
 
 //% if TAPS
-// A bit for each k, as far as a block that begins at any tap reaches: whether the tap lies in B. h and w are those of tap 0.
+// A bit for each k that says whether its tap lies in B, as far as a block that begins at any tap reaches. h and w are those of tap 0.
 fn inside_of(h: i32, w: i32) -> u32 {
   var row = 0u;
   for (var i = 0; i < params.sums.z; i++) {
@@ -100,7 +100,7 @@ fn inside_of(h: i32, w: i32) -> u32 {
 //% end
 
 //% if LINES
-// A bit for each i1 and for each i2: whether h, and whether w, lies in B there.
+// A bit for each i1 that says whether h lies in B there, and one for each i2 that says it of w.
 fn inside_of(h: i32, w: i32) -> i32 {
   var lines = 0;
   for (var i = 0; i < params.sums.y; i++) {
@@ -128,8 +128,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
 
   let start = start_of(z);
 
-  // The groups that the thread fetches: of which k of a block (a_k), to where in the tile (a_to), from where (a_at). Rows and
-  // columns beyond the last are fetched as the last; what becomes of them is not stored.
+  // The groups that the thread fetches: their k in a block (a_k), their place in the tile (a_to), their address (a_at). Beyond the
+  // last row or column, the last one is fetched again; the results are not stored.
   //% for e in 0..GROUPS_A
   //% if A_M4
   let a_k${e} = local / ${M4}u + ${e * THREADS / M4}u;
@@ -210,7 +210,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   //% end
 
   //% if BY_I0
-  // What a block adds to the addresses, to h and to w, and by how much that grows with i2; with i1, i2 starting again; with i0.
+  // What a block adds to the addresses, to h and to w when i2 steps; when i1 steps and i2 starts again; and when i0 steps.
   let length = params.sums.y * params.sums.z;
   let block = k_first / i32(DEPTH);
   let round = block / length;
@@ -232,7 +232,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   let b_next0 = i32(DEPTH) * params.b_i0 - (params.sums.y - 1) * b_i1 - (params.sums.z - 1) * b_i2;
   //% end
   //% if DIGITS
-  // A block's first k is number `first` of the walk, counted from where a_base and b_base begin.
+  // A block's first k is number `first` of the walk, counted from the place of a_base and b_base.
   //% if ROLLING
   if local < DEPTH { walk[local] = walk_to(k_first + i32(local)); }
   var first = 0u;
@@ -272,9 +272,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   let x = local % ${ACROSS}u;
   let y = local / ${ACROSS}u;
 
-  // The first block is fetched and put down (phase 0). Then each next one is fetched, and while it is on its way the one before
-  // is multiplied (phase 1). The last is multiplied alone (phase 2). If not PIPELINED, phases 0 and 2 alternate.
-  // Blocks are counted down: for a loop that counts up to what is not a constant, Dawn counts its turns besides.
+  // The first block is fetched and stored (phase 0). Then each next one is fetched, and while it is on its way the one before is
+  // multiplied (phase 1). The last is multiplied alone (phase 2). If not PIPELINED, phases 0 and 2 alternate.
+  // Blocks are counted down: Dawn adds a counter of its own to a loop that counts up to something that is not a constant.
   let blocks = (k_end - k_first + i32(DEPTH) - 1) / i32(DEPTH);
   //% if !PIPELINED
   for (var ahead = blocks; ahead > 0; ahead--) {
@@ -294,7 +294,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     //% end
     //% if phase < 2
     //% if DIGITS && !ROUND
-    // It is no more than that anyway; but a compiler that is told so spares the check of each read's index.
+    // It is never more than that; but a compiler that knows this omits the check of each read's index.
     let begin = min(first, WALK - DEPTH);
     //% end
     //% for e in 0..GROUPS_A
@@ -352,7 +352,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     let b_got${e} = vec4(b[b_at${e}], b[b_at${e} + b_step], b[b_at${e} + 2 * b_step], b[b_at${e} + 3 * b_step]);
     b_at${e} += i32(DEPTH) * b_step;
     //% else
-    // What lies outside is fetched from some place in B (WGSL promises no more and no less), and masked later.
+    // An element outside is fetched from some place in B (WGSL promises just that), and masked later.
     //% for j in 0..4
     //% if BY_I0
     //% let STEP = THREADS / TILE_N + (THREADS < TILE_N)
@@ -409,7 +409,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
       //% end
       //% end
       //% else
-      // Columns by pairs, the second first: one wait for shared memory does for both.
+      // Columns by pairs, the second first, so that one wait for shared memory serves both.
       //% for pair in 0..COLUMNS / 2
       //% for c in 2 * pair..2 * pair + 2
       let b${c} = b_tile[x + q * B_K + ${c % 4 * (N4 + 2) + c / 4 * ACROSS}u];
@@ -462,7 +462,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     let inside${e} = (u32(h${e} + h_base) < u32(params.h_extent)) & (u32(w${e} + w_base) < u32(params.w_extent));
     //% end
     //% end
-    // The last first: one wait for memory does then.
+    // The last first, so that one wait for memory suffices.
     //% for last in 0..GROUPS_B
     //% let e = GROUPS_B - 1 - last
     {
@@ -478,7 +478,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
       //% end
       //% if TAPS
       //% if ROUND && CLASSES > 1
-      // k has no such bits, but no compiler knows. It would keep what the mask says of each tap in registers of its own.
+      // k has no such bits, but compilers do not know. Otherwise they would keep the mask's bit of each tap in a register.
       let bits = inside${e % CLASSES} >> (b_k${e} + u32(k >> 30u));
       //% else
       let bits = inside${e % CLASSES} >> (first + b_k${e});
@@ -502,7 +502,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     }
     //% end
     //% if BY_I0
-    // What depends on a comparison follows it at once: scalar registers have a single place for its outcome.
+    // The use of a comparison follows it at once: scalar registers have a single place for its result.
     let w_next = w_base + params.w_sum;
     let ends2 = w_next == w_end;
     w_base = select(w_next, 0, ends2);

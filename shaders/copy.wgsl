@@ -1,4 +1,4 @@
-// Copies elements from one strided walk to another: permute, slice, pad, concat, expand. Words are moved as they are,
+// Copies elements from one strided walk to another: permute, slice, pad, concat, expand. Words are moved unchanged,
 // so one kernel serves every 4-byte type. Host constants: WORKGROUP, PATCH, RANK (digits of a patch's or a block's number), HALF
 // (elements are float16, and move as such).
 
@@ -17,9 +17,9 @@ alias Word = u32;
 @group(0) @binding(1) var<storage, read_write> target_words: array<Word>;
 //% end
 
-// By patches of up to PATCH x PATCH elements, along the axes x and y that are nearest to contiguous in the target and in the source:
-// what a thread costs a software adapter besides its elements, above all the divisions, is shared. `extents`, `source_near`,
-// `target_near`: of these two axes; `counts`: patches along them. The others are in `axes`.
+// By patches of up to PATCH x PATCH elements, along the axes x and y that are nearest to contiguous in the target and in the source.
+// So its elements share a thread's fixed costs on a software adapter, above all the divisions. `extents`, `source_near` and
+// `target_near` are those of these two axes; `counts` are patches along them. The other axes are in `axes`.
 //% entry main
 @group(0) @binding(2) var<storage, read> source_words: array<Word>;
 
@@ -49,7 +49,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3
 
 // The same by blocks of four vec4s: 4 x 4 elements, turned in registers, where different axes are contiguous in source and
 // target (TRANSPOSED), otherwise ROWS rows of four. Extents, strides and offsets count blocks and vec4s; `source_row` and
-// `target_row` lead from one vec4 of a block to the next. It is the loads and the divisions that an element costs, not its bytes.
+// `target_row` lead from one vec4 of a block to the next. The cost of an element is in the loads and divisions, not in its bytes.
 //% entry blocks
 @group(0) @binding(1) var<storage, read_write> target_fours: array<vec4<Word>>;
 @group(0) @binding(2) var<storage, read> source_fours: array<vec4<Word>>;

@@ -1,4 +1,5 @@
-// Where in up to three tensors an index leads, by its digits: a line for each, RANK of them (see lowering/digits.ts). Included by name.
+// The places in up to three tensors that belong to an index, by its digits: a line for each, RANK of them (see lowering/digits.ts).
+// Included by name.
 fn positions(index: u32) -> vec3u {
   var rest = index;
   var at = vec3u(0u);

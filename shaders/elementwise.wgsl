@@ -1,9 +1,9 @@
 // Elementwise ops with broadcasting. The host appends `fn f(a: A, b: B, c: C, p: vec4<T>) -> T`, the op's own expression, and the
 // types A, B, C and T in which the inputs and the result are computed: f32, i32 or u32.
 // Host constants: WORKGROUP, ITEMS (elements, or vec4s of them, a thread does), RANK (digits of an output's index). VECTORS: a
-// thread does four neighbours at once, which halves the time of a software adapter; then A_STRAIGHT … tell which inputs are read
-// straight, A_SPLAT … which have one value for all four neighbours, and A_RUN … which have the four side by side, though not at
-// the output's place.
+// thread does four neighbours at once, which halves the time of a software adapter. Then A_STRAIGHT … says which inputs are read
+// straight, A_SPLAT … which have one value for all four neighbours, and A_RUN … which have the four side by side, but not at the
+// output's place.
 
 //% if VECTORS
 alias Outs = vec4<Out0>;
@@ -33,7 +33,7 @@ alias Cs = C;
 @group(0) @binding(4) var<storage, read> in_c: array<In2>;
 //% end
 
-// Positions: where each input has the element for an output index.
+// Positions: the place in each input of the element for an output index.
 //% include digits
 
 //% if VECTORS

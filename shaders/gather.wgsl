@@ -1,4 +1,4 @@
-// gather and its transpose along one axis. Host constants: WORKGROUP, ITEMS (elements that a thread makes, every WORKGROUP-th), RANK
+// gather and its transpose along one axis. Host constants: WORKGROUP, ITEMS (elements per thread, every WORKGROUP-th), RANK
 // (digits of an output's index).
 
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;

@@ -1,4 +1,4 @@
-// The bookkeeping of a training step: its metrics into a row of a ring, and both counters on. One thread does it all.
+// The bookkeeping of a training step: writes its metrics into a row of a ring, and advances both counters. One thread does it all.
 // Host constant: METRICS.
 
 @group(0) @binding(1) var<storage, read_write> ring: array<f32>;

@@ -1,9 +1,8 @@
-// Pooling and its gradients. What is pooled, and what came of it, are planes (one for each image and channel) of params.image
-// and of params.pooled rows and columns. A thread makes up to ITEMS neighbours of a row of the output: to begin one costs a
-// software adapter as much as a window. Host constants: WORKGROUP, ITEMS, FUSED (what is stored goes through finish(), which the
-// host appends), COUNT_PAD (the padding counts among what is averaged); ROWS and COLUMNS of taps that are written out (one row,
-// unless they are all: WHOLE). Taps of a window are the pixels under it; those of a pixel, in a gradient, the outputs that it
-// reaches.
+// Pooling and its gradients. Input and result are planes (one for each image and channel) of params.image and of params.pooled
+// rows and columns. A thread makes up to ITEMS neighbours of a row of the output: to start a thread costs a software adapter as
+// much as a window. Host constants: WORKGROUP, ITEMS, FUSED (results go through finish(), which the host appends), COUNT_PAD (the
+// average includes the padding); ROWS and COLUMNS of taps that are unrolled (one row, unless they are all: WHOLE). The taps of a
+// window are the pixels under it; in a gradient, the taps of a pixel are the outputs that it reaches.
 
 //% entry indices
 @group(0) @binding(1) var<storage, read_write> out: array<i32>;
@@ -16,7 +15,7 @@
 //% end
 
 //% entry average, spread
-// What the sum of the window at an output is divided by.
+// The divisor of the window's sum at an output.
 fn divisor_of(output: vec2i) -> f32 {
   let start = output * params.stride - params.padding;
   let end = min(start + params.kernel, params.image + params.padding);
@@ -35,7 +34,7 @@ alias Result = f32;
 alias Result = i32;
 //% end
 
-// What is made of a place of the output.
+// The result at a place of the output.
 fn result(plane: i32, at: vec2i) -> Result {
   //% entry gather
   let pixel = indices[(plane * params.pooled.x + at.x) * params.pooled.y + at.y];
@@ -80,7 +79,7 @@ fn result(plane: i32, at: vec2i) -> Result {
         let pixel = select(0, place.x * taken.y + place.y, inside);
         let value = f32(x[base + pixel]);
         //% entry maximum, indices
-        // The first of the greatest, or the first NaN.
+        // The first of the greatest values, or the first NaN.
         let wins = inside & ((best < 0) | (!is_given_nan(best_value) & ((value > best_value) | is_given_nan(value))));
         best = select(best, pixel, wins);
         best_value = select(best_value, value, wins);
@@ -93,7 +92,7 @@ fn result(plane: i32, at: vec2i) -> Result {
         sum += select(0.0, value / divisor_of(place), inside & reaches);
         //% end
         //% entry scatter
-        // Each pixel gathers from the windows that chose it, in their order: so it is deterministic.
+        // Each pixel gathers from the windows that chose it, in their order, so the result is deterministic.
         sum += select(0.0, value, inside & (indices[base + pixel] == at.x * params.image.y + at.y));
         //% end
       }

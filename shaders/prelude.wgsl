@@ -5,9 +5,9 @@ fn group_index(id: vec3u, groups: vec3u) -> u32 {
   return id.y * groups.x + id.x;
 }
 
-// A compiler may assume that no float is NaN or infinite: then it takes x != x for false, turns !(a < b) into a >= b, and knows
-// what the bits of a computed value are not. So what is NaN or infinite is told by its bits, and these go through an
-// exclusive-or with a zero that is read from memory.
+// A compiler may assume that no float is NaN or infinite. Then it takes x != x for false, turns !(a < b) into a >= b, and rules out
+// some bits of a computed value. So NaN and infinity are detected by their bits, and these go through an exclusive-or with a zero
+// that is read from memory.
 
 fn bits_of(x: f32) -> u32 {
   return bitcast<u32>(x) ^ params.opaque_zero;
@@ -17,7 +17,7 @@ fn from_bits(bits: u32) -> f32 {
   return bitcast<f32>(bits ^ params.opaque_zero);
 }
 
-// The value itself. What is computed from it cannot be contracted with, or cancelled against, what it was computed from.
+// The value itself. Later computations cannot be contracted with, or cancelled against, those that it came from.
 fn optimization_barrier(v: f32) -> f32 {
   return bitcast<f32>(bits_of(v));
 }
@@ -38,8 +38,8 @@ fn is_infinite(x: f32) -> bool {
   return (bits_of(x) & 0x7fffffffu) == 0x7f800000u;
 }
 
-// Of what an op was given, that is, of what comes from memory or through the barrier: of such a float no compiler knows the
-// bits anyway, and the zero is a load that some drivers make anew each time.
+// For values given to an op, that is, from memory or through the barrier. No compiler knows the bits of such a float anyway, and
+// the zero is a load that some drivers repeat each time.
 fn given_bits(x: f32) -> u32 {
   return bitcast<u32>(x);
 }
@@ -62,7 +62,7 @@ fn is_given_negative(x: f32) -> bool {
   return given_bits(x) - 0x80000000u <= 0x7f800000u;
 }
 
-// The smaller of what is given, NaN if one of them is. It is chosen as bits: so it is as if given itself.
+// The smaller operand, or NaN if one of them is NaN. It is chosen as bits, so the result counts as given itself.
 fn lesser(a: f32, b: f32) -> f32 {
   let number = select(given_bits(b), given_bits(a), a <= b);
   return bitcast<f32>(select(select(number, given_bits(b), is_given_nan(b)), given_bits(a), is_given_nan(a)));
@@ -151,7 +151,7 @@ fn normal_cdf(a: f32) -> f32 {
 }
 
 // WGSL's pow is undefined for a negative base; mathematics is not, for a whole exponent. Drivers differ at 0, at
-// infinity and for NaN, so those are told by their bits. As JavaScript has it, an infinite power of 1 is NaN.
+// infinity and for NaN, so those are detected by their bits. As in JavaScript, an infinite power of 1 is NaN.
 fn signed_pow(a: f32, b: f32) -> f32 {
   if is_nan(b) { return nan(); }
   if b == 0.0 { return 1.0; }

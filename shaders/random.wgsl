@@ -59,8 +59,8 @@ fn uniform_numbers(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) g
 //% end
 
 //% entry normal
-// Sine and cosine of so many quarter turns and a rest within a quarter of pi, to an ulp or two: WGSL's own need only be good
-// to 2^-11. Polynomials of the least largest relative error.
+// Sine and cosine of a number of quarter turns and a rest within a quarter of pi, to an ulp or two: WGSL's own need only be good
+// to 2^-11. The polynomials have the least possible maximum of the relative error.
 fn sin_cos(quarters: f32, rest: f32) -> vec2f {
   let q = rest * rest;
   let s = rest + rest * q * (-0.166666546 + q * (0.00833216076 - q * 0.000195152832));
@@ -70,8 +70,8 @@ fn sin_cos(quarters: f32, rest: f32) -> vec2f {
   return select(exchanged, -exchanged, vec2<bool>((k & 2) == 2, ((k + 1) & 2) == 2));
 }
 
-// Box and Muller's transform: two words make two independent normal numbers. The angle, in turns, is turned back by a half
-// and the signs changed; so the rest of it by quarters is exact, and small.
+// Box and Muller's transform: two words make two independent normal numbers. The angle, in turns, is turned back by a half and
+// the signs are changed, so that its remainder by quarters is exact and small.
 @compute @workgroup_size(WORKGROUP)
 fn normal(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
   let id = group_index(wid, groups) * WORKGROUP + local;

@@ -3,7 +3,7 @@ enable subgroups;
 //% end
 // Reductions in a fixed order, accumulated in float32. The host appends start() and step_with(acc, v). The reduced part
 // has two digits, extent0 (outer) and extent1; chunk c takes every chunks-th value of them, and a second launch combines
-// what the chunks made. Four ways:
+// the chunks' results. Four ways:
 //
 //   main     a thread for each (output, chunk): any strides
 //   lines    a workgroup for each (output, chunk), where extent1 is contiguous: its lanes read neighbouring vec4s
@@ -12,8 +12,8 @@ enable subgroups;
 //
 // and `arg` and `arg_lines`, a thread or a workgroup for each line along one axis: the index of the best value, where
 // step_with tells whether v beats acc. FOURS: x is read as vec4s. SUBGROUPS: a workgroup is one subgroup, whose lanes
-// exchange values without shared memory; else LANES threads exchange them through it. Captured programs may merge what
-// comes before (MERGED: the host appends the inputs and value(i), which takes the place of x[i]) and after (FUSED).
+// exchange values without shared memory; else LANES threads exchange them through it. Captured programs may merge the ops
+// before it (MERGED: the host appends the inputs and value(i), which replaces x[i]) and after it (FUSED).
 
 //% if !MERGED
 //% if FOURS
@@ -141,7 +141,7 @@ fn lines(
     workgroupBarrier();
     if lane < half { exchange[lane] = step_with(exchange[lane], exchange[lane + half]); }
   }
-  // Lane 0 alone reads what it wrote itself: the others would race with it.
+  // Only lane 0 reads, and only what it wrote itself: the others would race with it.
   if lane == 0u { acc = exchange[0]; }
   //% end
   if lane == 0u { out[id] = Out0(ended(acc, id)); }
@@ -190,7 +190,7 @@ fn block(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec
   if id >= params.outputs { return; }
   let base = kept_position(id);
   var acc = start();
-  // From one value of a lane to its next: so many rows and columns on, and where that leaves the row, at the next one's beginning.
+  // From one value of a lane to its next: this many rows and columns on; past a row's end, it continues at the next row's beginning.
   let rows = LANES / params.extent1;
   let columns = LANES - rows * params.extent1;
   let step = rows * params.stride0 + columns * params.stride1;
@@ -246,7 +246,7 @@ struct Best {
   index: u32,
 }
 
-// The first of equals: where neither beats the other, the smaller index.
+// The first of equals: if neither beats the other, the smaller index.
 fn better(a: Best, b: Best) -> Best {
   let beats = step_with(a.value, b.value) > 0.5;
   let first = step_with(b.value, a.value) < 0.5 && b.index < a.index;
@@ -270,7 +270,7 @@ fn arg_lines(
 ) {
   let id = group_index(wid, groups);
   if id >= params.outputs { return; }
-  // Lanes beyond the line's end start with its first value, which does not win against itself.
+  // Lanes beyond the line's end start with its first value, which cannot win against itself.
   //% if FOURS
   let fours = params.extent / 4u;
   let row = id * fours;

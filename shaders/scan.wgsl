@@ -1,7 +1,7 @@
 //% if SUBGROUPS
 enable subgroups;
 //% end
-// Running sums along one axis, in float32 and in a fixed order. Where lines are too few for the adapter, each is cut into
+// Running sums along one axis, in float32 and in a fixed order. If there are too few lines for the adapter, each is cut into
 // chunks: a first launch adds up every chunk but the last (TOTALS: [chunk, line]), those totals are scanned in turn, and a
 // second launch goes over the chunks again, each from the sum of what comes before it (OFFSETS). This is reduce-then-scan
 // (Merrill and Grimshaw 2009), which needs no thread to wait for another of the same launch.
@@ -52,7 +52,7 @@ fn columns(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: v
   if chunk > 0u { before = offsets[id - lines]; }
   //% end
   let end = min((chunk + 1u) * params.length, params.extent);
-  // By blocks: one long sum would gather more roundings.
+  // By blocks, since one long sum would accumulate more rounding errors.
   for (var first = chunk * params.length; first < end; first += 64u) {
     var sum = Value();
     for (var i = first; i < min(first + 64u, end); i++) {

@@ -110,7 +110,7 @@ fn columns(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: v
   for (var i = 1u; i < params.extent; i++) {
     greatest = max(greatest, Value(x[base + i * stride]));
   }
-  // By blocks: one long sum would gather more roundings.
+  // By blocks, since one long sum would accumulate more rounding errors.
   var total = Value();
   for (var first = 0u; first < params.extent; first += 64u) {
     var block_total = Value();

@@ -1,4 +1,4 @@
-// What a training step needs besides arithmetic, all of it on the device: the next batch of a resident uint8 dataset.
+// For a training step, on the device: the next batch of a resident uint8 dataset.
 // Host constants: WORKGROUP, ITEMS.
 
 //% entry batch, batch_fours
@@ -10,7 +10,7 @@
 //% entry batch
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
 
-// A row of workgroups an image, so that no thread has to divide.
+// A row of workgroups per image, so that no thread has to divide.
 @compute @workgroup_size(WORKGROUP)
 fn batch(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
   let pixel = wid.x * WORKGROUP + local;
@@ -28,7 +28,7 @@ fn batch(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec
 //% entry batch_fours
 @group(0) @binding(1) var<storage, read_write> fours: array<vec4f>;
 
-// The same, ITEMS words of four pixels a thread, where images are whole words: one look into the order for all of them.
+// The same with ITEMS words of four pixels per thread, for images of whole words: the order is read once for all of them.
 @compute @workgroup_size(WORKGROUP)
 fn batch_fours(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
   let words = params.pixels / 4u;

@@ -387,7 +387,7 @@ const BAD: [what: string, args: string[], message: RegExp][] = [
   [
     '--key for safetensors',
     ['vae-mlp', weightsFile('keyed.safetensors', () => {}), '--key', 'model'],
-    /--key is for files of torch.save/,
+    /--key is for files written by torch.save/,
   ],
   [
     'weights of another model',

@@ -86,7 +86,7 @@ export abstract class Module {
     return this;
   }
 
-  /** Puts it, and the modules in it, into evaluation: dropout and batch statistics are off. Returns the module. */
+  /** Switches this module and all inside it to evaluation: dropout and batch statistics are off. Returns the module. */
   eval(): this {
     return this.train(false);
   }

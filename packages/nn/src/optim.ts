@@ -7,13 +7,13 @@ import type { Schedule } from './schedules.ts';
 export interface SGDOptions {
   /** The learning rate. Default 1e-3. */
   lr?: number;
-  /** How much of the last update goes on. Default 0. */
+  /** How much of the last update is kept. Default 0. */
   momentum?: number;
   /** The factor of the parameters that is added to their gradients. Default 0. */
   weightDecay?: number;
   /** Nesterov's momentum, which looks ahead. Default false. */
   nesterov?: boolean;
-  /** What becomes of `lr` as training goes, such as `stepLR({ stepSize: 1000 })`. Default: nothing. */
+  /** How `lr` changes during training, such as `stepLR({ stepSize: 1000 })`. Default: constant. */
   schedule?: Schedule;
 }
 
@@ -47,11 +47,11 @@ export interface AdamOptions {
   betas?: readonly [number, number];
   /** Added to the root of the second moment. Default 1e-8. */
   eps?: number;
-  /** How much the parameters shrink: in Adam by way of their gradients, in AdamW by themselves. */
+  /** How much the parameters shrink: in Adam through their gradients, in AdamW directly. */
   weightDecay?: number;
-  /** Whether weights decay apart from the gradient, p ← p − lr·weightDecay·p, rather than through it. */
+  /** Whether weights decay separately from the gradient, p ← p − lr·weightDecay·p, rather than through it. */
   decoupledWeightDecay?: boolean;
-  /** What becomes of `lr` as training goes, such as `cosineAnnealingLR({ tMax: 10_000 })`. Default: nothing. */
+  /** How `lr` changes during training, such as `cosineAnnealingLR({ tMax: 10_000 })`. Default: constant. */
   schedule?: Schedule;
 }
 

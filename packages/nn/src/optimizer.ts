@@ -30,8 +30,8 @@ interface Segment {
 }
 
 /**
- * What the optimizers share: where things lie. Making one moves all parameters into one buffer, gives their gradients
- * slots in a second (gradients that they had are cleared), and keeps each moment in one more, so that a step is one
+ * Shared by all optimizers: the layout of their memory. Creating one moves all parameters into one buffer, gives their
+ * gradients slots in a second (existing gradients are cleared), and keeps each moment in another, so that a step is one
  * launch and a checkpoint takes few readbacks. `step` uploads nothing.
  *
  * As in PyTorch, a parameter without a gradient since `zeroGrad` is left alone, with its moments and its count of
@@ -108,7 +108,7 @@ export abstract class Optimizer {
     return this.#flat.get('parameters')!;
   }
 
-  /** The learning rate; with a schedule what that starts from. */
+  /** The learning rate or, with a schedule, its base. */
   get lr(): number {
     return this.#lr;
   }
@@ -210,7 +210,7 @@ export abstract class Optimizer {
   }
 }
 
-/** @throws for what cannot be learned: no leaf of a graph, or no float32 */
+/** @throws for a tensor that cannot be learned: one that is not a leaf, or not float32 */
 function checkParameter(optimizer: string, parameter: Tensor): void {
   assertTensor(optimizer, parameter);
   const { dtype, shape } = parameter;

@@ -6,7 +6,7 @@
 
 import { described, excerpt, halfValue, sizeOf } from '@tapegrad/tensor';
 
-/** What a tensor's values are held in. */
+/** Arrays that hold a tensor's values. */
 export type SafetensorsArray =
   | Float64Array
   | Float32Array
@@ -49,7 +49,7 @@ export interface SafetensorsEntry {
 export interface SafetensorsFile {
   /** By name, in the order of the file. */
   tensors: Map<string, SafetensorsEntry>;
-  /** What the file says besides. */
+  /** The other entries of the header: texts by name. */
   metadata: Record<string, string>;
 }
 
@@ -242,7 +242,7 @@ function split(file: Uint8Array): { header: Record<string, unknown>; body: Uint8
   return { header, body: file.subarray(bodyStart) };
 }
 
-/** A name that stands twice in one object of a JSON text. The format forbids it; `JSON.parse` takes the last. */
+/** A name that occurs twice in one object of a JSON text. The format forbids it; `JSON.parse` takes the last. */
 function repeatedName(json: string): string | undefined {
   const open: Set<string>[] = [];
   for (const [token, colon] of json.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?|[{}]/g)) {

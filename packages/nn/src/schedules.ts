@@ -28,10 +28,10 @@ import {
 import { assertNotNegative } from './arguments.ts';
 
 /**
- * A learning rate that changes as training goes: from the optimizer's `lr` and the number `t` of steps taken so far, both
- * float32 [] on the device, the rate of the next step, []. It is part of the step, so a captured step computes it each
- * time, without the host, and it continues where a saved state left off. A function of your own is PyTorch's `LambdaLR`:
- * `(lr, t) => div(lr, add(t, 1))`.
+ * A learning rate that changes during training: a function of the optimizer's `lr` and the number `t` of steps taken so far,
+ * both float32 [] on the device, that returns the rate of the next step, []. It is part of the step, so a captured step
+ * computes it each time, without the host, and it continues where a saved state left off. Your own function, such as
+ * `(lr, t) => div(lr, add(t, 1))`, is like PyTorch's `LambdaLR`.
  */
 export type Schedule = (lr: Tensor, t: Tensor) => Tensor;
 
@@ -132,7 +132,7 @@ export function constantLR(options: { factor?: number; totalIters?: number } = {
 }
 
 /**
- * One schedule after the other: number i + 1 begins at `milestones[i]`, and counts its steps from there. PyTorch's
+ * One schedule after the other: schedule i + 1 begins at `milestones[i]`, and counts its steps from there. It is PyTorch's
  * `SequentialLR`: `sequentialLR([linearLR({ totalIters: 100 }), cosineAnnealingLR({ tMax: 900 })], [100])`.
  * @throws unless there is a milestone between any two schedules, in rising order
  */

@@ -72,18 +72,18 @@ export interface BatchNorm2dOptions {
  * @throws in `forward` if the images have another number of channels, or if a training batch has only one value per channel
  */
 export class BatchNorm2d extends Module {
-  /** What the standardized values are multiplied with, [channels]. */
+  /** Multiplies the standardized values, [channels]. */
   readonly weight: Tensor | null;
-  /** What is added then, [channels]. */
+  /** Added afterwards, [channels]. */
   readonly bias: Tensor | null;
   /** The mean of the batches so far, [channels]. */
   readonly runningMean: Tensor | null;
   /** Their unbiased variance, [channels]. */
   readonly runningVar: Tensor | null;
-  /** How many batches those are of: one int32. */
+  /** The number of batches so far: one int32. */
   readonly numBatchesTracked: Tensor | null;
   readonly channels: number;
-  /** What is added to the variance. */
+  /** Added to the variance. */
   readonly eps: number;
   /** A batch's share in the running statistics; null: their plain average. */
   readonly momentum: number | null;
@@ -156,19 +156,20 @@ export interface GroupNormOptions {
 
 /**
  * Group normalization (Wu and He 2018): [N, C, ...] → the same. Each image's channels are cut into groups, and
- * y = (x − μ)/√(σ² + ε)·weight + bias, with μ and σ² (biased) of an image's group and weight and bias of a channel, in
- * training as in evaluation. One group is layer normalization over all of an image, as many as channels instance normalization.
+ * y = (x − μ)/√(σ² + ε)·weight + bias, where μ and σ² (biased) belong to an image's group, and weight and bias to a channel.
+ * Training and evaluation do the same. With one group it is layer normalization over a whole image; with as many groups as
+ * channels it is instance normalization.
  * @throws unless `groups` divides `channels`; in `forward` if the images have another number of channels
  */
 export class GroupNorm extends Module {
-  /** What the standardized values are multiplied with, [channels]. */
+  /** Multiplies the standardized values, [channels]. */
   readonly weight: Tensor | null;
-  /** What is added then, [channels]. */
+  /** Added afterwards, [channels]. */
   readonly bias: Tensor | null;
-  /** Into how many groups the channels are cut. */
+  /** The number of groups that the channels are cut into. */
   readonly groups: number;
   readonly channels: number;
-  /** What is added to the variance. */
+  /** Added to the variance. */
   readonly eps: number;
 
   constructor(groups: number, channels: number, options: GroupNormOptions = {}) {
@@ -219,13 +220,13 @@ export interface LayerNormOptions {
  * @throws if the normalized shape is empty, or in `forward` if the last axes are others
  */
 export class LayerNorm extends Module {
-  /** Of the normalized shape: what the standardized values are multiplied with. */
+  /** Multiplies the standardized values, in the normalized shape. */
   readonly weight: Tensor | null;
-  /** Of the normalized shape: what is added then. */
+  /** Added afterwards, in the normalized shape. */
   readonly bias: Tensor | null;
   /** The last axes, over which it normalizes. */
   readonly normalizedShape: Shape;
-  /** What is added to the variance. */
+  /** Added to the variance. */
   readonly eps: number;
 
   constructor(normalizedShape: number | Shape, options: LayerNormOptions = {}) {

@@ -12,9 +12,9 @@ import {
 } from '@tapegrad/tensor';
 import { Module } from '../module.ts';
 
-/** A module that makes one tensor of one. */
+/** A module with one input tensor and one output tensor. */
 export type Layer = Module & {
-  /** What the layer makes of its input. */
+  /** Computes the output. */
   forward(x: Tensor): Tensor;
 };
 
@@ -47,9 +47,9 @@ export class Sequential extends Module {
 
 /** Merges the axes from `start` to `end` (inclusive) into one: by default [N, C, H, W] → [N, C·H·W]. */
 export class Flatten extends Module {
-  /** The first axis of those made one. */
+  /** The first axis to be merged. */
   readonly start: number;
-  /** The last of them. */
+  /** The last axis to be merged. */
   readonly end: number;
 
   constructor(start = 1, end = -1) {
