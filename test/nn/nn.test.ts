@@ -511,7 +511,7 @@ test('losses refuse to broadcast, and labels that are no integers', () => {
     () => nn.mseLoss(zeros([3, 1]), zeros([3])),
     /mseLoss: shapes differ: \[3, 1\] and target \[3\]/,
   );
-  assert.throws(() => nn.crossEntropyLoss(zeros([3, 2]), zeros([3])), /labels have to be integers/);
+  assert.throws(() => nn.crossEntropyLoss(zeros([3, 2]), zeros([3])), /labels must be integers/);
   assert.throws(() => nn.crossEntropyLoss(zeros([3, 2]), zeros([2])), /labels \[N, \.\.\.\]/);
 });
 

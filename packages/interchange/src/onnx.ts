@@ -229,7 +229,7 @@ class GraphWriter implements Writer {
   }
 }
 
-/** Combines the extents of two traces: those that differ have to be multiples of the batch. */
+/** Combines the extents of two traces: those that differ must be multiples of the batch. */
 function extents(two: readonly number[], three: readonly number[], what: string): Extent[] {
   if (two.length !== three.length) throw new Error(`the rank of ${what} depends on the number of images`);
   return two.map((extent, axis) => {

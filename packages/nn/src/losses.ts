@@ -93,7 +93,7 @@ function picked(loss: string, logProbabilities: Tensor, labels: Tensor, options:
       `${loss}: expects [N, C, ...] and labels [N, ...], got ${show(logProbabilities.shape)} and ${show(labels.shape)}`,
     );
   }
-  if (isFloat(labels.dtype)) throw new Error(`${loss}: labels have to be integers, got ${labels.dtype}`);
+  if (isFloat(labels.dtype)) throw new Error(`${loss}: labels must be integers, got ${labels.dtype}`);
   const index = labels.dtype === 'int32' ? labels : cast(labels, 'int32');
   const chosen = gather(logProbabilities, 1, reshape(index, [batch!, 1, ...rest]));
   return reduce(loss, neg(reshape(chosen, labels.shape)), options);

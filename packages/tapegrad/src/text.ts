@@ -17,7 +17,7 @@ export const linesOf = (text: string): string[] => text.split(/\r\n?|\n/);
 export const oneLine = (message: string): string =>
   message.replaceAll(/[\p{Cc}\u2028\u2029]/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
-/** The object that a text is as JSON; undefined if it is none. */
+/** The object in a JSON text; undefined if it is not one. */
 export function parseObject(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);

@@ -240,7 +240,7 @@ export class RunFolder {
   // --------------------------------------------------------------------------------------------------- whole files
 
   /**
-   * Writes a file under a temporary name beside its own, waits until it is on the disk, and renames it: readers of
+   * Writes a file under a temporary name in the same folder, waits until it is on the disk, and renames it: readers of
    * `name` find the old content or the new, never a part. If that fails, the old file stays and the temporary one is
    * removed.
    *

@@ -35,8 +35,8 @@ export function inSize(error: unknown, training: Training, device: Device): unkn
 
 /**
  * The error to show if a training run could not get its memory: one line that says which options to make smaller, or
- * undefined if each of its tensors would fit. It is only asked for after a failure: a captured step leaves out some
- * tensors that are counted here, so this must not refuse anything by itself.
+ * undefined if each of its tensors would fit. Use it only after a failure: a captured step leaves out some tensors that are
+ * counted here, so this must not refuse anything by itself.
  */
 export function tooLarge(asked: Training, device: Device): UserError | undefined {
   const batchSize = Math.min(asked.config.batchSize, asked.data.train.count);
@@ -48,7 +48,7 @@ export function tooLarge(asked: Training, device: Device): UserError | undefined
   const helping = reductions.filter(
     ({ reduced }) => overflowOf({ ...training, ...reduced }, limit) <= WORTH_SAYING * bytes,
   );
-  // Blame what was made larger than usual before what was not. What is far too large does not fit when halved, either.
+  // Blame what was made larger than usual before what was not. An option that is far too large does not fit when halved, either.
   const large = (some: Reduction[]) => some.filter(({ excess }) => excess > 1);
   const named = [large(helping), helping, large(reductions)].find(({ length }) => length > 0) ?? [];
   const flags = named.map(({ flag }) => `--${flag}`);
@@ -96,7 +96,7 @@ function overflowOf({ spec, config, data }: Training, limit: number): number {
     device.open();
     // The optimizer keeps all weights in one buffer.
     empty([slotsOf(model.parameters()).total], { device });
-    // A training step. Evaluations and pictures make their batches as small as they have to be.
+    // A training step. Evaluations and pictures make their batches as small as necessary.
     const x = empty([config.batchSize, ...data.shape], { device });
     evaluating(model, () => model.objective(x, { noise, epoch: () => full([], 0, { device }) }));
   } catch (error) {

@@ -26,7 +26,7 @@ import { inSize } from './too-large.ts';
 export interface Listener {
   /** Kernels are being compiled. */
   preparing(config: RunConfig): void;
-  /** So many of them have been compiled. */
+  /** This many of them have been compiled. */
   compiling?(done: number, total: number): void;
   step(metrics: StepMetrics, progress: { epoch: number; images: number; imagesPerEpoch: number }): void;
   epoch(record: EpochRecord): void;
@@ -49,7 +49,7 @@ export interface EpochRecord extends MetricsRecord {
 
 export interface RunRequest {
   /**
-   * Makes the folder, or gives the one that is gone on with: asked for when nothing but the disk can refuse any more.
+   * Makes the folder, or returns that of the run to be continued: called when only the disk can still refuse.
    */
   readonly folder: () => RunFolder | Promise<RunFolder>;
   readonly config: Omit<RunConfig, 'parameters'>;
@@ -70,11 +70,11 @@ interface Run extends Omit<RunRequest, 'folder' | 'config'> {
   readonly folder: RunFolder;
   readonly config: RunConfig;
   readonly trainer: Trainer;
-  /** Event files for TensorBoard, if they are wanted. */
+  /** Event files for TensorBoard, if requested. */
   readonly events: RunEvents | undefined;
   /**
-   * What all pictures are of: its programs are captured once. Codes that it would remember are not asked of it before the
-   * training is over.
+   * The subject of all pictures: its programs are captured once. It remembers codes, so none are requested before the training
+   * is over.
    */
   readonly subject: Subject;
   /** The sums behind the epoch's averages. */
@@ -85,8 +85,8 @@ interface Run extends Omit<RunRequest, 'folder' | 'config'> {
 const SHORT_EPOCH = 40;
 
 /**
- * Multiplications of a training's dense layers below which it is brief: at most 2 s of CPU time are lost, of the 5 to 6 s that
- * are spared where the driver has compiled nothing yet.
+ * A training with fewer multiplications in its dense layers counts as brief: this loses at most 2 s of CPU time, of the 5 to 6 s
+ * that it saves where the driver has compiled nothing yet.
  */
 const BRIEF_WORK = 2 ** 36;
 
@@ -144,7 +144,7 @@ async function prepared(request: RunRequest): Promise<Prepared> {
     listener.preparing(config);
     const subject = subjectOf(trainer.model, data);
     const step = trainer.prepare((done, total) => listener.compiling?.(done, total));
-    // Behind the step's kernels, those of evaluations and pictures. What goes wrong is said when they are needed.
+    // Behind the step's kernels, those of evaluations and pictures. Errors are reported when they are needed.
     const rest = Promise.allSettled([trainer.prepareRest(), subject.prepare()]);
     await step;
     return { trainer, config, subject, compiled: rest.then(() => {}) };
@@ -156,8 +156,8 @@ async function prepared(request: RunRequest): Promise<Prepared> {
 }
 
 /**
- * Whether what is left of a training takes less time than compiling the fastest kernels for it. A step passes three times
- * through the parameters, an evaluation once. The kernels that there is a choice of are those of dense layers.
+ * Whether the rest of a training takes less time than compiling the fastest kernels for it. A step passes three times
+ * through the parameters, an evaluation once. Only dense layers have a choice of kernels.
  */
 function isBrief({ parameters, epochs }: RunConfig, { train, test }: Dataset, { epoch }: Trainer): boolean {
   return (epochs - epoch) * (3 * train.count + test.count) * parameters < BRIEF_WORK;
@@ -199,7 +199,7 @@ function firstLook({ config, trainer }: Run): number {
   return steps < SHORT_EPOCH ? 0 : Math.round(steps / 4) * config.batchSize;
 }
 
-/** What a model makes of the held-out images, and samples, long before the first epoch is done. */
+/** Reconstructions of the held-out images, and samples, long before the first epoch is done. */
 async function showFirst({ folder, config, subject, listener, trainer }: Run): Promise<void> {
   await unlessBroken(listener, 'first pictures', async () => {
     const after = `after ${trainer.position.toLocaleString('en')} images`;

@@ -7,8 +7,8 @@ import { attempt, quietly } from '../errors.ts';
 /**
  * Writes a file under another name, and renames it once it is complete on the disk. Makes its folder.
  *
- * @param alone whether no other process writes the same file: then the other name is always the same, and what a crash
- *   leaves of it is overwritten next time
+ * @param alone whether no other process writes the same file: then the other name is always the same, and the remains of a
+ *   crash are overwritten next time
  */
 export function writeWhole(path: string, content: Uint8Array | string, { alone = false } = {}): void {
   const own = alone ? '' : `${process.pid}-${randomUUID().slice(0, 8)}.`;
@@ -35,7 +35,7 @@ export function writeWhole(path: string, content: Uint8Array | string, { alone =
 const TEMPORARY = /^\..*\.(\d+-[0-9a-f]{8}\.)?tmp$/;
 const HOUR = 3_600_000;
 
-/** Removes what crashes have left in a run's folder, but nothing that another process may be writing. */
+/** Removes the remains of crashes from a run's folder, but nothing that another process may be writing. */
 export function removeLeftovers(folder: string): void {
   for (const path of [folder, join(folder, 'images'), join(folder, 'export')])
     quietly(() => {

@@ -16,7 +16,7 @@ export interface Point {
   readonly values: Readonly<Record<string, string | number>>;
 }
 
-/** A limit, since a slip in one axis soon makes a million runs. */
+/** A limit, since a typing error in one axis easily makes a million runs. */
 const MOST_POINTS = 10_000;
 /** The longest name that file systems take, minus room for endings. */
 const LONGEST_NAME = 200;

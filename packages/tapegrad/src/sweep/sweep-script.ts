@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 
-/** What a scheduler's script is made from. */
+/** The input for a scheduler's script. */
 export interface ScriptRequest {
   readonly model: string;
   /** The arguments of `tapegrad sweep MODEL` that make the grid, including `--out`. */
@@ -11,7 +11,7 @@ export interface ScriptRequest {
   readonly points: number;
 }
 
-/** Puts text in single quotes unless it is harmless without. */
+/** Puts text in single quotes unless it is safe without. */
 export const shellQuoted = (text: string): string =>
   /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 

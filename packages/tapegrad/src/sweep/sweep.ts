@@ -11,13 +11,13 @@ import { differing } from '../run/run-data.ts';
 import { RunFolder, runFiles } from '../run/run-folder.ts';
 import type { Axis, Point } from './sweep-grid.ts';
 
-/** What is the same for all calls on a folder: `sweep.json`. */
+/** The settings shared by all calls on a folder: `sweep.json`. */
 export interface SweepConfig {
   readonly model: string;
   readonly axes: readonly Axis[];
   /** The other options, as flags of `tapegrad train`. */
   readonly fixed: Readonly<Record<string, string>>;
-  /** What the images are, wherever they lie. */
+  /** The identity of the images, wherever they lie. */
   readonly checksums?: Readonly<Record<string, string>>;
 }
 
@@ -89,7 +89,7 @@ export function enterFolder(folder: string, config: SweepConfig): void {
     throw new UserError(`${folder}: holds another sweep: ${difference}; choose another folder with --out`);
 }
 
-/** What two sweeps first differ in, or undefined. */
+/** The first difference between two sweeps, or undefined. */
 function differenceOf(known: SweepConfig, asked: SweepConfig): string | undefined {
   if (known.model !== asked.model) return `of ${known.model} there, of ${asked.model} here`;
   // Two paths may lead to the same data, and one path to other data than before.
@@ -196,7 +196,7 @@ async function runPoint(
       if (stopped()) return INTERRUPTED;
       return {
         status: 'failed',
-        // One that was killed did not say so.
+        // A run that was killed has not reported it.
         reason: `${(signal ? undefined : lastLine(logPath)) ?? `ended by ${signal ?? `exit code ${code}`}`} (${logPath})`,
       };
     } finally {
