@@ -211,6 +211,29 @@ onEachDevice('a convolution of images without width has gradients, that of the i
   assert.equal([...(await layer.bias!.grad!.data())], [24, 24]);
 });
 
+for (const [name, make] of [
+  ['SGD', (parameters: Iterable<Tensor>) => new nn.SGD(parameters, { lr: 0.1 })],
+  ['Adam', (parameters: Iterable<Tensor>) => new nn.Adam(parameters, { lr: 0.1 })],
+] as const) {
+  onEachDevice(`${name} updates what is beside empty parameters, wherever these are`, async (tolerance) => {
+    const weights = [tensor([]), tensor(new Float32Array(64).fill(2)), tensor([])].map((one) => keep(one));
+    for (const weight of weights) weight.requiresGrad = true;
+    const optimizer = make(weights);
+    scope(() => {
+      weights
+        .map((weight) => weight.exp().sum())
+        .reduce((a, b) => add(a, b))
+        .backward();
+      optimizer.step();
+    });
+    const [first, full, last] = await Promise.all(weights.map((weight) => weight.data()));
+    const gradient = Math.exp(2);
+    const expected = 2 - 0.1 * (name === 'SGD' ? gradient : gradient / (gradient + 1e-8));
+    assert.equal([first!.length, full!.length, last!.length], [0, 64, 0]);
+    close(full!, new Array(64).fill(expected), tolerance, name);
+  });
+}
+
 test('a layer names itself and the shape that does not fit', () => {
   setDefaultDevice(referenceDevice);
   assert.throws(

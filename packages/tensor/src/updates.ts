@@ -69,13 +69,13 @@ export function flattenInto(tensors: readonly Tensor[]): Tensor {
 
 const SLOT = 64;
 
-/** Where each tensor starts in a flat buffer, and the buffer's size. */
+/** Where each tensor starts in a flat buffer, and the buffer's size. An empty one has a slot too: a binding lies within its buffer. */
 export function slotsOf(tensors: readonly { size: number }[]): { starts: number[]; total: number } {
   const starts: number[] = [];
   let total = 0;
   for (const { size } of tensors) {
     starts.push(total);
-    total += Math.ceil(size / SLOT) * SLOT;
+    total += Math.max(1, Math.ceil(size / SLOT)) * SLOT;
   }
   return { starts, total };
 }
