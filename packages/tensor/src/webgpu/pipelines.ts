@@ -1,7 +1,7 @@
 import type { Launch } from '../lowering/launch.ts';
 import { kernelText, textKey, wholeText } from './kernel-text.ts';
 import type { DeviceStats } from './stats.ts';
-import { type WgslModule, wgslModule } from './wgsl-module.ts';
+import type { WgslModule } from './wgsl-module.ts';
 
 /** A compute pipeline with the layout of its one bind group. */
 export interface CompiledKernel {
@@ -36,10 +36,11 @@ export type SlotBinding = 'moving' | 'fixed';
 
 /** Compiles kernels once for each combination of shader, entry, constants, appended code and place of the uniforms. */
 export class PipelineCache {
+  /** What kernels declare, by `textKey`. Filled where launches are joined, so that eager programs come without the parser. */
+  readonly modules = new Map<string, WgslModule | undefined>();
   readonly #device: GPUDevice;
   readonly #stats: DeviceStats;
   readonly #kernels = new Map<string, CompiledKernel>();
-  readonly #modules = new Map<string, WgslModule | undefined>();
   readonly #layouts = new Map<string, Layout>();
 
   constructor(device: GPUDevice, stats: DeviceStats) {
@@ -56,17 +57,6 @@ export class PipelineCache {
       this.#kernels.set(key, kernel);
     }
     return kernel;
-  }
-
-  /** What a launch's kernel declares, read once; undefined if that is more than is understood. */
-  module(launch: Launch): WgslModule | undefined {
-    const key = textKey(launch);
-    let module = this.#modules.get(key);
-    if (!module && !this.#modules.has(key)) {
-      module = wgslModule(kernelText(launch), launch.shader.entry);
-      this.#modules.set(key, module);
-    }
-    return module;
   }
 
   /** Compiles now, blocking. */

@@ -293,7 +293,7 @@ function optimizedFor(
   const { pipelines } = backendOf(device);
   const joins = device.joins ?? device.adapterKind === 'gpu';
   const join = joins
-    ? (merged: readonly RecordedLaunch[]) => joinLaunches(merged, room, pipelines)
+    ? (merged: readonly RecordedLaunch[]) => joinLaunches(merged, room, pipelines.modules)
     : undefined;
   return optimize(launches, isTemporary, device.fuseFrom, join);
 }

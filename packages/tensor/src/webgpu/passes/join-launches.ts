@@ -2,9 +2,10 @@ import type { TensorView } from '../../contracts.ts';
 import type { Launch } from '../../lowering/launch.ts';
 import { type UniformFields, UniformStruct } from '../../lowering/uniforms.ts';
 import { type Binding, type RecordedLaunch, spread } from '../dispatch.ts';
+import { kernelText, textKey } from '../kernel-text.ts';
 import { fieldOf, link, linkedSize, PLACING, sharedBytes } from '../link.ts';
-import { MOST_UNIFORMS, type PipelineCache } from '../pipelines.ts';
-import type { WgslModule } from '../wgsl-module.ts';
+import { MOST_UNIFORMS } from '../pipelines.ts';
+import { type WgslModule, wgslModule } from '../wgsl-module.ts';
 import { dependenciesOf, levelsOf } from './dependencies.ts';
 import { memoryOf } from './program-index.ts';
 
@@ -28,6 +29,9 @@ const MOST_WORDS = MOST_UNIFORMS / 4;
  */
 const MOST_BESIDE = 2 ** 16;
 
+/** What is known of kernels already, by `textKey`. */
+type ModulesByText = Map<string, WgslModule | undefined>;
+
 /** A launch as what may be linked. */
 interface Candidate {
   readonly launch: RecordedLaunch;
@@ -46,10 +50,19 @@ interface Candidate {
 export function joinLaunches(
   launches: readonly RecordedLaunch[],
   room: KernelRoom,
-  kernels: Pick<PipelineCache, 'module'>,
+  modules: ModulesByText,
 ): RecordedLaunch[] {
-  const candidates = launches.map((launch): Candidate => ({ launch, module: kernels.module(launch.launch) }));
+  const candidates = launches.map(
+    (launch): Candidate => ({ launch, module: moduleOf(launch.launch, modules) }),
+  );
   return turnsOf(candidates, room).map((turn) => (turn.length === 1 ? turn[0]!.launch : joined(turn)));
+}
+
+/** What a launch's kernel declares. To expand and parse it takes longer than all else here, so that it is kept. */
+function moduleOf(launch: Launch, modules: ModulesByText): WgslModule | undefined {
+  const key = textKey(launch);
+  if (!modules.has(key)) modules.set(key, wgslModule(kernelText(launch), launch.shader.entry));
+  return modules.get(key);
 }
 
 /** The launches of the joined program, in their order, each as what it is made of. */
