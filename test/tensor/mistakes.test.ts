@@ -704,4 +704,20 @@ for (const layer of layers) {
 
 test('there are methods that were given nonsense', () => assert.ok(methods.length > 60, `${methods.length}`));
 
+test('what was given is quoted in one line of at most 80 characters, and none of them in halves', () => {
+  const { described, excerpt } = tg;
+  assert.is(described(new Error('first\nsecond')), 'Error: first?second');
+  assert.is(described({ 'a\nb': 1 }), '{ a?b: 1 }');
+  assert.is(excerpt('a\u001b[2Jb'), 'a?[2Jb');
+  for (const quote of [described, excerpt]) {
+    assert.is(quote(new Array(78).fill(1)).length, 80);
+    assert.is(quote('1'.repeat(78)).length <= 80, true);
+    for (const start of ['', 'a']) {
+      const quoted = quote(start + '😀'.repeat(60));
+      assert.match(quoted, /^"?a?😀+…$/u);
+      assert.ok(quoted.length <= 80 && quoted.length >= 79, quoted);
+    }
+  }
+});
+
 test.run();

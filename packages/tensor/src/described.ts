@@ -1,7 +1,6 @@
 /** What a function was given instead of what it expects, as an error message shows it: in one line of at most 80 characters. */
 export function described(value: unknown, depth = 0): string {
-  const text = whole(value, depth);
-  return text.length <= 80 ? text : `${text.slice(0, 77)}…`;
+  return inLine(whole(value, depth));
 }
 
 function whole(value: unknown, depth: number): string {
@@ -26,9 +25,13 @@ function whole(value: unknown, depth: number): string {
  * without control characters.
  */
 export function excerpt(value: unknown): string {
-  const text = typeof value === 'string' ? value : inJson(value);
+  return inLine(typeof value === 'string' ? value : inJson(value));
+}
+
+/** A text of at most 80 characters: what goes on is cut off, and what a terminal would obey is shown as `?`. */
+function inLine(text: string): string {
   const line = text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
-  return line.length > 80 ? `${line.slice(0, 80)}…` : line;
+  return line.length <= 80 ? line : `${line.slice(0, 79).replace(/[\ud800-\udbff]$/, '')}…`;
 }
 
 function inJson(value: unknown): string {
