@@ -2,6 +2,16 @@
 import * as tg from '@tapegrad/tensor';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { contractionVariants } from '../../packages/tensor/src/lowering/contraction/table.ts';
+import type { Operands } from '../../packages/tensor/src/lowering/contraction/task.ts';
+import {
+  adapterOf,
+  type ContractionCase,
+  cases as contractions,
+  pixelated,
+  planar,
+  tasksOf,
+} from '../helpers/contractions.ts';
 import { adapter, device } from '../helpers/device.ts';
 
 /* Elementwise ops merged with each other and with contractions and reductions, in captured programs: same bytes, fewer launches. */
@@ -238,6 +248,46 @@ for (const [name, fused, fn] of cases) {
     }
     captured.dispose();
   });
+}
+
+/** The larger tiles store as the smallest does; lavapipe compiles what is for GPUs ten times as long as SwiftShader, which gets the same text. */
+const left = device.adapterKind === 'lavapipe' ? /^(tiles|thin|long)/ : /^tiles(?!32$)/;
+
+/** Cases in which a variant's last launch stores by vec4s, by elements, adds up parts, or turns what it made. */
+function storesOf(name: string): ContractionCase[] {
+  const variant = contractionVariants.get(name)!;
+  const found = new Map<string, ContractionCase>();
+  for (const one of [...contractions, ...planar, ...pixelated]) {
+    const [task, ...others] = tasksOf(device, one);
+    const plan = task && variant.plan(task, adapterOf(device));
+    if (!plan || others.length > 0) continue;
+    const { fusion } = variant.launch(plan, [] as unknown as Operands);
+    const store = plan.turned
+      ? 'turned'
+      : plan.parts > 1
+        ? 'parts'
+        : `${fusion?.role === 'producer' && fusion.vectors}`;
+    if (!found.has(store)) found.set(store, one);
+  }
+  return [...found.values()];
+}
+
+for (const name of contractionVariants.keys()) {
+  const found = left.test(name) ? [] : storesOf(name);
+  for (const { name: what, op, shapes, attributes } of found) {
+    test(`${name} with an operand as large as its result, ${what} (${adapter})`, async () => {
+      const inputs = shapes.map((shape) => numbers(...shape));
+      const forced = new tg.ForcedVariant(name);
+      const y = tg.within(forced, () => tg.apply(op, inputs, attributes));
+      const operand = numbers(...y.shape);
+      const fn = () => tg.within(forced, () => tg.apply(op, inputs, attributes).add(operand).relu());
+      const captured = tg.capture(fn);
+      const [seen, expected] = await Promise.all([captured(), fn()].map((t) => t.data()));
+      assert.is(captured.programs[0]!.fused, 2);
+      assert.equal(new Uint32Array(seen!.buffer), new Uint32Array(expected!.buffer));
+      captured.dispose();
+    });
+  }
 }
 
 test(`on a GPU a thread does one element until there are threads enough (${adapter})`, async () => {
