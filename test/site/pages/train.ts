@@ -294,12 +294,16 @@ async function dropFile(page: Page, path: string): Promise<void> {
     await session.send('Input.dispatchDragEvent', { type, x: 100, y: 100, data });
 }
 
-/** Clicks the last of the elements that say so. */
+/** Clicks the last of the elements that say so, as soon as there is one: what a page keeps in the browser it shows a little later. */
 export async function clickText(page: Page, selector: string, text: string, needed = true): Promise<void> {
-  for (const element of (await page.$$(selector)).reverse()) {
-    if ((await element.evaluate((node) => (node as HTMLElement).innerText.trim())) !== text) continue;
-    await element.click();
-    return;
-  }
+  const deadline = Date.now() + (needed ? 30_000 : 0);
+  do {
+    for (const element of (await page.$$(selector)).reverse()) {
+      if ((await element.evaluate((node) => (node as HTMLElement).innerText.trim())) !== text) continue;
+      await element.click();
+      return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  } while (Date.now() < deadline);
   if (needed) throw new Error(`no ${selector} says ${text}`);
 }
